@@ -1,0 +1,1 @@
+"""Builds, packages and proves LVS FULLNAT directors from pinned public sources."""

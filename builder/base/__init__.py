@@ -1,0 +1,1 @@
+"""Bases: the roots in which things are built and installed."""

@@ -1,0 +1,100 @@
+"""What the user sees while work goes on: events and progress.
+
+On a terminal, long work has a tqdm bar; elsewhere (CI, pipes) the same events become
+plain lines with a time stamp, and progress is reported at most every ``PLAIN_INTERVAL``
+seconds.  Everything goes to standard error, so that standard output stays free for
+results (``--json``).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+PLAIN_INTERVAL = 15.0
+
+
+class Progress:
+    """A running total of one piece of work; ``advance`` may be called from any thread."""
+
+    def __init__(self, console: Console, label: str, total: int | None, unit: str) -> None:
+        self._console = console
+        self._label = label
+        self._total = total
+        self._unit = unit
+        self._done = 0
+        self._reported = time.monotonic()
+        self._bar: Any = None
+        if console.interactive:
+            self._bar = tqdm(
+                total=total,
+                desc=label,
+                unit=unit,
+                unit_scale=unit == "B",
+                leave=False,
+                file=console.stream,
+                dynamic_ncols=True,
+            )
+
+    @property
+    def done(self) -> int:
+        """How much has been reported so far, in units."""
+        return self._done
+
+    def advance(self, amount: int = 1) -> None:
+        """Add ``amount`` units."""
+        self._done += amount
+        if self._bar is not None:
+            self._bar.update(amount)
+            return
+        now = time.monotonic()
+        if now - self._reported >= PLAIN_INTERVAL:
+            self._reported = now
+            self._console.say(f"{self._label}: {self._position()}")
+
+    def _position(self) -> str:
+        if self._unit == "B":
+            done, total = f"{self._done / 1e6:.0f}", f"{(self._total or 0) / 1e6:.0f} MB"
+        else:
+            done, total = str(self._done), f"{self._total or '?'} {self._unit}"
+        return f"{done} of {total}" if self._total else f"{done} {total.split()[-1]}"
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+@dataclass
+class Console:
+    """Where messages go.  One per command; passed down, never global."""
+
+    stream: TextIO = field(default_factory=lambda: sys.stderr)
+    interactive: bool = field(default_factory=lambda: sys.stderr.isatty())
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def say(self, message: str) -> None:
+        """One event: a line of its own, with the time of day when not on a terminal."""
+        with self._lock:
+            if self.interactive:
+                tqdm.write(message, file=self.stream)
+            else:
+                stamp = time.strftime("%H:%M:%S")
+                self.stream.write(f"{stamp} {message}\n")
+                self.stream.flush()
+
+    @contextmanager
+    def progress(self, label: str, total: int | None, unit: str) -> Iterator[Progress]:
+        """Report progress of ``label`` in ``unit`` ("B" for bytes) up to ``total`` if known."""
+        progress = Progress(self, label, total, unit)
+        try:
+            yield progress
+        finally:
+            progress.close()

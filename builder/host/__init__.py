@@ -1,0 +1,1 @@
+"""This machine: where things lie, and how its programs are run."""

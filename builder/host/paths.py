@@ -1,0 +1,109 @@
+"""Where things lie on disk: the one place that knows the cache's layout."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+APPLICATION = "lvs-fullnat-builder"
+CACHE_VARIABLE = "LVS_BUILDER_CACHE"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout: what the user edits and where the results are put."""
+
+    root: Path
+
+    @property
+    def specs(self) -> Path:
+        return self.root / "specs"
+
+    @property
+    def patches(self) -> Path:
+        return self.root / "patches"
+
+    @property
+    def bases(self) -> Path:
+        return self.root / "dockerfiles"
+
+    @property
+    def dropin(self) -> Path:
+        """The folder for sources that were brought by hand (air gap)."""
+        return self.root / "sources"
+
+    def artifacts(self, profile: str) -> Path:
+        return self.root / "artifacts" / profile
+
+
+@dataclass(frozen=True)
+class Cache:
+    """The builder's memory between runs, outside every checkout."""
+
+    root: Path
+
+    @property
+    def blobs(self) -> Path:
+        """Verified downloads, each named by its SHA-256."""
+        return self.root / "blobs"
+
+    @property
+    def aside(self) -> Path:
+        """Bytes that failed verification, kept for inspection."""
+        return self.root / "aside"
+
+    @property
+    def partial(self) -> Path:
+        """Downloads under way, resumed by the next run."""
+        return self.root / "partial"
+
+    @property
+    def apt(self) -> Path:
+        """The private apt configuration's state and lists."""
+        return self.root / "apt"
+
+    @property
+    def stages(self) -> Path:
+        """Finished stage outputs: ``<stage>/<key>/``."""
+        return self.root / "stages"
+
+    @property
+    def scratch(self) -> Path:
+        """Running stages' work; swept when nobody holds its lock."""
+        return self.root / "scratch"
+
+    @property
+    def locks(self) -> Path:
+        return self.root / "locks"
+
+    @property
+    def ccache(self) -> Path:
+        return self.root / "ccache"
+
+    @property
+    def engine(self) -> Path:
+        """The private engine's data, socket and log."""
+        return self.root / "engine"
+
+    @property
+    def ledger(self) -> Path:
+        return self.root / "ledger"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+
+def find_cache() -> Cache:
+    """The cache of this user, or the one that ``LVS_BUILDER_CACHE`` names."""
+    named = os.environ.get(CACHE_VARIABLE)
+    root = Path(named) if named else platformdirs.user_cache_path(APPLICATION, appauthor=False)
+    return Cache(root.absolute())
+
+
+def find_project() -> Project:
+    """The checkout that this code runs from."""
+    return Project(Path(__file__).resolve().parents[2])

@@ -1,0 +1,165 @@
+"""The one way in which programs of the host are run.
+
+Arguments are lists, never shell strings.  Output goes to the caller or to a log file; a
+failure carries the last lines of what the program said.  Every child leads a process
+group of its own, so that an interrupt ends it with all its children.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from builder.errors import EnvironmentFailure
+
+TAIL_LINES = 20
+GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a program left behind: exit status (negative: ended by that signal) and its output."""
+
+    argv: tuple[str, ...]
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def ok(self) -> bool:
+        return self.status == 0
+
+    @property
+    def text(self) -> str:
+        """Standard output, decoded; undecodable bytes are replaced."""
+        return self.stdout.decode(errors="replace")
+
+    @property
+    def complaint(self) -> str:
+        """The last lines that it wrote to standard error (or output, if that is empty)."""
+        words = (self.stderr.strip() or self.stdout.strip()).decode(errors="replace")
+        return "\n".join(words.splitlines()[-TAIL_LINES:]) or f"exit status {self.status}"
+
+
+def require_tool(name: str, package: str, purpose: str) -> str:
+    """Path of program ``name``, found on PATH or in the sbin folders.
+
+    Raises EnvironmentFailure that names the Debian ``package`` if it is missing.
+    """
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/bin:/bin")
+    if path is None:
+        raise EnvironmentFailure(
+            f"{name} is missing, it is needed {purpose}",
+            f"no program named {name} on this host",
+            f"install it: apt-get install {package} (or run ./bootstrap, which asks and does it)",
+        )
+    return path
+
+
+def _environment(extra: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if extra is None else {**os.environ, **extra}
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a started program and its children: politely, then not."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return
+        try:
+            process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+@contextmanager
+def start(
+    argv: Sequence[str | Path],
+    *,
+    stdin: int | IO[bytes] | None = subprocess.DEVNULL,
+    stdout: int | IO[bytes] | None = subprocess.PIPE,
+    stderr: int | IO[bytes] | None = subprocess.PIPE,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program in a process group of its own; leaving the block ends it.
+
+    ``env`` is added to the environment.  Raises EnvironmentFailure if it cannot be started.
+    """
+    words = [str(word) for word in argv]
+    try:
+        process = subprocess.Popen(
+            words,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            cwd=cwd,
+            env=_environment(env),
+            pass_fds=pass_fds,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"cannot start {words[0]}", str(error), "run `invoke doctor`"
+        ) from error
+    try:
+        yield process
+    finally:
+        end_group(process)
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    stdin: bytes | None = None,
+    stdin_file: IO[bytes] | None = None,
+    stdout_file: IO[bytes] | None = None,
+    log: Path | None = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+) -> Finished:
+    """Run a program to its end and return what it left; the caller judges the status.
+
+    ``log``: append standard output and error to that file instead of keeping them.
+    ``timeout`` in seconds; when it runs out, the program's group is ended and
+    EnvironmentFailure is raised.
+    """
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+    handle = log.open("ab") if log is not None else None
+    try:
+        out: int | IO[bytes] = stdout_file or handle or subprocess.PIPE
+        given: int | IO[bytes] = stdin_file or (
+            subprocess.PIPE if stdin is not None else subprocess.DEVNULL
+        )
+        err: int | IO[bytes] = handle or subprocess.PIPE
+        with start(argv, stdin=given, stdout=out, stderr=err, cwd=cwd, env=env) as process:
+            try:
+                captured, complaint = process.communicate(stdin, timeout=timeout)
+            except subprocess.TimeoutExpired as late:
+                raise EnvironmentFailure(
+                    f"{argv[0]} did not end within {timeout:.0f} s",
+                    " ".join(str(word) for word in argv),
+                    "run it by hand to see what it waits for",
+                    log=log,
+                ) from late
+        words = tuple(str(word) for word in argv)
+        return Finished(words, process.returncode, captured or b"", complaint or b"")
+    finally:
+        if handle is not None:
+            handle.close()

@@ -1,0 +1,1 @@
+"""Patch series: what applies, where, and what does not."""

@@ -1,0 +1,1 @@
+"""Profiles: what is built, from which sources, on which base."""

@@ -1,0 +1,1 @@
+"""RPMs: trees, specs, builds, repositories and proofs of installability."""

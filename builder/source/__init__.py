@@ -1,0 +1,1 @@
+"""Sources: pinned inputs, their locations, and how their bytes get into the cache."""

@@ -1,0 +1,1 @@
+"""Virtual machines: the only room that knows QEMU."""
