@@ -77,7 +77,7 @@ class Console:
     """Where messages go.  One per command; passed down, never global."""
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
-    interactive: bool = field(default_factory=lambda: sys.stderr.isatty())
+    interactive: bool = field(default_factory=sys.stderr.isatty)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def say(self, message: str) -> None:
