@@ -1,0 +1,74 @@
+"""What each stage was last run with, so that ``explain`` can say why it would run again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from builder.pipeline.digest import Input
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """The last run of one stage: its key, inputs, duration in seconds, and its facts."""
+
+    key: str
+    inputs: dict[str, str]
+    seconds: float
+    facts: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One input that differs: ``old`` or ``new`` is empty if it was not there."""
+
+    name: str
+    old: str
+    new: str
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that readers see the old or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with aside.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    aside.replace(path)
+
+
+class Ledger:
+    """The last runs of one profile and flavour, in one small file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._entries: dict[str, Entry] = {}
+        if path.is_file():
+            try:
+                self._entries = msgspec.json.decode(path.read_bytes(), type=dict[str, Entry])
+            except msgspec.DecodeError:
+                self._entries = {}  # only explanations are lost
+
+    def last(self, stage: str) -> Entry | None:
+        return self._entries.get(stage)
+
+    def record(self, stage: str, entry: Entry) -> None:
+        """Remember a run; the file is written at once."""
+        if self._entries.get(stage) == entry:
+            return
+        self._entries[stage] = entry
+        write_whole(self._path, msgspec.json.format(msgspec.json.encode(self._entries)))
+
+
+def compare(old: dict[str, str], new: Iterable[Input]) -> tuple[Change, ...]:
+    """The inputs that were added, removed or changed, by name."""
+    now = {entry.name: entry.value for entry in new}
+    return tuple(
+        Change(name, old.get(name, ""), now.get(name, ""))
+        for name in sorted(old.keys() | now.keys())
+        if old.get(name) != now.get(name)
+    )

@@ -1,0 +1,204 @@
+"""Runs stages, each as soon as what it needs is settled, and looks before it runs.
+
+Stages run in threads side by side; what computes takes its share of the job budget.
+The first failure stops the others, and nothing that was finished is lost.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from builder.console import Console
+from builder.errors import BuilderError, Interrupted, UsageError
+from builder.host.paths import Cache
+from builder.pipeline import digest
+from builder.pipeline.budget import Budget
+from builder.pipeline.digest import Input
+from builder.pipeline.ledger import Entry, Ledger
+from builder.pipeline.stage import Done, Stage, Work
+from builder.pipeline.store import OUTPUT, Store, folder_name, remove
+
+Outcome = Done | BaseException
+
+
+def with_needs(stages: Mapping[str, Stage], goals: Iterable[str]) -> tuple[Stage, ...]:
+    """The goals and everything they need, needed ones first.
+
+    Raises UsageError for a name that is no stage.
+    """
+    ordered: dict[str, Stage] = {}
+
+    def visit(name: str) -> None:
+        if name in ordered:
+            return
+        if name not in stages:
+            raise UsageError(
+                f"there is no stage {name!r}",
+                f"stages: {', '.join(stages)}",
+                "name one of these",
+            )
+        for need in stages[name].needs:
+            visit(need)
+        ordered[name] = stages[name]
+
+    for goal in goals:
+        visit(goal)
+    return tuple(ordered.values())
+
+
+def all_inputs(stage: Stage, done: Mapping[str, Done]) -> tuple[Input, ...]:
+    """The stage's own inputs and those that come from the stages it needs."""
+    inherited = (
+        Input(f"stage:{name}", done[name].content if done[name].by_content else done[name].key)
+        for name in stage.needs
+    )
+    return (*stage.inputs(), *inherited)
+
+
+@dataclass
+class Schedule:
+    """One run of some stages.
+
+    ``budget`` makes the job budget when the first stage has to run; ``stop_work`` ends
+    what running stages have started (containers, programs), so that their threads end.
+    """
+
+    store: Store
+    ledger: Ledger
+    cache: Cache
+    console: Console
+    run_id: str
+    budget: Callable[[], Budget]
+    stop_work: Callable[[], None]
+    forced: frozenset[str] = frozenset()
+    stop: threading.Event = field(default_factory=threading.Event)
+    done: dict[str, Done] = field(default_factory=dict)
+
+    def run(self, stages: tuple[Stage, ...]) -> dict[str, Done]:
+        """Settle all stages; returns them by name.
+
+        Raises the first failure, with the stage's name and log in it.
+        """
+        waiting = {stage.name: stage for stage in stages}
+        running: set[str] = set()
+        ended: queue.Queue[tuple[str, Outcome]] = queue.Queue()
+        try:
+            while waiting or running:
+                self._start_ready(waiting, running, ended)
+                if not running:
+                    continue
+                name, outcome = ended.get()
+                running.discard(name)
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                self.done[name] = outcome
+        except BaseException:
+            self._stop_all(running, ended)
+            raise
+        return self.done
+
+    def _start_ready(
+        self,
+        waiting: dict[str, Stage],
+        running: set[str],
+        ended: queue.Queue[tuple[str, Outcome]],
+    ) -> None:
+        for stage in list(waiting.values()):
+            if not all(need in self.done for need in stage.needs):
+                continue
+            del waiting[stage.name]
+            inputs = all_inputs(stage, self.done)
+            found = None if stage.name in self.forced else self._find(stage, inputs)
+            if found is not None:
+                self.done[stage.name] = found
+                continue
+            running.add(stage.name)
+            threading.Thread(target=self._run_one, args=(stage, inputs, ended), daemon=True).start()
+
+    def _find(self, stage: Stage, inputs: tuple[Input, ...]) -> Done | None:
+        found = self.store.find(stage.name, digest.key(inputs), by_content=stage.by_content)
+        if found is not None:
+            self._record(found)
+        return found
+
+    def _record(self, done: Done) -> None:
+        manifest = done.manifest
+        self.ledger.record(
+            done.name, Entry(done.key, manifest.inputs, manifest.seconds, manifest.facts)
+        )
+
+    def _run_one(
+        self, stage: Stage, inputs: tuple[Input, ...], ended: queue.Queue[tuple[str, Outcome]]
+    ) -> None:
+        try:
+            ended.put((stage.name, self._perform(stage, inputs)))
+        except BuilderError as error:
+            error.stage = error.stage or stage.name
+            error.log = error.log or self._log(stage)
+            ended.put((stage.name, error))
+        except BaseException as error:  # handed to the main thread, which raises it
+            ended.put((stage.name, error))
+
+    def _log(self, stage: Stage) -> Path:
+        return self.cache.logs / self.run_id / f"{folder_name(stage.name)}.log"
+
+    def _perform(self, stage: Stage, inputs: tuple[Input, ...]) -> Done:
+        slot = self.budget().slot(self.stop) if stage.slot else nullcontext()
+        with slot:
+            self.console.say(f"{stage.name}: started")
+            started = time.time()
+            folder = self.cache.scratch / self.run_id / folder_name(stage.name)
+            remove(folder)
+            (folder / "done" / OUTPUT).mkdir(parents=True)
+            (folder / "work").mkdir()
+            facts: dict[str, str] = {}
+            log = self._log(stage)
+            log.parent.mkdir(parents=True, exist_ok=True)
+            needs = {name: self.done[name] for name in stage.needs}
+            stage.run(
+                Work(folder / "done" / OUTPUT, folder / "work", log, needs, facts.__setitem__)
+            )
+            done = self.store.commit(
+                stage.name,
+                digest.key(inputs),
+                inputs,
+                folder / "done",
+                listed=stage.listed,
+                by_content=stage.by_content,
+                started=started,
+                facts=facts,
+                log=log,
+            )
+            remove(folder)
+        self._record(done)
+        self.console.say(f"{stage.name}: done in {done.manifest.seconds:.1f} s")
+        return done
+
+    def _stop_all(self, running: set[str], ended: queue.Queue[tuple[str, Outcome]]) -> None:
+        """End what still runs; a stage that ends well in the meantime stays finished."""
+        self.stop.set()
+        deadline = time.monotonic() + 20
+        while running and time.monotonic() < deadline:
+            self.stop_work()
+            try:
+                name, _ = ended.get(timeout=0.5)
+            except queue.Empty:
+                continue
+            running.discard(name)
+        if running:
+            self.console.say(f"still ending: {', '.join(sorted(running))}")
+
+
+def interrupted() -> Interrupted:
+    """The error for Ctrl-C and SIGTERM."""
+    return Interrupted(
+        "interrupted",
+        "the run was stopped by a signal",
+        "run the same command again: it goes on from the last finished stage",
+    )

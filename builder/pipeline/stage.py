@@ -1,0 +1,98 @@
+"""What a stage is: named inputs, and a function that fills an output folder.
+
+A stage gets values and paths and returns nothing but its output; it calls no other
+stage.  Its key is the digest of its inputs, among them the keys of the stages it needs,
+so that whether it must run is known without running anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from builder.pipeline import digest
+from builder.pipeline.digest import Input
+
+
+class OutputFile(msgspec.Struct, frozen=True):
+    """One file that a stage put out: path below its folder, size in bytes, SHA-256."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a finished stage was made from and what came out (``stage.json``).
+
+    ``started``: seconds since the epoch.  ``seconds``: how long it ran.  ``cpu_seconds``:
+    of the container's or the programs' processors, where known.  ``outputs``: every file,
+    or none for folders too large to list (prepared trees).
+    """
+
+    stage: str
+    key: str
+    inputs: dict[str, str]
+    outputs: tuple[OutputFile, ...]
+    started: float
+    seconds: float
+    facts: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Done:
+    """A stage that is settled, by running it or because nothing had changed.
+
+    ``path``: its output folder.  ``hit``: it was not run.
+    """
+
+    name: str
+    key: str
+    path: Path
+    hit: bool
+    manifest: Manifest
+    by_content: bool = False
+
+    @property
+    def content(self) -> str:
+        """Digest of what came out, for stages whose output the inputs do not determine."""
+        return digest.key(Input(entry.path, entry.sha256) for entry in self.manifest.outputs)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a running stage is given.
+
+    ``output``: the folder to fill; it appears in the store as a whole or not at all.
+    ``scratch``: thrown away after success.  ``log``: the stage's log file.  ``needs``: the
+    stages it asked for, by name.  ``note``: keeps a fact for the manifest.
+    """
+
+    output: Path
+    scratch: Path
+    log: Path
+    needs: Mapping[str, Done]
+    note: Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step with declared inputs and outputs.
+
+    ``inputs`` is called when the stages in ``needs`` are settled; it must be quick and must
+    not need the network or an engine.  ``listed``: its output files are listed with
+    digests in the manifest.  ``slot``: it computes, so it takes a share of the job budget.
+    ``by_content``: what needs it depends on what came out, not on what went in (a source
+    that one of several locations served).
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    inputs: Callable[[], tuple[Input, ...]]
+    run: Callable[[Work], None]
+    listed: bool = True
+    slot: bool = True
+    by_content: bool = False

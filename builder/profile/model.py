@@ -1,0 +1,66 @@
+"""What is built: the typed form of ``specs/<profile>/profile.toml``.
+
+Every field is data; code never asks for a profile's or a component's name.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from builder.source.model import Source
+
+
+class Changelog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The newest entry of every spec's changelog; its date is the builds' SOURCE_DATE_EPOCH."""
+
+    date: str
+    author: str
+    text: str
+
+
+class Flavour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One configuration of the kernel.
+
+    ``fragments``: files of ``kernel-config/``, later ones add to earlier ones.
+    ``suffix``: appended to the release of components that have a configuration, so that
+    two flavours never share a version.
+    """
+
+    summary: str
+    fragments: tuple[str, ...]
+    suffix: str = ""
+
+
+class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing that becomes RPMs.
+
+    ``package``: Name of the spec.  ``source``: name of the source table, empty for
+    packages that hold only files of ours.  ``packages``: the binary RPMs that the build
+    must produce.  ``configured``: takes the flavour's configuration fragments.
+    ``settings``: handed to the spec template as they are.
+    """
+
+    package: str
+    version: str
+    release: str
+    packages: tuple[str, ...]
+    source: str = ""
+    configured: bool = False
+    settings: dict[str, str] = {}
+
+
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A profile: components, their sources, and the base they are built in.
+
+    ``host``: the table of what the target distribution provides, in the profile's folder.
+    """
+
+    name: str
+    summary: str
+    base: str
+    default_flavour: str
+    host: str
+    changelog: Changelog
+    flavour: dict[str, Flavour]
+    component: dict[str, Component]
+    source: dict[str, Source]

@@ -1,0 +1,81 @@
+"""Spec files: rendered from the profile's templates, strictly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from builder.errors import UsageError
+from builder.profile.model import Changelog, Component
+
+SUFFIX = ".spec.j2"
+
+
+@dataclass(frozen=True)
+class SpecContext:
+    """The variables of a spec template.
+
+    ``sources``: file names, the main tarball first.  ``patches``: file names in series
+    order.  ``flavour``: the kernel's configuration.
+    """
+
+    component: Component
+    name: str
+    flavour: str
+    sources: tuple[str, ...]
+    patches: tuple[str, ...]
+    changelog: Changelog
+
+
+def template_path(specs: Path, component: str) -> Path:
+    return specs / f"{component}{SUFFIX}"
+
+
+def render(specs: Path, context: SpecContext) -> str:
+    """The spec of a component, from ``<specs>/<component>.spec.j2``.
+
+    Raises UsageError with file and line for a template that is missing, malformed or
+    names a variable that does not exist.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(specs),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 - specs are not markup
+    )
+    name = template_path(specs, context.name).name
+    try:
+        return environment.get_template(name).render(
+            component={
+                "name": context.component.package,
+                "version": context.component.version,
+                "release": context.component.release,
+            },
+            flavour=context.flavour,
+            sources=list(context.sources),
+            patches=list(context.patches),
+            settings=context.component.settings,
+            changelog=context.changelog,
+        )
+    except jinja2.TemplateNotFound as error:
+        raise UsageError(
+            f"component {context.name} has no spec template",
+            f"{error} is not in {specs.name}/",
+            f"write {specs.name}/{name}",
+        ) from error
+    except jinja2.TemplateSyntaxError as error:
+        raise UsageError(
+            f"{specs.name}/{error.name}:{error.lineno} is no template",
+            error.message or "",
+            "mend the template on that line",
+        ) from error
+    except jinja2.UndefinedError as error:
+        raise UsageError(
+            f"{specs.name}/{name} names an unknown variable",
+            error.message or "",
+            "docs/profiles.md lists the variables of a spec template",
+        ) from error
