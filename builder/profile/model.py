@@ -22,8 +22,8 @@ class Flavour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One configuration of the kernel.
 
     ``fragments``: files of ``kernel-config/``, later ones add to earlier ones.
-    ``suffix``: appended to the release of components that have a configuration, so that
-    two flavours never share a version.
+    ``suffix``: appended to the release of flavoured components, so that two flavours
+    never share a version.
     """
 
     summary: str
@@ -36,7 +36,8 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``package``: Name of the spec.  ``source``: name of the source table, empty for
     packages that hold only files of ours.  ``packages``: the binary RPMs that the build
-    must produce.  ``configured``: takes the flavour's configuration fragments.
+    must produce.  ``flavoured``: its release carries the flavour's suffix.
+    ``configured``: its sources have ``kernel.config``, made of the flavour's fragments.
     ``settings``: handed to the spec template as they are.
     """
 
@@ -45,6 +46,7 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     release: str
     packages: tuple[str, ...]
     source: str = ""
+    flavoured: bool = False
     configured: bool = False
     settings: dict[str, str] = {}
 

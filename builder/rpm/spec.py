@@ -17,12 +17,15 @@ SUFFIX = ".spec.j2"
 class SpecContext:
     """The variables of a spec template.
 
+    ``release``: of this component; ``releases``: of all, ``version-release`` by package.
     ``sources``: file names, the main tarball first.  ``patches``: file names in series
     order.  ``flavour``: the kernel's configuration.
     """
 
     component: Component
     name: str
+    release: str
+    releases: dict[str, str]
     flavour: str
     sources: tuple[str, ...]
     patches: tuple[str, ...]
@@ -53,8 +56,9 @@ def render(specs: Path, context: SpecContext) -> str:
             component={
                 "name": context.component.package,
                 "version": context.component.version,
-                "release": context.component.release,
+                "release": context.release,
             },
+            releases=context.releases,
             flavour=context.flavour,
             sources=list(context.sources),
             patches=list(context.patches),

@@ -1,0 +1,1 @@
+"""What the Invoke tasks do: one function per task, without Invoke."""

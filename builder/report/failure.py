@@ -1,0 +1,27 @@
+"""A failure as the user sees it: three lines, the log, and the way into the container."""
+
+from __future__ import annotations
+
+from builder.errors import BuilderError
+
+
+def _indent(text: str) -> str:
+    return "\n       ".join(text.splitlines())
+
+
+def render(error: BuilderError, *, shell: bool) -> str:
+    """What failed, why in the cause's own words, what to do next.
+
+    ``shell``: a container of the failed stage can be entered.
+    """
+    stage = f" (stage {error.stage})" if error.stage else ""
+    lines = [f"failed: {error.what}{stage}"]
+    if error.cause:
+        lines.append(f"cause: {_indent(error.cause)}")
+    if error.hint:
+        lines.append(f"next:  {_indent(error.hint)}")
+    if error.log is not None and error.log.is_file():
+        lines.append(f"log:   {error.log}")
+    if shell and error.stage:
+        lines.append(f"shell: invoke shell {error.stage}")
+    return "\n".join(lines)

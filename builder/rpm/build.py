@@ -1,0 +1,159 @@
+"""Builds a component's RPMs from its prepared tree, in a container."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from builder.console import Console, Progress
+from builder.engine.container import ContainerSpec, Mount
+from builder.errors import BuildError
+from builder.profile.model import Component
+from builder.rpm import diagnose
+from builder.rpm.tree import RpmTree, lay
+
+HOME = PurePosixPath("/home/builder")
+SCRIPT = Path(__file__).parent / "container" / "rpmbuild.sh"
+CCACHE_SIZE = "5G"
+COMPILED = ("  CC ", "  CC [M] ", "  LD [M] ", "  AS ", "  AR ", "  CC\t", "  CXX ")
+
+RunContainer = Callable[[ContainerSpec, Path, Callable[[str], None]], int]
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """What one build takes: all paths are the host's.
+
+    ``prepared``: the patched tree, None for packages without a source.  ``sources``: the
+    folder that becomes SOURCES.  ``jobs``: the folder with the job budget's pipe.
+    ``expected``: how many objects the last build compiled, if known.
+    """
+
+    component: Component
+    image: str
+    spec: str
+    sources: Path
+    prepared: Path | None
+    ccache: Path
+    jobs: Path
+    expected: int | None
+
+
+@dataclass(frozen=True)
+class Built:
+    """The RPMs of one component, and how many objects were compiled for them."""
+
+    binary: tuple[Path, ...]
+    source: tuple[Path, ...]
+    objects: int
+
+
+def fill_sources(target: Path, files: tuple[Path, ...]) -> None:
+    """Put files into a SOURCES folder; large ones by hard link where that is possible."""
+    for path in files:
+        place = target / path.name
+        try:
+            place.hardlink_to(path)
+        except OSError:
+            shutil.copyfile(path, place)
+
+
+def container_spec(plan: BuildPlan, tree: RpmTree, spec_name: str) -> ContainerSpec:
+    """The container that builds ``SPECS/<spec_name>`` of ``tree``."""
+    top = HOME / "rpmbuild"
+    mounts = [
+        Mount(tree.home, str(HOME), writable=True),
+        Mount(plan.sources, str(top / "SOURCES")),
+        Mount(plan.ccache, "/ccache", writable=True),
+        Mount(plan.jobs, "/jobs", writable=True),
+        Mount(SCRIPT, "/usr/local/bin/build-rpms"),
+    ]
+    if plan.prepared is not None:
+        folder = f"{plan.component.package}-{plan.component.version}"
+        (tree.build / folder).mkdir(exist_ok=True)
+        mounts.append(Mount(plan.prepared, str(top / "BUILD" / folder)))
+    return ContainerSpec(
+        image=plan.image,
+        argv=("/bin/sh", "/usr/local/bin/build-rpms", f"{top}/SPECS/{spec_name}"),
+        mounts=tuple(mounts),
+        env=(
+            ("HOME", str(HOME)),
+            ("PATH", "/usr/lib/ccache:/usr/sbin:/usr/bin:/sbin:/bin"),
+            ("LC_ALL", "C.UTF-8"),
+            ("CCACHE_DIR", "/ccache"),
+            ("CCACHE_MAXSIZE", CCACHE_SIZE),
+            ("CCACHE_COMPILERCHECK", "content"),
+        ),
+        workdir=str(HOME),
+    )
+
+
+class _Counter:
+    """Counts compiled objects in a build's output."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.objects = 0
+        self._progress = progress
+
+    def see(self, line: str) -> None:
+        if line.startswith(COMPILED):
+            self.objects += 1
+            self._progress.advance()
+
+
+def build(
+    plan: BuildPlan,
+    *,
+    scratch: Path,
+    log: Path,
+    run: RunContainer,
+    console: Console,
+) -> Built:
+    """Build the component's binary and source RPMs.
+
+    Raises BuildError with the compiler's or rpmbuild's words, also when rpmbuild says
+    that it succeeded but an RPM that the profile names is not there.
+    """
+    tree = lay(scratch / "home", HOME)
+    spec_name = f"{plan.component.package}.spec"
+    (tree.specs / spec_name).write_text(plan.spec)
+    spec = container_spec(plan, tree, spec_name)
+    label = f"build {plan.component.package}"
+    with console.progress(label, plan.expected, "objects") as progress:
+        counter = _Counter(progress)
+        status = run(spec, log, counter.see)
+    if status != 0:
+        raise BuildError(
+            f"building {plan.component.package}-{plan.component.version} failed",
+            diagnose.cause(log),
+            "mend the cause; finished stages are kept",
+            log=log,
+        )
+    built = Built(
+        tuple(sorted(tree.rpms.rglob("*.rpm"))),
+        tuple(sorted(tree.srpms.glob("*.src.rpm"))),
+        counter.objects,
+    )
+    _demand(plan.component, built, log)
+    return built
+
+
+def _demand(component: Component, built: Built, log: Path) -> None:
+    """All RPMs that the profile names must be there, and the source RPM."""
+    names = {path.name for path in built.binary}
+    missing = [
+        package
+        for package in component.packages
+        if not any(name.startswith(f"{package}-{component.version}-") for name in names)
+    ]
+    if not built.source:
+        missing.append(f"{component.package} source RPM")
+    if missing:
+        raise BuildError(
+            f"rpmbuild ended well, but {', '.join(missing)} is not there",
+            f"it made: {', '.join(sorted(names)) or 'nothing'}",
+            "compare %files of the spec with packages in profile.toml",
+            log=log,
+        )

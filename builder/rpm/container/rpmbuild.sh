@@ -1,0 +1,19 @@
+#!/bin/sh
+# Runs inside the build container: rpmbuild on a prepared tree, under the shared job
+# budget.  Argument: the spec.  The tree is mounted read-only, so %prep is not run; the
+# source RPM still holds all that %prep needs elsewhere.
+set -eu
+
+# GNU make's jobserver: tokens come from a named pipe that all containers share.
+exec 8<>/jobs/tokens
+MAKEFLAGS="-j --jobserver-auth=8,8"
+export MAKEFLAGS
+
+exec rpmbuild -ba --noprep --noclean \
+	--define "dist %{nil}" \
+	--define "_smp_mflags %{nil}" \
+	--define "_buildhost lvs-builder" \
+	--define "use_source_date_epoch_as_buildtime 1" \
+	--define "source_date_epoch_from_changelog 1" \
+	--define "clamp_mtime_to_source_date_epoch 1" \
+	"$1"

@@ -1,0 +1,103 @@
+"""``fetch:X`` brings a source, ``unpack:X`` and ``prep:X`` make its patched tree."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from builder.archive import unpack
+from builder.patch import apply, series
+from builder.pipeline import digest
+from builder.pipeline.digest import Input
+from builder.pipeline.stage import Done, Stage, Work
+from builder.profile.model import Component
+from builder.source import fetch, lock
+from builder.source.model import Source
+from builder.stages.setting import Setting
+
+TREE = "tree"
+REPORT = "patches.json"
+
+
+def lock_path(setting: Setting) -> Path:
+    return setting.specs / lock.FILE_NAME
+
+
+def fetch_stage(setting: Setting, source: Source, *, update: bool = False) -> Stage:
+    """The source's file under its own name, verified."""
+
+    def inputs() -> tuple[Input, ...]:
+        wanted = digest.of_text(msgspec.json.encode(source).decode())
+        return (Input("source", wanted), Input("pin", lock.pinned(lock_path(setting), source)))
+
+    def run(work: Work) -> None:
+        fetched = fetch.fetch(
+            source,
+            cache=setting.cache,
+            project=setting.project,
+            lock=lock_path(setting),
+            console=setting.console,
+            locked=setting.locked,
+            update=update,
+        )
+        place = work.output / source.file
+        try:
+            place.hardlink_to(fetched.path)
+        except OSError:
+            shutil.copyfile(fetched.path, place)
+        work.note("url", fetched.url)
+        work.note("sha256", fetched.sha256)
+        work.note("version", fetched.version or "")
+
+    return Stage(
+        f"fetch:{source.name}", (), inputs, run, slot=False, by_content=True
+    )
+
+
+def source_file(done: Done) -> Path:
+    """The one file that a fetch stage put out."""
+    return done.path / done.manifest.outputs[0].path
+
+
+def unpack_stage(setting: Setting, source: Source) -> Stage:
+    """The source's pristine tree, its top folder stripped."""
+    need = f"fetch:{source.name}"
+
+    def run(work: Work) -> None:
+        made = unpack.unpack(
+            source_file(work.needs[need]), work.output / TREE, console=setting.console
+        )
+        work.note("files", str(made.files))
+        work.note("bytes", str(made.bytes))
+
+    return Stage(
+        f"unpack:{source.name}", (need,), lambda: setting.recipe("archive"), run, listed=False
+    )
+
+
+def copy_by_links(origin: Path, target: Path) -> None:
+    """Copy a tree with hard links to its files; whoever changes one must replace it."""
+    shutil.copytree(origin, target, symlinks=True, copy_function=os.link)
+
+
+def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
+    """The patched tree of a component, and what became of every hunk."""
+    need = f"unpack:{component.source}"
+    folder = setting.patches / name
+
+    def inputs() -> tuple[Input, ...]:
+        patches = digest.files("patch", setting.patches, [folder]) if folder.is_dir() else ()
+        return (*patches, *setting.recipe("patch"))
+
+    def run(work: Work) -> None:
+        copy_by_links(work.needs[need].path / TREE, work.output / TREE)
+        report = apply.apply(series.load(folder), work.output / TREE)
+        (work.output / REPORT).write_bytes(apply.as_json(report))
+        work.log.write_text("\n".join(apply.lines(report)) + "\n")
+        for line in apply.lines(report):
+            setting.console.say(f"prep:{name}: {line}")
+
+    return Stage(f"prep:{name}", (need,), inputs, run, listed=False)
