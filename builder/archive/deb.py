@@ -1,0 +1,57 @@
+"""One file out of a Debian package, without unpacking the rest."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+from builder.archive.space import full_disk, is_full_disk
+from builder.archive.stream import CHUNK, members, open_command
+from builder.errors import VerificationError
+from builder.host import process
+
+
+def extract_member(package: Path, member: str, target: Path, *, max_bytes: int) -> int:
+    """Write ``member`` (as in usr/src/x.tar.xz) of a .deb to ``target``; return its size in bytes.
+
+    Raises VerificationError if it is not there as a plain file, larger than ``max_bytes``, or
+    the package is damaged; EnvironmentFailure if the disk is full or dpkg-deb is missing.
+    """
+    tool = process.require_tool("dpkg-deb", "dpkg", f"to open {package.name}")
+    wanted = member.strip("/")
+    argv = (tool, "--fsys-tarfile", str(package))
+    # Other members lie before it: their bytes pass through, but are not kept.
+    with open_command(argv, package, limit=16 * max_bytes + CHUNK) as reader:
+        for found in members(reader):
+            if found.name.removeprefix("./").strip("/") != wanted:
+                continue
+            if not found.isreg() or found.size > max_bytes:
+                raise _refuse(package, f"{wanted} is no plain file of at most {max_bytes} bytes")
+            _copy(reader.read, found.size, target, package)
+            return found.size
+    raise _refuse(package, f"{wanted} is not in it")
+
+
+def _refuse(package: Path, cause: str) -> VerificationError:
+    return VerificationError(
+        f"cannot take a file out of {package.name}",
+        cause,
+        "correct the location's member in profile.toml (`dpkg-deb -c` lists what is there)",
+    )
+
+
+def _copy(read: Callable[[int], bytes], size: int, target: Path, package: Path) -> None:
+    left = size
+    try:
+        with target.open("wb") as out:
+            while left:
+                data = read(min(left, CHUNK))
+                if not data:
+                    raise tarfile.ReadError("it ends in the middle")
+                out.write(data)
+                left -= len(data)
+    except OSError as error:
+        if is_full_disk(error):
+            raise full_disk(f"cannot unpack {package.name}", target.parent, left) from error
+        raise

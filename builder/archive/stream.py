@@ -1,0 +1,168 @@
+"""Reading a tar as it comes out of a decompressor: forwards only, in bounded memory."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, cast
+
+from builder.errors import VerificationError
+from builder.host import process
+
+CHUNK = 1 << 20  # bytes; nothing larger is ever held at once
+_PIPE = 1 << 20  # bytes; fewer wake-ups between the decompressor and us
+_BLOCK = 512  # bytes; POSIX pax format, "tar block size"
+_HINT = "fetch it again (`invoke fetch --update` if it was replaced on purpose)"
+
+# First bytes of a compressed file, the program that opens it, its Debian package.  Memory
+# is limited: an archive says itself how much its decompressor must hold.
+_DECOMPRESSORS: tuple[tuple[bytes, tuple[str, ...], str], ...] = (
+    (b"\xfd7zXZ\x00", ("xz", "-dc", "-T0", "--memlimit-decompress=1GiB"), "xz-utils"),
+    (b"\x1f\x8b", ("gzip", "-dc"), "gzip"),
+    (b"BZh", ("bzip2", "-dc"), "bzip2"),
+    (b"\x28\xb5\x2f\xfd", ("zstd", "-dcq", "--memory=512MB"), "zstd"),
+)
+
+
+class ForwardReader:
+    """A file object for ``tarfile`` over a pipe: it seeks by reading on.
+
+    One read gives at most ``CHUNK`` bytes, so that a header which claims to be gigabytes
+    long is refused, not loaded.
+    """
+
+    def __init__(self, pipe: IO[bytes], limit: int) -> None:
+        self._pipe = pipe
+        self._limit = limit
+        self._position = 0
+        self._last = b""
+
+    def tell(self) -> int:
+        """Bytes read so far."""
+        return self._position
+
+    def read(self, size: int) -> bytes:
+        """Exactly ``size`` bytes, fewer only at the end of the data."""
+        if size > CHUNK:
+            raise tarfile.ReadError(f"a header of {size} bytes")
+        data = self._pipe.read(size)
+        self._position += len(data)
+        if self._position > self._limit:
+            raise tarfile.ReadError(f"more than {self._limit} bytes come out of it")
+        self._last = data
+        return data
+
+    def seek(self, position: int) -> None:
+        """Read on up to ``position``."""
+        while self._position < position:
+            if not self.read(min(CHUNK, position - self._position)):
+                return
+
+    def drain(self) -> None:
+        """Read to the end, so that the decompressor checks its last checksum."""
+        while self.read(CHUNK):
+            pass
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether the last block read is the zeros that end a tar.
+
+        ``tarfile`` takes a damaged header in mid-archive for the end of it.
+        """
+        return len(self._last) == _BLOCK and not any(self._last)
+
+
+def members(reader: ForwardReader) -> Iterator[tarfile.TarInfo]:
+    """The members in their order, none of them kept; raises tarfile.TarError if damaged."""
+    archive = tarfile.TarFile(
+        fileobj=cast(IO[bytes], reader), mode="r", encoding="utf-8", errors="surrogateescape"
+    )
+    member = archive.firstmember
+    archive.firstmember = None
+    while member is not None:
+        archive.members.clear()
+        yield member
+        member = archive.next()
+    if not reader.ended_well:
+        raise tarfile.ReadError("it ends in the middle or has a damaged header")
+    reader.drain()
+
+
+def _decompressor(archive: Path) -> tuple[str, ...] | None:
+    with archive.open("rb") as file:
+        start = file.read(8)
+    for magic, argv, package in _DECOMPRESSORS:
+        if start.startswith(magic):
+            tool = process.require_tool(argv[0], package, f"to unpack {archive.name}")
+            return (tool, *argv[1:])
+    return None
+
+
+@contextmanager
+def open_stream(archive: Path, limit: int) -> Iterator[tuple[ForwardReader, IO[bytes]]]:
+    """Open a tar, plain or compressed with xz, gzip, bzip2 or zstd (told by its first bytes).
+
+    Gives the reader of the plain bytes, at most ``limit`` of them, and the compressed file,
+    whose position tells the progress.  Raises VerificationError with the decompressor's words
+    if the archive is damaged, EnvironmentFailure if the decompressor is missing.
+    """
+    argv = _decompressor(archive)
+    with archive.open("rb") as packed:
+        if argv is None:
+            with _told(archive, None), io.BufferedReader(packed.raw, CHUNK) as buffered:
+                yield ForwardReader(buffered, limit), packed
+            return
+        with process.start(argv, stdin=packed) as decompressor:
+            with _told(archive, decompressor):
+                yield ForwardReader(_buffer(decompressor), limit), packed
+            _judge(archive, decompressor)
+
+
+@contextmanager
+def open_command(argv: tuple[str, ...], archive: Path, limit: int) -> Iterator[ForwardReader]:
+    """Like ``open_stream`` for a tar that a program writes; it may be left before its end."""
+    with process.start(argv) as program, _told(archive, program):
+        yield ForwardReader(_buffer(program), limit)
+
+
+def _buffer(program: subprocess.Popen[bytes]) -> IO[bytes]:
+    if program.stdout is None:
+        raise ValueError("the program was started without a pipe")
+    with suppress(OSError):  # the host's limit for pipes may be lower: slower, not wrong
+        fcntl.fcntl(program.stdout, fcntl.F_SETPIPE_SZ, _PIPE)
+    return program.stdout
+
+
+@contextmanager
+def _told(archive: Path, program: subprocess.Popen[bytes] | None) -> Iterator[None]:
+    """Turn a damaged tar into a VerificationError; the program's own words come first."""
+    try:
+        yield
+    except tarfile.TarError as damage:
+        words = _last_words(program) if program is not None else ""
+        raise VerificationError(
+            f"{archive.name} is damaged", words or f"not a whole tar: {damage}", _HINT
+        ) from damage
+
+
+def _last_words(program: subprocess.Popen[bytes]) -> str:
+    """What a program that has ended by itself in failure said."""
+    try:
+        program.wait(1)
+    except subprocess.TimeoutExpired:
+        return ""
+    if program.returncode <= 0 or program.stderr is None:
+        return ""
+    return program.stderr.read().decode(errors="replace").strip()
+
+
+def _judge(archive: Path, program: subprocess.Popen[bytes]) -> None:
+    program.wait()
+    if program.returncode != 0:
+        words = _last_words(program) or f"exit status {program.returncode}"
+        raise VerificationError(f"{archive.name} is damaged", words, _HINT)
