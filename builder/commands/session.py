@@ -75,8 +75,8 @@ class Session:
     store: Store
     schedule: Schedule
 
-    def settle(self, *goals: str) -> dict[str, Done]:
-        return self.schedule.run(with_needs(self.stages, goals))
+    def settle(self, *goals: str, forced: tuple[str, ...] = ()) -> dict[str, Done]:
+        return self.schedule.run(with_needs(self.stages, goals), frozenset(forced))
 
 
 def choose(project: Project, request: Request) -> tuple[Profile, str, str]:

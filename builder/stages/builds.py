@@ -144,4 +144,3 @@ def rpms_of(done: Done) -> tuple[Path, ...]:
 
 def source_rpms_of(done: Done) -> tuple[Path, ...]:
     return tuple(sorted((done.path / SRPMS).glob("*.src.rpm")))
-

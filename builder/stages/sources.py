@@ -52,9 +52,7 @@ def fetch_stage(setting: Setting, source: Source, *, update: bool = False) -> St
         work.note("sha256", fetched.sha256)
         work.note("version", fetched.version or "")
 
-    return Stage(
-        f"fetch:{source.name}", (), inputs, run, slot=False, by_content=True
-    )
+    return Stage(f"fetch:{source.name}", (), inputs, run, slot=False, by_content=True)
 
 
 def source_file(done: Done) -> Path:

@@ -1,0 +1,45 @@
+"""Reports what becomes of every hunk of a profile's patch series."""
+
+from __future__ import annotations
+
+import msgspec
+
+from builder.commands.produce import Goals
+from builder.commands.session import Request, open_session
+from builder.console import Console
+from builder.host.paths import Cache, Project
+from builder.patch import apply, series
+from builder.stages.sources import TREE
+
+
+def report(
+    request: Request,
+    goals: Goals,
+    *,
+    check: bool,
+    json: bool,
+    project: Project,
+    cache: Cache,
+    console: Console,
+) -> str:
+    """The reports of all components named by ``goals`` (``prep:X`` stages).
+
+    ``check``: try the series on the pristine trees and change nothing; otherwise make
+    the patched trees.  Raises PatchError for a series that does not apply in full.
+    """
+    with open_session(request, project=project, cache=cache, console=console) as session:
+        setting = session.setting
+        names = [goal.removeprefix("prep:") for goal in goals(setting.profile)]
+        if not check:
+            session.settle(*(f"prep:{name}" for name in names))
+        reports: dict[str, apply.Report] = {}
+        for name in names:
+            component = setting.profile.component[name]
+            unpacked = session.settle(f"unpack:{component.source}")[f"unpack:{component.source}"]
+            reports[name] = apply.check(series.load(setting.patches / name), unpacked.path / TREE)
+    if json:
+        return msgspec.json.format(msgspec.json.encode(reports)).decode()
+    lines: list[str] = []
+    for name, made in reports.items():
+        lines += [f"{name}:", *(f"  {line}" for line in apply.lines(made) or ("no patches",))]
+    return "\n".join(lines)

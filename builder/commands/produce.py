@@ -1,0 +1,98 @@
+"""Builds what was asked for, up to a goal, and publishes what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from builder.commands.session import Request, Session, open_session
+from builder.console import Console
+from builder.errors import UsageError
+from builder.host.paths import Cache, Project
+from builder.pipeline.stage import Done
+from builder.profile.model import Profile
+from builder.report import html, publish
+from builder.report.publish import Publication
+
+PUBLICATIONS = (
+    Publication("repo", "repo"),
+    Publication("vm", "vm"),
+    Publication("smoke", "smoke"),
+)
+
+Goals = Callable[[Profile], tuple[str, ...]]
+
+
+def everything(profile: Profile) -> tuple[str, ...]:
+    """All that a profile has: the smoke test needs the image, which needs the rest."""
+    return ("smoke",)
+
+
+def only(prefix: str, names: tuple[str, ...]) -> Goals:
+    """One stage of a kind for each name, for all components if no name is given."""
+
+    def goals(profile: Profile) -> tuple[str, ...]:
+        unknown = [name for name in names if name not in profile.component]
+        if unknown:
+            raise UsageError(
+                f"profile {profile.name} has no component {unknown[0]!r}",
+                f"components: {', '.join(profile.component)}",
+                "name some of these with --only, separated by commas",
+            )
+        chosen = names or tuple(profile.component)
+        return tuple(
+            f"{prefix}:{name}"
+            for name in chosen
+            if prefix == "build" or profile.component[name].source
+        )
+
+    return goals
+
+
+def each_source(profile: Profile) -> tuple[str, ...]:
+    return tuple(f"fetch:{name}" for name in profile.source)
+
+
+def exactly(*stages: str) -> Goals:
+    return lambda profile: stages
+
+
+def produce(
+    request: Request,
+    goals: Goals,
+    *,
+    project: Project,
+    cache: Cache,
+    console: Console,
+    forced: tuple[str, ...] = (),
+) -> dict[str, Done]:
+    """Settle the goals; returns all stages that this took.
+
+    ``forced``: run these even if nothing has changed.
+    """
+    with open_session(request, project=project, cache=cache, console=console) as session:
+        wanted = goals(session.setting.profile)
+        done = session.settle(*wanted, forced=forced)
+        _publish(session, done, project, console)
+        return done
+
+
+def _publish(session: Session, done: dict[str, Done], project: Project, console: Console) -> None:
+    setting = session.setting
+    if not any(publication.stage in done for publication in PUBLICATIONS):
+        return
+    target = project.artifacts(setting.profile.name)
+    record = publish.publish(
+        target,
+        PUBLICATIONS,
+        done,
+        profile=setting.profile.name,
+        flavour=setting.flavour_name,
+        base=setting.base,
+    )
+    html.write(target, record)
+    ran = [name for name, stage in done.items() if not stage.hit]
+    shown = target.relative_to(project.root)
+    if ran:
+        console.say(f"{len(ran)} of {len(done)} stages ran; results are in {shown}/")
+    else:
+        console.say(f"nothing has changed; results are in {shown}/")

@@ -1,0 +1,28 @@
+"""Writes ``report.html`` anew from what ``build.json`` says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from builder.errors import UsageError
+from builder.report import html, publish, record
+
+
+def write(target: Path) -> Path:
+    """The page's path.  Raises UsageError if nothing was built yet."""
+    path = target / publish.RECORD
+    try:
+        made = record.decode(path.read_bytes())
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is nothing to report for profile {target.name}",
+            f"{path} does not exist",
+            f"invoke build --profile {target.name}",
+        ) from None
+    except msgspec.DecodeError as error:
+        raise UsageError(
+            f"{path} cannot be read", str(error), "build again, it is written anew"
+        ) from error
+    return html.write(target, made)

@@ -1,0 +1,48 @@
+"""rpmbuild trees to look into, or to build by hand as the seed document does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from builder.commands.produce import Goals
+from builder.commands.session import Request, open_session
+from builder.console import Console
+from builder.host.paths import Cache, Project
+from builder.pipeline.store import remove
+from builder.rpm import spec
+from builder.rpm import tree as rpm_tree
+from builder.stages import builds
+from builder.stages.sources import source_file
+
+
+def lay_out(
+    request: Request,
+    goals: Goals,
+    names: tuple[str, ...],
+    *,
+    project: Project,
+    cache: Cache,
+    console: Console,
+) -> list[str]:
+    """A complete tree (SOURCES, SPECS, ``.rpmmacros``) per component; returns lines to print.
+
+    Trees lie in ``artifacts/<profile>/tree/<component>/`` and are made anew each time.
+    """
+    with open_session(request, project=project, cache=cache, console=console) as session:
+        setting = session.setting
+        goals(setting.profile)  # refuses unknown components
+        lines: list[str] = []
+        for name in names or tuple(setting.profile.component):
+            component = setting.profile.component[name]
+            main: Path | None = None
+            if component.source:
+                fetched = session.settle(f"fetch:{component.source}")
+                main = source_file(fetched[f"fetch:{component.source}"])
+            home = project.artifacts(setting.profile.name) / "tree" / name
+            remove(home)
+            tree = rpm_tree.lay(home)
+            builds.fill(setting, name, component, tree.sources, main)
+            text = spec.render(setting.specs, builds.spec_context(setting, name, component))
+            (tree.specs / f"{component.package}.spec").write_text(text)
+            lines.append(f"{name}: HOME={home} rpmbuild -ba {tree.specs / component.package}.spec")
+        return lines

@@ -1,0 +1,47 @@
+"""Runs a stage's container so that a failed one can be entered afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from builder.engine.spec import ContainerSpec
+from builder.host.owner import container_user, hand_over
+from builder.pipeline.store import folder_name
+from builder.stages.setting import Setting
+
+NOTE = "container.json"
+
+
+def run_container(
+    setting: Setting,
+    scratch: Path,
+    spec: ContainerSpec,
+    log: Path,
+    see: Callable[[str], None] | None = None,
+) -> int:
+    """Run ``spec`` as the unprivileged user and return its exit status.
+
+    What it may write to is handed over to that user; how it was run is noted in
+    ``scratch`` for ``invoke shell``.
+    """
+    spec = replace(spec, user=container_user())
+    for mount in spec.mounts:
+        if mount.writable and mount.source.is_dir():
+            hand_over(mount.source)
+    (scratch / NOTE).write_bytes(msgspec.json.encode(spec))
+    return setting.engine().run(spec, log=log, on_line=see)
+
+
+def noted(scratch_root: Path, stage: str) -> ContainerSpec | None:
+    """The container of the stage's last failed run, if it is still there."""
+    notes = sorted(
+        scratch_root.glob(f"*/{folder_name(stage)}/work/{NOTE}"),
+        key=lambda path: path.stat().st_mtime,
+    )
+    if not notes:
+        return None
+    return msgspec.json.decode(notes[-1].read_bytes(), type=ContainerSpec)

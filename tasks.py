@@ -1,0 +1,342 @@
+"""The command line: Invoke tasks, each a thin call into ``builder.commands``.
+
+This is the only file that knows Invoke.  Exit codes: 2 usage or configuration, 3 source
+not reachable, 4 verification, 5 patch, 6 build, 7 environment, 8 smoke, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from invoke import Context, Exit, task
+
+from builder.console import Console
+from builder.errors import BuilderError, Interrupted
+from builder.host.paths import Cache, Project, find_cache, find_project
+
+PROFILE = "lts"
+_OPTIONS = {
+    "profile": f"what to build: a folder of specs/ (default {PROFILE})",
+    "flavour": "the kernel's configuration (default: the profile's)",
+    "base": "what it is built in: a folder of dockerfiles/ (default: the profile's)",
+    "jobs": "how many programs compute at the same time (default: one a processor)",
+    "locked": "refuse sources that sources.lock does not pin (default in CI)",
+    "only": "components, separated by commas (default: all)",
+    "json": "print the result for programs",
+}
+
+
+def _help(*names: str, **more: str) -> dict[str, str]:
+    return {name: _OPTIONS[name] for name in names} | more
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a command works and how it speaks."""
+
+    project: Project
+    cache: Cache
+    console: Console
+
+
+@contextmanager
+def _command() -> Iterator[Place]:
+    """Runs a command; a failure ends in three lines and its exit code, never a traceback."""
+    from builder.report import failure  # noqa: PLC0415 - not needed by what goes well
+
+    place = Place(find_project(), find_cache(), Console())
+    try:
+        yield place
+    except KeyboardInterrupt:
+        error: BuilderError = Interrupted(
+            "interrupted",
+            "the run was stopped by a signal",
+            "run the same command again: it goes on from the last finished stage",
+        )
+        raise Exit(failure.render(error, shell=False), error.exit_code) from None
+    except BuilderError as caught:
+        from builder.commands import shell  # noqa: PLC0415
+
+        can_enter = caught.stage is not None and shell.can_enter(place.cache, caught.stage)
+        raise Exit(failure.render(caught, shell=can_enter), caught.exit_code) from None
+    except Exception:
+        traceback.print_exc()
+        raise Exit(
+            "this is a bug in the builder; please report it with the lines above", 1
+        ) from None
+
+
+def _locked(given: bool) -> bool:
+    return given or os.environ.get("CI") == "true"
+
+
+def _names(given: str) -> tuple[str, ...]:
+    return tuple(name for name in given.replace(",", " ").split() if name)
+
+
+@task(help=_help("profile", "flavour", "base", "only", "jobs", "locked"))
+def build(
+    context: Context,
+    profile: str = PROFILE,
+    flavour: str = "",
+    base: str = "",
+    only: str = "",
+    jobs: int = 0,
+    locked: bool = False,
+) -> None:
+    """Build all of a profile: RPMs, repository, disk image, smoke test (or only some RPMs)."""
+    from builder.commands import produce, session  # noqa: PLC0415 - keeps --list quick
+
+    with _command() as place:
+        request = session.Request(profile, flavour, base, jobs, _locked(locked))
+        goals = produce.only("build", _names(only)) if only else produce.everything
+        produce.produce(
+            request, goals, project=place.project, cache=place.cache, console=place.console
+        )
+
+
+@task(help=_help("profile", "locked", update="resolve the sources anew and pin what is found"))
+def fetch(
+    context: Context, profile: str = PROFILE, locked: bool = False, update: bool = False
+) -> None:
+    """Bring the profile's sources into the cache, verified."""
+    from builder.commands import produce, session  # noqa: PLC0415
+
+    with _command() as place:
+        request = session.Request(profile, locked=_locked(locked) and not update, update=update)
+        forced = produce.each_source(session.choose(place.project, request)[0]) if update else ()
+        done = produce.produce(
+            request,
+            produce.each_source,
+            project=place.project,
+            cache=place.cache,
+            console=place.console,
+            forced=forced,
+        )
+        for stage in done.values():
+            facts = stage.manifest.facts
+            print(
+                f"{stage.name}: {facts['sha256']} from {facts['url']} {facts['version']}".rstrip()
+            )
+
+
+@task(help=_help("profile", "base", refresh="make the images anew from the packages of today"))
+def image(
+    context: Context,
+    profile: str = PROFILE,
+    base: str = "",
+    refresh: bool = False,
+) -> None:
+    """Bootstrap the base: the build image and the root of the virtual machine."""
+    from builder.commands import produce, session  # noqa: PLC0415
+
+    stages = ("image:build", "image:guest")
+    with _command() as place:
+        done = produce.produce(
+            session.Request(profile, base=base),
+            produce.exactly(*stages),
+            project=place.project,
+            cache=place.cache,
+            console=place.console,
+            forced=stages if refresh else (),
+        )
+        for name in stages:
+            print(f"{name}: {done[name].manifest.facts['packages']} packages, {done[name].path}")
+
+
+@task(help=_help("profile", "flavour", "only"))
+def tree(context: Context, profile: str = PROFILE, flavour: str = "", only: str = "") -> None:
+    """Set up an rpmbuild tree per component, to look into or to build by hand."""
+    from builder.commands import produce, session, trees  # noqa: PLC0415
+
+    with _command() as place:
+        request = session.Request(profile, flavour)
+        for line in trees.lay_out(
+            request,
+            produce.only("prep", _names(only)),
+            _names(only),
+            project=place.project,
+            cache=place.cache,
+            console=place.console,
+        ):
+            print(line)
+
+
+@task(help=_help("profile", "only", "json", check="only say what would apply; changes nothing"))
+def patch(
+    context: Context,
+    profile: str = PROFILE,
+    only: str = "",
+    check: bool = False,
+    json: bool = False,
+) -> None:
+    """Apply the patch series and report every hunk."""
+    from builder.commands import patches, produce, session  # noqa: PLC0415
+
+    with _command() as place:
+        text = patches.report(
+            session.Request(profile),
+            produce.only("prep", _names(only)),
+            check=check,
+            json=json,
+            project=place.project,
+            cache=place.cache,
+            console=place.console,
+        )
+        print(text)
+
+
+def _up_to(goal: str, profile: str, flavour: str, base: str, jobs: int, locked: bool) -> None:
+    from builder.commands import produce, session  # noqa: PLC0415
+
+    with _command() as place:
+        produce.produce(
+            session.Request(profile, flavour, base, jobs, _locked(locked)),
+            produce.exactly(goal),
+            project=place.project,
+            cache=place.cache,
+            console=place.console,
+        )
+
+
+@task(help=_help("profile", "flavour", "base", "jobs", "locked"))
+def repo(
+    context: Context,
+    profile: str = PROFILE,
+    flavour: str = "",
+    base: str = "",
+    jobs: int = 0,
+    locked: bool = False,
+) -> None:
+    """Make the yum repository and prove that it can be installed."""
+    _up_to("repo", profile, flavour, base, jobs, locked)
+
+
+@task(help=_help("profile", "flavour", "base", "jobs", "locked"))
+def vm(
+    context: Context,
+    profile: str = PROFILE,
+    flavour: str = "",
+    base: str = "",
+    jobs: int = 0,
+    locked: bool = False,
+) -> None:
+    """Make the bootable disk image with the RPMs in it."""
+    _up_to("vm", profile, flavour, base, jobs, locked)
+
+
+@task(help=_help("profile", "flavour", "base", "jobs", "locked"))
+def smoke(
+    context: Context,
+    profile: str = PROFILE,
+    flavour: str = "",
+    base: str = "",
+    jobs: int = 0,
+    locked: bool = False,
+) -> None:
+    """Boot the image and prove that kernel and tools work together."""
+    _up_to("smoke", profile, flavour, base, jobs, locked)
+
+
+@task(help=_help("profile", "flavour", "base"), positional=["stage"])
+def explain(
+    context: Context,
+    stage: str = "smoke",
+    profile: str = PROFILE,
+    flavour: str = "",
+    base: str = "",
+) -> None:
+    """Say why a stage would run: which input changed, old and new digest."""
+    from builder.commands import explain as command  # noqa: PLC0415
+    from builder.commands import session  # noqa: PLC0415
+
+    with _command() as place:
+        request = session.Request(profile, flavour, base)
+        lines = command.explain_request(
+            request, (stage,), project=place.project, cache=place.cache, console=place.console
+        )
+        print("\n".join(lines))
+
+
+@task(positional=["stage"])
+def shell(context: Context, stage: str) -> None:
+    """Open a shell in the container of the stage that failed last."""
+    from builder.commands import shell as command  # noqa: PLC0415
+
+    with _command() as place:
+        raise Exit(code=command.enter(stage, cache=place.cache, console=place.console))
+
+
+@task(
+    help={
+        "profile": "only this profile's artifacts",
+        "all": "also the cache: sources, images, ccache, finished stages",
+    }
+)
+def clean(context: Context, profile: str = "", all: bool = False) -> None:  # noqa: A002
+    """Remove artifacts and dead runs' leavings; with --all also the cache."""
+    from builder.commands import clean as command  # noqa: PLC0415
+
+    with _command() as place:
+        command.clean(
+            profile, everything=all, project=place.project, cache=place.cache, console=place.console
+        )
+
+
+@task(help=_help("profile"))
+def report(context: Context, profile: str = PROFILE) -> None:
+    """Write report.html anew from build.json, and print where it is."""
+    from builder.commands import reports  # noqa: PLC0415
+
+    with _command() as place:
+        print(reports.write(place.project.artifacts(profile)))
+
+
+@task(help=_help("profile", "json", fix="install what is missing, after asking"))
+def doctor(context: Context, profile: str = PROFILE, fix: bool = False, json: bool = False) -> None:
+    """Say what this host can and cannot do, with the reason and the exact mend."""
+    from builder.commands import doctor as command  # noqa: PLC0415
+
+    with _command() as place:
+        text, code = command.examine(
+            profile,
+            fix=fix,
+            json=json,
+            project=place.project,
+            cache=place.cache,
+            console=place.console,
+        )
+        print(text)
+    raise Exit(code=code)
+
+
+@task(help={"fast": "only the tests that need no engine and no pipeline: under a minute"})
+def test(context: Context, fast: bool = False) -> None:
+    """Run the linters and the tests; without --fast also the whole pipeline, with coverage."""
+    from builder.commands import selftest  # noqa: PLC0415
+
+    with _command() as place:
+        code = selftest.run(place.project, place.console, fast=fast)
+    raise Exit(code=code)
+
+
+@task(help=_help("profile", "flavour"))
+def bench(context: Context, profile: str = PROFILE, flavour: str = "vm") -> None:
+    """Measure the builder side by side with the bare commands, and print ratios."""
+    from builder.commands import bench as command  # noqa: PLC0415
+
+    with _command() as place:
+        print(
+            command.measure(
+                profile, flavour, project=place.project, cache=place.cache, console=place.console
+            )
+        )
+
+
+if __name__ == "__main__":
+    sys.exit("run ./bootstrap TASK, or invoke TASK")
