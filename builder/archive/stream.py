@@ -82,12 +82,9 @@ def members(reader: ForwardReader) -> Iterator[tarfile.TarInfo]:
     archive = tarfile.TarFile(
         fileobj=cast(IO[bytes], reader), mode="r", encoding="utf-8", errors="surrogateescape"
     )
-    member = archive.firstmember
-    archive.firstmember = None
-    while member is not None:
-        archive.members.clear()
+    while (member := archive.next()) is not None:
+        archive.members.clear()  # type: ignore[attr-defined]  # or it keeps all of them
         yield member
-        member = archive.next()
     if not reader.ended_well:
         raise tarfile.ReadError("it ends in the middle or has a damaged header")
     reader.drain()

@@ -6,6 +6,9 @@ everything below ``target`` is made by this code, folder by folder, so a name ca
 without asking the disk: a parent that is not a folder made here is not passed through.
 """
 
+# Names are bytes here, as a tar has them: pathlib has no such paths, and takes its time.
+# ruff: noqa: PTH
+
 from __future__ import annotations
 
 import os
@@ -128,9 +131,7 @@ class _Tree:
             if moment >= 0:
                 os.utime(self._path(folder), (moment, moment))
         if not self._members:
-            raise VerificationError(
-                f"{self.archive} is empty", "no member in it", "fetch it again"
-            )
+            raise VerificationError(f"{self.archive} is empty", "no member in it", "fetch it again")
         return Unpacked(self._files, self._bytes)
 
     def _maker(
@@ -150,7 +151,7 @@ class _Tree:
             tarfile.FIFOTYPE: "a named pipe",
         }
         kind = kinds.get(member.type, f"of a kind that sources do not have ({member.type!r})")
-        self._reject(member.name, f"it is {kind}")
+        return self._reject(member.name, f"it is {kind}")
 
     def _count(self, member: tarfile.TarInfo) -> None:
         self._members += 1
@@ -267,7 +268,7 @@ class _Tree:
             os.mkdir(self._path(name), 0o755)
         except FileExistsError:
             self._reject(member.name, f"{os.fsdecode(name)} came before it and is no folder")
-        os.chmod(self._path(name), 0o755)
+        os.chmod(self._path(name), 0o755)  # noqa: S103 - whatever the umask is
 
     def _follow(self, link: bytes) -> None:
         """Refuse a link that leads out, also by way of other links."""

@@ -1,0 +1,124 @@
+"""``specs/<profile>/sources.lock``: which bytes were got, so that the next fetch gets the same.
+
+One table per source and kind of location, since Debian's tarball of a release and upstream's
+may differ.  A pin holds as long as the profile still names the location and the file that it
+was made for; other bytes than the pinned ones are an error.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from builder.errors import UsageError
+
+_HEADER = """\
+# What `invoke fetch` got and every later fetch must get.  Written by the builder; commit it.
+# `invoke fetch --update` renews it.
+"""
+_BARE_KEY = re.compile(r"^[A-Za-z0-9_-]+$")
+
+
+class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The bytes of one source from one kind of location.  ``size`` in bytes."""
+
+    file: str
+    sha256: str
+    size: int
+    url: str
+    date: datetime.date
+    version: str | None = None
+
+
+Pins = Mapping[str, Pin]  # by kind of location
+
+
+class SourcesLock:
+    """The lock file of one profile; may be shared by threads.
+
+    Raises UsageError if the file is there but cannot be understood.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._guard = threading.Lock()
+        self._tables = _load(path)
+
+    def pins(self, name: str) -> Pins:
+        """What is pinned for source ``name``, by kind of location."""
+        return self._tables.get(name, {})
+
+    def reload(self) -> None:
+        """Read the file again: another process may have pinned meanwhile."""
+        with self._guard:
+            self._tables = _load(self.path)
+
+    def record(self, name: str, kind: str, pin: Pin) -> None:
+        """Pin ``pin`` and write the file; the caller keeps other processes out.
+
+        A pin of the same bytes keeps its old date, so that the file does not change.
+        """
+        with self._guard:
+            tables = {source: dict(pins) for source, pins in _load(self.path).items()}
+            old = tables.get(name, {}).get(kind)
+            if old is not None and msgspec.structs.replace(old, date=pin.date) == pin:
+                self._tables = tables
+                return
+            tables.setdefault(name, {})[kind] = pin
+            _save(self.path, _render(tables))
+            self._tables = tables
+
+
+def _load(path: Path) -> dict[str, dict[str, Pin]]:
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    try:
+        return msgspec.toml.decode(text, type=dict[str, dict[str, Pin]])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"cannot read {path}", str(error), "take its last good version from git"
+        ) from error
+
+
+def _render(tables: Mapping[str, Mapping[str, Pin]]) -> str:
+    lines = [_HEADER]
+    for name in sorted(tables):
+        for kind in sorted(tables[name]):
+            pin = tables[name][kind]
+            lines.append(f"[{_key(name)}.{_key(kind)}]")
+            lines.append(f"file = {_text(pin.file)}")
+            lines.append(f"sha256 = {_text(pin.sha256)}")
+            lines.append(f"size = {pin.size}")
+            lines.append(f"url = {_text(pin.url)}")
+            if pin.version is not None:
+                lines.append(f"version = {_text(pin.version)}")
+            lines.append(f"date = {pin.date.isoformat()}\n")
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _text(value: str) -> str:
+    # A JSON string is a TOML basic string, apart from DEL, which no file name here has.
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.match(name) else _text(name)
+
+
+def _save(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.new")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.rename(path)

@@ -1,0 +1,88 @@
+"""What is to be fetched, from where, within which bounds, and what came of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+
+_USERINFO = re.compile(r"^([a-z]+://)[^/@]*@")
+_GIB = 1 << 30
+
+
+class Location(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One place a source can be had from.
+
+    ``url``: ``apt:PACKAGE[=VERSION]``, ``apt-source:PACKAGE[=VERSION]``, ``https:``, ``http:``,
+    ``ftp:`` or ``file:`` (absolute or relative to the project).  ``sha256``: this location's own
+    digest, where its bytes differ from those of the others.  ``member``: the file is this
+    member of the .deb that the location serves.
+    """
+
+    url: str
+    sha256: str | None = None
+    member: str | None = None
+
+    @property
+    def scheme(self) -> str:
+        return self.url.partition(":")[0]
+
+    @property
+    def kind(self) -> str:
+        """Locations of one kind serve the same bytes: ``apt``, ``apt-source`` or ``upstream``."""
+        return self.scheme if self.scheme in ("apt", "apt-source") else "upstream"
+
+    @property
+    def label(self) -> str:
+        """The location for people, logs and sources.lock: without user and password."""
+        shown = without_secrets(self.url)
+        return f"{shown}#{self.member}" if self.member else shown
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One input: its file name, its locations in order of preference, and its digest.
+
+    ``sha256`` holds for every location that has none of its own.  ``max_bytes``: nothing
+    larger is taken.
+    """
+
+    name: str
+    file: str
+    locations: tuple[Location, ...]
+    sha256: str | None = None
+    max_bytes: int = 2 * _GIB
+
+
+class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How patient a download is.  Times in seconds.
+
+    ``attempts`` counts tries in a row that brought nothing new; ``total`` is for one location.
+    ``retry_after``: the longest wait that a server may ask for.
+    """
+
+    connect: float = 15.0
+    stall: float = 60.0
+    total: float = 7200.0
+    attempts: int = 5
+    backoff: float = 0.5
+    backoff_cap: float = 30.0
+    retry_after: float = 120.0
+    redirects: int = 10
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """A verified file in the cache.  ``url``: the location that served it, as in sources.lock."""
+
+    name: str
+    file: str
+    path: Path
+    sha256: str
+    size: int
+    url: str
+    version: str | None = None
+
+
+def without_secrets(url: str) -> str:
+    """``url`` without user and password."""
+    return _USERINFO.sub(r"\1", url)

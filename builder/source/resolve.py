@@ -1,0 +1,291 @@
+"""A source that is not in the cache: try its places in order, verify, pin, keep."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.archive import extract_member
+from builder.errors import SourceUnreachable, UsageError, VerificationError
+from builder.host.paths import Cache, Project
+from builder.source import apt, ftp, local, web
+from builder.source.claim import claim
+from builder.source.fetch import DROPIN, dropin_label, find, profile_digest, valid_pins
+from builder.source.lock import Pin, SourcesLock
+from builder.source.model import Bounds, Fetched, Location, Source
+from builder.source.store import adopt, find_blob, measure, set_aside
+from builder.source.transfer import LocationFailed, Partial, Transfer
+
+if TYPE_CHECKING:
+    from builder.console import Console
+
+
+@dataclass(frozen=True)
+class Job:
+    """One source to be fetched, with all that this takes (see ``fetch.fetch``)."""
+
+    source: Source
+    cache: Cache
+    project: Project
+    lock: SourcesLock
+    console: Console
+    locked: bool
+    update: bool
+    bounds: Bounds
+    stop: threading.Event
+
+    @property
+    def pins(self) -> dict[str, Pin]:
+        """The pins to be held to: none of them while updating."""
+        return {} if self.update else valid_pins(self.source, self.lock)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where to look; ``allowed``: the digests that may come from there, none if unknown."""
+
+    kind: str
+    label: str
+    allowed: frozenset[str]
+    bring: Callable[[], _Brought]
+
+
+@dataclass(frozen=True)
+class _Brought:
+    """Bytes on the cache's disk, not judged yet.  ``resumed``: begun by an earlier run."""
+
+    path: Path
+    version: str | None = None
+    resumed: bool = False
+    drop: Callable[[], None] | None = None
+
+
+def resolve(job: Job) -> Fetched:
+    """Get the source from the first place that serves it (see ``fetch.fetch``)."""
+    if job.locked and job.update:
+        raise UsageError(
+            "--locked and --update exclude each other",
+            "one forbids what the other is for",
+            "leave one of them out",
+        )
+    key = hashlib.sha256(repr(job.source).encode()).hexdigest()[:16]
+    what = f"fetch of {job.source.name}"
+    with claim(
+        job.cache.locks, f"source-{job.source.name}-{key}", what, console=job.console, stop=job.stop
+    ):
+        if not job.update:
+            job.lock.reload()
+            found = find(job.source, cache=job.cache, lock=job.lock)
+            if found is not None:
+                return found
+        return _try_places(job)
+
+
+def _try_places(job: Job) -> Fetched:
+    places = _places(job)
+    if job.locked and not any(place.allowed for place in places):
+        raise _unpinned(job, "no digest of it is known")
+    answers: list[tuple[str, str]] = []
+    for place in places:
+        try:
+            job.console.say(f"{job.source.name}: from {place.label}")
+            return _accept(job, place, place.bring())
+        except LocationFailed as failure:
+            answers.append((place.label, str(failure)))
+            job.console.say(f"{place.label}: {failure}")
+    raise _unreachable(job, places, answers)
+
+
+def _places(job: Job) -> list[_Place]:
+    pins = job.pins
+    everything = frozenset(
+        digest
+        for digest in (
+            job.source.sha256,
+            *(location.sha256 for location in job.source.locations),
+            *(pin.sha256 for pin in pins.values()),
+        )
+        if digest
+    )
+    places = [
+        _Place(
+            location.kind,
+            location.label,
+            _allowed(job, location, pins),
+            lambda location=location: _bring(job, location),  # type: ignore[misc]
+        )
+        for location in job.source.locations
+    ]
+    dropped = job.project.dropin / job.source.file
+    if dropped.is_file():
+        label = dropin_label(job.source)
+        places.insert(0, _Place(DROPIN, label, everything, lambda: _copy(job, dropped)))
+    return places
+
+
+def _allowed(job: Job, location: Location, pins: dict[str, Pin]) -> frozenset[str]:
+    digest = profile_digest(job.source, location)
+    if digest is None:
+        pin = pins.get(location.kind)
+        digest = pin.sha256 if pin else None
+    if digest is not None:
+        return frozenset({digest})
+    # What is pinned for another kind of location is no less trusted for coming from here, and
+    # under --locked it is all that may come.
+    return frozenset(pin.sha256 for pin in pins.values()) if job.locked else frozenset()
+
+
+def _bring(job: Job, location: Location) -> _Brought:
+    brought = _download(job, location)
+    if location.member is None:
+        return brought
+    inner = Partial.of(job.cache.partial, f"member {location.label}")
+    size = extract_member(brought.path, location.member, inner.path, max_bytes=job.source.max_bytes)
+    job.console.say(f"{job.source.name}: took {location.member} ({size} bytes) out of the package")
+    _discard(brought)
+    return _Brought(inner.path, brought.version)
+
+
+def _download(job: Job, location: Location) -> _Brought:
+    if location.kind in ("apt", "apt-source"):
+        return _ask_apt(job, location)
+    if location.scheme == "file":
+        return _copy(job, local.locate(location.url, job.project.root))
+    clients = {"https": web.download, "http": web.download, "ftp": ftp.download}
+    client = clients.get(location.scheme)
+    if client is None:
+        raise UsageError(
+            f"source {job.source.name}: no way to fetch {location.label}",
+            f"the scheme {location.scheme!r} is none of apt, apt-source, https, http, ftp, file",
+            "correct the location in profile.toml",
+        )
+    order = _order(job, location.url)
+    key = hashlib.sha256(location.url.encode()).hexdigest()[:32]
+    with claim(job.cache.locks, f"url-{key}", location.label, console=job.console, stop=job.stop):
+        resumed = order.partial.length > 0
+        client(order)
+    return _Brought(order.partial.path, resumed=resumed, drop=order.partial.drop)
+
+
+def _ask_apt(job: Job, location: Location) -> _Brought:
+    pin = job.pins.get(location.kind)
+    package = apt.parse(location.url, pin.version if pin else None)
+    client = apt.Apt(job.cache.apt, job.cache.locks, job.cache.partial, job.console, job.stop)
+    try:
+        got = client.download(package, job.source.max_bytes, renew=job.update)
+    except LocationFailed as failure:
+        if package.version is None or job.locked:
+            raise
+        raise LocationFailed(
+            f"{failure} (that version is pinned; `invoke fetch --update` takes a newer one)"
+        ) from failure
+    return _Brought(got.path, got.version, drop=lambda: shutil.rmtree(got.path.parent))
+
+
+def _copy(job: Job, origin: Path) -> _Brought:
+    order = _order(job, f"copy {origin}")
+    local.copy(order, origin)
+    return _Brought(order.partial.path)
+
+
+def _order(job: Job, url: str) -> Transfer:
+    return Transfer(
+        url=url,
+        partial=Partial.of(job.cache.partial, url),
+        max_bytes=job.source.max_bytes,
+        bounds=job.bounds,
+        label=job.source.file,
+        console=job.console,
+        stop=job.stop,
+        deadline=time.monotonic() + job.bounds.total,
+    )
+
+
+def _discard(brought: _Brought) -> None:
+    if brought.drop is not None:
+        brought.drop()
+    else:
+        brought.path.unlink(missing_ok=True)
+
+
+def _accept(job: Job, place: _Place, brought: _Brought) -> Fetched:
+    sha256, size = measure(brought.path)
+    if place.allowed and sha256 not in place.allowed:
+        if brought.resumed:
+            # The first part may be of a file that has changed since: whole and anew, once.
+            _discard(brought)
+            job.console.say(f"{place.label}: what was resumed does not fit, once more from 0")
+            return _accept(job, place, place.bring())
+        kept = set_aside(job.cache, brought.path, sha256, job.source.file)
+        _discard(brought)
+        raise _mismatch(job, place, sha256, kept)
+    path = find_blob(job.cache, sha256, size) or adopt(job.cache, brought.path, sha256)
+    _discard(brought)
+    pin = Pin(
+        file=job.source.file,
+        sha256=sha256,
+        size=size,
+        url=place.label,
+        date=datetime.datetime.now(tz=datetime.UTC).date(),
+        version=brought.version,
+    )
+    _pin(job, place, pin)
+    source = job.source
+    return Fetched(source.name, source.file, path, sha256, size, place.label, brought.version)
+
+
+def _pin(job: Job, place: _Place, pin: Pin) -> None:
+    if job.locked:
+        return
+    known = {old.sha256 for old in valid_pins(job.source, job.lock).values()}
+    if not place.allowed and pin.sha256 not in known:
+        job.console.say(
+            f"{job.source.name}: first use, not verified: sha256 {pin.sha256} from {place.label} "
+            f"is written to {job.lock.path}"
+        )
+    with claim(
+        job.cache.locks,
+        f"lock-{hashlib.sha256(str(job.lock.path).encode()).hexdigest()[:16]}",
+        str(job.lock.path),
+        console=job.console,
+        stop=job.stop,
+    ):
+        job.lock.record(job.source.name, place.kind, pin)
+
+
+def _mismatch(job: Job, place: _Place, sha256: str, kept: Path) -> VerificationError:
+    expected = " or ".join(sorted(place.allowed))
+    return VerificationError(
+        f"{job.source.file} from {place.label} is not what was pinned",
+        f"sha256 expected {expected}\nsha256 got      {sha256}\nkept as {kept}",
+        "find out why before trusting it; if it was replaced on purpose, correct the digest in "
+        "profile.toml or run `invoke fetch --update`",
+    )
+
+
+def _unpinned(job: Job, cause: str) -> VerificationError:
+    return VerificationError(
+        f"{job.source.name} is not pinned, and --locked forbids its first use",
+        cause,
+        f"run `invoke fetch` without --locked once and commit {job.lock.path}",
+    )
+
+
+def _unreachable(
+    job: Job, places: list[_Place], answers: list[tuple[str, str]]
+) -> SourceUnreachable:
+    digests = sorted(frozenset().union(*(place.allowed for place in places)))
+    wanted = f" (sha256 {' or '.join(digests)})" if digests else ""
+    return SourceUnreachable(
+        f"no location can serve {job.source.file} of source {job.source.name}",
+        "\n".join(f"{label}: {answer}" for label, answer in answers) or "it has no location",
+        f"check the network and the proxy (`invoke doctor`), or put {job.source.file}{wanted} "
+        f"into {job.project.dropin}",
+    )

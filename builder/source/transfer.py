@@ -1,0 +1,194 @@
+"""What every kind of download shares: its order, its partial file, how it gives up."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import msgspec
+
+from builder.archive.space import full_disk, is_full_disk
+from builder.source.claim import check
+from builder.source.model import Bounds, without_secrets
+
+if TYPE_CHECKING:
+    from builder.console import Console, Progress
+
+CHUNK = 1 << 17  # bytes
+_MOST_TRIES = 100  # whatever progress each of them makes
+
+
+class LocationFailed(Exception):
+    """This location cannot serve the file; the next one may.  Its text is the answer it gave."""
+
+
+class TryAgain(Exception):
+    """This try failed, the next may not.  ``wait``: seconds the server asked for, if any."""
+
+    def __init__(self, answer: str, wait: float | None = None) -> None:
+        super().__init__(answer)
+        self.answer = answer
+        self.wait = wait
+
+
+class _Origin(msgspec.Struct, frozen=True):
+    """What a partial file is a part of: the server's validator (RFC 9110, 8.8) and full size."""
+
+    validator: str
+    total: int | None
+
+
+@dataclass(frozen=True)
+class Partial:
+    """The bytes of a download so far, kept across runs."""
+
+    path: Path
+
+    @staticmethod
+    def of(folder: Path, url: str) -> Partial:
+        """The partial file for ``url`` (any text that tells downloads apart)."""
+        folder.mkdir(parents=True, exist_ok=True)
+        return Partial(folder / hashlib.sha256(url.encode()).hexdigest()[:32])
+
+    @property
+    def length(self) -> int:
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    @property
+    def _note(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.json")
+
+    @property
+    def validator(self) -> str | None:
+        """What the server must still hold for the rest to fit on, None if it gave nothing."""
+        try:
+            return msgspec.json.decode(self._note.read_bytes(), type=_Origin).validator
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+
+    def remember(self, validator: str | None, total: int | None) -> None:
+        """Note what the file that begins now belongs to."""
+        if validator is None:
+            self._note.unlink(missing_ok=True)
+        else:
+            self._note.write_bytes(msgspec.json.encode(_Origin(validator, total)))
+
+    def drop(self) -> None:
+        """Forget it all."""
+        self.path.unlink(missing_ok=True)
+        self._note.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """The order for one download.  ``deadline``: when to give up, on time.monotonic's clock."""
+
+    url: str
+    partial: Partial
+    max_bytes: int
+    bounds: Bounds
+    label: str
+    console: Console
+    stop: threading.Event
+    deadline: float
+
+    def check(self) -> None:
+        """Raise LocationFailed if time is up, Interrupted if the run is being stopped."""
+        check(self.stop, f"fetch of {self.label}")
+        if time.monotonic() > self.deadline:
+            raise LocationFailed(f"not whole after {self.bounds.total:.0f} s")
+
+    @property
+    def shown(self) -> str:
+        """The URL without secrets."""
+        return without_secrets(self.url)
+
+    def open(self, offset: int) -> IO[bytes]:
+        """The partial file for writing from ``offset`` on."""
+        if offset:
+            return self.partial.path.open("ab")
+        return self.partial.path.open("wb")
+
+    def check_size(self, size: int | None) -> None:
+        """Raise LocationFailed if ``size`` bytes are more than the source may have."""
+        if size is not None and size > self.max_bytes:
+            self.partial.drop()
+            raise LocationFailed(f"larger than the limit of {self.max_bytes} bytes")
+
+
+def receive(
+    order: Transfer, read: Callable[[], bytes], offset: int, total: int | None, progress: Progress
+) -> None:
+    """Append what ``read`` gives to the partial file up to ``total`` bytes or its end.
+
+    Raises LocationFailed for too many bytes or seconds, TryAgain for too few bytes,
+    EnvironmentFailure if the disk is full, Interrupted if stopped.
+    """
+    order.check_size(total)
+    got = offset
+    progress.advance(got - progress.done)
+    try:
+        with order.open(offset) as file:
+            while total is None or got < total:
+                order.check()
+                data = read()
+                if not data:
+                    break
+                got += len(data)
+                order.check_size(got)
+                file.write(data)
+                progress.advance(len(data))
+    except OSError as error:
+        if is_full_disk(error):
+            needed = total - got if total is not None else None
+            raise full_disk(f"cannot fetch {order.label}", order.partial.path.parent, needed) from (
+                error
+            )
+        raise
+    if total is not None and got != total:
+        raise TryAgain(f"the connection ended after {got} of {total} bytes")
+
+
+def persist(order: Transfer, attempt: Callable[[Progress], None]) -> None:
+    """Call ``attempt`` until it succeeds; raise LocationFailed when patience is at its end.
+
+    Waits grow exponentially with full jitter; tries that brought new bytes do not count.
+    """
+    fruitless, best = 0, order.partial.length
+    with order.console.progress(order.label, None, "B") as progress:
+        for _ in range(_MOST_TRIES):
+            try:
+                attempt(progress)
+            except TryAgain as failure:
+                fruitless = 1 if order.partial.length > best else fruitless + 1
+                best = max(best, order.partial.length)
+                wait = _pause(order.bounds, fruitless, failure)
+                if fruitless >= order.bounds.attempts:
+                    raise LocationFailed(failure.answer) from failure
+                if time.monotonic() + wait > order.deadline:
+                    raise LocationFailed(f"{failure.answer}; out of time") from failure
+                order.console.say(f"{order.shown}: {failure.answer}; again in {wait:.1f} s")
+                order.stop.wait(wait)
+                order.check()
+            else:
+                return
+    raise LocationFailed(f"not whole after {_MOST_TRIES} connections")
+
+
+def _pause(bounds: Bounds, fruitless: int, failure: TryAgain) -> float:
+    if failure.wait is None:
+        ceiling: float = min(bounds.backoff_cap, bounds.backoff * 2 ** (fruitless - 1))
+        jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+        return jitter * ceiling
+    if failure.wait > bounds.retry_after:
+        raise LocationFailed(f"{failure.answer}; come back in {failure.wait:.0f} s") from failure
+    return failure.wait
