@@ -7,7 +7,7 @@ without asking the disk: a parent that is not a folder made here is not passed t
 """
 
 # Names are bytes here, as a tar has them: pathlib has no such paths, and takes its time.
-# ruff: noqa: PTH
+# ruff: noqa: PTH101, PTH102, PTH108, PTH113, PTH114, PTH115, PTH211
 
 from __future__ import annotations
 

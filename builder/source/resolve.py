@@ -96,7 +96,12 @@ def _try_places(job: Job) -> Fetched:
     for place in places:
         try:
             job.console.say(f"{job.source.name}: from {place.label}")
-            return _accept(job, place, place.bring())
+            key = hashlib.sha256(place.label.encode()).hexdigest()[:16]
+            # Another source may name the same place: its partial file is one at a time's.
+            with claim(
+                job.cache.locks, f"place-{key}", place.label, console=job.console, stop=job.stop
+            ):
+                return _accept(job, place, place.bring())
         except LocationFailed as failure:
             answers.append((place.label, str(failure)))
             job.console.say(f"{place.label}: {failure}")
@@ -167,17 +172,16 @@ def _download(job: Job, location: Location) -> _Brought:
             "correct the location in profile.toml",
         )
     order = _order(job, location.url)
-    key = hashlib.sha256(location.url.encode()).hexdigest()[:32]
-    with claim(job.cache.locks, f"url-{key}", location.label, console=job.console, stop=job.stop):
-        resumed = order.partial.length > 0
-        client(order)
+    resumed = order.partial.length > 0
+    client(order)
     return _Brought(order.partial.path, resumed=resumed, drop=order.partial.drop)
 
 
 def _ask_apt(job: Job, location: Location) -> _Brought:
     pin = job.pins.get(location.kind)
     package = apt.parse(location.url, pin.version if pin else None)
-    client = apt.Apt(job.cache.apt, job.cache.locks, job.cache.partial, job.console, job.stop)
+    folder = job.cache.partial / f"apt-{hashlib.sha256(location.label.encode()).hexdigest()[:16]}"
+    client = apt.Apt(job.cache.apt, job.cache.locks, folder, job.console, job.stop)
     try:
         got = client.download(package, job.source.max_bytes, renew=job.update)
     except LocationFailed as failure:
@@ -186,7 +190,7 @@ def _ask_apt(job: Job, location: Location) -> _Brought:
         raise LocationFailed(
             f"{failure} (that version is pinned; `invoke fetch --update` takes a newer one)"
         ) from failure
-    return _Brought(got.path, got.version, drop=lambda: shutil.rmtree(got.path.parent))
+    return _Brought(got.path, got.version, drop=lambda: shutil.rmtree(folder))
 
 
 def _copy(job: Job, origin: Path) -> _Brought:
