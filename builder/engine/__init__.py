@@ -1,1 +1,17 @@
-"""The container engine: the only room that knows Docker."""
+"""Containers: the only room that knows Docker.
+
+``connect`` finds an engine (or starts a private one) and yields an ``Engine``, whose
+``run`` is the one way in which a container runs.  Docker's SDK is imported on the first
+connection, so that a run in which nothing changed does not pay for it; annotations take
+``Engine`` from here under TYPE_CHECKING.
+"""
+
+from typing import TYPE_CHECKING
+
+from builder.engine.connection import connect
+from builder.engine.spec import ContainerSpec, Mount, describe_status
+
+if TYPE_CHECKING:
+    from builder.engine.container import Engine
+
+__all__ = ["ContainerSpec", "Engine", "Mount", "connect", "describe_status"]

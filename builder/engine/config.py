@@ -1,0 +1,110 @@
+"""How a container is fenced in: the same for every run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from docker import APIClient
+from docker.types import HostConfig, LogConfig, Ulimit
+from docker.types import Mount as BindMount
+
+from builder.engine.identity import LABEL
+from builder.engine.spec import BUILDER_GID, BUILDER_UID, ContainerSpec, Mount
+from builder.errors import EnvironmentFailure
+
+HOSTNAME = "lvs-builder"
+
+
+def container_config(
+    client: APIClient,
+    spec: ContainerSpec,
+    *,
+    label: str,
+    rootless: bool,
+    podman: bool,
+    terminal: bool,
+) -> dict[str, Any]:
+    """The engine's form of a spec: no network, no privileges, one fixed host name."""
+    host: HostConfig = client.create_host_config(
+        network_mode="none",
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+        init=True,
+        mounts=[_mount(mount) for mount in spec.mounts],
+        tmpfs=dict(spec.tmpfs),
+        mem_limit=spec.memory,
+        # Without this, as much swap as memory is allowed on top of it.
+        memswap_limit=spec.memory,
+        pids_limit=spec.pids,
+        ulimits=[Ulimit(name="nofile", soft=spec.nofile, hard=spec.nofile)],
+        # The output goes to the stage's log; the engine need not keep it a second time.
+        log_config=LogConfig(type="none"),
+    )
+    if rootless and podman:
+        host["UsernsMode"] = "keep-id"
+    config: dict[str, Any] = client.create_container_config(
+        spec.image,
+        list(spec.argv),
+        hostname=HOSTNAME,
+        user=container_user(spec, rootless=rootless, podman=podman),
+        environment=dict(spec.env),
+        working_dir=spec.workdir,
+        labels={LABEL: label},
+        host_config=host,
+        stdin_open=terminal,
+        tty=terminal,
+    )
+    # What the image starts by itself is not asked for.
+    config["Entrypoint"] = []
+    return config
+
+
+def container_user(spec: ContainerSpec, *, rootless: bool, podman: bool) -> str:
+    """Who the program runs as, so that what it writes belongs to the caller.
+
+    Root gives its writable folders to the builder's user and runs as that.  Another user
+    runs as themself.  Rootless Docker maps the container's root, which has no capabilities, to
+    the caller and every other user to a number the caller may not own; rootless Podman's
+    keep-id maps the caller to themself.
+    """
+    if rootless and not podman:
+        return "0:0"
+    if os.getuid() == 0:
+        return spec.user
+    return f"{os.getuid()}:{os.getgid()}"
+
+
+def _mount(mount: Mount) -> BindMount:
+    if not mount.source.exists():
+        raise EnvironmentFailure(
+            f"{mount.target} cannot be given to the container",
+            f"{mount.source} does not exist",
+            "run the command again; if this stays, run `invoke clean`",
+        )
+    source = str(mount.source.resolve())
+    return BindMount(mount.target, source, type="bind", read_only=not mount.writable)
+
+
+def give_to_builder(spec: ContainerSpec) -> None:
+    """Make writable mounts the builder's own; one whose top is so already is left alone.
+
+    Links are changed themselves, never followed.
+    """
+    uid, _, gid = spec.user.partition(":")
+    owner = (int(uid or BUILDER_UID), int(gid or BUILDER_GID))
+    for mount in spec.mounts:
+        if mount.writable:
+            _give(mount.source, *owner)
+
+
+def _give(top: Path, uid: int, gid: int) -> None:
+    if not top.exists() or top.stat().st_uid == uid:
+        return
+    if top.is_dir() and not top.is_symlink():
+        for folder, folders, files in os.walk(top):
+            for name in (*folders, *files):
+                os.lchown(Path(folder) / name, uid, gid)
+    # Last, so that an interrupted walk is done again.
+    os.chown(top, uid, gid)

@@ -1,0 +1,74 @@
+"""Finding an engine, or starting one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from builder.console import Console
+from builder.engine.container import Engine
+from builder.engine.location import Endpoint, ask, named_endpoint, usual_endpoints
+from builder.engine.private import find_daemon, hold, private_engine
+from builder.errors import EnvironmentFailure
+from builder.host.paths import Cache
+
+
+@contextmanager
+def discover(cache: Cache, console: Console) -> Iterator[Engine]:
+    """An engine for as long as the block lasts.
+
+    In this order: DOCKER_HOST, the current Docker context, Docker's and Podman's usual
+    sockets, a private engine.  One that the user named is used or the run fails.  Raises
+    EnvironmentFailure if there is none, with the exact mend.
+    """
+    with _endpoint(cache, console) as endpoint:
+        engine = Engine(endpoint, ask(endpoint))
+        engine.sweep(console)
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+
+@contextmanager
+def _endpoint(cache: Cache, console: Console) -> Iterator[Endpoint]:
+    found = _answering()
+    if found:
+        yield found
+        return
+    _require_private()
+    with hold(private_engine(cache), console) as endpoint:
+        yield endpoint
+
+
+def _answering() -> Endpoint | None:
+    named = named_endpoint()
+    if named:
+        ask(named)
+        return named
+    for endpoint in usual_endpoints():
+        try:
+            ask(endpoint)
+        except EnvironmentFailure:
+            continue
+        return endpoint
+    return None
+
+
+def _require_private() -> None:
+    if os.getuid() != 0:
+        raise EnvironmentFailure(
+            "no container engine answers",
+            "neither DOCKER_HOST, a Docker context, /var/run/docker.sock nor Podman's socket "
+            "leads to one, and starting a private one needs root",
+            "run `systemctl --user start podman.socket`, or `sudo systemctl start docker` and "
+            f"`sudo usermod -aG docker $USER` (user id {os.getuid()}; log in again), or "
+            "run this command as root",
+        )
+    if find_daemon() is None:
+        raise EnvironmentFailure(
+            "no container engine answers",
+            "no socket of Docker or Podman answers, and dockerd is not installed",
+            "install it: apt-get install docker.io (or run ./bootstrap, which asks and does it)",
+        )

@@ -1,0 +1,36 @@
+"""Images from root file systems."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from docker import APIClient
+
+from builder.errors import EnvironmentFailure
+
+CHUNK = 1 << 20
+
+
+def _chunks(tar: Path) -> Iterator[bytes]:
+    with tar.open("rb") as handle:
+        while chunk := handle.read(CHUNK):
+            yield chunk
+
+
+def import_tar(client: APIClient, tar: Path, tag: str, changes: tuple[str, ...]) -> None:
+    """Send the tar; raises EnvironmentFailure if the engine cannot take it (full disk)."""
+    repository, _, version = tag.rpartition(":")
+    answer = client.import_image_from_data(
+        _chunks(tar), repository=repository, tag=version, changes=list(changes) or None
+    )
+    # The engine says 200 first and reports what went wrong later, one JSON object per line.
+    for line in str(answer).splitlines():
+        words = json.loads(line).get("error") if line.strip() else None
+        if words:
+            raise EnvironmentFailure(
+                f"the engine could not import {tag}",
+                str(words),
+                "make room where the engine keeps its data, then run again",
+            )

@@ -1,0 +1,26 @@
+"""Stops a private engine whose users were killed.
+
+Run by flock(1) as ``python -m builder.engine.keeper HOME RUN LOG`` once nobody uses the
+engine any more.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+
+from builder.engine.private import PrivateEngine, stop
+
+
+def main(home: str, run: str, log: str) -> None:
+    """Stop the engine; the gate keeps a builder that ends just now from doing the same."""
+    engine = PrivateEngine(Path(home), Path(run), Path(log))
+    gate = os.open(engine.home / "gate.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(gate, fcntl.LOCK_EX)
+    stop(engine)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])

@@ -1,0 +1,57 @@
+"""What a container is to do: plain values, nothing of Docker."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+BUILDER_UID = 1000
+BUILDER_GID = 1000
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A file or folder of the host, seen in the container at ``target`` (absolute)."""
+
+    source: Path
+    target: str
+    writable: bool = False
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """One run of one program.
+
+    ``memory``: bytes, ``pids``: number of processes; None means no limit.  ``tmpfs``:
+    pairs of an absolute path and mount options (``size=64m,mode=1777``).  ``nofile``: open
+    files a process may have (rpm of old closes every possible one, so not millions).
+    """
+
+    image: str
+    argv: tuple[str, ...]
+    mounts: tuple[Mount, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    workdir: str = "/"
+    user: str = f"{BUILDER_UID}:{BUILDER_GID}"
+    memory: int | None = None
+    pids: int | None = None
+    tmpfs: tuple[tuple[str, str], ...] = ()
+    nofile: int = 4096
+
+
+def describe_status(status: int) -> str:
+    """An exit status in words, as shells and init programs use the numbers.
+
+    126 and 127 are the shell's (POSIX.1-2017, XCU 2.8.2); above 128 a signal ended it.
+    """
+    if status == 126:
+        return "exit status 126: the program was found but cannot be executed"
+    if status == 127:
+        return "exit status 127: a program was not found in the container"
+    if 128 < status < 128 + signal.NSIG:
+        try:
+            return f"ended by {signal.Signals(status - 128).name} (exit status {status})"
+        except ValueError:
+            pass
+    return f"exit status {status}"

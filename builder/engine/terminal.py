@@ -1,0 +1,88 @@
+"""The user's terminal, connected to a container's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import sys
+import termios
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from docker import APIClient
+from docker.errors import APIError
+
+CHUNK = 4096
+
+
+@contextmanager
+def _raw(handle: int) -> Iterator[None]:
+    """Pass every key on as it is (also Ctrl-C); a pipe is left as it is."""
+    if not os.isatty(handle):
+        yield
+        return
+    before = termios.tcgetattr(handle)
+    tty.setraw(handle)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(handle, termios.TCSADRAIN, before)
+
+
+def _fit(client: APIClient, container: str) -> None:
+    size = shutil.get_terminal_size()
+    # The container may have ended between the key press and this call.
+    with contextlib.suppress(APIError):
+        client.resize(container, size.lines, size.columns)
+
+
+@contextmanager
+def _following_size(client: APIClient, container: str) -> Iterator[None]:
+    def changed(_number: int, _frame: FrameType | None) -> None:
+        _fit(client, container)
+
+    before = signal.signal(signal.SIGWINCH, changed)
+    try:
+        _fit(client, container)
+        yield
+    finally:
+        signal.signal(signal.SIGWINCH, before)
+
+
+def converse(client: APIClient, container: str) -> None:
+    """Start ``container`` (made with a terminal) and connect it until it ends."""
+    options = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+    attached: Any = client.attach_socket(container, options)
+    # The SDK hands out a read-only file object; the socket under it goes both ways.
+    line = getattr(attached, "_sock", attached)
+    line.setblocking(True)
+    client.start(container)
+    given, shown = sys.stdin.fileno(), sys.stdout.fileno()
+    try:
+        with _raw(given), _following_size(client, container):
+            _relay(line, given, shown)
+    finally:
+        attached.close()
+
+
+def _relay(line: Any, given: int, shown: int) -> None:
+    sources = [line, given]
+    while True:
+        ready, _, _ = select.select(sources, [], [])
+        if given in ready:
+            keys = os.read(given, CHUNK)
+            if keys:
+                line.sendall(keys)
+            else:
+                sources.remove(given)
+        if line in ready:
+            said = line.recv(CHUNK)
+            if not said:
+                return
+            os.write(shown, said)
