@@ -9,6 +9,7 @@ from builder.commands.session import Request, open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.patch import apply, series
+from builder.patch.report import Report
 from builder.stages.sources import TREE
 
 
@@ -32,14 +33,16 @@ def report(
         names = [goal.removeprefix("prep:") for goal in goals(setting.profile)]
         if not check:
             session.settle(*(f"prep:{name}" for name in names))
-        reports: dict[str, apply.Report] = {}
+        reports: dict[str, Report] = {}
         for name in names:
             component = setting.profile.component[name]
             unpacked = session.settle(f"unpack:{component.source}")[f"unpack:{component.source}"]
             reports[name] = apply.check(series.load(setting.patches / name), unpacked.path / TREE)
+    for made in reports.values():
+        made.require()
     if json:
         return msgspec.json.format(msgspec.json.encode(reports)).decode()
     lines: list[str] = []
     for name, made in reports.items():
-        lines += [f"{name}:", *(f"  {line}" for line in apply.lines(made) or ("no patches",))]
+        lines += [f"{name}:", *(f"  {line}" for line in made.lines() or ("no patches",))]
     return "\n".join(lines)

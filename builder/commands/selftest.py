@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from builder.console import Console
+from builder.host import process
 from builder.host.paths import Project
 
 COVERAGE_GATE = 85
@@ -24,9 +24,7 @@ class Check:
 
 def _shell_scripts(root: Path) -> list[str]:
     """Every shell script that git knows: by ending, or by its first line."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=root, capture_output=True, check=True
-    ).stdout.decode()
+    listed = process.run(["git", "ls-files", "-z"], cwd=root).text
     scripts = []
     for name in listed.split("\0"):
         path = root / name
@@ -64,8 +62,9 @@ def run(project: Project, console: Console, *, fast: bool) -> int:
     failed = []
     for check in checks(project.root, fast=fast):
         console.say(f"running {check.name}")
-        if subprocess.run(check.argv, cwd=project.root, check=False).returncode != 0:
-            failed.append(check.name)
+        with process.start(check.argv, cwd=project.root, stdout=None, stderr=None) as running:
+            if running.wait() != 0:
+                failed.append(check.name)
     if failed:
         console.say(f"failed: {', '.join(failed)}")
     return 1 if failed else 0

@@ -11,11 +11,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from builder.console import Console
-from builder.engine import connection
-from builder.engine.engine import Engine
+from builder.engine import connect
 from builder.errors import UsageError
 from builder.host.children import end_children
 from builder.host.paths import Cache, Project
@@ -29,6 +28,9 @@ from builder.profile import load
 from builder.profile.model import Profile
 from builder.stages import catalogue
 from builder.stages.setting import Setting
+
+if TYPE_CHECKING:
+    from builder.engine import Engine
 
 T = TypeVar("T")
 KEPT_LOGS = 20
@@ -149,16 +151,14 @@ def open_session(
         stack.enter_context(_terminate_as_interrupt())
         stack.enter_context(hold(cache.locks, f"profile {profile.name}", console))
         _sweep(cache, profile.name)
-        engine: _Once[Engine] = _Once(
-            lambda: stack.enter_context(connection.connect(cache, console))
-        )
+        engine: _Once[Engine] = _Once(lambda: stack.enter_context(connect(cache, console)))
         jobs = request.jobs or os.cpu_count() or 1
         budget: _Once[Budget] = _Once(lambda: Budget(cache.scratch / run_id / "jobs", jobs))
 
         def stop_work() -> None:
             end_children()
             if engine.made is not None:
-                engine.made.stop_all()
+                engine.made.close()
 
         setting = Setting(
             profile=profile,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from builder.console import Console
+from builder.engine import connect
 from builder.errors import UsageError
 from builder.host.paths import Cache
 from builder.stages.containers import noted
@@ -29,8 +30,6 @@ def enter(stage: str, *, cache: Cache, console: Console) -> int:
             "it did not fail last time, it runs in no container, or a later run swept it",
             "run the build again; when it fails, it names the shell to open",
         )
-    from builder.engine import connection  # noqa: PLC0415 - Docker's SDK is slow to import
-
     console.say(f"this is how it was run: {' '.join(spec.argv)}")
-    with connection.connect(cache, console) as engine:
+    with connect(cache, console) as engine:
         return engine.shell(replace(spec, argv=SHELL))

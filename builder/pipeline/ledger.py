@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._guard = threading.Lock()  # stages end in threads
         self._entries: dict[str, Entry] = {}
         if path.is_file():
             try:
@@ -58,10 +60,11 @@ class Ledger:
 
     def record(self, stage: str, entry: Entry) -> None:
         """Remember a run; the file is written at once."""
-        if self._entries.get(stage) == entry:
-            return
-        self._entries[stage] = entry
-        write_whole(self._path, msgspec.json.format(msgspec.json.encode(self._entries)))
+        with self._guard:
+            if self._entries.get(stage) == entry:
+                return
+            self._entries[stage] = entry
+            write_whole(self._path, msgspec.json.format(msgspec.json.encode(self._entries)))
 
 
 def compare(old: dict[str, str], new: Iterable[Input]) -> tuple[Change, ...]:

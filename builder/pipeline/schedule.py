@@ -76,21 +76,23 @@ class Schedule:
     run_id: str
     budget: Callable[[], Budget]
     stop_work: Callable[[], None]
-    forced: frozenset[str] = frozenset()
     stop: threading.Event = field(default_factory=threading.Event)
     done: dict[str, Done] = field(default_factory=dict)
 
-    def run(self, stages: tuple[Stage, ...]) -> dict[str, Done]:
+    def run(
+        self, stages: tuple[Stage, ...], forced: frozenset[str] = frozenset()
+    ) -> dict[str, Done]:
         """Settle all stages; returns them by name.
 
-        Raises the first failure, with the stage's name and log in it.
+        ``forced``: run these even if nothing has changed.  Raises the first failure,
+        with the stage's name and log in it.
         """
         waiting = {stage.name: stage for stage in stages}
         running: set[str] = set()
         ended: queue.Queue[tuple[str, Outcome]] = queue.Queue()
         try:
             while waiting or running:
-                self._start_ready(waiting, running, ended)
+                self._start_ready(waiting, running, ended, forced)
                 if not running:
                     continue
                 name, outcome = ended.get()
@@ -108,13 +110,14 @@ class Schedule:
         waiting: dict[str, Stage],
         running: set[str],
         ended: queue.Queue[tuple[str, Outcome]],
+        forced: frozenset[str],
     ) -> None:
         for stage in list(waiting.values()):
             if not all(need in self.done for need in stage.needs):
                 continue
             del waiting[stage.name]
             inputs = all_inputs(stage, self.done)
-            found = None if stage.name in self.forced else self._find(stage, inputs)
+            found = None if stage.name in forced else self._find(stage, inputs)
             if found is not None:
                 self.done[stage.name] = found
                 continue
@@ -162,7 +165,14 @@ class Schedule:
             log.parent.mkdir(parents=True, exist_ok=True)
             needs = {name: self.done[name] for name in stage.needs}
             stage.run(
-                Work(folder / "done" / OUTPUT, folder / "work", log, needs, facts.__setitem__)
+                Work(
+                    output=folder / "done" / OUTPUT,
+                    scratch=folder / "work",
+                    log=log,
+                    needs=needs,
+                    note=facts.__setitem__,
+                    stop=self.stop,
+                )
             )
             done = self.store.commit(
                 stage.name,

@@ -7,6 +7,7 @@ so that whether it must run is known without running anything.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,8 @@ class Work:
 
     ``output``: the folder to fill; it appears in the store as a whole or not at all.
     ``scratch``: thrown away after success.  ``log``: the stage's log file.  ``needs``: the
-    stages it asked for, by name.  ``note``: keeps a fact for the manifest.
+    stages it asked for, by name.  ``note``: keeps a fact for the manifest.  ``stop`` is set
+    when the run is being stopped.
     """
 
     output: Path
@@ -76,6 +78,7 @@ class Work:
     log: Path
     needs: Mapping[str, Done]
     note: Callable[[str, str], None]
+    stop: threading.Event
 
 
 @dataclass(frozen=True)

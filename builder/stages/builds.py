@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builder.host.owner import hand_over
 from builder.kernel import config
 from builder.patch import series
 from builder.pipeline import digest
@@ -13,6 +12,7 @@ from builder.pipeline.ledger import Ledger
 from builder.pipeline.stage import Done, Stage, Work
 from builder.profile.model import Component
 from builder.rpm import build, spec
+from builder.stages.containers import run_container
 from builder.stages.image import BUILD_STAGE, ready_image
 from builder.stages.setting import Setting
 from builder.stages.sources import TREE, source_file
@@ -98,7 +98,7 @@ def build_stage(setting: Setting, name: str, component: Component, ledger: Ledge
             spec=spec.render(setting.specs, spec_context(setting, name, component)),
             sources=work.scratch / "sources",
             prepared=_tree(work.needs[sources[1]]) if sources else None,
-            ccache=_writable(setting.cache.ccache),
+            ccache=_folder(setting.cache.ccache),
             jobs=setting.jobs(),
             expected=int(last.facts["objects"]) if last and "objects" in last.facts else None,
         )
@@ -106,7 +106,9 @@ def build_stage(setting: Setting, name: str, component: Component, ledger: Ledge
             plan,
             scratch=work.scratch,
             log=work.log,
-            run=lambda container, log, see: setting.engine().run(container, log=log, on_line=see),
+            run=lambda container, log, see: run_container(
+                setting, work.scratch, container, log, see
+            ),
             console=setting.console,
         )
         _keep(built.binary, work.output / RPMS)
@@ -125,9 +127,8 @@ def _tree(done: Done) -> Path:
     return done.path / TREE
 
 
-def _writable(folder: Path) -> Path:
+def _folder(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    hand_over(folder)
     return folder
 
 

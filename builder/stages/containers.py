@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from builder.engine.spec import ContainerSpec
-from builder.host.owner import container_user, hand_over
 from builder.pipeline.store import folder_name
 from builder.stages.setting import Setting
 
@@ -23,15 +21,7 @@ def run_container(
     log: Path,
     see: Callable[[str], None] | None = None,
 ) -> int:
-    """Run ``spec`` as the unprivileged user and return its exit status.
-
-    What it may write to is handed over to that user; how it was run is noted in
-    ``scratch`` for ``invoke shell``.
-    """
-    spec = replace(spec, user=container_user())
-    for mount in spec.mounts:
-        if mount.writable and mount.source.is_dir():
-            hand_over(mount.source)
+    """Run ``spec`` and return its exit status; how is noted in ``scratch`` for ``shell``."""
     (scratch / NOTE).write_bytes(msgspec.json.encode(spec))
     return setting.engine().run(spec, log=log, on_line=see)
 

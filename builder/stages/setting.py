@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from builder.console import Console
-from builder.engine.engine import Engine
 from builder.host.paths import Cache, Project
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.profile.model import Component, Flavour, Profile
+
+if TYPE_CHECKING:
+    from builder.engine import Engine
 
 DATE_FORMAT = "%a %b %d %Y"
 

@@ -14,34 +14,43 @@ from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
 from builder.profile.model import Component
-from builder.source import fetch, lock
+from builder.source import fetch
+from builder.source.lock import SourcesLock
 from builder.source.model import Source
 from builder.stages.setting import Setting
 
 TREE = "tree"
 REPORT = "patches.json"
+LOCK = "sources.lock"
 
 
-def lock_path(setting: Setting) -> Path:
-    return setting.specs / lock.FILE_NAME
+def sources_lock(setting: Setting) -> SourcesLock:
+    """The profile's ``sources.lock``."""
+    return SourcesLock(setting.specs / LOCK)
 
 
-def fetch_stage(setting: Setting, source: Source, *, update: bool = False) -> Stage:
+def fetch_stage(
+    setting: Setting, source: Source, lock: SourcesLock, *, update: bool = False
+) -> Stage:
     """The source's file under its own name, verified."""
 
     def inputs() -> tuple[Input, ...]:
-        wanted = digest.of_text(msgspec.json.encode(source).decode())
-        return (Input("source", wanted), Input("pin", lock.pinned(lock_path(setting), source)))
+        pins = {kind: pin.sha256 for kind, pin in lock.pins(source.name).items()}
+        return (
+            Input("source", digest.of_text(msgspec.json.encode(source).decode())),
+            *(Input(f"pin:{kind}", sha256) for kind, sha256 in sorted(pins.items())),
+        )
 
     def run(work: Work) -> None:
         fetched = fetch.fetch(
             source,
             cache=setting.cache,
             project=setting.project,
-            lock=lock_path(setting),
+            lock=lock,
             console=setting.console,
             locked=setting.locked,
             update=update,
+            stop=work.stop,
         )
         place = work.output / source.file
         try:
@@ -93,9 +102,9 @@ def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
     def run(work: Work) -> None:
         copy_by_links(work.needs[need].path / TREE, work.output / TREE)
         report = apply.apply(series.load(folder), work.output / TREE)
-        (work.output / REPORT).write_bytes(apply.as_json(report))
-        work.log.write_text("\n".join(apply.lines(report)) + "\n")
-        for line in apply.lines(report):
+        (work.output / REPORT).write_text(report.as_json())
+        work.log.write_text("".join(f"{line}\n" for line in report.lines()))
+        for line in report.lines():
             setting.console.say(f"prep:{name}: {line}")
 
     return Stage(f"prep:{name}", (need,), inputs, run, listed=False)
