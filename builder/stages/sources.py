@@ -8,13 +8,13 @@ from pathlib import Path
 
 import msgspec
 
-from builder.archive import unpack
+from builder.archive.unpack import unpack
 from builder.patch import apply, series
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
 from builder.profile.model import Component
-from builder.source import fetch
+from builder.source.fetch import fetch
 from builder.source.lock import SourcesLock
 from builder.source.model import Source
 from builder.stages.setting import Setting
@@ -42,7 +42,7 @@ def fetch_stage(
         )
 
     def run(work: Work) -> None:
-        fetched = fetch.fetch(
+        fetched = fetch(
             source,
             cache=setting.cache,
             project=setting.project,
@@ -74,7 +74,7 @@ def unpack_stage(setting: Setting, source: Source) -> Stage:
     need = f"fetch:{source.name}"
 
     def run(work: Work) -> None:
-        made = unpack.unpack(
+        made = unpack(
             source_file(work.needs[need]), work.output / TREE, console=setting.console
         )
         work.note("files", str(made.files))
