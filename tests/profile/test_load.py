@@ -1,0 +1,104 @@
+"""A profile that cannot be used is refused with file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from builder.errors import UsageError
+from builder.host.paths import find_project
+from builder.profile import load
+
+GOOD = """\
+summary = "a small one"
+base = "debian12"
+default_flavour = "vm"
+host = "host.toml"
+
+[changelog]
+date = "Mon Nov 23 2026"
+author = "A <a@b.invalid>"
+text = "first"
+
+[flavour.vm]
+summary = "small"
+fragments = ["common.config"]
+
+[component.tool]
+package = "tool"
+version = "1.0"
+release = "1"
+source = "tool"
+packages = ["tool"]
+
+[source.tool]
+file = "tool-1.0.tar.gz"
+locations = [{ url = "file:tool-1.0.tar.gz" }]
+"""
+
+
+def write(specs: Path, text: str) -> None:
+    (specs / "p").mkdir()
+    (specs / "p" / "profile.toml").write_text(text)
+
+
+def refused(specs: Path, text: str) -> UsageError:
+    write(specs, text)
+    with pytest.raises(UsageError) as caught:
+        load.load(specs, "p")
+    return caught.value
+
+
+def test_a_good_profile_is_read(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    profile = load.load(tmp_path, "p")
+    assert profile.name == "p"
+    assert profile.component["tool"].packages == ("tool",)
+    assert profile.source["tool"].name == "tool"
+
+
+@pytest.mark.parametrize("name", load.available(find_project().specs))
+def test_the_profiles_of_this_project_are_good(name: str) -> None:
+    profile = load.load(find_project().specs, name)
+    assert profile.component
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "word"),
+    [
+        ('version = "1.0"', 'verzion = "1.0"', 17, "verzion"),
+        ('version = "1.0"', "version = 10", 17, "component.tool.version"),
+        ('summary = "small"', "summary = true", 12, "flavour.vm.summary"),
+        ('packages = ["tool"]', 'packages = ["tool", 3]', 20, "component.tool.packages"),
+        ('file = "tool-1.0.tar.gz"', 'fille = "tool-1.0.tar.gz"', 23, "fille"),
+        ('url = "file:tool-1.0.tar.gz"', 'uri = "file:tool-1.0.tar.gz"', 24, "uri"),
+        ('source = "tool"', 'source = "other"', 19, "other"),
+        ('default_flavour = "vm"', 'default_flavour = "big"', 3, "big"),
+        ('base = "debian12"', 'base = "debian12', 2, "line 2"),
+        ('base = "debian12"', 'base = "debian12"\nbasis = 1', 3, "basis"),
+        ("[changelog]\n", "[changelog]\nwho = 1\n", 7, "who"),
+    ],
+)
+def test_a_wrong_key_or_type_is_named_with_its_line(
+    tmp_path: Path, old: str, new: str, line: int, word: str
+) -> None:
+    assert old in GOOD
+    error = refused(tmp_path, GOOD.replace(old, new))
+    assert error.what.startswith(f"p/profile.toml:{line} ")
+    assert word in error.cause
+    assert error.exit_code == 2
+
+
+def test_a_missing_key_names_the_table(tmp_path: Path) -> None:
+    error = refused(tmp_path, GOOD.replace('release = "1"\n', ""))
+    assert error.what.startswith("p/profile.toml:15 ")
+    assert "release" in error.cause
+
+
+@pytest.mark.parametrize("name", ["q", "../p", ""])
+def test_an_unknown_profile_lists_those_there_are(tmp_path: Path, name: str) -> None:
+    write(tmp_path, GOOD)
+    with pytest.raises(UsageError) as caught:
+        load.load(tmp_path, name)
+    assert caught.value.hint == "profiles: p"
