@@ -1,0 +1,139 @@
+"""A component's patches in their order, as quilt keeps them: ``series`` and ``*.patch``."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.errors import UsageError
+from builder.patch.diff import PatchedFile, parse
+
+SERIES = "series"
+PATCH_SUFFIXES = (".patch", ".diff")
+TAG = re.compile(r"^\[[^\]]*\]\s*")
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One patch: ``sha256`` is of the file's bytes, ``subject`` the first line of its message."""
+
+    name: str
+    path: Path
+    sha256: str
+    files: tuple[PatchedFile, ...]
+    subject: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """The patches of ``folder`` in the order in which they are applied."""
+
+    folder: Path
+    patches: tuple[Patch, ...]
+
+
+def load(folder: Path) -> Series:
+    """Read and check the series in ``folder``; one that is missing or empty has no patches.
+
+    Syntax of the ``series`` file: quilt(1).  Raises UsageError with file and line for a
+    missing, unlisted, repeated or malformed patch, and VerificationError for one that
+    touches paths outside its tree.
+    """
+    listed = tuple(_read_series(folder / SERIES)) if (folder / SERIES).is_file() else ()
+    _refuse_unlisted(folder, {name for _, name in listed})
+    return Series(folder, tuple(_read_patch(folder, line, name) for line, name in listed))
+
+
+def digest(series: Series) -> str:
+    """SHA-256 over names, order and contents, in hex: what a stage's key takes in."""
+    text = "".join(f"{patch.sha256}  {patch.name}\n" for patch in series.patches)
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+
+
+def touched(series: Series) -> frozenset[str]:
+    """Every path of the tree that the series reads, writes, makes or removes."""
+    return frozenset(
+        path for patch in series.patches for file in patch.files for path in file.paths
+    )
+
+
+def _read_series(path: Path) -> Iterator[tuple[int, str]]:
+    """Line number and patch name of each entry."""
+    seen: dict[str, int] = {}
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 text", str(error), "write the list anew") from error
+    for number, line in enumerate(text.split("\n"), 1):
+        words = re.sub(r"(^|\s)#.*", "", line).split()
+        if not words:
+            continue
+        name, options = words[0], words[1:]
+        _refuse_options(path, number, options)
+        if "/" in name or name in (".", ".."):
+            raise UsageError(
+                f"{path}:{number}: {name} is not a plain file name",
+                "patches lie beside the series file; source RPMs keep them in one flat folder",
+                f"move it to {path.parent} and list it as {Path(name).name}",
+            )
+        if name in seen:
+            raise UsageError(
+                f"{path}:{number}: {name} is listed twice",
+                f"first on line {seen[name]}",
+                "remove one of the two lines",
+            )
+        seen[name] = number
+        yield number, name
+
+
+def _refuse_options(path: Path, number: int, options: list[str]) -> None:
+    for option in options:
+        if option != "-p1":
+            raise UsageError(
+                f"{path}:{number}: option {option} is not supported",
+                "every patch is applied with -p1, here and by %autopatch in the source RPM",
+                "make the patch anew with a/ and b/ before its paths (quilt refresh -p1)",
+            )
+
+
+def _refuse_unlisted(folder: Path, listed: set[str]) -> None:
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir()):
+        if path.suffix in PATCH_SUFFIXES and path.name not in listed:
+            raise UsageError(
+                f"{folder / SERIES}: {path.name} is not listed",
+                f"{path} lies beside the series but would never be applied",
+                f"add a line {path.name} where it belongs in the order, or remove the file",
+            )
+
+
+def _read_patch(folder: Path, line: int, name: str) -> Patch:
+    path = folder / name
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{folder / SERIES}:{line}: patch {name} is missing",
+            f"{path}: {error.strerror}",
+            "bring the file back or take the line out of the series",
+        ) from error
+    return Patch(name, path, hashlib.sha256(data).hexdigest(), parse(path, data), _subject(data))
+
+
+def _subject(data: bytes) -> str:
+    """The Subject of a mail (tags in brackets taken off), else the first line of the message."""
+    lines = re.split(rb"^(?:diff |--- |Index: )", data, maxsplit=1, flags=re.MULTILINE)[0]
+    text = lines.decode(errors="replace").splitlines()
+    for number, line in enumerate(text):
+        if line.lower().startswith("subject:"):
+            words = [line[len("subject:") :].strip()]
+            for more in text[number + 1 :]:
+                if not more[:1].isspace() or not more.strip():
+                    break
+                words.append(more.strip())
+            return TAG.sub("", " ".join(words))
+    return next((line.strip() for line in text if line.strip()), "")
