@@ -1,0 +1,26 @@
+"""Things that several rooms' tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests import world
+
+
+@pytest.fixture(scope="session")
+def pipeline_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache of all tests that build for real, so that the base is made once.
+
+    ``LVS_TEST_CACHE`` names one that outlives the run, for those who work on the tests.
+    """
+    named = os.environ.get("LVS_TEST_CACHE")
+    return Path(named) if named else tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def small(tmp_path: Path, pipeline_cache: Path) -> world.World:
+    """A small project of this test's own, on the shared cache."""
+    return world.make(tmp_path / "project", pipeline_cache)

@@ -1,0 +1,127 @@
+"""What goes wrong in a build ends in its exit code and three lines, and costs only itself."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.world import PATCH, SOURCE, SPEC, World
+
+pytestmark = pytest.mark.engine
+BUILD = ("build", "--profile", "small", "--only", "tool")
+
+
+def test_a_tool_is_built_patched_and_then_left_alone(small: World) -> None:
+    first = small.run(*BUILD)
+    assert first.status == 0, first.errors
+    assert "prep:tool: say_two.patch" in first.errors
+    (rpm,) = [path for path in small.rpms() if path.name == "tool-1.0-1.x86_64.rpm"][-1:]
+    payload = subprocess.run(
+        f"rpm2cpio {rpm} | cpio -i --quiet --to-stdout ./usr/bin/tool",
+        shell=True,
+        capture_output=True,
+        check=True,
+    ).stdout
+    assert b"two" in payload
+    assert b"one\0" not in payload
+    begun = time.monotonic()
+    second = small.run(*BUILD)
+    took = time.monotonic() - begun
+    assert second.status == 0
+    assert "started" not in second.errors
+    assert took < 3, f"nothing had changed, and it took {took:.1f} s"
+    assert small.leavings() == []
+
+
+def test_a_compiler_error_is_quoted_and_its_container_can_be_named(small: World) -> None:
+    small.write_source({**SOURCE, "tool.c": "int main(void) { return broken; }\n"})
+    small.write_patches()
+    ended = small.run(*BUILD)
+    assert ended.status == 6
+    assert "error: 'broken' undeclared" in ended.errors.replace("‘", "'").replace("’", "'")
+    assert "shell: invoke shell build:tool" in ended.errors
+    assert "Traceback" not in ended.errors
+
+
+def test_a_spec_that_packs_a_file_that_is_not_there_is_refused(small: World) -> None:
+    small.write_spec(SPEC.replace("/usr/bin/tool\n\n%changelog", "/usr/bin/other\n\n%changelog"))
+    ended = small.run(*BUILD)
+    assert ended.status == 6
+    assert "/usr/bin/other" in ended.errors
+
+
+def test_a_spec_that_makes_no_rpm_that_the_profile_names_is_refused(small: World) -> None:
+    small.write_spec(SPEC.replace("{{ component.name }}", "other-name"))
+    ended = small.run(*BUILD)
+    assert ended.status == 6
+    assert "Traceback" not in ended.errors
+
+
+def test_a_patch_that_no_longer_fits_names_its_hunk(small: World) -> None:
+    small.write_patches(say_two=PATCH.replace('puts("one")', 'puts("eleven")'))
+    ended = small.run(*BUILD)
+    assert ended.status == 5
+    assert "say_two.patch" in ended.errors
+    assert "eleven" in ended.errors
+
+
+def test_a_mended_cause_goes_on_from_the_last_finished_stage(small: World) -> None:
+    small.write_spec(SPEC.replace("make %", "false; make %"))
+    assert small.run(*BUILD).status == 6
+    small.write_spec(SPEC)
+    ended = small.run(*BUILD)
+    assert ended.status == 0, ended.errors
+    assert "unpack:tool: started" not in ended.errors
+
+
+def test_changed_source_bytes_are_refused(small: World) -> None:
+    assert small.run("fetch", "--profile", "small").status == 0
+    lock = small.project / "specs" / "small" / "sources.lock"
+    pinned = lock.read_text()
+    small.write_source({**SOURCE, "README": "changed\n"})
+    lock.write_text(pinned.replace('sha256 = "', 'sha256 = "0000', 1)[: len(pinned)])
+    ended = small.run(*BUILD)
+    assert ended.status in {2, 4}
+    assert "Traceback" not in ended.errors
+
+
+def test_an_unpinned_source_is_refused_when_locked(small: World) -> None:
+    small.write_source({**SOURCE, "NEWS": str(time.time())})
+    ended = small.run(*BUILD, "--locked")
+    assert ended.status == 4
+    assert "sources.lock" in ended.errors
+
+
+def test_unknown_names_are_refused_with_what_there_is(small: World) -> None:
+    for words, known in (
+        (("build", "--profile", "none"), "profiles: small"),
+        ((*BUILD, "--flavour", "none"), "flavours: vm"),
+        ((*BUILD, "--base", "none"), "bases: debian12"),
+        (("build", "--profile", "small", "--only", "none"), "components: tool"),
+        (("explain", "none", "--profile", "small"), "stages: "),
+        (("shell", "build:none"), "no failed container"),
+    ):
+        ended = small.run(*words)
+        assert ended.status == 2, words
+        assert known in ended.errors + ended.output
+
+
+def test_explain_names_the_changed_patch(small: World) -> None:
+    assert small.run(*BUILD).status == 0
+    patch = small.project / "patches" / "small" / "tool" / "say_two.patch"
+    patch.write_text(PATCH.replace("say two", "say two, again"))
+    ended = small.run("explain", "build:tool", "--profile", "small")
+    assert ended.status == 0, ended.errors
+    assert "unpack:tool: nothing has changed" in ended.output
+    assert "prep:tool: would run" in ended.output
+    assert "patch:tool/say_two.patch: " in ended.output
+
+
+def test_a_log_is_kept_for_every_failure(small: World) -> None:
+    small.write_spec(SPEC.replace("make %", "echo told in the log; false; make %"))
+    ended = small.run(*BUILD)
+    (named,) = [line for line in ended.errors.splitlines() if line.startswith("log:")]
+    assert "told in the log" in Path(named.removeprefix("log:").strip()).read_text()
