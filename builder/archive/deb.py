@@ -19,7 +19,7 @@ def extract_member(package: Path, member: str, target: Path, *, max_bytes: int) 
     the package is damaged; EnvironmentFailure if the disk is full or dpkg-deb is missing.
     """
     tool = process.require_tool("dpkg-deb", "dpkg", f"to open {package.name}")
-    wanted = member.strip("/")
+    wanted = member.removeprefix("./").strip("/")
     argv = (tool, "--fsys-tarfile", str(package))
     # Other members lie before it: their bytes pass through, but are not kept.
     with open_command(argv, package, limit=16 * max_bytes + CHUNK) as reader:

@@ -99,7 +99,7 @@ class Apt:
         offer = self._find(package)
         if offer.size > max_bytes:
             raise LocationFailed(
-                f"{offer.file} has {offer.size} bytes, more than the limit of {max_bytes}"
+                f"{offer.file} has {offer.size} bytes, more than the limit of {max_bytes} bytes"
             )
         return AptFile(self._get(package, offer), offer.version)
 

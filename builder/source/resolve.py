@@ -251,8 +251,8 @@ def _pin(job: Job, place: _Place, pin: Pin) -> None:
     known = {old.sha256 for old in valid_pins(job.source, job.lock).values()}
     if not place.allowed and pin.sha256 not in known:
         job.console.say(
-            f"{job.source.name}: first use, not verified: sha256 {pin.sha256} from {place.label} "
-            f"is written to {job.lock.path}"
+            f"{job.source.name}: first use, no digest was known: sha256 {pin.sha256} "
+            f"from {place.label} is written to {job.lock.path}"
         )
     with claim(
         job.cache.locks,

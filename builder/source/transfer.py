@@ -105,7 +105,7 @@ class Transfer:
         """Raise LocationFailed if time is up, Interrupted if the run is being stopped."""
         check(self.stop, f"fetch of {self.label}")
         if time.monotonic() > self.deadline:
-            raise LocationFailed(f"not whole after {self.bounds.total:.0f} s")
+            raise LocationFailed(f"not whole after {self.bounds.total:g} s")
 
     @property
     def shown(self) -> str:

@@ -42,6 +42,8 @@ def _attempt(session: requests.Session, order: Transfer, progress: Progress) -> 
             place = _place(order, response, offset)
             if place is None:
                 return
+            # A short answer is for ``receive`` to judge, which tells how short it is.
+            response.raw.enforce_content_length = False
             receive(order, lambda: _read(response), *place, progress)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         _explain(error, order)
@@ -146,7 +148,7 @@ def _explain(error: Exception, order: Transfer) -> NoReturn:
     if isinstance(error, requests.exceptions.SSLError):
         raise LocationFailed(f"TLS: {_innermost(error)}") from error
     if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
-        raise TryAgain(f"no answer or no data for {order.bounds.stall:.0f} s") from error
+        raise TryAgain(f"no answer or no data for {order.bounds.stall:g} s") from error
     if isinstance(error, (requests.ConnectionError, urllib3.exceptions.HTTPError)):
         raise TryAgain(_innermost(error)) from error
     raise LocationFailed(without_secrets(str(error))) from error

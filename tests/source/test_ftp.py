@@ -1,0 +1,34 @@
+"""FTP locations are resumed and retried as web locations are."""
+
+from __future__ import annotations
+
+import pytest
+
+from builder.errors import SourceUnreachable
+from builder.source.transfer import Partial
+from tests.source import ftpserver
+from tests.source.server import BODY, DIGEST
+from tests.source.site import Site, source_of
+
+
+def test_a_broken_transfer_goes_on_where_it_broke(site: Site) -> None:
+    with ftpserver.serve() as (port, log):
+        url = f"ftp://127.0.0.1:{port}/pub/x.tar"
+        got = site.fetch(source_of(url))
+        assert got.path.read_bytes() == BODY
+        assert "REST 400000" in log
+        assert "USER anonymous" in log
+        partial = Partial.of(site.cache.partial, url)
+        partial.path.write_bytes(BODY)
+        partial.remember(f"{len(BODY)} ", len(BODY))
+        transfers = sum(line.startswith("RETR") for line in log)
+        assert site.fetch(source_of(url), update=True).sha256 == DIGEST
+        assert sum(line.startswith("RETR") for line in log) == transfers
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"), [("/missing", "550 no such file"), ("/a%0Ab", "illegal newline")]
+)
+def test_a_refusal_is_told(site: Site, path: str, answer: str) -> None:
+    with ftpserver.serve() as (port, _), pytest.raises(SourceUnreachable, match=answer):
+        site.fetch(source_of(f"ftp://127.0.0.1:{port}{path}"))

@@ -1,0 +1,234 @@
+"""Nothing is taken that is not pinned, and what is pinned is found without a network."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from builder.errors import Interrupted, SourceUnreachable, UsageError, VerificationError
+from builder.source import Location, Source, fetch, fetch_all, verify
+from tests.source.server import BODY, DIGEST, Habits
+from tests.source.site import QUICK, Site, source_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_first_use_is_announced_and_pinned(site: Site, server: Habits) -> None:
+    source = source_of(server.url("/good/a"))
+    site.fetch(source)
+    assert f"first use, no digest was known: sha256 {DIGEST}" in site.said.getvalue()
+    text = site.lock.path.read_text()
+    assert f'sha256 = "{DIGEST}"' in text
+    assert "[tool.upstream]" in text
+    pin = site.lock.pins("tool")["upstream"]
+    assert (pin.size, pin.url, pin.file) == (len(BODY), server.url("/good/a"), "tool.tar")
+
+
+def test_first_use_is_refused_when_locked(site: Site, server: Habits) -> None:
+    with pytest.raises(VerificationError, match="--locked forbids its first use"):
+        site.fetch(source_of(server.url("/good/a")), locked=True)
+    assert server.requests == []
+    assert not site.lock.path.exists()
+
+
+def test_what_is_pinned_is_fetched_when_locked(site: Site, server: Habits) -> None:
+    source = source_of(server.url("/good/a"))
+    site.fetch(source).path.unlink()
+    before = site.lock.path.read_text()
+    assert site.fetch(source, locked=True).sha256 == DIGEST
+    assert site.lock.path.read_text() == before
+
+
+def test_locked_and_update_exclude_each_other(site: Site, server: Habits) -> None:
+    with pytest.raises(UsageError):
+        site.fetch(source_of(server.url("/good/a")), locked=True, update=True)
+
+
+def test_other_bytes_than_the_pinned_ones_are_an_error(site: Site, server: Habits) -> None:
+    source = source_of(server.url("/good/a"))
+    site.fetch(source).path.unlink()
+    server.body = b"other"
+    with pytest.raises(VerificationError) as failure:
+        site.fetch(source)
+    assert DIGEST in failure.value.cause
+    got = site.fetch(source, update=True)
+    assert got.path.read_bytes() == b"other"
+    assert site.lock.pins("tool")["upstream"].sha256 == got.sha256
+
+
+def test_a_pin_ends_with_its_location(site: Site, server: Habits) -> None:
+    site.fetch(source_of(server.url("/good/one")))
+    server.body = b"two"
+    moved = source_of(server.url("/good/two"))
+    with pytest.raises(VerificationError, match="forbids its first use"):
+        site.fetch(moved, locked=True)
+    assert site.fetch(moved).path.read_bytes() == b"two"
+
+
+def test_each_location_may_have_bytes_of_its_own(site: Site, server: Habits) -> None:
+    locations = (
+        Location(server.url("/status/404"), sha256="0" * 64),
+        Location(server.url("/good/a"), sha256=DIGEST),
+    )
+    got = site.fetch(Source("tool", "tool.tar", locations), locked=True)
+    assert got.sha256 == DIGEST
+    assert site.fetch(Source("tool", "tool.tar", locations), locked=True) == got
+
+
+def test_under_locked_another_kind_must_serve_the_pinned_bytes(site: Site, server: Habits) -> None:
+    site.drop_in("tool.tar", BODY)
+    source = source_of(server.url("/good/a"))
+    site.fetch(source).path.unlink()
+    (site.project.dropin / "tool.tar").unlink()
+    assert site.lock.pins("tool").keys() == {"drop-in"}
+    assert site.fetch(source, locked=True).sha256 == DIGEST
+    assert site.fetch(source, locked=True).url == "sources/tool.tar"
+    site.fetch(source).path.unlink()
+    server.body = b"other"
+    with pytest.raises(VerificationError, match="is not what was pinned"):
+        site.fetch(source, locked=True)
+
+
+def test_the_drop_in_folder_goes_before_all_locations(site: Site, server: Habits) -> None:
+    site.drop_in("tool.tar", BODY)
+    got = site.fetch(source_of(server.url("/good/a"), sha256=DIGEST), locked=True)
+    assert got.url == "sources/tool.tar"
+    assert server.requests == []
+
+
+def test_a_wrong_drop_in_file_is_an_error(site: Site, server: Habits) -> None:
+    site.drop_in("tool.tar", b"wrong")
+    with pytest.raises(VerificationError, match=r"from sources/tool\.tar"):
+        site.fetch(source_of(server.url("/good/a"), sha256=DIGEST))
+
+
+def test_file_locations_are_relative_to_the_project(site: Site) -> None:
+    site.project.root.mkdir()
+    (site.project.root / "a b.tar").write_bytes(BODY)
+    assert site.fetch(source_of("file:a%20b.tar")).sha256 == DIGEST
+    absolute = f"file://{site.project.root}/a%20b.tar"
+    assert site.fetch(source_of(absolute, name="same")).sha256 == DIGEST
+    with pytest.raises(SourceUnreachable, match="larger than the limit"):
+        site.fetch(source_of("file:a%20b.tar", max_bytes=9, name="small"))
+
+
+def test_an_unknown_scheme_is_a_usage_error(site: Site) -> None:
+    with pytest.raises(UsageError, match="gopher"):
+        site.fetch(source_of("gopher://x/y"))
+
+
+def test_a_hit_takes_no_time_no_network_and_no_requests_module(site: Site, server: Habits) -> None:
+    source = source_of(server.url("/good/a"))
+    site.fetch(source)
+    asked = len(server.requests)
+    lock, began = site.lock, time.perf_counter()
+    for _ in range(100):
+        fetch(
+            source,
+            cache=site.cache,
+            project=site.project,
+            lock=lock,
+            console=site.console,
+            locked=True,
+        )
+    assert (time.perf_counter() - began) / 100 < 0.005
+    assert len(server.requests) == asked
+    script = "import sys, builder.source; sys.exit('requests' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_blob_of_another_size_is_fetched_again(site: Site, server: Habits) -> None:
+    source = source_of(server.url("/good/a"))
+    got = site.fetch(source)
+    got.path.chmod(0o644)
+    got.path.write_bytes(b"cut")
+    assert site.fetch(source).path.read_bytes() == BODY
+
+
+def test_blobs_are_read_only_and_can_be_verified(site: Site, server: Habits) -> None:
+    got = site.fetch(source_of(server.url("/good/a")))
+    assert got.path.stat().st_mode & 0o777 == 0o444
+    assert verify(site.cache, got.sha256, "tool.tar") == got.path
+    got.path.chmod(0o644)
+    got.path.write_bytes(BODY[:-1] + b"!")
+    with pytest.raises(VerificationError, match="damaged"):
+        verify(site.cache, got.sha256, "tool.tar")
+    with pytest.raises(VerificationError, match="not in the cache"):
+        verify(site.cache, got.sha256, "tool.tar")
+
+
+def test_the_lock_is_sorted_and_stable(site: Site, server: Habits) -> None:
+    for name in ("zebra", "alpha", "odd.name"):
+        site.fetch(source_of(server.url("/good/a"), name=name))
+    text = site.lock.path.read_text()
+    assert [line for line in text.splitlines() if line.startswith("[")] == [
+        "[alpha.upstream]",
+        '["odd.name".upstream]',
+        "[zebra.upstream]",
+    ]
+    old = text.replace("date = 2", "date = 1")
+    site.lock.path.write_text(old)
+    site.fetch(source_of(server.url("/good/a"), name="alpha"), update=True)
+    assert site.lock.path.read_text() == old
+
+
+def test_a_broken_lock_file_is_told_by_name(site: Site) -> None:
+    site.lock.path.parent.mkdir(parents=True)
+    site.lock.path.write_text('[tool.upstream]\nfile = "x"\ndigest = "y"\n')
+    with pytest.raises(UsageError, match=r"sources\.lock"):
+        _ = site.lock
+
+
+def _fetch_all(site: Site, *sources: Source) -> list[str]:
+    got = fetch_all(
+        sources,
+        cache=site.cache,
+        project=site.project,
+        lock=site.lock,
+        console=site.console,
+        locked=False,
+        bounds=QUICK,
+    )
+    return list(got)
+
+
+def test_all_sources_are_fetched_at_once_in_their_order(site: Site, server: Habits) -> None:
+    sources = [source_of(server.url(f"/slow/{name}"), name=name) for name in "cab"]
+    assert _fetch_all(site, *sources) == ["c", "a", "b"]
+    asked = len(server.requests)
+    assert _fetch_all(site, *sources) == ["c", "a", "b"]
+    assert len(server.requests) == asked
+    assert site.lock.pins("a") and site.lock.pins("b") and site.lock.pins("c")
+
+
+def test_every_failure_is_told(site: Site, server: Habits) -> None:
+    missing = source_of(server.url("/status/404"), name="missing")
+    wrong = source_of(server.url("/wrong"), name="wrong", sha256="0" * 64)
+    good = source_of(server.url("/good/a"), name="good")
+    with pytest.raises(SourceUnreachable, match=r"missing\.tar"):
+        _fetch_all(site, missing, good)
+    with pytest.raises(VerificationError) as failure:
+        _fetch_all(site, missing, wrong, good)
+    assert "HTTP 404" in failure.value.cause
+    assert "wrong.tar" in failure.value.cause
+
+
+def test_a_stop_ends_a_download_and_a_wait(site: Site, server: Habits) -> None:
+    stop = threading.Event()
+    threading.Timer(0.15, stop.set).start()
+    with pytest.raises(Interrupted):
+        fetch(
+            source_of(server.url("/drip")),
+            cache=site.cache,
+            project=site.project,
+            lock=site.lock,
+            console=site.console,
+            locked=False,
+            stop=stop,
+        )
+    assert len(site.leftovers) == 2  # the bytes so far and their note, for the next run
