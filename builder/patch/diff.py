@@ -104,7 +104,8 @@ def parse(path: Path, data: bytes) -> tuple[PatchedFile, ...]:
     """
     _refuse_crlf(path, data)
     lines = [line + "\n" for line in data.decode("latin-1").split("\n")]
-    lines[-1] = lines[-1].removesuffix("\n")
+    last = lines.pop().removesuffix("\n")
+    lines += [last] if last else []
     source = _Source(lines)
     try:
         parsed = unidiff.PatchSet(source)
@@ -136,6 +137,8 @@ def _refuse_crlf(path: Path, data: bytes) -> None:
 
 def _read_file(path: Path, lines: Sequence[str], item: unidiff.PatchedFile) -> PatchedFile:
     at = item.diff_line_no or 1
+    if at > 1 and lines[at - 1].startswith("+++ "):
+        at -= 1
     info = [str(line) for line in (item.patch_info or [])]
     is_git = bool(info) and info[0].startswith("diff --git ")
     _refuse_unsupported(path, at, item)
