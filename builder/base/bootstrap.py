@@ -1,0 +1,112 @@
+"""Makes a base's root file system out of Debian packages."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+
+from builder.base.model import Base, Kind
+from builder.base.recipe import apt_sources, command
+from builder.console import Console
+from builder.errors import (
+    BuilderError,
+    BuildError,
+    EnvironmentFailure,
+    SourceUnreachable,
+    VerificationError,
+)
+from builder.host.process import require_tool, run
+
+_UNSIGNED = re.compile(
+    r"NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|is not signed|signatures were invalid"
+    r"|signatures couldn.t be verified|Hash Sum mismatch|unexpected size|cannot be authenticated"
+)
+_UNREACHABLE = re.compile(
+    r"Could not resolve|Failed to fetch|Could not connect|Connection (timed out|refused|failed)"
+)
+_FULL = re.compile(r"No space left on device|Disk quota exceeded")
+_COMPLAINT = re.compile(r"^(E:|W: .*(GPG|sign)|Err:|error:)|No space left", re.MULTILINE)
+SHOWN_LINES = 6
+
+
+class Bootstrapped(msgspec.Struct, frozen=True):
+    """A base that was made: its tar's SHA-256 and size in bytes, its packages (name=version)."""
+
+    sha256: str
+    size: int
+    packages: tuple[str, ...]
+    seconds: float
+
+
+def bootstrap(base: Base, kind: Kind, target: Path, *, console: Console, log: Path) -> Bootstrapped:
+    """Write the root file system of ``kind`` to the tar ``target``; same packages, same bytes.
+
+    apt verifies what it takes.  Raises VerificationError if that fails, SourceUnreachable,
+    EnvironmentFailure (mmdebstrap missing, disk full) or BuildError.
+    """
+    program = require_tool("mmdebstrap", "mmdebstrap", "to make the base from Debian packages")
+    console.say(
+        f"Bootstrapping the {kind} root of {base.settings.name}: "
+        f"{len(base.packages(kind))} packages and what they need"
+    )
+    began = time.monotonic()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f"{target.name}.partial")
+    start = log.stat().st_size if log.exists() else 0
+    # Beside the target: /tmp may be a small file system in memory.
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix="root-") as scratch:
+        Path(scratch).chmod(0o755)
+        status = Path(scratch) / "status"
+        try:
+            finished = run(
+                command(base, kind, program, aside, status),
+                stdin=apt_sources(base).encode(),
+                log=log,
+                env={"TMPDIR": scratch, "SOURCE_DATE_EPOCH": str(base.settings.epoch)},
+            )
+            if not finished.ok:
+                raise _failure(base, kind, log, start)
+            packages = installed(status.read_text())
+            aside.rename(target)
+        finally:
+            aside.unlink(missing_ok=True)
+    with target.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    seconds = time.monotonic() - began
+    console.say(f"{len(packages)} packages in place after {seconds:.0f} s")
+    return Bootstrapped(digest, target.stat().st_size, packages, seconds)
+
+
+def installed(status: str) -> tuple[str, ...]:
+    """``name=version`` of every installed package in dpkg's status file, sorted."""
+    found = []
+    for stanza in status.split("\n\n"):
+        fields = dict(re.findall(r"^(Package|Version|Status): (.*)$", stanza, re.MULTILINE))
+        if fields.get("Status") == "install ok installed":
+            found.append(f"{fields['Package']}={fields['Version']}")
+    return tuple(sorted(found))
+
+
+def _failure(base: Base, kind: Kind, log: Path, start: int) -> BuilderError:
+    with log.open("rb") as handle:
+        handle.seek(start)
+        words = handle.read().decode(errors="replace")
+    told = [line for line in words.splitlines() if _COMPLAINT.search(line)]
+    cause = "\n".join((told or words.splitlines())[-SHOWN_LINES:])
+    what = f"the {kind} root of {base.settings.name} could not be made"
+    if _FULL.search(words):
+        return EnvironmentFailure(what, cause, "make room on the cache's disk", log=log)
+    if _UNSIGNED.search(words):
+        return VerificationError(
+            what, cause, "run apt-get update and see what it says of this source", log=log
+        )
+    if _UNREACHABLE.search(words):
+        return SourceUnreachable(
+            what, cause, "check the network and the sources below /etc/apt", log=log
+        )
+    return BuildError(what, cause, f"check the package lists of {base.settings.name}", log=log)

@@ -1,0 +1,114 @@
+"""How mmdebstrap is told to make a base.  RECIPE belongs to what identifies an image."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from builder.base.model import Base, Kind
+from builder.errors import EnvironmentFailure
+from builder.source.aptconf import host_sources
+
+# To be raised with every change here that changes what comes out.
+RECIPE = 1
+HOSTNAME = "lvs-builder"
+
+# Readers of documentation have it elsewhere; licences stay, as they must.
+_LEFT_OUT = (
+    "path-exclude=/usr/share/doc/*",
+    "path-include=/usr/share/doc/*/copyright",
+    "path-exclude=/usr/share/man/*",
+    "path-exclude=/usr/share/info/*",
+    "path-exclude=/usr/share/locale/*",
+    "path-exclude=/usr/share/lintian/*",
+)
+
+_APT = (
+    'APT::Install-Recommends "false"',
+    'Acquire::Languages "none"',
+    'Acquire::Retries "3"',
+    # The target may be below a home that apt's own user cannot enter.
+    'APT::Sandbox::User "root"',
+)
+
+# Everything that comes from this host or from the moment: names, addresses, logs, ids.
+_NEUTRAL = (
+    f'echo {HOSTNAME} > "$1/etc/hostname"',
+    f'printf "127.0.0.1 localhost {HOSTNAME}\\n::1 localhost\\n" > "$1/etc/hosts"',
+    'rm -f "$1/etc/resolv.conf" "$1/etc/machine-id" "$1/var/lib/dbus/machine-id"',
+    ': > "$1/etc/machine-id"',
+    'rm -rf "$1/etc/apt/sources.list" "$1"/etc/apt/sources.list.d/* "$1/var/cache/ldconfig"',
+    'find "$1/var/log" -type f -delete',
+    'find "$1/var/cache" "$1/var/lib/apt/lists" -type f -delete',
+)
+
+# The folder is open to all, because an ordinary caller's user id is not the builder's.
+_USER = (
+    'chroot "$1" groupadd --gid 1000 builder',
+    'chroot "$1" useradd --uid 1000 --gid 1000 --create-home --shell /bin/bash builder',
+    'chmod 0777 "$1/home/builder"',
+    # The day of the last password change is the day of the build otherwise.
+    'chroot "$1" chage --lastday 0 builder && chroot "$1" chage --lastday -1 builder',
+    'rm -f "$1/etc/passwd-" "$1/etc/group-" "$1/etc/shadow-" "$1/etc/gshadow-"',
+    'rm -f "$1/etc/subuid-" "$1/etc/subgid-"',
+)
+
+
+def apt_sources(base: Base) -> str:
+    """The host's own sources of the base's suite, in deb822 form.
+
+    Other repositories of the host are left out.  Raises EnvironmentFailure if the
+    host has none for that suite.
+    """
+    stanzas = host_sources().replace("Types: deb deb-src", "Types: deb").split("\n\n")
+    fitting = [stanza.strip() for stanza in stanzas if _fits(stanza, base)]
+    if not fitting:
+        suite = base.settings.suite
+        raise EnvironmentFailure(
+            f"this host's apt knows no sources of Debian {suite}",
+            f"no entry below /etc/apt has suite {suite} with {' '.join(base.settings.components)}",
+            f"add Debian's {suite} to /etc/apt/sources.list.d",
+        )
+    return "\n\n".join(fitting) + "\n"
+
+
+def _fits(stanza: str, base: Base) -> bool:
+    suite = base.settings.suite
+    ours = {suite, f"{suite}-updates", f"{suite}-security", f"{suite}/updates"}
+    suites = _field(stanza, "Suites")
+    components = _field(stanza, "Components")
+    return bool(suites) and suites <= ours and set(base.settings.components) <= components
+
+
+def _field(stanza: str, name: str) -> set[str]:
+    match = re.search(rf"^{name}:(.*(?:\n[ \t].*)*)", stanza, re.MULTILINE | re.IGNORECASE)
+    return set(match[1].split()) if match else set()
+
+
+def command(base: Base, kind: Kind, program: str, target: Path, status: Path) -> list[str]:
+    """The words of mmdebstrap's command line; the sources come on its standard input."""
+    settings = base.settings
+    return [
+        program,
+        f"--mode={'root' if os.getuid() == 0 else 'unshare'}",
+        f"--variant={settings.variant}",
+        "--format=tar",
+        f"--include={','.join(base.packages(kind))}",
+        *(f"--aptopt={option}" for option in _APT),
+        # A base that is cut off is made again: nothing needs to reach the disk at once.
+        "--dpkgopt=force-unsafe-io",
+        *(f"--dpkgopt={option}" for option in _LEFT_OUT),
+        *_hooks(kind, status),
+        settings.suite,
+        str(target),
+        "-",
+    ]
+
+
+def _hooks(kind: Kind, status: Path) -> Iterator[str]:
+    steps = (*_USER, *_NEUTRAL) if kind == "build" else _NEUTRAL
+    for step in steps:
+        yield f"--customize-hook={step}"
+    yield f"--customize-hook=download /var/lib/dpkg/status {status}"
