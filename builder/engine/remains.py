@@ -75,7 +75,8 @@ def _children(pid: int) -> list[Process]:
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
             found += [_find(int(child)) for child in task.read_text().split()]
-    return [process for process in found if process]
+    # The keeper is a child of flock(1), which is one of the engine's processes.
+    return [process for process in found if process and process.pid != os.getpid()]
 
 
 def wait_until_dead(processes: Iterable[Process], seconds: float) -> bool:

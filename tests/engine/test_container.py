@@ -74,7 +74,6 @@ def test_a_missing_program_is_127(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_running_out_of_memory_is_told(engine: Engine, tmp_path: Path) -> None:
-    # dd keeps one block in memory, tr's end only shows that the pipe was fed.
     spec = shell("dd if=/dev/zero of=/dev/null bs=200M count=1", memory=32 << 20)
     with pytest.raises(EnvironmentFailure, match="ran out of memory") as caught:
         engine.run(spec, log=tmp_path / "log")

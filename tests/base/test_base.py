@@ -1,0 +1,128 @@
+"""A base is data; its name is the digest of what goes in; apt's verdict is ours."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from builder.base import identity, image_tag, load_base
+from builder.base.bootstrap import _failure, installed
+from builder.base.recipe import apt_sources, command
+from builder.errors import (
+    BuildError,
+    EnvironmentFailure,
+    SourceUnreachable,
+    UsageError,
+    VerificationError,
+)
+
+SETTINGS = """
+name = "small"
+method = "mmdebstrap"
+suite = "bookworm"
+variant = "apt"
+components = ["main"]
+epoch = 1735689600
+build = ["build.txt"]
+guest = ["guest.txt"]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "base.toml").write_text(SETTINGS)
+    (tmp_path / "build.txt").write_text("make\n# why\ngcc  # the compiler\nmake\n")
+    (tmp_path / "guest.txt").write_text("udev\n")
+    return tmp_path
+
+
+def test_lists_are_read_with_comments(folder: Path) -> None:
+    assert load_base(folder).packages("build") == ("gcc", "make")
+
+
+def test_an_unknown_key_is_refused(folder: Path) -> None:
+    (folder / "base.toml").write_text(SETTINGS + "colour = 'red'\n")
+    with pytest.raises(UsageError, match="colour"):
+        load_base(folder)
+
+
+def test_a_wrong_package_name_is_told_with_file_and_line(folder: Path) -> None:
+    (folder / "build.txt").write_text("make\nGCC 12\n")
+    with pytest.raises(UsageError, match=r"build\.txt:2"):
+        load_base(folder)
+
+
+def test_a_missing_list_is_told(folder: Path) -> None:
+    (folder / "guest.txt").unlink()
+    with pytest.raises(UsageError, match=r"guest\.txt"):
+        load_base(folder)
+
+
+def test_identity_follows_what_goes_in(folder: Path) -> None:
+    before = load_base(folder)
+    build, guest = identity(before, "build"), identity(before, "guest")
+    (folder / "build.txt").write_text("# reordered\ngcc\nmake\n")
+    assert identity(load_base(folder), "build") == build
+    (folder / "build.txt").write_text("gcc\nmake\nbc\n")
+    assert identity(load_base(folder), "build") != build
+    assert identity(load_base(folder), "guest") == guest
+    assert image_tag(before, build) == f"lvs-builder/small:{build[:16]}"
+
+
+def test_other_repositories_of_the_host_are_left_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = "Types: deb deb-src\nURIs: mirror:/x\nSuites: bookworm bookworm-updates\n"
+    other = "Types: deb deb-src\nURIs: mirror:/y\nSuites: stable\nComponents: main\n"
+    both = f"{ours}Components: main contrib\n\n{other}"
+    monkeypatch.setattr("builder.base.recipe.host_sources", lambda: both)
+    assert "mirror:/y" not in apt_sources(load_base(folder))
+    assert "deb-src" not in apt_sources(load_base(folder))
+    monkeypatch.setattr("builder.base.recipe.host_sources", lambda: other)
+    with pytest.raises(EnvironmentFailure, match="bookworm"):
+        apt_sources(load_base(folder))
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("W: GPG error: the following signatures were invalid: BADSIG 0", VerificationError),
+        ("E: Failed to fetch mirror:/x  Hash Sum mismatch", VerificationError),
+        ("E: Failed to fetch mirror:/x  Could not resolve 'x'", SourceUnreachable),
+        ("dpkg: error: No space left on device", EnvironmentFailure),
+        ("E: Unable to locate package nothing-here", BuildError),
+    ],
+)
+def test_what_went_wrong_decides_the_exit_code(
+    folder: Path, tmp_path: Path, words: str, kind: type[Exception]
+) -> None:
+    log = tmp_path / "log"
+    log.write_text(f"BADSIG of an earlier run\n{words}\n")
+    start = len("BADSIG of an earlier run\n")
+    error = _failure(load_base(folder), "build", log, start)
+    assert type(error) is kind
+    assert words in error.cause
+
+
+def test_only_installed_packages_are_listed() -> None:
+    status = (
+        "Package: b\nStatus: install ok installed\nVersion: 2\n\n"
+        "Package: a\nStatus: install ok installed\nVersion: 1:1-1\n\n"
+        "Package: c\nStatus: deinstall ok config-files\nVersion: 3\n"
+    )
+    assert installed(status) == ("a=1:1-1", "b=2")
+
+
+def test_the_guest_has_no_builder(folder: Path, tmp_path: Path) -> None:
+    base = load_base(folder)
+    assert "useradd" in " ".join(command(base, "build", "m", tmp_path, tmp_path))
+    assert "useradd" not in " ".join(command(base, "guest", "m", tmp_path, tmp_path))
+
+
+def test_importing_bases_and_the_engine_does_not_bring_the_sdk() -> None:
+    script = "import builder.base, builder.engine, sys; sys.exit('docker' in sys.modules)"
+    root = Path(__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", script], cwd=root, check=False).returncode == 0
