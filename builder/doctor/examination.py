@@ -1,0 +1,85 @@
+"""The whole examination, and the mending of what commands can mend."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from builder.console import Console
+from builder.doctor import engine, machine, outside, tools
+from builder.doctor.finding import Finding, Status
+from builder.errors import EnvironmentFailure
+from builder.host import process
+
+Ask = Callable[[str], bool]
+NO_QUESTIONS = {"DEBIAN_FRONTEND": "noninteractive"}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What to examine.  ``dated``: files whose age the clock must not fall behind.
+
+    ``sources``: names and locations of a profile's sources, asked through ``probe``;
+    ``vsyscall``: whether the profile's base needs it; ``date``: a server's Date header.
+    """
+
+    cache: Path
+    artifacts: Path
+    dated: tuple[Path, ...] = ()
+    sources: Sequence[tuple[str, Sequence[str]]] = ()
+    probe: outside.Probe | None = None
+    kvm_probe: machine.KvmProbe | None = None
+    vsyscall: bool = False
+    date: str | None = None
+    tools: tuple[tools.Tool, ...] = field(default=tools.TOOLS)
+
+
+def examine(scope: Scope) -> tuple[Finding, ...]:
+    """Everything that a build needs from this host; nothing is started or changed."""
+    found = [
+        tools.examine_python(),
+        *tools.examine_tools(scope.tools),
+        engine.examine_engine(),
+        machine.examine_kvm(probe=scope.kvm_probe),
+        machine.examine_processors(),
+        machine.examine_memory(),
+        machine.examine_disk("disk: cache", scope.cache, machine.LEAST_CACHE, machine.GOOD_CACHE),
+        machine.examine_disk(
+            "disk: artifacts", scope.artifacts, machine.LEAST_ARTIFACTS, machine.GOOD_ARTIFACTS
+        ),
+        machine.examine_vsyscall(needed=scope.vsyscall),
+        outside.examine_clock(outside.newest(scope.dated), remote_date=scope.date),
+    ]
+    if scope.probe is not None:
+        found += outside.examine_sources(scope.sources, scope.probe)
+    return tuple(found)
+
+
+def mend(
+    findings: Sequence[Finding], ask: Ask, console: Console, *, user: int | None = None
+) -> int:
+    """Run the commands that mend what is not in order; returns how many were run.
+
+    ``ask`` gets each command line and says whether to run it.  As another user than root
+    they go through sudo.  Raises EnvironmentFailure if one fails.
+    """
+    wanted = dict.fromkeys(
+        one.fix for one in findings if one.status is not Status.OK and one.fix is not None
+    )
+    root = (os.getuid() if user is None else user) == 0
+    count = 0
+    for command in wanted:
+        argv = command if root else ("sudo", *command)
+        line = " ".join(argv)
+        if not ask(line):
+            continue
+        console.say(f"doctor: {line}")
+        done = process.run(argv, env=NO_QUESTIONS)
+        if not done.ok:
+            raise EnvironmentFailure(
+                f"the doctor could not mend this: {line}", done.complaint, "run it by hand"
+            )
+        count += 1
+    return count

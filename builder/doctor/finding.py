@@ -1,0 +1,54 @@
+"""What the doctor says of one thing on this host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+
+import msgspec
+
+FAILED_EXIT = 7
+
+
+class Status(StrEnum):
+    """``failure``: a build cannot work; ``warning``: it can, but something is missing."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """``value``: what was found; ``reason``: why it matters; ``mend``: the exact next step.
+
+    ``fix``: the command that does the mending, if one command does.
+    """
+
+    name: str
+    status: Status
+    value: str
+    reason: str = ""
+    mend: str = ""
+    fix: tuple[str, ...] | None = None
+
+
+def worst(findings: Iterable[Finding]) -> int:
+    """The exit code: 7 if a build cannot work, else 0."""
+    return FAILED_EXIT if any(one.status is Status.FAILURE for one in findings) else 0
+
+
+def as_json(findings: tuple[Finding, ...]) -> str:
+    """A JSON array of findings, indented."""
+    return msgspec.json.format(msgspec.json.encode(findings)).decode()
+
+
+def lines(findings: tuple[Finding, ...]) -> Iterator[str]:
+    """A table for people; reason and mend stand under whatever is not in order."""
+    width = max((len(one.name) for one in findings), default=0)
+    for one in findings:
+        yield f"{one.status:<7}  {one.name:<{width}}  {one.value}".rstrip()
+        if one.status is not Status.OK:
+            indent = " " * (width + 11)
+            yield from (f"{indent}{text}" for text in one.reason.splitlines())
+            if one.mend:
+                yield f"{indent}mend: {one.mend}"

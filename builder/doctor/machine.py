@@ -1,0 +1,107 @@
+"""What the machine has: processors, memory, room on disk, KVM, vsyscall."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from builder.doctor.finding import Finding, Status
+
+GIB = 1 << 30
+LEAST_MEMORY = 2 * GIB
+GOOD_MEMORY = 4 * GIB
+# A kernel's object tree, the base, the engine's layers and two images; measured generously.
+LEAST_CACHE = 12 * GIB
+GOOD_CACHE = 25 * GIB
+LEAST_ARTIFACTS = 2 * GIB
+GOOD_ARTIFACTS = 4 * GIB
+
+KvmProbe = Callable[[], str]
+"""Tries a tiny guest; returns what it saw, raises OSError or BuilderError if none came up."""
+
+
+def examine_processors() -> Finding:
+    """Processors that this process may use."""
+    count = len(os.sched_getaffinity(0))
+    if count >= 2:
+        return Finding("processors", Status.OK, str(count))
+    reason = "a kernel takes more than an hour on one processor"
+    return Finding("processors", Status.WARNING, str(count), reason, "give the machine more")
+
+
+def read_memory() -> int:
+    """Bytes that can be had without swapping (MemAvailable in proc(5))."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    raise OSError("/proc/meminfo has no MemAvailable")
+
+
+def examine_memory(read: Callable[[], int] = read_memory) -> Finding:
+    """Memory that a build and a guest can have."""
+    try:
+        free = read()
+    except OSError as error:
+        return Finding("memory", Status.WARNING, "unknown", str(error), "mount /proc")
+    mend = "end other programs or give the machine more; fewer --jobs need less"
+    return _grade("memory", free, (LEAST_MEMORY, GOOD_MEMORY), "compiling and the guest", mend)
+
+
+def examine_disk(
+    name: str, folder: Path, least: int, good: int, free: Callable[[Path], int] | None = None
+) -> Finding:
+    """Room for ``folder``, which need not exist yet; ``least`` and ``good`` in bytes."""
+    place = next(path for path in (folder, *folder.parents) if path.exists())
+    room = (free or _room)(place)
+    mend = f"free space on the file system of {place} (invoke clean), or use another"
+    if not os.access(place, os.W_OK):
+        return Finding(name, Status.FAILURE, str(folder), f"{place} is not writable", mend)
+    return _grade(name, room, (least, good), str(folder), mend)
+
+
+def _room(place: Path) -> int:
+    return shutil.disk_usage(place).free
+
+
+def _grade(name: str, have: int, bounds: tuple[int, int], what: str, mend: str) -> Finding:
+    least, good = bounds
+    value = f"{have / GIB:.1f} GiB free"
+    if have >= good:
+        return Finding(name, Status.OK, value)
+    status = Status.FAILURE if have < least else Status.WARNING
+    need = least if have < least else good
+    return Finding(name, status, value, f"{what} wants {need / GIB:.0f} GiB", mend)
+
+
+def examine_kvm(device: Path = Path("/dev/kvm"), probe: KvmProbe | None = None) -> Finding:
+    """KVM; without it the guest is emulated, which is slower and still works."""
+    slow = "the guest will be emulated (TCG), which is slower"
+    if not device.exists():
+        mend = "modprobe kvm_intel or kvm_amd; in a VM, allow nested virtualization"
+        return Finding("kvm", Status.WARNING, f"no {device}", slow, mend)
+    if not os.access(device, os.R_OK | os.W_OK):
+        mend = "usermod -aG kvm $USER, and log in again"
+        return Finding("kvm", Status.WARNING, f"{device}: permission denied", slow, mend)
+    if probe is None:
+        return Finding("kvm", Status.OK, f"{device} is there; whether it boots, the VM stage tries")
+    try:
+        return Finding("kvm", Status.OK, probe())
+    except Exception as error:
+        mend = "none on this host; on real hardware look at dmesg"
+        return Finding("kvm", Status.WARNING, f"{device} boots nothing", f"{error}; {slow}", mend)
+
+
+def examine_vsyscall(
+    read: Callable[[], str] = lambda: Path("/proc/self/maps").read_text(), *, needed: bool = False
+) -> Finding:
+    """Whether old C libraries (CentOS 6, glibc 2.12) can call the kernel in their way."""
+    mapped = any(line.endswith("[vsyscall]") for line in read().splitlines())
+    if mapped:
+        return Finding("vsyscall", Status.OK, "mapped")
+    if not needed:
+        return Finding("vsyscall", Status.OK, "not mapped (only base centos6 needs it)")
+    reason = "programs of CentOS 6 crash without it"
+    mend = "boot the host with vsyscall=emulate, or choose the base debian12"
+    return Finding("vsyscall", Status.FAILURE, "not mapped", reason, mend)

@@ -1,0 +1,78 @@
+"""What lies outside this host: the time, and the places that sources come from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from builder.doctor.finding import Finding, Status
+from builder.errors import BuilderError
+
+Probe = Callable[[str], str]
+SKEW_SECONDS = 300.0
+WORKERS = 8
+DAY = 86400.0
+
+
+def examine_clock(
+    not_before: float, now: float | None = None, remote_date: str | None = None
+) -> Finding:
+    """The system's clock.  Times in seconds since 1970.
+
+    ``not_before``: the date of something made by now (newest commit or lock).
+    ``remote_date``: the Date header of a server just asked (RFC 9110, 6.6.1), if any.
+    """
+    present = time.time() if now is None else now
+    value = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(present))
+    mend = "set the clock: timedatectl set-ntp true"
+    fix = ("timedatectl", "set-ntp", "true")
+    if present + SKEW_SECONDS < not_before:
+        made = time.strftime("%Y-%m-%d", time.gmtime(not_before))
+        reason = f"this checkout was made on {made}; signatures and make need the true time"
+        return Finding("clock", Status.FAILURE, value, reason, mend, fix)
+    try:
+        there = parsedate_to_datetime(remote_date).timestamp() if remote_date else present
+    except ValueError:
+        return Finding("clock", Status.WARNING, value, f"a server says {remote_date!r}", mend)
+    if abs(there - present) > SKEW_SECONDS:
+        reason = f"a server's clock says {remote_date}"
+        bad = Status.FAILURE if abs(there - present) > DAY else Status.WARNING
+        return Finding("clock", bad, value, reason, mend, fix)
+    return Finding("clock", Status.OK, value)
+
+
+def newest(paths: Sequence[Path]) -> float:
+    """When the newest of these files was changed, in seconds since 1970 (0 if none is there)."""
+    return max((path.stat().st_mtime for path in paths if path.exists()), default=0.0)
+
+
+def examine_sources(
+    sources: Sequence[tuple[str, Sequence[str]]], probe: Probe
+) -> Iterator[Finding]:
+    """Each source with its locations: one that answers is enough.
+
+    ``probe`` returns what a location answered and raises OSError or BuilderError if it
+    does not.
+    """
+    with ThreadPoolExecutor(WORKERS) as pool:
+        yield from pool.map(lambda one: _examine_source(one[0], one[1], probe), sources)
+
+
+def _examine_source(name: str, urls: Sequence[str], probe: Probe) -> Finding:
+    refusals: list[str] = []
+    answer = ""
+    for url in urls:
+        try:
+            answer = answer or f"{url} {probe(url)}".strip()
+        except (OSError, BuilderError) as error:
+            refusals.append(f"{url}: {error}")
+    title, mend = f"source {name}", "look at the proxy settings, or put the file into sources/"
+    if not answer:
+        reason = "\n".join(refusals) or "it has no location"
+        return Finding(title, Status.FAILURE, "no location answers", reason, mend)
+    if refusals:
+        return Finding(title, Status.WARNING, answer, "\n".join(refusals), mend)
+    return Finding(title, Status.OK, answer)
