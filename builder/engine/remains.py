@@ -101,14 +101,20 @@ def kill_processes(run: Path) -> None:
 
 
 def mounts_below(folders: Iterable[Path]) -> list[str]:
-    """Mount points inside the folders, innermost first."""
-    prefixes = tuple(f"{folder}/" for folder in folders)
+    """Mount points at and inside the folders, innermost first.
+
+    dockerd mounts its data folder onto itself to make it private.
+    """
+    tops = {str(folder) for folder in folders}
+    prefixes = tuple(f"{top}/" for top in tops)
     points = []
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         # proc(5): space, tab, newline and backslash are written as octal escapes.
         point = line.split()[4].encode().decode("unicode_escape").encode("latin-1")
         points.append(os.fsdecode(point))
-    return sorted((point for point in points if point.startswith(prefixes)), reverse=True)
+    return sorted(
+        (point for point in points if point in tops or point.startswith(prefixes)), reverse=True
+    )
 
 
 def unmount_all(folders: Iterable[Path]) -> None:
