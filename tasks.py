@@ -179,7 +179,7 @@ def patch(
     from builder.commands import patches, produce, session  # noqa: PLC0415
 
     with _command() as place:
-        text = patches.report(
+        patches.report(
             session.Request(profile),
             produce.only("prep", _names(only)),
             check=check,
@@ -188,7 +188,6 @@ def patch(
             cache=place.cache,
             console=place.console,
         )
-        print(text)
 
 
 def _up_to(goal: str, profile: str, flavour: str, base: str, jobs: int, locked: bool) -> None:
@@ -311,7 +310,6 @@ def doctor(context: Context, profile: str = PROFILE, fix: bool = False, json: bo
             cache=place.cache,
             console=place.console,
         )
-        print(text)
     raise Exit(code=code)
 
 

@@ -22,8 +22,8 @@ def report(
     project: Project,
     cache: Cache,
     console: Console,
-) -> str:
-    """The reports of all components named by ``goals`` (``prep:X`` stages).
+) -> None:
+    """Print the reports of all components named by ``goals`` (``prep:X`` stages).
 
     ``check``: try the series on the pristine trees and change nothing; otherwise make
     the patched trees.  Raises PatchError for a series that does not apply in full.
@@ -38,11 +38,16 @@ def report(
             component = setting.profile.component[name]
             unpacked = session.settle(f"unpack:{component.source}")[f"unpack:{component.source}"]
             reports[name] = apply.check(series.load(setting.patches / name), unpacked.path / TREE)
+    _print(reports, json=json)
     for made in reports.values():
         made.require()
+
+
+def _print(reports: dict[str, Report], *, json: bool) -> None:
     if json:
-        return msgspec.json.format(msgspec.json.encode(reports)).decode()
-    lines: list[str] = []
+        print(msgspec.json.format(msgspec.json.encode(reports)).decode())
+        return
     for name, made in reports.items():
-        lines += [f"{name}:", *(f"  {line}" for line in made.lines() or ("no patches",))]
-    return "\n".join(lines)
+        print(f"{name}:")
+        for line in made.lines() or ("no patches",):
+            print(f"  {line}")

@@ -13,7 +13,7 @@ from builder.pipeline.stage import Done, Stage, Work
 from builder.profile.model import Component
 from builder.rpm import build, spec
 from builder.stages.containers import run_container
-from builder.stages.image import BUILD_STAGE, ready_image
+from builder.stages.image import BUILD_STAGE, ReadyImage
 from builder.stages.setting import Setting
 from builder.stages.sources import TREE, source_file
 
@@ -83,7 +83,9 @@ def fill(
         (target / CONFIG).write_text(config.merge(fragments(setting)))
 
 
-def build_stage(setting: Setting, name: str, component: Component, ledger: Ledger) -> Stage:
+def build_stage(
+    setting: Setting, name: str, component: Component, ledger: Ledger, image: ReadyImage
+) -> Stage:
     """The RPMs and the source RPM of one component."""
     stage_name = f"build:{name}"
     sources = (f"fetch:{component.source}", f"prep:{name}") if component.source else ()
@@ -94,7 +96,7 @@ def build_stage(setting: Setting, name: str, component: Component, ledger: Ledge
         last = ledger.last(stage_name)
         plan = build.BuildPlan(
             component=component,
-            image=ready_image(setting, work.needs[BUILD_STAGE]),
+            image=image(work.needs[BUILD_STAGE]),
             spec=spec.render(setting.specs, spec_context(setting, name, component)),
             sources=work.scratch / "sources",
             prepared=_tree(work.needs[sources[1]]) if sources else None,

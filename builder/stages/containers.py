@@ -22,7 +22,7 @@ def run_container(
     see: Callable[[str], None] | None = None,
 ) -> int:
     """Run ``spec`` and return its exit status; how is noted in ``scratch`` for ``shell``."""
-    (scratch / NOTE).write_bytes(msgspec.json.encode(spec))
+    (scratch / NOTE).write_bytes(msgspec.json.encode(spec, enc_hook=str))
     return setting.engine().run(spec, log=log, on_line=see)
 
 
@@ -34,4 +34,8 @@ def noted(scratch_root: Path, stage: str) -> ContainerSpec | None:
     )
     if not notes:
         return None
-    return msgspec.json.decode(notes[-1].read_bytes(), type=ContainerSpec)
+    return msgspec.json.decode(notes[-1].read_bytes(), type=ContainerSpec, dec_hook=_path)
+
+
+def _path(kind: type, value: object) -> Path:
+    return Path(str(value))

@@ -1,0 +1,46 @@
+"""Examines this host for what a profile needs."""
+
+from __future__ import annotations
+
+
+import sys
+
+from builder.console import Console
+from builder.doctor import examination, finding
+from builder.host.paths import Cache, Project
+from builder.profile import load
+
+
+def _agree(question: str) -> bool:
+    """Ask on a terminal; where nobody can answer, asking for ``--fix`` was the answer."""
+    if not sys.stdin.isatty():
+        return True
+    return input(f"{question} [y/N] ").strip().lower().startswith("y")
+
+
+def examine(
+    profile: str,
+    *,
+    fix: bool,
+    json: bool,
+    project: Project,
+    cache: Cache,
+    console: Console,
+) -> int:
+    """Print the findings; returns 7 if a build cannot work, else 0."""
+    chosen = load.load(project.specs, profile)
+    scope = examination.Scope(
+        cache=cache.root,
+        artifacts=project.artifacts(chosen.name),
+        sources=tuple(
+            (source.name, tuple(location.url for location in source.locations))
+            for source in chosen.source.values()
+        ),
+    )
+    findings = examination.examine(scope)
+    if fix and examination.mend(findings, _agree, console):
+        findings = examination.examine(scope)
+    print(finding.as_json(findings) if json else "\n".join(finding.lines(findings)))
+    return finding.worst(findings)
+
+

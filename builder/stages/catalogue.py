@@ -1,0 +1,32 @@
+"""All stages of a profile, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from builder.pipeline.ledger import Ledger
+from builder.pipeline.stage import Stage
+from builder.stages import builds, image, sources
+from builder.stages.setting import Setting
+
+
+def stages(setting: Setting, ledger: Ledger, *, update: bool = False) -> dict[str, Stage]:
+    """The stages that the profile's tables call for.
+
+    ``update``: sources are resolved anew.
+    """
+    return {stage.name: stage for stage in _all(setting, ledger, update)}
+
+
+def _all(setting: Setting, ledger: Ledger, update: bool) -> Iterator[Stage]:
+    lock = sources.sources_lock(setting)
+    ready = image.ReadyImage(setting)
+    for source in setting.profile.source.values():
+        yield sources.fetch_stage(setting, source, lock, update=update)
+        yield sources.unpack_stage(setting, source)
+    yield image.image_stage(setting, "build")
+    yield image.image_stage(setting, "guest")
+    for name, component in setting.profile.component.items():
+        if component.source:
+            yield sources.prep_stage(setting, name, component)
+        yield builds.build_stage(setting, name, component, ledger, ready)

@@ -1,0 +1,60 @@
+"""``image:build`` and ``image:guest``: the roots in which things are built and booted."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from builder.base import Kind, bootstrap, ensure_image, identity, image_tag, load_base
+from builder.pipeline.digest import Input
+from builder.pipeline.stage import Done, Stage, Work
+from builder.stages.setting import Setting
+
+BUILD_STAGE = "image:build"
+GUEST_STAGE = "image:guest"
+TAR = "root.tar"
+PACKAGES = "packages.txt"
+
+
+def image_stage(setting: Setting, kind: Kind) -> Stage:
+    """One root, bootstrapped from packages; it waits for the network more than it computes."""
+
+    def inputs() -> tuple[Input, ...]:
+        base = load_base(setting.base_folder)
+        return (Input("base", identity(base, kind)),)
+
+    def run(work: Work) -> None:
+        base = load_base(setting.base_folder)
+        made = bootstrap(
+            base, kind, work.output / TAR, console=setting.console, log=work.log
+        )
+        (work.output / PACKAGES).write_text("".join(f"{name}\n" for name in made.packages))
+        work.note("packages", str(len(made.packages)))
+        work.note("sha256", made.sha256)
+
+    return Stage(f"image:{kind}", (), inputs, run, slot=False)
+
+
+def root_tar(done: Done) -> Path:
+    """The tar that an image stage put out."""
+    return done.path / TAR
+
+
+class ReadyImage:
+    """Has the engine hold a base's image, once per run, whichever stage asks first."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._guard = threading.Lock()
+        self._ready: set[str] = set()
+
+    def __call__(self, done: Done) -> str:
+        """The image's tag; imports the root if the engine lost it or never had it."""
+        tag = image_tag(load_base(self._setting.base_folder), done.manifest.facts["sha256"])
+        with self._guard:
+            if tag not in self._ready:
+                engine = self._setting.engine()
+                if ensure_image(engine, root_tar(done), tag):
+                    self._setting.console.say(f"engine: imported {tag}")
+                self._ready.add(tag)
+        return tag
