@@ -1,0 +1,86 @@
+# shellcheck shell=sh disable=SC2154
+# keepalived as its own unit runs it: VRRP sets the VIP, a health check decides on the server.
+keepalived_conf=/etc/keepalived/keepalived.conf
+checked_vip=10.0.1.200
+
+keepalived_strand() {
+	check keepalived.config config_judged
+	check keepalived.running service_set_up
+	check keepalived.down server_removed
+	check keepalived.up server_returned
+}
+
+config_judged() {
+	mkdir -p "${keepalived_conf%/*}"
+	cat >"$keepalived_conf" <<-END
+		global_defs {
+			router_id selftest
+		}
+		vrrp_instance selftest {
+			state MASTER
+			interface c0
+			virtual_router_id 51
+			priority 255
+			advert_int 1
+			virtual_ipaddress {
+				$checked_vip/32 dev c0
+			}
+		}
+		virtual_server $checked_vip 80 {
+			delay_loop 1
+			lb_algo rr
+			lb_kind NAT
+			protocol TCP
+			alpha
+			real_server 10.0.6.2 8081 {
+				weight 1
+				HTTP_GET {
+					url {
+						path /
+						status_code 200
+					}
+					connect_timeout 1
+					retry 0
+				}
+			}
+		}
+	END
+	keepalived -t -f "$keepalived_conf"
+	# a check that accepts everything would prove nothing
+	echo 'virtual_server nonsense { lb_algo none' >"$work/bad.conf"
+	if keepalived -t -f "$work/bad.conf"; then fail 'the check accepts a broken configuration'; fi
+	echo 'accepts a good configuration, refuses a broken one'
+}
+
+listed() { ipvsadm -L -n -t "$checked_vip:80" | grep -E '10\.0\.6\.2:8081 +Masq +1 '; }
+not_listed() {
+	ipvsadm -L -n -t "$checked_vip:80" || return 1
+	! listed
+}
+vip_set() { ip -4 -o address show dev c0 | grep -F " $checked_vip/32 "; }
+served() { inside cl "$here/traffic" fetch 1 "tcp/$checked_vip/80" | grep "^s3 sees $client4 "; }
+
+service_set_up() {
+	server s3 tcp/8081
+	systemctl start keepalived.service
+	within 150 listed
+	within 100 vip_set
+	within 50 served
+	echo "VIP $checked_vip, healthy server 10.0.6.2:8081 serves"
+}
+
+server_removed() {
+	listed
+	read -r pid <"$work/s3.8081.pid"
+	kill "$pid"
+	within 150 not_listed
+	echo 'a server that stopped answering was removed'
+}
+
+server_returned() {
+	server s3 tcp/8081
+	within 150 listed
+	within 50 served
+	systemctl is-active keepalived.service
+	echo 'the server came back and serves'
+}

@@ -1,0 +1,138 @@
+# shellcheck shell=sh disable=SC2154  # work and here are set by run, which reads this file
+# Reporting, and what every check uses.
+
+clock() { # sets clock: milliseconds since power-on of the kernel
+	read -r up _ </proc/uptime
+	clock=$(( ${up%.*} * 1000 + (1${up#*.} - 100) * 10 ))
+}
+
+say_start() {
+	read -r up _ </proc/uptime
+	# microseconds from the kernel's start to its first process (org.freedesktop.systemd1)
+	kernel=$(systemctl show --property=UserspaceTimestampMonotonic --value)
+	printf '{"phase": "start", "uptime": %s, "kernel_us": %d}\n' "$up" "${kernel:-0}" >&3
+}
+
+quote() { # sets quoted: $1 fit for a JSON string
+	quoted=$1
+	case $quoted in
+	*[!\ -~]*) quoted=$(printf '%s' "$quoted" | tr -c ' -~' '?') ;;
+	esac
+	while :; do
+		case $quoted in
+		*\\*) quoted=${quoted%%\\*}/${quoted#*\\} ;;
+		*\"*) quoted=${quoted%%\"*}\'${quoted#*\"} ;;
+		*) return ;;
+		esac
+	done
+}
+
+words_of() { # sets words: last line of file $1, or with a second argument all of it (cut)
+	words='' line=''
+	while read -r line || [ -n "$line" ]; do
+		[ -n "$line" ] || continue
+		if [ $# -gt 1 ]; then words="${words:+$words | }$line"; else words=$line; fi
+	done <"$1"
+	if [ "${#words}" -gt 2000 ]; then words="...$(printf '%s' "$words" | tail -c 2000)"; fi
+}
+
+check() { # NAME COMMAND...: runs it, reports it; output is the detail
+	name=$1
+	shift
+	clock
+	began=$clock
+	(
+		set -e
+		"$@"
+	) >"$work/out/$name" 2>&1 </dev/null 3>&-
+	status=$?
+	clock
+	ok=true
+	if [ "$status" -eq 0 ]; then
+		words_of "$work/out/$name"
+		# a check that has seen nothing has proven nothing
+		if [ -z "$words" ]; then ok=false words='the check passed without seeing anything'; fi
+	else
+		ok=false
+		words_of "$work/out/$name" all
+		words="status $status: $words"
+	fi
+	[ "$ok" = true ] || : >"$work/failed/$name"
+	: >"$work/done/$name"
+	quote "$words"
+	printf '{"check": "%s", "ok": %s, "detail": "%s", "ms": %d}\n' \
+		"$name" "$ok" "$quoted" "$(( clock - began ))" >&3
+}
+
+fail() {
+	echo "$*"
+	exit 1
+}
+
+within() { # TENTHS COMMAND...: repeats it until it succeeds; its output is kept if it never does
+	left=$1
+	shift
+	until "$@" >"$work/out/poll.$$.$name" 2>&1; do
+		left=$(( left - 1 ))
+		if [ "$left" -le 0 ]; then
+			echo "never came true: $*"
+			cat "$work/out/poll.$$.$name"
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
+inside() { # NAMESPACE COMMAND...
+	space=$1
+	shift
+	nsenter --net="/run/netns/$space" -- "$@"
+}
+
+tools_present() {
+	missing=''
+	for tool in ip nsenter perl ipvsadm keepalived modprobe dmesg systemctl sleep tail tr grep dd cmp; do
+		command -v "$tool" >/dev/null || missing="$missing $tool"
+	done
+	find_daemons zebra ospfd ripd || missing="$missing zebra/ospfd/ripd"
+	[ -z "$missing" ] || fail "not in the guest:$missing"
+	echo "all present, FRR in $daemons"
+}
+
+release_is_built() {
+	read -r running </proc/sys/kernel/osrelease
+	read -r built <"$here/release"
+	[ "$running" = "$built" ] || fail "running $running, built $built"
+	echo "$running"
+}
+
+no_failed_units() {
+	failed=$(systemctl list-units --state=failed --no-legend --plain)
+	[ -z "$failed" ] || fail "failed units: $failed"
+	loaded=$(systemctl list-units --type=service --no-legend --plain | grep -c .)
+	echo "none failed of $loaded services"
+}
+
+no_kernel_complaints() {
+	dmesg >"$work/dmesg"
+	# an empty log would prove nothing
+	grep -q 'Linux version' "$work/dmesg" || fail 'dmesg does not show the boot'
+	if grep -E 'WARNING:|BUG:|BUG |Oops|general protection|Call Trace|refcount_t|rcu.*stall|soft lockup|hung task' "$work/dmesg"; then
+		exit 1
+	fi
+	echo "$(grep -c . "$work/dmesg") lines, nothing to complain about"
+}
+
+finish() {
+	count=0
+	for entry in "$work"/done/*; do [ ! -e "$entry" ] || count=$(( count + 1 )); done
+	verdict=pass
+	for entry in "$work"/failed/*; do [ ! -e "$entry" ] || verdict=fail; done
+	printf '{"verdict": "%s", "checks": %d}\n' "$verdict" "$count" >&3
+	if [ "$verdict" = pass ]; then
+		printf '\052' | dd of=/dev/port bs=1 seek=244 conv=notrunc 2>"$work/out/leave"
+	fi
+	# only reached if something failed, or if the port took no notice
+	cat "$work/out/leave" 2>/dev/null
+	systemctl poweroff --force --force
+}

@@ -1,0 +1,105 @@
+"""What a virtual machine is made of, and QEMU's words for it (qemu-system-x86_64(1))."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from builder.host import process
+from builder.vm.channel import PORT
+
+DEBUG_EXIT_PORT = 0xF4
+AGREED = 0x2A
+"""What the guest writes to the port of isa-debug-exit when all is well."""
+AGREED_STATUS = AGREED << 1 | 1
+"""QEMU's exit status for it (hw/misc/debugexit.c)."""
+TCG_CPU = "qemu64,+cx16,+lahf_lm,+popcnt,+ssse3,+sse4.1,+sse4.2,+rdrand,+x2apic"
+"""An x86-64-v2 processor (what EL9 demands) without what is dear to emulate: no XSAVE, AVX."""
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """How guests run here, and ``why``; ``seconds`` is what finding out took."""
+
+    kind: Literal["kvm", "tcg"]
+    why: str
+    seconds: float
+
+    @property
+    def option(self) -> str:
+        """QEMU's -accel."""
+        return "kvm" if self.kind == "kvm" else "tcg,thread=multi"
+
+    @property
+    def cpu(self) -> str:
+        """QEMU's -cpu."""
+        return "host" if self.kind == "kvm" else TCG_CPU
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel that is booted directly instead of the disk's boot loader."""
+
+    image: Path
+    initrd: Path | None
+    command_line: str
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A virtio disk.  The file is never written: changes go to a temporary overlay."""
+
+    path: Path
+    format: str
+    serial: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """The machine; ``memory`` in MiB."""
+
+    accelerator: Accelerator
+    disks: tuple[Disk, ...]
+    kernel: Kernel | None = None
+    cpus: int = 2
+    memory: int = 1024
+
+
+def _disk_arguments(number: int, disk: Disk) -> list[str]:
+    node = f"disk{number}"
+    # snapshot=on puts an overlay above the file; QEMU deletes it at once after opening
+    access = "readonly=on" if disk.read_only else "snapshot=on"
+    path = str(disk.path).replace(",", ",,")
+    return [
+        "-drive",
+        f"if=none,id={node},format={disk.format},file={path},cache=unsafe,{access}",
+        "-device",
+        f"virtio-blk-pci,drive={node},serial={disk.serial}",
+    ]
+
+
+def command(hardware: Hardware, console: Path, control: int, report: int) -> list[str]:
+    """The whole command line; ``control`` and ``report`` are open file numbers."""
+    setpriv = process.require_tool("setpriv", "util-linux", "to start the VM")
+    qemu = process.require_tool("qemu-system-x86_64", "qemu-system-x86", "to boot the VM image")
+    words = [setpriv, "--pdeathsig=KILL", qemu, "-nodefaults", "-no-user-config"]
+    words += ["-display", "none", "-no-reboot", "-net", "none", "-name", "director"]
+    words += ["-machine", "q35,vmport=off"]
+    words += ["-accel", hardware.accelerator.option, "-cpu", hardware.accelerator.cpu]
+    words += ["-smp", str(hardware.cpus), "-m", str(hardware.memory)]
+    words += ["-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=1"]
+    words += ["-device", "pvpanic", "-device", "virtio-rng-pci"]
+    words += ["-chardev", f"socket,id=control,fd={control}", "-mon", "chardev=control,mode=control"]
+    words += ["-chardev", f"socket,id=report,fd={report}", "-device", "virtio-serial-pci"]
+    words += ["-device", f"virtserialport,chardev=report,name={PORT}"]
+    words += ["-serial", f"file:{str(console).replace(',', ',,')}"]
+    for number, disk in enumerate(hardware.disks):
+        words += _disk_arguments(number, disk)
+    if hardware.kernel is not None:
+        words += ["-kernel", str(hardware.kernel.image)]
+        words += ["-append", hardware.kernel.command_line]
+        if hardware.kernel.initrd is not None:
+            words += ["-initrd", str(hardware.kernel.initrd)]
+    return words
