@@ -245,7 +245,7 @@ def smoke(
 @task(help=_help("profile", "flavour", "base"), positional=["stage"])
 def explain(
     context: Context,
-    stage: str = "smoke",
+    stage: str,
     profile: str = PROFILE,
     flavour: str = "",
     base: str = "",

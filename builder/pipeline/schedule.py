@@ -174,6 +174,8 @@ class Schedule:
                     stop=self.stop,
                 )
             )
+            if stage.by_content:  # a source that was pinned by this very run
+                inputs = all_inputs(stage, self.done)
             done = self.store.commit(
                 stage.name,
                 digest.key(inputs),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
 from builder.profile.model import Component
-from builder.source.fetch import fetch
+from builder.source.fetch import fetch, valid_pins
 from builder.source.lock import SourcesLock
 from builder.source.model import Source
 from builder.stages.setting import Setting
@@ -35,10 +36,14 @@ def fetch_stage(
     """The source's file under its own name, verified."""
 
     def inputs() -> tuple[Input, ...]:
-        pins = {kind: pin.sha256 for kind, pin in lock.pins(source.name).items()}
+        pins = valid_pins(source, lock)
+        known = source.sha256 or any(location.sha256 for location in source.locations)
+        # Without a digest nothing tells whether what was got before is still what is meant.
+        unknown = () if pins or known else (Input("pin", f"none at {time.time_ns()}"),)
         return (
             Input("source", digest.of_text(msgspec.json.encode(source).decode())),
-            *(Input(f"pin:{kind}", sha256) for kind, sha256 in sorted(pins.items())),
+            *(Input(f"pin:{kind}", pin.sha256) for kind, pin in sorted(pins.items())),
+            *unknown,
         )
 
     def run(work: Work) -> None:
