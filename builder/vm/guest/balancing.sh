@@ -25,6 +25,8 @@ tables_strand() {
 
 table_filled() {
 	ip netns add table
+	# without a local routing table no address counts as unicast
+	ip -n table link set lo up
 	in_table ipvsadm -A -t 10.1.0.1:80 -s wlc -p 300
 	in_table ipvsadm -a -t 10.1.0.1:80 -r 10.2.0.1:8080 -m -w 3
 	in_table ipvsadm -a -t 10.1.0.1:80 -r 10.2.0.2:8080 -m -w 0
