@@ -42,7 +42,7 @@ explain() {
     found=$(dependencies "${1#CONFIG_}")
     echo "config:   ${found:-no Kconfig file of this kernel has it}" >&2
     # Of the symbols named there, those that are off.
-    for needed in $(printf '%s\n' "$found" | sed 's/([^ )]*Kconfig[^ )]*)//g' |
+    for needed in $(printf '%s\n' "$found" | sed 's/([^ )]*Kconfig[^ )]*)//g; s/![A-Z0-9_]*//g' |
         tr -c 'A-Za-z0-9_\n' '\n' | grep -E '^[A-Z0-9][A-Z0-9_]+$' | sort -u); do
         grep -q "^CONFIG_$needed=" "$got" || echo "config:   CONFIG_$needed is off" >&2
     done
