@@ -68,10 +68,10 @@ def smoke(
         )
     transcript.close()
     machine.require_started(run)
-    result = _report(transcript, kernel_release, accelerator, run)
+    result = assemble(transcript, kernel_release, accelerator, run)
     if transcript.verdict is not None:
         report.save(result, log_dir / REPORT)
-    _judge(transcript, run, result, checks)
+    judge(transcript, run, result, checks)
     console.say(f"smoke test passed: {len(result.checks)} checks in {result.seconds:.1f} s")
     return result
 
@@ -81,9 +81,10 @@ def _is_qcow2(image: Path) -> bool:
         return stream.read(4) == b"QFI\xfb"
 
 
-def _report(
+def assemble(
     transcript: Transcript, kernel_release: str, accelerator: Accelerator, run: Run
 ) -> SmokeReport:
+    """The report's value from all that is known about a run."""
     begun, last = transcript.started_at, transcript.verdict_at
     uptime = transcript.start.uptime if transcript.start else 0.0
     kernel = transcript.start.kernel_us / 1e6 if transcript.start else 0.0
@@ -105,7 +106,7 @@ def _report(
     )
 
 
-def _judge(transcript: Transcript, run: Run, result: SmokeReport, checks: frozenset[str]) -> None:
+def judge(transcript: Transcript, run: Run, result: SmokeReport, checks: frozenset[str]) -> None:
     """Raise SmokeError unless everything is as it must be."""
     failures = [f"{check.check}: {check.detail}" for check in result.failures]
     if run.end is End.PANIC:

@@ -29,10 +29,12 @@ table_filled() {
 	ip -n table link set lo up
 	in_table ipvsadm -A -t 10.1.0.1:80 -s wlc -p 300
 	in_table ipvsadm -a -t 10.1.0.1:80 -r 10.2.0.1:8080 -m -w 3
-	in_table ipvsadm -a -t 10.1.0.1:80 -r 10.2.0.2:8080 -m -w 0
-	in_table ipvsadm -A -u '[fd01::1]:53' -s rr
-	in_table ipvsadm -a -u '[fd01::1]:53' -r '[fd02::1]:5353' -m
-	in_table ipvsadm -A -f 7 -s sh
+	in_table ipvsadm -R <<-END
+		-a -t 10.1.0.1:80 -r 10.2.0.2:8080 -m -w 0
+		-A -u [fd01::1]:53 -s rr
+		-a -u [fd01::1]:53 -r [fd02::1]:5353 -m
+		-A -f 7 -s sh
+	END
 	in_table ipvsadm -L -n >"$work/listed"
 	for want in 'TCP  10.1.0.1:80 wlc persistent 300' '10.2.0.1:8080 *Masq *3 ' \
 		'10.2.0.2:8080 *Masq *0 ' 'UDP  \[fd01::1\]:53 rr' 'fd02::1\]:5353 *Masq *1 ' 'FWM  7 sh'; do

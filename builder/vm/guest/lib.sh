@@ -95,6 +95,7 @@ tools_present() {
 		command -v "$tool" >/dev/null || missing="$missing $tool"
 	done
 	find_daemons zebra ospfd ripd || missing="$missing zebra/ospfd/ripd"
+	[ -c /dev/port ] || missing="$missing /dev/port (CONFIG_DEVPORT)"
 	[ -z "$missing" ] || fail "not in the guest:$missing"
 	echo "all present, FRR in $daemons"
 }
@@ -129,7 +130,7 @@ finish() {
 	verdict=pass
 	for entry in "$work"/failed/*; do [ ! -e "$entry" ] || verdict=fail; done
 	printf '{"verdict": "%s", "checks": %d}\n' "$verdict" "$count" >&3
-	if [ "$verdict" = pass ]; then
+	if [ "$verdict" = pass ] && [ -c /dev/port ]; then
 		printf '\052' | dd of=/dev/port bs=1 seek=244 conv=notrunc 2>"$work/out/leave"
 	fi
 	# only reached if something failed, or if the port took no notice

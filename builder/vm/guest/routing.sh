@@ -22,8 +22,19 @@ daemons_started() {
 		netns add r2
 	END
 	ip -n r1 link add f0 type veth peer name f0 netns r2
+	chmod 0755 "$work"
 	router r1 1
 	router r2 2
+	# zebra first: the others try again only after 10 s if they do not find it
+	launch r1 zebra
+	launch r2 zebra
+	within 150 test -S "$work/r1/zserv.api"
+	within 150 test -S "$work/r2/zserv.api"
+	for daemon in ospfd ripd; do
+		launch r1 "$daemon"
+		launch r2 "$daemon"
+	done
+	wait
 	for space in r1 r2; do
 		for daemon in zebra ospfd ripd; do
 			within 100 alive "$space" "$daemon"
@@ -56,6 +67,8 @@ router() { # NAMESPACE NUMBER
 		router ospf
 		 ospf router-id 10.9.1.$2
 		 timers throttle spf 0 50 500
+		 timers throttle lsa all 100
+		 timers lsa min-arrival 50
 		 network 10.0.9.0/30 area 0
 		 network 10.9.1.$2/32 area 0
 	END
@@ -68,11 +81,12 @@ router() { # NAMESPACE NUMBER
 		 network 10.9.2.$2/32
 	END
 	chown -R frr:frr "$folder"
-	chmod 0755 "$work"
-	for daemon in zebra ospfd ripd; do
-		inside "$1" "$daemons/$daemon" -d -f "$folder/$daemon.conf" -i "$folder/$daemon.pid" \
-			-z "$folder/zserv.api" --vty_socket "$folder" -P 0 --log "file:$folder/$daemon.log"
-	done
+}
+
+launch() { # NAMESPACE DAEMON: in the background; it detaches itself
+	folder=$work/$1
+	nsenter --net="/run/netns/$1" -- "$daemons/$2" -d -f "$folder/$2.conf" -i "$folder/$2.pid" \
+		-z "$folder/zserv.api" --vty_socket "$folder" -P 0 --log "file:$folder/$2.log" &
 }
 
 route_learnt() { # NAMESPACE PREFIX PROTOCOL-NUMBER VIA (rtnetlink's numbers: 188 OSPF, 189 RIP)
