@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from builder.console import Console, Progress
-from builder.engine.container import ContainerSpec, Mount
+from builder.engine.spec import ContainerSpec, Mount
 from builder.errors import BuildError
 from builder.profile.model import Component
 from builder.rpm import diagnose

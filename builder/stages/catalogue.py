@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.stage import Stage
-from builder.stages import builds, image, sources
+from builder.stages import builds, image, results, sources
 from builder.stages.setting import Setting
 
 
@@ -30,3 +30,6 @@ def _all(setting: Setting, ledger: Ledger, update: bool) -> Iterator[Stage]:
         if component.source:
             yield sources.prep_stage(setting, name, component)
         yield builds.build_stage(setting, name, component, ledger, ready)
+    yield results.repo_stage(setting, ready)
+    yield results.vm_stage(setting, ready)
+    yield results.smoke_stage(setting)

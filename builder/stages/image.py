@@ -25,9 +25,7 @@ def image_stage(setting: Setting, kind: Kind) -> Stage:
 
     def run(work: Work) -> None:
         base = load_base(setting.base_folder)
-        made = bootstrap(
-            base, kind, work.output / TAR, console=setting.console, log=work.log
-        )
+        made = bootstrap(base, kind, work.output / TAR, console=setting.console, log=work.log)
         (work.output / PACKAGES).write_text("".join(f"{name}\n" for name in made.packages))
         work.note("packages", str(len(made.packages)))
         work.note("sha256", made.sha256)

@@ -79,9 +79,7 @@ def unpack_stage(setting: Setting, source: Source) -> Stage:
     need = f"fetch:{source.name}"
 
     def run(work: Work) -> None:
-        made = unpack(
-            source_file(work.needs[need]), work.output / TREE, console=setting.console
-        )
+        made = unpack(source_file(work.needs[need]), work.output / TREE, console=setting.console)
         work.note("files", str(made.files))
         work.note("bytes", str(made.bytes))
 

@@ -1,0 +1,147 @@
+#!/bin/sh
+# Makes the director's disk: the guest root with the RPMs installed by dnf, GRUB in front of
+# the only partition, everything with fixed identities and times, so that the same inputs
+# give the same bytes.  Results in /out: director.qcow2, vmlinuz, initrd.img, cmdline, packages.
+# Environment: SOURCE_DATE_EPOCH, DISK_SIZE_MIB.
+set -eu
+# shellcheck source=builder/disk/container/root.sh
+. /in/scripts/root.sh
+
+uuid=$(sed -n 's/^UUID=\([^ ]*\) \/ .*/\1/p' /in/guest/etc/fstab)
+first=2048 # sector of the partition; GRUB's core lies in the sectors before it
+
+settle_times() {
+	find "$root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference \
+		--date="@$SOURCE_DATE_EPOCH" {} +
+}
+
+forget_the_moment() {
+	forget_dnf
+	rm -rf "$root"/var/log/* "$root"/var/cache/* "$root"/tmp/* "$root"/run/* \
+		"$root/root/.rpmdb" "$root/etc/passwd-" "$root/etc/group-" "$root/etc/shadow-" \
+		"$root/etc/gshadow-" "$root/etc/subuid-" "$root/etc/subgid-" "$root/etc/.pwd.lock" \
+		"$root/.autorelabel" "$root/var/lib/systemd/random-seed"
+	: >"$root/etc/machine-id"
+	# The day of the last password change.
+	sed -i -E "s/^([^:]*:[^:]*):[0-9]+:/\1:$((SOURCE_DATE_EPOCH / 86400)):/" "$root/etc/shadow"
+	settle_rpmdb
+}
+
+# One file without journals, in the order in which sqlite would write it anew.
+settle_rpmdb() {
+	database=$root/var/lib/rpm/rpmdb.sqlite
+	[ -f "$database" ] || {
+		echo "there is no rpm database in the root"
+		exit 3
+	}
+	python3 -c 'import sqlite3, sys
+base = sqlite3.connect(sys.argv[1], isolation_level=None)
+base.execute("PRAGMA journal_mode = DELETE")
+base.execute("VACUUM")' "$database"
+	rm -f "$database-shm" "$database-wal" "$root/var/lib/rpm/.rpm.lock"
+}
+
+install_everything() {
+	unpack_root
+	put_guest_files
+	make_base_provides
+	# shellcheck disable=SC2046
+	SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH run_dnf install $(package_names) >/work/transaction.log 2>&1 || {
+		tail -n 40 /work/transaction.log
+		exit 3
+	}
+	cat /work/transaction.log
+	enable_units director-grow-root director-selftest
+	rpm --root="$root" --query --all --queryformat '%{nevra}\n' | LC_ALL=C sort >/out/packages
+}
+
+enable_units() {
+	mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
+	for unit in "$@"; do
+		ln -sf "/etc/systemd/system/$unit.service" \
+			"$root/etc/systemd/system/multi-user.target.wants/$unit.service"
+	done
+	# Nothing here needs them, and each costs a part of the boot.
+	for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
+		fstrim.timer systemd-timesyncd.service systemd-networkd-wait-online.service e2scrub_reap.service; do
+		ln -sf /dev/null "$root/etc/systemd/system/$unit"
+	done
+}
+
+# mke2fs takes owners from fakeroot's eyes; times of change and creation are set afterwards.
+make_filesystem() {
+	image=$1
+	size_mib=$2
+	truncate --size="${size_mib}M" "$image"
+	E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -F -t ext4 -L director -U "$uuid" \
+		-E "hash_seed=$uuid,lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0" \
+		-O '^metadata_csum_seed,^orphan_file' -m 1 -d "$root" "$image"
+	set_inode_times "$image"
+	E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH e2fsck -f -y "$image" >/work/fsck.log 2>&1 || [ $? -le 1 ] || {
+		cat /work/fsck.log
+		exit 3
+	}
+}
+
+set_inode_times() {
+	stamp=@$(printf '0x%x' "$SOURCE_DATE_EPOCH")
+	last=$(dumpe2fs -h "$1" 2>/dev/null | sed -n 's/^Inode count: *//p')
+	free=$(dumpe2fs -h "$1" 2>/dev/null | sed -n 's/^Free inodes: *//p')
+	used=$((last - free + 12))
+	number=1
+	while [ "$number" -le "$used" ]; do
+		for field in ctime atime crtime; do
+			echo "set_inode_field <$number> $field $stamp"
+			echo "set_inode_field <$number> ${field}_extra 0"
+		done
+		echo "set_inode_field <$number> mtime_extra 0"
+		number=$((number + 1))
+	done >/work/times
+	E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH debugfs -w -f /work/times "$1" >/work/times.log 2>&1
+}
+
+# GRUB without grub-install, which wants devices: boot.img looks for the next stage in sector
+# 1, where the core image says itself how long it is.
+make_disk() {
+	disk=$1
+	filesystem=$2
+	cat >/work/early.cfg <<-EOF
+		search --no-floppy --fs-uuid --set=root $uuid
+		set prefix=(\$root)/boot/grub
+		configfile (\$root)/boot/grub/grub.cfg
+	EOF
+	grub-mkimage --format=i386-pc --output=/work/core.img --prefix=/boot/grub \
+		--config=/work/early.cfg \
+		biosdisk part_msdos ext2 search search_fs_uuid configfile normal linux echo test serial \
+		terminal sleep reboot halt ls cat gzio minicmd
+	sectors=$((($(stat --format=%s /work/core.img) + 511) / 512))
+	[ "$sectors" -lt "$first" ] || {
+		echo "GRUB's core is too large: $sectors sectors"
+		exit 3
+	}
+	truncate --size="${DISK_SIZE_MIB}M" "$disk"
+	printf 'label: dos\nlabel-id: 0x1c5fa110\nstart=%s, type=83, bootable\n' "$first" |
+		sfdisk --quiet "$disk"
+	dd if=/usr/lib/grub/i386-pc/boot.img of="$disk" bs=440 count=1 conv=notrunc status=none
+	dd if=/work/core.img of="$disk" bs=512 seek=1 conv=notrunc status=none
+	dd if="$filesystem" of="$disk" bs=1M seek=1 conv=notrunc,sparse status=none
+}
+
+install_everything
+release=$(find "$root/lib/modules" -mindepth 1 -maxdepth 1 -printf "%f\n" | sort -V | tail -n 1)
+[ -f "$root/boot/vmlinuz-$release" ] || {
+	echo "the kernel's scriptlets put no vmlinuz-$release into /boot"
+	ls -l "$root/boot"
+	exit 3
+}
+mend_links
+forget_the_moment
+settle_times
+cp "$root/boot/vmlinuz-$release" /out/vmlinuz
+cp "$root/boot/initramfs-$release.img" /out/initrd.img
+printf 'root=UUID=%s %s\n' "$uuid" "$(cat "$root/etc/kernel/cmdline")" >/out/cmdline
+printf '%s\n' "$release" >/out/release
+make_filesystem /work/filesystem.img $((DISK_SIZE_MIB - 2))
+make_disk /work/disk.raw /work/filesystem.img
+qemu-img convert -m 1 -f raw -O qcow2 -o compat=1.1 /work/disk.raw /out/director.qcow2
+chmod 644 /out/*

@@ -1,0 +1,90 @@
+# shellcheck shell=sh
+# Sourced by the scripts that work on the guest root.  They run as an ordinary user under
+# fakechroot and fakeroot, which stand in for root: no privilege is needed.
+#
+# In the container: /in/root.tar (the guest root), /in/repo (RPMs with repodata), /in/guest
+# (files put into the root), /in/provides (lines of Provides), /work (scratch), /out (results).
+
+root=/work/root
+dnf_state=/work/dnf
+
+# Debian keeps an ordinary user's database in their home; the guest has one for the system.
+set_dbpath() {
+	echo "%_dbpath /var/lib/rpm" >"$HOME/.rpmmacros"
+}
+
+unpack_root() {
+	set_dbpath
+	mkdir -p "$root"
+	# Devices are the running system's business (devtmpfs).
+	tar --extract --file=/in/root.tar --directory="$root" --exclude='./dev/*' --numeric-owner
+}
+
+put_guest_files() {
+	cp --recursive --no-dereference --preserve=mode,timestamps /in/guest/. "$root/"
+	chown -R root:root "$root/usr/lib/director" "$root/etc/kernel" "$root/etc/systemd"
+	# Folders that EL's "filesystem" package owns and Debian's slim root lacks.
+	for folder in etc/sysconfig etc/rpm usr/share/licenses usr/share/man/man1 usr/share/man/man5 \
+		usr/share/man/man8 usr/src/kernels; do
+		mkdir -p "$root/$folder"
+	done
+}
+
+# A package without files that stands for the Debian root in the solver's eyes: it provides
+# what the root's libraries and programs offer, read off them, and the names that EL has for
+# the packages they come from.
+make_base_provides() {
+	top=/work/base-provides
+	mkdir -p "$top" /work/repo
+	{
+		# elfdeps also fails for files that are no ELF at all (linker scripts).
+		find "$root/usr/lib" -name '*.so*' -type f | /usr/lib/rpm/elfdeps --provides || true
+		grep -v '^#' /in/provides | sed '/^$/d'
+	} | sort -u >"$top/capabilities"
+	{
+		cat <<-EOF
+			Name: base-provides
+			Version: 12
+			Release: 1
+			Summary: What the Debian root of the guest provides
+			License: GPL-2.0-or-later
+			BuildArch: noarch
+		EOF
+		sed 's/^/Provides: /' "$top/capabilities"
+		printf '%%description\nStands for the root in the eyes of the solver.\n%%files\n'
+	} >"$top/base-provides.spec"
+	rpmbuild --quiet -bb --define "_topdir $top" "$top/base-provides.spec" >/work/base-provides.log 2>&1
+	cp /in/repo/packages/*.rpm "$top"/RPMS/noarch/*.rpm /work/repo/
+	createrepo_c --quiet /work/repo
+}
+
+# dnf with nothing of this host's configuration: one repository, an empty rpm database.
+run_dnf() {
+	dnf --assumeyes --installroot="$root" --releasever=1 \
+		--setopt=reposdir=/nonexistent --setopt=varsdir=/nonexistent --setopt=pluginpath=/nonexistent \
+		--setopt=cachedir="$dnf_state" --setopt=logdir="$dnf_state" --setopt=persistdir="$dnf_state" \
+		--setopt=install_weak_deps=0 --setopt=module_platform_id=platform:none \
+		--setopt=tsflags= --setopt=clean_requirements_on_remove=0 \
+		--repofrompath="lvs,file:///work/repo" --repo=lvs --nogpgcheck "$@"
+}
+
+# What dnf leaves of its own in the root.
+forget_dnf() {
+	rm -rf "$root/work" "$root/etc/dnf" "$root/var/lib/dnf"
+}
+
+# The RPMs of the repository by name, without source RPMs.
+package_names() {
+	rpm --query --package --queryformat '%{name}\n' /in/repo/packages/*.rpm | sort -u
+}
+
+# Programs that were run under fakechroot leave absolute links with the root's own place in
+# front; in the booted system that place is "/".
+mend_links() {
+	find "$root" -type l | while read -r link; do
+		aim=$(readlink "$link")
+		case $aim in
+		"$root"/*) ln -sfn "${aim#"$root"}" "$link" ;;
+		esac
+	done
+}

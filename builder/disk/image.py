@@ -1,0 +1,63 @@
+"""The director's disk image: bootable, with the RPMs in it, the same bytes every time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.disk.root import RootInputs, root_container
+from builder.engine.spec import ContainerSpec
+from builder.errors import BuildError
+from builder.rpm import diagnose
+
+DISK_MIB = 4096
+IMAGE = "director.qcow2"
+FILES = (IMAGE, "vmlinuz", "initrd.img", "cmdline", "release", "packages")
+
+RunContainer = Callable[[ContainerSpec, Path], int]
+
+
+@dataclass(frozen=True)
+class DiskImage:
+    """The image and what boots it without its boot loader, all in ``folder``.
+
+    ``release``: the kernel's ``uname -r``.
+    """
+
+    folder: Path
+    release: str
+
+    @property
+    def image(self) -> Path:
+        return self.folder / IMAGE
+
+
+def make(inputs: RootInputs, *, scratch: Path, log: Path, run: RunContainer) -> DiskImage:
+    """Install the repository's RPMs into the guest's root and make a bootable disk of it.
+
+    Raises BuildError with what the script said, or if a result is not there.
+    """
+    spec = root_container(inputs, scratch, "make-disk.sh", ("DISK_SIZE_MIB", str(DISK_MIB)))
+    if run(spec, log) != 0:
+        raise BuildError(
+            "the disk image could not be made",
+            diagnose.cause(log),
+            "see the log for the step that failed",
+            log=log,
+        )
+    out = scratch / "out"
+    missing = [name for name in FILES if not (out / name).is_file()]
+    if missing:
+        raise BuildError(
+            f"the disk image's script ended well, but made no {', '.join(missing)}",
+            "it is broken",
+            "see builder/disk/container/make-disk.sh",
+            log=log,
+        )
+    return read(out)
+
+
+def read(folder: Path) -> DiskImage:
+    """The image that an earlier run made in ``folder``."""
+    return DiskImage(folder, (folder / "release").read_text().strip())

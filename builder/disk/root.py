@@ -1,0 +1,60 @@
+"""Containers in which the guest's root is filled: without root, network or privileges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.engine.spec import ContainerSpec, Mount
+
+SCRIPTS = Path(__file__).parent / "container"
+
+
+@dataclass(frozen=True)
+class RootInputs:
+    """What a root is made of: all paths are the host's.
+
+    ``root``: tar of the guest's root.  ``repo``: the repository.  ``guest``: files put into
+    the root.  ``provides``: capabilities that the root has by EL's names.  ``epoch``:
+    seconds since 1970, no file of the result is newer.
+    """
+
+    image: str
+    root: Path
+    repo: Path
+    guest: Path
+    provides: Path
+    epoch: int
+
+
+def root_container(
+    inputs: RootInputs, scratch: Path, script: str, *env: tuple[str, str]
+) -> ContainerSpec:
+    """A container that runs one of our scripts; its results are in ``scratch/out``.
+
+    fakechroot and fakeroot stand in for root, so that package scriptlets run in the
+    guest's root as its root.
+    """
+    for name in ("work", "out"):
+        (scratch / name).mkdir(exist_ok=True)
+    return ContainerSpec(
+        image=inputs.image,
+        argv=("fakechroot", "fakeroot", "/bin/sh", f"/in/scripts/{script}"),
+        mounts=(
+            Mount(inputs.root, "/in/root.tar"),
+            Mount(inputs.repo, "/in/repo"),
+            Mount(inputs.guest, "/in/guest"),
+            Mount(inputs.provides, "/in/provides"),
+            Mount(SCRIPTS, "/in/scripts"),
+            Mount(scratch / "work", "/work", writable=True),
+            Mount(scratch / "out", "/out", writable=True),
+        ),
+        env=(
+            ("HOME", "/work"),
+            ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+            ("LC_ALL", "C.UTF-8"),
+            ("SOURCE_DATE_EPOCH", str(inputs.epoch)),
+            *env,
+        ),
+        workdir="/work",
+    )

@@ -1,0 +1,170 @@
+"""What RPMs require from their host, held against what the target distribution provides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import createrepo_c
+import msgspec
+import rpmfile
+
+from builder.errors import UsageError, VerificationError
+
+_SONAME = re.compile(r"^(?P<name>[^()]+)\((?P<version>[^()]*)\)\(64bit\)$")
+_PREFIXED = re.compile(r"^(?P<prefix>.*?)(?P<numbers>\d+(?:\.\d+)*)$")
+
+
+class Soname(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A shared library of the host and the symbol versions that it defines."""
+
+    package: str
+    versions: tuple[str, ...]
+    note: str = ""
+
+
+class Provided(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A feature, package name or path of the host; ``version``: at least this one is there."""
+
+    package: str
+    version: str = ""
+    note: str = ""
+
+
+class HostName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which host this is about."""
+
+    name: str
+    arch: str
+    isa_suffix: str
+
+
+class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that a host provides; the form is described in the file itself."""
+
+    host: HostName
+    soname: dict[str, Soname]
+    feature: dict[str, Provided]
+    name: dict[str, Provided]
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One Requires of one RPM.  ``flag``: ``EQ``, ``GE``, … or empty; ``version`` without epoch."""
+
+    rpm: str
+    name: str
+    flag: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.flag} {self.version}".strip()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A requirement from outside the set, and who meets it (empty: nobody)."""
+
+    requirement: Requirement
+    met_by: str
+
+
+def load_host(path: Path) -> Host:
+    """Read the table of what a host provides.  Raises UsageError with its place in the file."""
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=Host)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(
+            f"{path.name} cannot be read", str(error), f"mend {path.name}; its head tells the form"
+        ) from error
+
+
+def requirements(rpms: tuple[Path, ...]) -> tuple[Requirement, ...]:
+    """What a set of RPMs requires and does not provide by itself.
+
+    rpm's own features are included; they are asked of the host's rpm.
+    """
+    packages = [createrepo_c.package_from_rpm(str(path)) for path in rpms]
+    provided = {entry[0] for package in packages for entry in package.provides}
+    provided |= {f"{folder}{name}" for package in packages for _, folder, name, *_ in package.files}
+    found = {
+        Requirement(package.name, entry[0], entry[1] or "", entry[4 - 1] or "")
+        for package in packages
+        for entry in package.requires
+        if entry[0] not in provided
+    }
+    found |= {entry for path in rpms for entry in _features(path)}
+    return tuple(sorted(found, key=lambda entry: (entry.rpm, entry.name, entry.version)))
+
+
+def _features(path: Path) -> Iterator[Requirement]:
+    """What an RPM asks of rpm itself, ``rpmlib(...)``; createrepo_c leaves these out."""
+    with rpmfile.open(str(path)) as rpm:
+        headers = rpm.headers
+        names = [name.decode() for name in headers["requirename"]]
+        versions = [version.decode() for version in headers["requireversion"]]
+        package = headers["name"].decode()
+    for name, version in zip(names, versions, strict=True):
+        if name.startswith("rpmlib("):
+            yield Requirement(package, name, "LE", version)
+
+
+def hold(host: Host, wanted: Iterable[Requirement]) -> tuple[Finding, ...]:
+    """Who meets each requirement on the host; an empty ``met_by`` means that nobody does."""
+    return tuple(Finding(entry, _met_by(host, entry)) for entry in wanted)
+
+
+def demand(host: Host, findings: Iterable[Finding]) -> None:
+    """Raise VerificationError that names every RPM and requirement that the host lacks."""
+    missing = [
+        f"{one.requirement.rpm} requires {one.requirement}" for one in findings if not one.met_by
+    ]
+    if missing:
+        raise VerificationError(
+            f"{len(missing)} requirements are not to be had on {host.host.name}",
+            "\n".join(missing),
+            "build against what the target has, or correct the table of what it provides",
+        )
+
+
+def _met_by(host: Host, wanted: Requirement) -> str:
+    soname = _SONAME.match(wanted.name)
+    if soname:
+        library = host.soname.get(soname["name"])
+        if library is None:
+            return ""
+        version = soname["version"]
+        known = not version or any(_covers(entry, version) for entry in library.versions)
+        return library.package if known else ""
+    for table in (host.feature, host.name):
+        entry = table.get(wanted.name)
+        if entry is not None:
+            return entry.package if _new_enough(entry.version, wanted) else ""
+    return ""
+
+
+def _covers(entry: str, version: str) -> bool:
+    """``PREFIX_1.2`` means that version, ``PREFIX_1.2..PREFIX_3.4`` all between, both included."""
+    if ".." not in entry:
+        return entry == version
+    low, high = (_PREFIXED.match(side) for side in entry.split("..", 1))
+    given = _PREFIXED.match(version)
+    if not (low and high and given) or given["prefix"] != low["prefix"]:
+        return False
+    return _numbers(low["numbers"]) <= _numbers(given["numbers"]) <= _numbers(high["numbers"])
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text))
+
+
+def _new_enough(there: str, wanted: Requirement) -> bool:
+    if not wanted.version:
+        return True
+    if not there:
+        return False
+    if wanted.flag in ("GE", "GT", "LE", "EQ"):
+        return _numbers(there) >= _numbers(wanted.version)
+    return False

@@ -1,0 +1,144 @@
+"""``repo``, ``vm`` and ``smoke``: from RPMs to a director that proves itself."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from builder.disk import image as disk_image
+from builder.disk.root import RootInputs
+from builder.pipeline import digest
+from builder.pipeline.digest import Input
+from builder.pipeline.stage import Done, Stage, Work
+from builder.rpm import capabilities, install_proof, repository
+from builder.stages.builds import rpms_of, source_rpms_of
+from builder.stages.containers import run_container
+from builder.stages.image import BUILD_STAGE, GUEST_STAGE, ReadyImage, root_tar
+from builder.stages.setting import Setting
+from builder.vm import smoke as vm_smoke
+from builder.vm.accelerator import decide
+
+PROOF = "install-proof.json"
+REQUIREMENTS = "requirements.txt"
+GUEST_FILES = "guest"
+GUEST_PROVIDES = "guest-provides.txt"
+
+
+def _root_inputs(
+    setting: Setting, needs: Mapping[str, Done], repo: Path, image: ReadyImage
+) -> RootInputs:
+    return RootInputs(
+        image=image(needs[BUILD_STAGE]),
+        root=root_tar(needs[GUEST_STAGE]),
+        repo=repo,
+        guest=setting.base_folder / GUEST_FILES,
+        provides=setting.base_folder / GUEST_PROVIDES,
+        epoch=setting.epoch,
+    )
+
+
+def _guest_inputs(setting: Setting) -> tuple[Input, ...]:
+    folder = setting.base_folder
+    return digest.files("guest", folder, [folder / GUEST_FILES, folder / GUEST_PROVIDES])
+
+
+def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
+    """The yum repository, what it requires of its host, and the proof that it installs."""
+    builds = tuple(f"build:{name}" for name in setting.profile.component)
+    host_file = setting.specs / setting.profile.host
+
+    def inputs() -> tuple[Input, ...]:
+        return (
+            *digest.files("host", setting.specs, [host_file]),
+            *_guest_inputs(setting),
+            *setting.recipe(
+                "rpm/repository.py",
+                "rpm/capabilities.py",
+                "rpm/install_proof.py",
+                "disk/root.py",
+                "disk/container/root.sh",
+                "disk/container/prove-install.sh",
+            ),
+        )
+
+    def run(work: Work) -> None:
+        built = [work.needs[name] for name in builds]
+        made = repository.make(
+            work.output,
+            setting.profile.name,
+            tuple(path for done in built for path in rpms_of(done)),
+            tuple(path for done in built for path in source_rpms_of(done)),
+            setting.epoch,
+        )
+        host = capabilities.load_host(host_file)
+        findings = capabilities.hold(host, capabilities.requirements(made.packages))
+        (work.output / REQUIREMENTS).write_text(
+            "".join(
+                f"{one.requirement.rpm}: {one.requirement} -> {one.met_by or 'nobody'}\n"
+                for one in findings
+            )
+        )
+        capabilities.demand(host, findings)
+        proof = install_proof.prove(
+            _root_inputs(setting, work.needs, work.output, image),
+            scratch=work.scratch,
+            log=work.log,
+            run=lambda spec, log: run_container(setting, work.scratch, spec, log),
+        )
+        (work.output / PROOF).write_bytes(msgspec.json.format(msgspec.json.encode(proof)))
+        work.note("packages", str(len(proof.packages)))
+
+    return Stage("repo", (*builds, BUILD_STAGE, GUEST_STAGE), inputs, run)
+
+
+def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
+    """The bootable disk image."""
+
+    def inputs() -> tuple[Input, ...]:
+        return (
+            *_guest_inputs(setting),
+            *setting.recipe(
+                "disk/image.py",
+                "disk/root.py",
+                "disk/container/root.sh",
+                "disk/container/make-disk.sh",
+            ),
+        )
+
+    def run(work: Work) -> None:
+        made = disk_image.make(
+            _root_inputs(setting, work.needs, work.needs["repo"].path, image),
+            scratch=work.scratch,
+            log=work.log,
+            run=lambda spec, log: run_container(setting, work.scratch, spec, log),
+        )
+        for name in disk_image.FILES:
+            shutil.move(made.folder / name, work.output / name)
+        work.note("release", made.release)
+
+    return Stage("vm", ("repo", BUILD_STAGE, GUEST_STAGE), inputs, run)
+
+
+def smoke_stage(setting: Setting) -> Stage:
+    """The verdict of the image that was booted."""
+
+    def inputs() -> tuple[Input, ...]:
+        return setting.recipe("vm")
+
+    def run(work: Work) -> None:
+        made = disk_image.read(work.needs["vm"].path)
+        report = vm_smoke.smoke(
+            made.image,
+            kernel_release=made.release,
+            accelerator=decide(work.scratch / "probe", kernel=made.folder / "vmlinuz"),
+            scratch=work.scratch,
+            console=setting.console,
+            log_dir=work.output,
+        )
+        work.note("seconds", f"{report.seconds:.1f}")
+        work.note("accelerator", report.accelerator)
+
+    return Stage("smoke", ("vm",), inputs, run)
