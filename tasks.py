@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from invoke import Context, Exit, task
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
 
 from builder.console import Console
 from builder.errors import BuilderError, Interrupted
@@ -58,12 +60,12 @@ def _command() -> Iterator[Place]:
             "the run was stopped by a signal",
             "run the same command again: it goes on from the last finished stage",
         )
-        raise Exit(failure.render(error, shell=False), error.exit_code) from None
+        raise Exit(failure.render(error, can_enter=False), error.exit_code) from None
     except BuilderError as caught:
         from builder.commands import shell  # noqa: PLC0415
 
         can_enter = caught.stage is not None and shell.can_enter(place.cache, caught.stage)
-        raise Exit(failure.render(caught, shell=can_enter), caught.exit_code) from None
+        raise Exit(failure.render(caught, can_enter=can_enter), caught.exit_code) from None
     except Exception:
         traceback.print_exc()
         raise Exit(
@@ -302,7 +304,7 @@ def doctor(context: Context, profile: str = PROFILE, fix: bool = False, json: bo
     from builder.commands import doctor as command  # noqa: PLC0415
 
     with _command() as place:
-        text, code = command.examine(
+        code = command.examine(
             profile,
             fix=fix,
             json=json,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-
 import sys
 
 from builder.console import Console
 from builder.doctor import examination, finding
 from builder.host.paths import Cache, Project
 from builder.profile import load
+from builder.source.probe import probe
 
 
 def _agree(question: str) -> bool:
@@ -36,11 +36,11 @@ def examine(
             (source.name, tuple(location.url for location in source.locations))
             for source in chosen.source.values()
         ),
+        probe=lambda url: probe(url, project.root),
+        dated=(project.specs / chosen.name / "sources.lock",),
     )
     findings = examination.examine(scope)
     if fix and examination.mend(findings, _agree, console):
         findings = examination.examine(scope)
     print(finding.as_json(findings) if json else "\n".join(finding.lines(findings)))
     return finding.worst(findings)
-
-

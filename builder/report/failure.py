@@ -9,10 +9,10 @@ def _indent(text: str) -> str:
     return "\n       ".join(text.splitlines())
 
 
-def render(error: BuilderError, *, shell: bool) -> str:
+def render(error: BuilderError, *, can_enter: bool) -> str:
     """What failed, why in the cause's own words, what to do next.
 
-    ``shell``: a container of the failed stage can be entered.
+    ``can_enter``: a container of the failed stage can be entered.
     """
     stage = f" (stage {error.stage})" if error.stage else ""
     lines = [f"failed: {error.what}{stage}"]
@@ -22,6 +22,6 @@ def render(error: BuilderError, *, shell: bool) -> str:
         lines.append(f"next:  {_indent(error.hint)}")
     if error.log is not None and error.log.is_file():
         lines.append(f"log:   {error.log}")
-    if shell and error.stage:
+    if can_enter and error.stage:
         lines.append(f"shell: invoke shell {error.stage}")
     return "\n".join(lines)

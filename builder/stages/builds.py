@@ -67,7 +67,8 @@ def _own_inputs(setting: Setting, name: str, component: Component) -> tuple[Inpu
         inputs += setting.recipe("kernel")
     if not component.source and (setting.patches / name).is_dir():
         inputs += digest.files("patch", setting.patches, [setting.patches / name])
-    inputs += setting.recipe("rpm/build.py", "rpm/tree.py", "rpm/container/rpmbuild.sh")
+    inputs.append(Input("recipe", build.RECIPE))
+    inputs += setting.recipe("rpm/tree.py", "rpm/container/rpmbuild.sh")
     return tuple(inputs)
 
 

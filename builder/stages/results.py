@@ -14,12 +14,12 @@ from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
 from builder.rpm import capabilities, install_proof, repository
+from builder.stages.accelerator import accelerator
 from builder.stages.builds import rpms_of, source_rpms_of
 from builder.stages.containers import run_container
 from builder.stages.image import BUILD_STAGE, GUEST_STAGE, ReadyImage, root_tar
 from builder.stages.setting import Setting
 from builder.vm import smoke as vm_smoke
-from builder.vm.accelerator import decide
 
 PROOF = "install-proof.json"
 REQUIREMENTS = "requirements.txt"
@@ -133,7 +133,7 @@ def smoke_stage(setting: Setting) -> Stage:
         report = vm_smoke.smoke(
             made.image,
             kernel_release=made.release,
-            accelerator=decide(work.scratch / "probe", kernel=made.folder / "vmlinuz"),
+            accelerator=accelerator(setting.cache, work.scratch / "probe", made.folder / "vmlinuz"),
             scratch=work.scratch,
             console=setting.console,
             log_dir=work.output,

@@ -13,7 +13,7 @@ def test_three_lines_the_log_and_the_shell(tmp_path: Path) -> None:
     log.write_text("x")
     error = BuildError("it broke", "a.c:1: error: no\nb.c:2: error: no", "mend it")
     error.stage, error.log = "build:kernel", log
-    assert failure.render(error, shell=True).splitlines() == [
+    assert failure.render(error, can_enter=True).splitlines() == [
         "failed: it broke (stage build:kernel)",
         "cause: a.c:1: error: no",
         "       b.c:2: error: no",
@@ -24,5 +24,5 @@ def test_three_lines_the_log_and_the_shell(tmp_path: Path) -> None:
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    text = failure.render(PatchError("it does not fit"), shell=False)
+    text = failure.render(PatchError("it does not fit"), can_enter=False)
     assert text == "failed: it does not fit"

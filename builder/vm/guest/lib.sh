@@ -69,14 +69,15 @@ fail() {
 	exit 1
 }
 
-within() { # TENTHS COMMAND...: repeats it until it succeeds; its output is kept if it never does
-	left=$1
+within() { # SECONDS COMMAND...: repeats it until it succeeds; shows its last words if it never does
+	clock
+	deadline=$(( clock + $1 * 1000 ))
 	shift
-	until "$@" >"$work/out/poll.$$.$name" 2>&1; do
-		left=$(( left - 1 ))
-		if [ "$left" -le 0 ]; then
+	until "$@" >"$work/out/poll.$name" 2>&1; do
+		clock
+		if [ "$clock" -ge "$deadline" ]; then
 			echo "never came true: $*"
-			cat "$work/out/poll.$$.$name"
+			cat "$work/out/poll.$name"
 			return 1
 		fi
 		sleep 0.1

@@ -1,0 +1,192 @@
+"""Measures the builder's own cost, side by side in one run, and gives ratios.
+
+All of it happens in a cache and a project copy of its own, on the kernel component: it is
+the long one.  Times are wall seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.commands.session import Request, Session, open_session
+from builder.console import Console
+from builder.errors import BuildError, UsageError
+from builder.host import process
+from builder.host.paths import Cache, Project
+from builder.pipeline.store import remove
+from builder.profile import load
+from builder.rpm import build, spec
+from builder.rpm.tree import lay
+from builder.stages import builds
+from builder.stages.image import BUILD_STAGE, ReadyImage
+from builder.stages.sources import TREE, source_file
+
+CHANGED = Path("net/netfilter/ipvs/ip_vs_core.c")
+LINE = "/* one more line */\n"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measurement: what, its value with unit, and what it is held against."""
+
+    what: str
+    value: str
+    bound: str
+
+
+def measure(profile: str, flavour: str, *, project: Project, cache: Cache, console: Console) -> str:
+    """Run all measurements; returns a Markdown table.
+
+    Takes two cold kernel builds and some more.
+    """
+    bench = Cache(cache.root / "bench")
+    copy = Project(bench.root / "project")
+    remove(copy.root)
+    remove(bench.ccache)
+    _copy_project(project, copy)
+    _share(cache, bench)
+    component = _largest(profile, project)
+    request = Request(profile, flavour)
+    with open_session(request, project=copy, cache=bench, console=console) as session:
+        prepared = session.settle(f"prep:{component}", BUILD_STAGE)[f"prep:{component}"].path / TREE
+        bare = _bare(session, component)
+    remove(bench.ccache)
+    cold, busy = _timed(lambda: _invoke(copy, bench, profile, flavour, component))
+    nothing, _ = _timed(lambda: _invoke(copy, bench, profile, flavour, component))
+    _change_line(copy, prepared, profile, component)
+    changed, _ = _timed(lambda: _invoke(copy, bench, profile, flavour, component))
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return _table(
+        [
+            Figure("builder over bare commands, cold", f"{cold / bare:.3f}", "1.03"),
+            Figure("nothing changed", f"{nothing:.2f} s", "1 s"),
+            Figure("one changed line over cold", f"{changed / cold:.2f}", "0.2"),
+            Figure("processors busy in the cold build", f"{busy:.2f}", "at least 0.9"),
+            Figure("peak memory of one process", f"{peak:.0f} MB", "150 MB"),
+            Figure("cold build of the kernel", f"{cold:.0f} s", f"{os.cpu_count()} processors"),
+        ]
+    )
+
+
+def _largest(profile: str, project: Project) -> str:
+    """The component that has a configuration: the kernel."""
+    for name, component in load.load(project.specs, profile).component.items():
+        if component.configured:
+            return name
+    raise UsageError(f"profile {profile} has no kernel to measure", "no configured component", "")
+
+
+def _copy_project(project: Project, copy: Project) -> None:
+    copy.root.mkdir(parents=True)
+    shutil.copy(project.root / "tasks.py", copy.root)
+    for name in ("builder", "specs", "patches", "dockerfiles"):
+        shutil.copytree(
+            project.root / name, copy.root / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+
+
+def _share(cache: Cache, bench: Cache) -> None:
+    """Sources, base and pristine trees need not be made again to measure builds."""
+    for name in ("blobs", "stages/image-build"):
+        origin, target = cache.root / name, bench.root / name
+        if origin.is_dir() and not target.is_dir():
+            shutil.copytree(origin, target, symlinks=True, copy_function=os.link)
+
+
+def _bare(session: Session, name: str) -> float:
+    """Seconds of the same container and command line without anything of ours around it."""
+    setting = session.setting
+    component = setting.profile.component[name]
+    done = session.schedule.done
+    scratch = setting.cache.scratch / "bare"
+    remove(scratch)
+    scratch.mkdir(parents=True)
+    main = source_file(session.settle(f"fetch:{component.source}")[f"fetch:{component.source}"])
+    builds.fill(setting, name, component, scratch / "sources", main)
+    setting.cache.ccache.mkdir(parents=True, exist_ok=True)
+    text = spec.render(setting.specs, builds.spec_context(setting, name, component))
+    plan = build.BuildPlan(
+        component=component,
+        image=ReadyImage(setting)(done[BUILD_STAGE]),
+        spec=text,
+        sources=scratch / "sources",
+        prepared=done[f"prep:{name}"].path / TREE,
+        ccache=setting.cache.ccache,
+        jobs=setting.jobs(),
+        expected=None,
+    )
+    tree = lay(scratch / "home", build.HOME)
+    (tree.specs / "bare.spec").write_text(text)
+    container = build.container_spec(plan, tree, "bare.spec")
+    engine = setting.engine()
+    begun = time.monotonic()
+    status = engine.run(container, log=scratch / "log")
+    took = time.monotonic() - begun
+    if status != 0:
+        raise BuildError("the bare build failed", f"exit status {status}", "", log=scratch / "log")
+    remove(scratch)
+    return took
+
+
+def _processor_seconds() -> tuple[float, float]:
+    """Busy and total processor seconds of this machine since boot (proc(5), /proc/stat)."""
+    fields = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    ticks = os.sysconf("SC_CLK_TCK")
+    idle = fields[3] + fields[4]
+    return (sum(fields) - idle) / ticks, sum(fields) / ticks
+
+
+def _timed(work: Callable[[], None]) -> tuple[float, float]:
+    """Wall seconds of ``work``, and which part of all processors was busy meanwhile."""
+    busy, total = _processor_seconds()
+    begun = time.monotonic()
+    work()
+    took = time.monotonic() - begun
+    busy_after, total_after = _processor_seconds()
+    return took, (busy_after - busy) / max(total_after - total, 0.01)
+
+
+def _invoke(copy: Project, cache: Cache, profile: str, flavour: str, component: str) -> None:
+    ended = process.run(
+        [
+            sys.executable,
+            "-m",
+            "invoke",
+            "build",
+            "--profile",
+            profile,
+            "--flavour",
+            flavour,
+            "--only",
+            component,
+        ],
+        cwd=copy.root,
+        env={"LVS_BUILDER_CACHE": str(cache.root)},
+    )
+    if not ended.ok:
+        raise BuildError("a measured build failed", ended.complaint, "build it by hand first")
+
+
+def _change_line(copy: Project, tree: Path, profile: str, component: str) -> None:
+    """Add a patch to the component's series that adds one line to ``CHANGED``."""
+    first = (tree / CHANGED).read_text().splitlines(keepends=True)[:3]
+    folder = copy.patches / profile / component
+    (folder / "bench.patch").write_text(
+        "Subject: one more line\n\n"
+        f"--- a/{CHANGED}\n+++ b/{CHANGED}\n@@ -1,3 +1,4 @@\n+{LINE}"
+        + "".join(f" {line}" for line in first)
+    )
+    with (folder / "series").open("a") as series:
+        series.write("bench.patch\n")
+
+
+def _table(figures: list[Figure]) -> str:
+    rows = [f"| {one.what} | {one.value} | {one.bound} |" for one in figures]
+    return "\n".join(["| measured | value | bound |", "| --- | --- | --- |", *rows])
