@@ -70,7 +70,7 @@ service_set_up() {
 }
 
 server_removed() {
-	listed
+	listed || fail 'the server was not in the service before'
 	read -r pid <"$work/s3.8081.pid"
 	kill "$pid"
 	within 15 not_listed
