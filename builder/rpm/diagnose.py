@@ -11,9 +11,10 @@ MOST_LINES = 6
 # rpmbuild's own complaint, make's last word.
 _TELLING = (
     re.compile(r"(: (fatal )?error: |undefined reference to|^config: CONFIG_)"),
-    re.compile(r"^(error|RPM build errors): ?|File not found|Installed \(but unpackaged\)"),
     re.compile(r"No space left on device"),
-    re.compile(r"\*\*\* |command not found|configure: error"),
+    re.compile(r"^error: (?!Bad exit status)|File not found|Installed \(but unpackaged\)"),
+    re.compile(r"\*\*\* |: not found$|command not found|configure: error"),
+    re.compile(r"^(error|RPM build errors):"),
 )
 
 

@@ -20,7 +20,11 @@ NOISE = "  CC      kernel/fork.o\n" * 5000
         ("config: CONFIG_FOO wanted=y got=n (common.config:12)\n", "CONFIG_FOO wanted=y"),
         ("error: File not found: /buildroot/usr/x\nRPM build errors:\n", "File not found"),
         ("cp: write error: No space left on device\n", "No space left"),
-        ("make: *** [Makefile:3: all] Error 1\n", "Makefile:3"),
+        (
+            "make: *** [Makefile:3: all] Error 1\nerror: Bad exit status from /x (%build)\n",
+            "Makefile:3",
+        ),
+        ("/bin/sh: 1: lz4: not found\nmake: *** [Makefile:3: all] Error 127\n", "lz4: not found"),
     ],
 )
 def test_the_telling_line_is_found(tmp_path: Path, text: str, cause: str) -> None:
