@@ -21,6 +21,8 @@ from builder.source import Location, Source, apt, aptconf, fetch, open_lock
 from tests.source.server import Habits
 from tests.source.site import QUICK, Site, source_of
 
+pytestmark = pytest.mark.registry
+
 pytestmark = pytest.mark.skipif(
     shutil.which("apt-get") is None, reason="this host has no apt client to test with"
 )

@@ -13,6 +13,8 @@ from builder.host import children
 from builder.vm import accelerator, probe
 from builder.vm.hardware import Accelerator
 
+pytestmark = pytest.mark.guest
+
 TCG = Accelerator("tcg", "the tests say so", 0.0)
 SOURCE = Path(accelerator.__file__).parent / "guest" / "probe.S"
 

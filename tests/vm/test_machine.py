@@ -17,6 +17,8 @@ from builder.vm.hardware import AGREED, Accelerator, Disk, Hardware
 from builder.vm.machine import End, Limits, Run
 from tests.vm import guests
 
+pytestmark = pytest.mark.guest
+
 TCG = Accelerator("tcg", "the tests say so", 0.0)
 QUICK = Limits(total=6.0, silence=3.0)
 

@@ -19,6 +19,8 @@ from builder.vm.machine import End, Limits, Run
 from builder.vm.report import Check, SmokeReport
 from tests.vm import guests
 
+pytestmark = pytest.mark.guest
+
 TCG = Accelerator("tcg", "the tests say so", 0.0)
 RELEASE = "6.1.192-1.lvs.x86_64"
 
