@@ -1,7 +1,7 @@
 """Everything that can go wrong in a way the user can act on.
 
 Each error has three lines: what failed, the cause in its own words, and what to do
-next.  The class decides the exit code (see ``docs/reference.md``); a traceback is for
+next.  The class decides the exit code (see README.md); a traceback is for
 bugs only.
 """
 
