@@ -33,12 +33,25 @@ class DiskImage:
         return self.folder / IMAGE
 
 
-def make(inputs: RootInputs, *, scratch: Path, log: Path, run: RunContainer) -> DiskImage:
-    """Install the repository's RPMs into the guest's root and make a bootable disk of it.
+def make(
+    inputs: RootInputs,
+    packages: tuple[str, ...],
+    *,
+    scratch: Path,
+    log: Path,
+    run: RunContainer,
+) -> DiskImage:
+    """Install ``packages`` into the guest's root and make a bootable disk of it.
 
     Raises BuildError with what the script said, or if a result is not there.
     """
-    spec = root_container(inputs, scratch, "make-disk.sh", ("DISK_SIZE_MIB", str(DISK_MIB)))
+    spec = root_container(
+        inputs,
+        scratch,
+        "make-disk.sh",
+        ("DISK_SIZE_MIB", str(DISK_MIB)),
+        ("PACKAGES", " ".join(packages)),
+    )
     if run(spec, log) != 0:
         raise BuildError(
             "the disk image could not be made",

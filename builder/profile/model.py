@@ -55,6 +55,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A profile: components, their sources, and the base they are built in.
 
     ``host``: the table of what the target distribution provides, in the profile's folder.
+    ``install``: the packages that the disk image gets, with what they require.
     """
 
     name: str
@@ -66,3 +67,4 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     flavour: dict[str, Flavour]
     component: dict[str, Component]
     source: dict[str, Source]
+    install: tuple[str, ...] = ()

@@ -99,6 +99,7 @@ def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
 
     def inputs() -> tuple[Input, ...]:
         return (
+            Input("install", " ".join(setting.profile.install)),
             *_guest_inputs(setting),
             *setting.recipe(
                 "disk/image.py",
@@ -111,6 +112,7 @@ def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
     def run(work: Work) -> None:
         made = disk_image.make(
             _root_inputs(setting, work.needs, work.needs["repo"].path, image),
+            setting.profile.install,
             scratch=work.scratch,
             log=work.log,
             run=lambda spec, log: run_container(setting, work.scratch, spec, log),

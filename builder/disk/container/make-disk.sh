@@ -2,7 +2,7 @@
 # Makes the director's disk: the guest root with the RPMs installed by dnf, GRUB in front of
 # the only partition, everything with fixed identities and times, so that the same inputs
 # give the same bytes.  Results in /out: director.qcow2, vmlinuz, initrd.img, cmdline, packages.
-# Environment: SOURCE_DATE_EPOCH, DISK_SIZE_MIB.
+# Environment: SOURCE_DATE_EPOCH, DISK_SIZE_MIB, PACKAGES (what is installed).
 set -eu
 # shellcheck source=builder/disk/container/root.sh
 . /in/scripts/root.sh
@@ -45,8 +45,8 @@ install_everything() {
 	unpack_root
 	put_guest_files
 	make_base_provides
-	# shellcheck disable=SC2046
-	SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH run_dnf install $(package_names) >/work/transaction.log 2>&1 || {
+	# shellcheck disable=SC2086 # a list of names
+	run_dnf install $PACKAGES >/work/transaction.log 2>&1 || {
 		tail -n 40 /work/transaction.log
 		exit 3
 	}
