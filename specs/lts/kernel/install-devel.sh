@@ -12,17 +12,18 @@ mkdir -p "$target"
 # Makefiles and headers of the sources.
 (
     cd "$tree"
-    tar -cf - Makefile Kbuild Kconfig include scripts \
+    tar -cf - --exclude='scripts/dtc' --exclude='include/dt-bindings' --exclude='.gitignore' \
+        Makefile Kbuild Kconfig include scripts \
         arch/x86/Makefile arch/x86/Makefile_32.cpu arch/x86/Kbuild arch/x86/Kconfig arch/x86/Kconfig.* \
-        arch/x86/include arch/x86/entry/syscalls \
-        --exclude='scripts/dtc/include-prefixes' --exclude='include/dt-bindings' --exclude='.gitignore'
+        arch/x86/include arch/x86/entry/syscalls
 ) | tar -xf - -C "$target"
 
 # What the build generated: configuration, headers, tools.  Its Makefile only leads back to TREE.
 (
     cd "$objects"
-    tar -cf - .config Module.symvers include scripts arch/x86/include/generated tools/objtool/objtool \
-        --exclude='*.o' --exclude='*.a' --exclude='*.cmd' --exclude='.*.d' --exclude='Makefile'
+    tar -cf - --exclude='*.o' --exclude='*.a' --exclude='*.s' --exclude='*.cmd' --exclude='.*.d' \
+        --exclude='Makefile' --exclude='scripts/dtc' \
+        .config Module.symvers include scripts arch/x86/include/generated tools/objtool/objtool
 ) | tar -xf - -C "$target"
 
 # The tools are built with this machine's own paths and symbols in them: only the code goes along.
