@@ -100,6 +100,18 @@ set_inode_times() {
 	E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH debugfs -w -f /work/times "$1" >/work/times.log 2>&1
 }
 
+# One active partition of type 83 up to the end of the disk; the fields for cylinders and heads
+# say "too large for them", as partitioning programs write it.
+write_partition_table() {
+	python3 -c 'import struct, sys
+name, first, mib = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+entry = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", first, mib * 2048 - first)
+with open(name, "r+b") as disk:
+    disk.seek(440)
+    disk.write(struct.pack("<IH", 0x1C5FA110, 0) + entry + bytes(48) + b"\x55\xaa")' \
+		"$1" "$first" "$DISK_SIZE_MIB"
+}
+
 # GRUB without grub-install, which wants devices: boot.img looks for the next stage in sector
 # 1, where the core image says itself how long it is.
 make_disk() {
@@ -120,8 +132,7 @@ make_disk() {
 		exit 3
 	}
 	truncate --size="${DISK_SIZE_MIB}M" "$disk"
-	printf 'label: dos\nlabel-id: 0x1c5fa110\nstart=%s, type=83, bootable\n' "$first" |
-		sfdisk --quiet "$disk"
+	write_partition_table "$disk"
 	dd if=/usr/lib/grub/i386-pc/boot.img of="$disk" bs=440 count=1 conv=notrunc status=none
 	dd if=/work/core.img of="$disk" bs=512 seek=1 conv=notrunc status=none
 	dd if="$filesystem" of="$disk" bs=1M seek=1 conv=notrunc,sparse status=none

@@ -29,7 +29,7 @@ run_dnf install $(package_names) >/out/transaction.log 2>&1 || {
 cat /out/transaction.log
 rpm --root="$root" --query --all --queryformat '%{nevra}\n' | grep -v '^base-provides-' |
 	LC_ALL=C sort >/out/packages
-grep -iE 'scriptlet failed|warning: %|error: ' /out/transaction.log >/out/scriptlets || true
+grep -iE 'failed|error|warning: %' /out/transaction.log >/out/scriptlets || true
 
 # Files under %ghost and configuration may differ; nothing else.
 : >/out/verify
@@ -42,7 +42,7 @@ run_dnf remove $(package_names) >/out/removal.log 2>&1 || {
 	tail -n 40 /out/removal.log
 	exit 4
 }
-grep -iE 'scriptlet failed|warning: %|error: ' /out/removal.log >>/out/scriptlets || true
+grep -iE 'failed|error|warning: %' /out/removal.log >>/out/scriptlets || true
 forget_dnf
 inventory >/work/after
 LC_ALL=C diff /work/before /work/after | grep '^[<>]' >/out/leftovers || true

@@ -23,6 +23,8 @@ unpack_root() {
 put_guest_files() {
 	cp --recursive --no-dereference --preserve=mode,timestamps /in/guest/. "$root/"
 	chown -R root:root "$root/usr/lib/director" "$root/etc/kernel" "$root/etc/systemd"
+	# kernel-install asks for one; the finished image gets its own at its first boot.
+	echo 00000000000000000000000000000001 >"$root/etc/machine-id"
 	# Folders that EL's "filesystem" package owns and Debian's slim root lacks.
 	for folder in etc/sysconfig etc/rpm usr/share/licenses usr/share/man/man1 usr/share/man/man5 \
 		usr/share/man/man8 usr/src/kernels; do
