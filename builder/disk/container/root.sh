@@ -26,10 +26,12 @@ put_guest_files() {
 	# kernel-install asks for one; the finished image gets its own at its first boot.
 	echo 00000000000000000000000000000001 >"$root/etc/machine-id"
 	# Folders that EL's "filesystem" package owns and Debian's slim root lacks.
-	for folder in etc/sysconfig etc/rpm usr/share/licenses usr/share/man/man1 usr/share/man/man5 \
+	for folder in boot/grub usr/lib/modules etc/sysconfig etc/rpm usr/share/licenses usr/share/man/man1 usr/share/man/man5 \
 		usr/share/man/man8 usr/src/kernels; do
 		mkdir -p "$root/$folder"
 	done
+	# The boot menu belongs to the guest, its entries to the kernels.
+	: >"$root/boot/grub/grub.cfg"
 }
 
 # A package without files that stands for the Debian root in the solver's eyes: it provides
