@@ -77,7 +77,7 @@ make_filesystem() {
 		-E "hash_seed=$uuid,lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0" \
 		-O '^metadata_csum_seed,^orphan_file' -m 1 -d "$root" "$image"
 	set_inode_times "$image"
-	E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH e2fsck -f -y "$image" >/work/fsck.log 2>&1 || [ $? -le 1 ] || {
+	E2FSCK_TIME=$SOURCE_DATE_EPOCH e2fsck -f -y "$image" >/work/fsck.log 2>&1 || [ $? -le 1 ] || {
 		cat /work/fsck.log
 		exit 3
 	}
@@ -89,6 +89,8 @@ set_inode_times() {
 	free=$(dumpe2fs -h "$1" 2>/dev/null | sed -n 's/^Free inodes: *//p')
 	used=$((last - free + 12))
 	number=1
+	# The first line is about the time of this very writing.
+	echo "set_current_time $stamp" >/work/times
 	while [ "$number" -le "$used" ]; do
 		for field in ctime atime crtime; do
 			echo "set_inode_field <$number> $field $stamp"
@@ -96,8 +98,8 @@ set_inode_times() {
 		done
 		echo "set_inode_field <$number> mtime_extra 0"
 		number=$((number + 1))
-	done >/work/times
-	E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH debugfs -w -f /work/times "$1" >/work/times.log 2>&1
+	done >>/work/times
+	debugfs -w -f /work/times "$1" >/work/times.log 2>&1
 }
 
 # One active partition of type 83 up to the end of the disk; the fields for cylinders and heads

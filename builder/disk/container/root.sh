@@ -57,7 +57,8 @@ make_base_provides() {
 		sed 's/^/Provides: /' "$top/capabilities"
 		printf '%%description\nStands for the root in the eyes of the solver.\n%%files\n'
 	} >"$top/base-provides.spec"
-	rpmbuild --quiet -bb --define "_topdir $top" "$top/base-provides.spec" >/work/base-provides.log 2>&1
+	rpmbuild --quiet -bb --define "_topdir $top" --define "_buildhost lvs-builder" \
+		--define "use_source_date_epoch_as_buildtime 1" "$top/base-provides.spec" >/work/base-provides.log 2>&1
 	cp /in/repo/packages/*.rpm "$top"/RPMS/noarch/*.rpm /work/repo/
 	createrepo_c --quiet /work/repo
 }
