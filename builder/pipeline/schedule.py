@@ -78,6 +78,7 @@ class Schedule:
     stop_work: Callable[[], None]
     stop: threading.Event = field(default_factory=threading.Event)
     done: dict[str, Done] = field(default_factory=dict)
+    _sweepers: list[threading.Thread] = field(default_factory=list)
 
     def run(
         self, stages: tuple[Stage, ...], forced: frozenset[str] = frozenset()
@@ -103,6 +104,9 @@ class Schedule:
         except BaseException:
             self._stop_all(running, ended)
             raise
+        finally:
+            for sweeper in self._sweepers:
+                sweeper.join()
         return self.done
 
     def _start_ready(
@@ -187,10 +191,16 @@ class Schedule:
                 facts=facts,
                 log=log,
             )
-            remove(folder)
+        self._throw_away(folder)
         self._record(done)
         self.console.say(f"{stage.name}: done in {done.manifest.seconds:.1f} s")
         return done
+
+    def _throw_away(self, folder: Path) -> None:
+        """Remove a finished stage's scratch beside what runs next: it may have many files."""
+        sweeper = threading.Thread(target=remove, args=(folder,))
+        sweeper.start()
+        self._sweepers.append(sweeper)
 
     def _stop_all(self, running: set[str], ended: queue.Queue[tuple[str, Outcome]]) -> None:
         """End what still runs; a stage that ends well in the meantime stays finished."""
