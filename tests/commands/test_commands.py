@@ -1,0 +1,81 @@
+"""The commands that need no engine do what they say, on a project of their own."""
+
+from __future__ import annotations
+
+import json
+
+from tests.world import PATCH, World
+
+SMALL = ("--profile", "small")
+
+
+def test_fetch_names_the_digest_and_pins_it(small: World) -> None:
+    ended = small.run("fetch", *SMALL)
+    assert ended.status == 0, ended.errors
+    lock = (small.project / "specs" / "small" / "sources.lock").read_text()
+    digest = ended.output.split()[1]
+    assert len(digest) == 64
+    assert digest in lock
+
+
+def test_patch_check_reports_every_hunk_and_changes_nothing(small: World) -> None:
+    ended = small.run("patch", "--check", *SMALL)
+    assert ended.status == 0, ended.errors
+    assert "say_two.patch: 1 file, 1 hunk: 1 clean" in ended.output
+    assert not (small.project / "artifacts").exists()
+
+
+def test_patch_check_reports_a_rejected_hunk_and_fails(small: World) -> None:
+    small.write_patches(say_two=PATCH.replace('puts("one")', 'puts("eleven")'))
+    ended = small.run("patch", "--check", *SMALL)
+    assert ended.status == 5
+    assert "rejected" in ended.output
+    assert "say_two.patch" in ended.errors
+
+
+def test_patch_speaks_json(small: World) -> None:
+    ended = small.run("patch", "--check", "--json", *SMALL)
+    report = json.loads(ended.output)
+    assert report["tool"]["patches"][0]["name"] == "say_two.patch"
+
+
+def test_tree_lays_out_what_rpmbuild_needs(small: World) -> None:
+    ended = small.run("tree", *SMALL)
+    assert ended.status == 0, ended.errors
+    home = small.project / "artifacts" / "small" / "tree" / "tool"
+    top = home / "rpmbuild"
+    assert (home / ".rpmmacros").read_text().startswith("%_topdir")
+    assert (top / "SPECS" / "tool.spec").read_text().startswith("%global")
+    assert {path.name for path in (top / "SOURCES").iterdir()} == {
+        "tool-1.0.tar.gz",
+        "say_two.patch",
+    }
+    assert f"HOME={home} rpmbuild -ba" in ended.output
+
+
+def test_doctor_speaks_json_and_tells_a_missing_source(small: World) -> None:
+    good = json.loads(small.run("doctor", "--json", *SMALL).output)
+    assert all({"name", "status", "value"} <= set(finding) for finding in good)
+    (small.project / "tool-1.0.tar.gz").unlink()
+    ended = small.run("doctor", *SMALL)
+    assert ended.status == 7
+    assert "source tool" in ended.output
+
+
+def test_report_without_a_build_names_the_command_to_run(small: World) -> None:
+    ended = small.run("report", *SMALL)
+    assert ended.status == 2
+    assert "invoke build --profile small" in ended.errors
+
+
+def test_clean_removes_the_artifacts_of_the_profile(small: World) -> None:
+    small.run("tree", *SMALL)
+    ended = small.run("clean", *SMALL)
+    assert ended.status == 0, ended.errors
+    assert not (small.project / "artifacts" / "small").exists()
+
+
+def test_explain_says_what_would_run(small: World) -> None:
+    ended = small.run("explain", "prep:tool", *SMALL)
+    assert ended.status == 0, ended.errors
+    assert "fetch:tool: would run" in ended.output
