@@ -126,7 +126,7 @@ class World:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "invoke", *words]
 
-    def run(self, *words: str, timeout: float = 300) -> Outcome:
+    def run(self, *words: str, timeout: float = 900) -> Outcome:
         """Run ``invoke WORDS`` in the project."""
         ended = subprocess.run(
             self.command(*words),

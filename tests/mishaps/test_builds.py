@@ -11,7 +11,7 @@ import pytest
 
 from tests.world import PATCH, SOURCE, SPEC, World
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 BUILD = ("build", "--profile", "small", "--only", "tool")
 
 

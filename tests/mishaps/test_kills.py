@@ -13,12 +13,12 @@ import pytest
 
 from tests.world import SOURCE, SPEC, World
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 BUILD = ("build", "--profile", "small", "--only", "tool")
 SLOW = SPEC.replace("make %", "sleep 20; make %")
 
 
-def wait_for(process: subprocess.Popen[str], words: str, seconds: float = 120) -> str:
+def wait_for(process: subprocess.Popen[str], words: str, seconds: float = 600) -> str:
     """Read the process's messages until one has ``words``."""
     assert process.stderr is not None
     seen = ""
