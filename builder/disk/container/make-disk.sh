@@ -61,10 +61,33 @@ enable_units() {
 		ln -sf "/etc/systemd/system/$unit.service" \
 			"$root/etc/systemd/system/multi-user.target.wants/$unit.service"
 	done
-	# Nothing here needs them, and each costs a part of the boot.
+	ln -sf /usr/lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
+	silence_units
+}
+
+# Nothing here needs them, and each costs a part of the boot, most of all under TCG.
+silence_units() {
 	for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
-		fstrim.timer systemd-timesyncd.service systemd-networkd-wait-online.service e2scrub_reap.service; do
+		fstrim.timer systemd-timesyncd.service systemd-networkd-wait-online.service \
+		e2scrub_reap.service getty@tty1.service systemd-journal-flush.service \
+		systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-pstore.service \
+		modprobe@configfs.service modprobe@dm_mod.service modprobe@drm.service \
+		modprobe@efi_pstore.service modprobe@fuse.service modprobe@loop.service \
+		dev-mqueue.mount sys-fs-fuse-connections.mount sys-kernel-config.mount; do
 		ln -sf /dev/null "$root/etc/systemd/system/$unit"
+	done
+	mkdir -p "$root/etc/systemd/system-generators"
+	for kind in bless-boot cryptsetup gpt-auto hibernate-resume integritysetup rc-local \
+		system-update sysv veritysetup; do
+		ln -sf /dev/null "$root/etc/systemd/system-generators/systemd-$kind-generator"
+	done
+}
+
+# systemd.unit(5), ConditionNeedsUpdate: what follows an update of /usr was done here already.
+mark_updated() {
+	for folder in etc var; do
+		: >"$root/$folder/.updated"
+		touch --date="@$SOURCE_DATE_EPOCH" "$root/$folder/.updated"
 	done
 }
 
@@ -149,6 +172,7 @@ release=$(find "$root/lib/modules" -mindepth 1 -maxdepth 1 -printf "%f\n" | sort
 }
 mend_links
 forget_the_moment
+mark_updated
 settle_times
 cp "$root/boot/vmlinuz-$release" /out/vmlinuz
 cp "$root/boot/initramfs-$release.img" /out/initrd.img

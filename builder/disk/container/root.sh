@@ -21,8 +21,9 @@ unpack_root() {
 }
 
 put_guest_files() {
-	cp --recursive --no-dereference --preserve=mode,timestamps /in/guest/. "$root/"
-	chown -R root:root "$root/usr/lib/director" "$root/etc/kernel" "$root/etc/systemd"
+	# The modes in a checkout depend on its owner's umask, but for the executable bit.
+	tar --create --directory=/in/guest --mode=u=rwX,go=rX --owner=0 --group=0 . |
+		tar --extract --directory="$root" --no-overwrite-dir
 	# kernel-install asks for one; the finished image gets its own at its first boot.
 	echo 00000000000000000000000000000001 >"$root/etc/machine-id"
 	# Folders that EL's "filesystem" package owns and Debian's slim root lacks.
