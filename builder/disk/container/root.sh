@@ -18,6 +18,16 @@ unpack_root() {
 	mkdir -p "$root"
 	# Devices are the running system's business (devtmpfs).
 	tar --extract --file=/in/root.tar --directory="$root" --exclude='./dev/*' --numeric-owner
+	lead_links
+}
+
+# The kernel follows an absolute link to the container's own file, so that a program of the
+# guest would be the container's, or missing there.  While we work, such links carry the
+# root's place in front, as those do that are made under fakechroot; mend_links undoes it.
+lead_links() {
+	find "$root" -type l -lname '/*' ! -lname "$root/*" | while read -r link; do
+		ln -sfn "$root$(readlink "$link")" "$link"
+	done
 }
 
 put_guest_files() {
@@ -81,7 +91,7 @@ forget_dnf() {
 
 # The RPMs of the repository by name, without source RPMs.
 package_names() {
-	rpm --query --package --queryformat '%{name}\n' /in/repo/packages/*.rpm | sort -u
+	rpm --dbpath /work/no-rpmdb --query --package --queryformat '%{name}\n' /in/repo/packages/*.rpm | sort -u
 }
 
 # Programs that were run under fakechroot leave absolute links with the root's own place in
