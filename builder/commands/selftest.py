@@ -10,7 +10,7 @@ from builder.console import Console
 from builder.host import process
 from builder.host.paths import Project
 
-COVERAGE_GATE = 80
+COVERAGE_GATE = 85
 FAST = "not engine and not guest and not registry and not pipeline"
 
 
