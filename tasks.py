@@ -315,7 +315,9 @@ def doctor(context: Context, profile: str = PROFILE, fix: bool = False, json: bo
     raise Exit(code=code)
 
 
-@task(help={"fast": "only the tests that need no engine and no pipeline: under a minute"})
+@task(
+    help={"fast": "only the tests that need no engine, guest, registry or pipeline: about a minute"}
+)
 def test(context: Context, fast: bool = False) -> None:
     """Run the linters and the tests; without --fast also the whole pipeline, with coverage."""
     from builder.commands import selftest  # noqa: PLC0415
