@@ -46,15 +46,15 @@ def root_container(
             Mount(inputs.guest, "/in/guest"),
             Mount(inputs.provides, "/in/provides"),
             Mount(SCRIPTS, "/in/scripts"),
-            Mount(scratch / "work", "/work", writable=True),
+            Mount(scratch / "work", "/scratch", writable=True),
             Mount(scratch / "out", "/out", writable=True),
         ),
         env=(
-            ("HOME", "/work"),
+            ("HOME", "/scratch"),
             ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
             ("LC_ALL", "C.UTF-8"),
             ("SOURCE_DATE_EPOCH", str(inputs.epoch)),
             *env,
         ),
-        workdir="/work",
+        workdir="/scratch",
     )

@@ -46,7 +46,7 @@ def container(
 
 def test_only_scratch_can_be_written(inputs: RootInputs, tmp_path: Path) -> None:
     spec = root_container(inputs, tmp_path, "prove-install.sh")
-    assert {mount.target for mount in spec.mounts if mount.writable} == {"/work", "/out"}
+    assert {mount.target for mount in spec.mounts if mount.writable} == {"/scratch", "/out"}
     assert spec.argv[:2] == ("fakechroot", "fakeroot")
     assert ("SOURCE_DATE_EPOCH", "1795392000") in spec.env
 

@@ -46,11 +46,11 @@ install_everything() {
 	put_guest_files
 	make_base_provides
 	# shellcheck disable=SC2086 # a list of names
-	run_dnf install $PACKAGES >/work/transaction.log 2>&1 || {
-		tail -n 40 /work/transaction.log
+	run_dnf install $PACKAGES >/scratch/transaction.log 2>&1 || {
+		tail -n 40 /scratch/transaction.log
 		exit 3
 	}
-	cat /work/transaction.log
+	cat /scratch/transaction.log
 	enable_units director-grow-root
 	rpm --root="$root" --query --all --queryformat '%{nevra}\n' | LC_ALL=C sort >/out/packages
 }
@@ -100,8 +100,8 @@ make_filesystem() {
 		-E "hash_seed=$uuid,lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0" \
 		-O '^metadata_csum_seed,^orphan_file' -m 1 -d "$root" "$image"
 	set_inode_times "$image"
-	E2FSCK_TIME=$SOURCE_DATE_EPOCH e2fsck -f -y "$image" >/work/fsck.log 2>&1 || [ $? -le 1 ] || {
-		cat /work/fsck.log
+	E2FSCK_TIME=$SOURCE_DATE_EPOCH e2fsck -f -y "$image" >/scratch/fsck.log 2>&1 || [ $? -le 1 ] || {
+		cat /scratch/fsck.log
 		exit 3
 	}
 }
@@ -113,7 +113,7 @@ set_inode_times() {
 	used=$((last - free + 12))
 	number=1
 	# The first line is about the time of this very writing.
-	echo "set_current_time $stamp" >/work/times
+	echo "set_current_time $stamp" >/scratch/times
 	while [ "$number" -le "$used" ]; do
 		for field in ctime atime crtime; do
 			echo "set_inode_field <$number> $field $stamp"
@@ -121,8 +121,8 @@ set_inode_times() {
 		done
 		echo "set_inode_field <$number> mtime_extra 0"
 		number=$((number + 1))
-	done >>/work/times
-	debugfs -w -f /work/times "$1" >/work/times.log 2>&1
+	done >>/scratch/times
+	debugfs -w -f /scratch/times "$1" >/scratch/times.log 2>&1
 }
 
 # One active partition of type 83 up to the end of the disk; the fields for cylinders and heads
@@ -142,16 +142,16 @@ with open(name, "r+b") as disk:
 make_disk() {
 	disk=$1
 	filesystem=$2
-	cat >/work/early.cfg <<-EOF
+	cat >/scratch/early.cfg <<-EOF
 		search --no-floppy --fs-uuid --set=root $uuid
 		set prefix=(\$root)/boot/grub
 		configfile (\$root)/boot/grub/grub.cfg
 	EOF
-	grub-mkimage --format=i386-pc --output=/work/core.img --prefix=/boot/grub \
-		--config=/work/early.cfg \
+	grub-mkimage --format=i386-pc --output=/scratch/core.img --prefix=/boot/grub \
+		--config=/scratch/early.cfg \
 		biosdisk part_msdos ext2 search search_fs_uuid configfile normal linux echo test serial \
 		terminal sleep reboot halt ls cat gzio minicmd
-	sectors=$((($(stat --format=%s /work/core.img) + 511) / 512))
+	sectors=$((($(stat --format=%s /scratch/core.img) + 511) / 512))
 	[ "$sectors" -lt "$first" ] || {
 		echo "GRUB's core is too large: $sectors sectors"
 		exit 3
@@ -159,7 +159,7 @@ make_disk() {
 	truncate --size="${DISK_SIZE_MIB}M" "$disk"
 	write_partition_table "$disk"
 	dd if=/usr/lib/grub/i386-pc/boot.img of="$disk" bs=440 count=1 conv=notrunc status=none
-	dd if=/work/core.img of="$disk" bs=512 seek=1 conv=notrunc status=none
+	dd if=/scratch/core.img of="$disk" bs=512 seek=1 conv=notrunc status=none
 	dd if="$filesystem" of="$disk" bs=1M seek=1 conv=notrunc,sparse status=none
 }
 
@@ -178,7 +178,7 @@ cp "$root/boot/vmlinuz-$release" /out/vmlinuz
 cp "$root/boot/initramfs-$release.img" /out/initrd.img
 printf 'root=UUID=%s %s\n' "$uuid" "$(cat "$root/etc/kernel/cmdline")" >/out/cmdline
 printf '%s\n' "$release" >/out/release
-make_filesystem /work/filesystem.img $((DISK_SIZE_MIB - 2))
-make_disk /work/disk.raw /work/filesystem.img
-qemu-img convert -m 1 -f raw -O qcow2 -o compat=1.1 /work/disk.raw /out/director.qcow2
+make_filesystem /scratch/filesystem.img $((DISK_SIZE_MIB - 2))
+make_disk /scratch/disk.raw /scratch/filesystem.img
+qemu-img convert -m 1 -f raw -O qcow2 -o compat=1.1 /scratch/disk.raw /out/director.qcow2
 chmod 644 /out/*

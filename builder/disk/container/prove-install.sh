@@ -18,7 +18,7 @@ inventory() {
 unpack_root
 put_guest_files
 make_base_provides
-inventory >/work/before
+inventory >/scratch/before
 
 # Names are single words without blanks.
 # shellcheck disable=SC2046
@@ -44,5 +44,5 @@ run_dnf remove $(package_names) >/out/removal.log 2>&1 || {
 }
 grep -iE 'failed|error|warning: %' /out/removal.log >>/out/scriptlets || true
 forget_dnf
-inventory >/work/after
-LC_ALL=C diff /work/before /work/after | grep '^[<>]' >/out/leftovers || true
+inventory >/scratch/after
+LC_ALL=C diff /scratch/before /scratch/after | grep '^[<>]' >/out/leftovers || true

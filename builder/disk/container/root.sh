@@ -3,10 +3,10 @@
 # fakechroot and fakeroot, which stand in for root: no privilege is needed.
 #
 # In the container: /in/root.tar (the guest root), /in/repo (RPMs with repodata), /in/guest
-# (files put into the root), /in/provides (lines of Provides), /work (scratch), /out (results).
+# (files put into the root), /in/provides (lines of Provides), /scratch (scratch), /out (results).
 
-root=/work/root
-dnf_state=/work/dnf
+root=/scratch/root
+dnf_state=/scratch/dnf
 
 # Debian keeps an ordinary user's database in their home; the guest has one for the system.
 set_dbpath() {
@@ -49,8 +49,8 @@ put_guest_files() {
 # what the root's libraries and programs offer, read off them, and the names that EL has for
 # the packages they come from.
 make_base_provides() {
-	top=/work/base-provides
-	mkdir -p "$top" /work/repo
+	top=/scratch/base-provides
+	mkdir -p "$top" /scratch/repo
 	{
 		# elfdeps also fails for files that are no ELF at all (linker scripts).
 		find "$root/usr/lib" -name '*.so*' -type f | /usr/lib/rpm/elfdeps --provides || true
@@ -69,9 +69,9 @@ make_base_provides() {
 		printf '%%description\nStands for the root in the eyes of the solver.\n%%files\n'
 	} >"$top/base-provides.spec"
 	rpmbuild --quiet -bb --define "_topdir $top" --define "_buildhost lvs-builder" \
-		--define "use_source_date_epoch_as_buildtime 1" "$top/base-provides.spec" >/work/base-provides.log 2>&1
-	cp /in/repo/packages/*.rpm "$top"/RPMS/noarch/*.rpm /work/repo/
-	createrepo_c --quiet /work/repo
+		--define "use_source_date_epoch_as_buildtime 1" "$top/base-provides.spec" >/scratch/base-provides.log 2>&1
+	cp /in/repo/packages/*.rpm "$top"/RPMS/noarch/*.rpm /scratch/repo/
+	createrepo_c --quiet /scratch/repo
 }
 
 # dnf with nothing of this host's configuration: one repository, an empty rpm database.
@@ -81,17 +81,17 @@ run_dnf() {
 		--setopt=cachedir="$dnf_state" --setopt=logdir="$dnf_state" --setopt=persistdir="$dnf_state" \
 		--setopt=install_weak_deps=0 --setopt=module_platform_id=platform:none \
 		--setopt=tsflags= --setopt=clean_requirements_on_remove=0 \
-		--repofrompath="lvs,file:///work/repo" --repo=lvs --nogpgcheck "$@"
+		--repofrompath="lvs,file:///scratch/repo" --repo=lvs --nogpgcheck "$@"
 }
 
 # What dnf leaves of its own in the root.
 forget_dnf() {
-	rm -rf "$root/work" "$root/etc/dnf" "$root/var/lib/dnf"
+	rm -rf "$root/scratch" "$root/etc/dnf" "$root/var/lib/dnf"
 }
 
 # The RPMs of the repository by name, without source RPMs.
 package_names() {
-	rpm --dbpath /work/no-rpmdb --query --package --queryformat '%{name}\n' /in/repo/packages/*.rpm | sort -u
+	rpm --dbpath /scratch/no-rpmdb --query --package --queryformat '%{name}\n' /in/repo/packages/*.rpm | sort -u
 }
 
 # Programs that were run under fakechroot leave absolute links with the root's own place in
