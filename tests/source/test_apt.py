@@ -21,11 +21,12 @@ from builder.source import Location, Source, apt, aptconf, fetch, open_lock
 from tests.source.server import Habits
 from tests.source.site import QUICK, Site, source_of
 
-pytestmark = pytest.mark.registry
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("apt-get") is None, reason="this host has no apt client to test with"
-)
+pytestmark = [
+    pytest.mark.registry,
+    pytest.mark.skipif(
+        shutil.which("apt-get") is None, reason="this host has no apt client to test with"
+    ),
+]
 TARBALL = "ipvsadm_1.31.orig.tar.gz"
 HOST_STATE = (Path("/var/lib/apt"), Path("/var/cache/apt"), Path("/etc/apt"))
 
