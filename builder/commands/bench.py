@@ -136,11 +136,14 @@ def _bare(session: Session, name: str) -> float:
 
 
 def _processor_seconds() -> tuple[float, float]:
-    """Busy and total processor seconds of this machine since boot (proc(5), /proc/stat)."""
+    """Busy and total processor seconds of this machine since boot (proc(5), /proc/stat).
+
+    What runs at a lower priority (nice) is others' work in the gaps, and counts as idle.
+    """
     fields = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
     ticks = os.sysconf("SC_CLK_TCK")
-    idle = fields[3] + fields[4]
-    return (sum(fields) - idle) / ticks, sum(fields) / ticks
+    _, nice, _, idle, waiting, *_ = fields
+    return (sum(fields) - nice - idle - waiting) / ticks, sum(fields) / ticks
 
 
 def _timed(work: Callable[[], None]) -> tuple[float, float]:

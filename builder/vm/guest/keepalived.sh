@@ -46,9 +46,14 @@ config_judged() {
 		}
 	END
 	keepalived -t -f "$keepalived_conf"
-	# a check that accepts everything would prove nothing
-	echo 'virtual_server nonsense { lb_algo none' >"$work/bad.conf"
-	if keepalived -t -f "$work/bad.conf"; then fail 'the check accepts a broken configuration'; fi
+	# a check that accepts everything would prove nothing, and one that crashes no more
+	sed 's/state MASTER/state NONSENSE/' "$keepalived_conf" >"$work/bad.conf"
+	refused=0
+	keepalived -t -f "$work/bad.conf" >"$work/out/refused" 2>&1 || refused=$?
+	cat "$work/out/refused"
+	[ "$refused" -ne 0 ] || fail 'the check accepts a broken configuration'
+	grep -q "unknown state 'NONSENSE'" "$work/out/refused" || fail "status $refused, but not for the fault"
+	[ "$refused" -lt 128 ] || fail "killed by signal $(( refused - 128 ))"
 	echo 'accepts a good configuration, refuses a broken one'
 }
 

@@ -119,7 +119,7 @@ no_kernel_complaints() {
 	dmesg >"$work/dmesg"
 	# an empty log would prove nothing
 	grep -q 'Linux version' "$work/dmesg" || fail 'dmesg does not show the boot'
-	if grep -E 'WARNING:|BUG:|BUG |Oops|general protection|Call Trace|refcount_t|rcu.*stall|soft lockup|hung task' "$work/dmesg"; then
+	if grep -E 'WARNING:|BUG:|BUG |Oops|general protection|Call Trace|refcount_t|rcu.*stall|soft lockup|hung task|segfault at' "$work/dmesg"; then
 		exit 1
 	fi
 	echo "$(grep -c . "$work/dmesg") lines, nothing to complain about"

@@ -64,6 +64,7 @@ router() { # NAMESPACE NUMBER
 		 ip ospf network point-to-point
 		 ip ospf hello-interval 1
 		 ip ospf dead-interval 4
+		 ip ospf retransmit-interval 1
 		router ospf
 		 ospf router-id 10.9.1.$2
 		 timers throttle spf 0 50 500
