@@ -244,7 +244,10 @@ def smoke(
     _up_to("smoke", profile, flavour, base, jobs, locked)
 
 
-@task(help=_help("profile", "flavour", "base"), positional=["stage"])
+@task(
+    help=_help("profile", "flavour", "base", stage="such as build:kernel; smoke needs all others"),
+    positional=["stage"],
+)
 def explain(
     context: Context,
     stage: str,
@@ -254,14 +257,18 @@ def explain(
 ) -> None:
     """Say why a stage would run: which input changed, old and new digest."""
     from builder.commands import explain as command  # noqa: PLC0415
-    from builder.commands import session  # noqa: PLC0415
+    from builder.commands import produce, session  # noqa: PLC0415
 
     with _command() as place:
         request = session.Request(profile, flavour, base)
-        lines = command.explain_request(
-            request, (stage,), project=place.project, cache=place.cache, console=place.console
-        )
-        print("\n".join(lines))
+        for line in command.explain_request(
+            request,
+            produce.exactly(stage),
+            project=place.project,
+            cache=place.cache,
+            console=place.console,
+        ):
+            print(line)
 
 
 @task(positional=["stage"])

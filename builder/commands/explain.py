@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from builder.commands.produce import Goals
 from builder.commands.session import Request, open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
@@ -10,12 +11,15 @@ from builder.pipeline.explain import explain
 
 def explain_request(
     request: Request,
-    goals: tuple[str, ...],
+    goals: Goals,
     *,
     project: Project,
     cache: Cache,
     console: Console,
 ) -> list[str]:
-    """``explain`` for what a request means."""
-    with open_session(request, project=project, cache=cache, console=console) as session:
-        return explain(session.stages, goals, session.store, session.ledger)
+    """``explain`` for what a request means; does not wait for a run that is under way."""
+    with open_session(
+        request, project=project, cache=cache, console=console, reading=True
+    ) as session:
+        wanted = goals(session.setting.profile)
+        return explain(session.stages, wanted, session.store, session.ledger)

@@ -138,19 +138,26 @@ def _terminate_as_interrupt() -> Iterator[None]:
 
 @contextmanager
 def open_session(
-    request: Request, *, project: Project, cache: Cache, console: Console
+    request: Request,
+    *,
+    project: Project,
+    cache: Cache,
+    console: Console,
+    reading: bool = False,
 ) -> Iterator[Session]:
     """Everything that a run needs; nothing of it is left when the block ends.
 
-    Waits for another run of the same profile.  The engine and the job budget are made
+    Waits for another run of the same profile, unless it is only for ``reading``: nothing may
+    be settled then.  The engine and the job budget are made
     when the first stage asks for them.
     """
     profile, flavour, base = choose(project, request)
     run_id = f"{profile.name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     with ExitStack() as stack:
         stack.enter_context(_terminate_as_interrupt())
-        stack.enter_context(hold(cache.locks, f"profile {profile.name}", console))
-        _sweep(cache, profile.name)
+        if not reading:
+            stack.enter_context(hold(cache.locks, f"profile {profile.name}", console))
+            _sweep(cache, profile.name)
         engine: _Once[Engine] = _Once(lambda: stack.enter_context(connect(cache, console)))
         jobs = request.jobs or os.cpu_count() or 1
         budget: _Once[Budget] = _Once(lambda: Budget(cache.scratch / run_id / "jobs", jobs))
