@@ -26,7 +26,7 @@ from builder.rpm import build, spec
 from builder.rpm.tree import lay
 from builder.stages import builds
 from builder.stages.image import BUILD_STAGE, ReadyImage
-from builder.stages.sources import TREE, source_file
+from builder.stages.patching import TREE
 
 CHANGED = Path("net/netfilter/ipvs/ip_vs_core.c")
 LINE = "/* one more line */\n"
@@ -108,8 +108,7 @@ def _bare(session: Session, name: str) -> float:
     scratch = setting.cache.scratch / "bare"
     remove(scratch)
     scratch.mkdir(parents=True)
-    main = source_file(session.settle(f"fetch:{component.source}")[f"fetch:{component.source}"])
-    builds.fill(setting, name, component, scratch / "sources", main)
+    builds.fill(setting, name, component, scratch / "sources", done)
     setting.cache.ccache.mkdir(parents=True, exist_ok=True)
     text = spec.render(setting.specs, builds.spec_context(setting, name, component))
     plan = build.BuildPlan(
@@ -119,6 +118,7 @@ def _bare(session: Session, name: str) -> float:
         sources=scratch / "sources",
         prepared=done[f"prep:{name}"].path / TREE,
         ccache=setting.cache.ccache,
+        needs={},
         jobs=setting.jobs(),
         expected=None,
     )

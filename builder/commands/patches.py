@@ -8,9 +8,10 @@ from builder.commands.produce import Goals
 from builder.commands.session import Request, open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
-from builder.patch import apply, series
+from builder.patch import apply
 from builder.patch.report import Report
-from builder.stages.sources import TREE
+from builder.stages import patching
+from builder.stages.patching import TREE
 
 
 def report(
@@ -36,8 +37,10 @@ def report(
         reports: dict[str, Report] = {}
         for name in names:
             component = setting.profile.component[name]
-            unpacked = session.settle(f"unpack:{component.source}")[f"unpack:{component.source}"]
-            reports[name] = apply.check(series.load(setting.patches / name), unpacked.path / TREE)
+            source = f"unpack:{component.source}"
+            done = session.settle(source, *patching.needs(component))
+            patches = patching.collect(setting, name, component, done)
+            reports[name] = apply.check(patches, done[source].path / TREE)
     _print(reports, json=json)
     for made in reports.values():
         made.require()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from builder.commands.produce import Goals
 from builder.commands.session import Request, open_session
 from builder.console import Console
@@ -12,7 +10,6 @@ from builder.pipeline.store import remove
 from builder.rpm import spec
 from builder.rpm import tree as rpm_tree
 from builder.stages import builds
-from builder.stages.sources import source_file
 
 
 def lay_out(
@@ -34,14 +31,11 @@ def lay_out(
         lines: list[str] = []
         for name in names or tuple(setting.profile.component):
             component = setting.profile.component[name]
-            main: Path | None = None
-            if component.source:
-                fetched = session.settle(f"fetch:{component.source}")
-                main = source_file(fetched[f"fetch:{component.source}"])
+            done = session.settle(*builds.source_stages(name, component))
             home = project.artifacts(setting.profile.name) / "tree" / name
             remove(home)
             tree = rpm_tree.lay(home)
-            builds.fill(setting, name, component, tree.sources, main)
+            builds.fill(setting, name, component, tree.sources, done)
             text = spec.render(setting.specs, builds.spec_context(setting, name, component))
             (tree.specs / f"{component.package}.spec").write_text(text)
             lines.append(f"{name}: HOME={home} rpmbuild -ba {tree.specs / component.package}.spec")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,29 @@ def load(folder: Path) -> Series:
     listed = tuple(_read_series(folder / SERIES)) if (folder / SERIES).is_file() else ()
     _refuse_unlisted(folder, {name for _, name in listed})
     return Series(folder, tuple(_read_patch(folder, line, name) for line, name in listed))
+
+
+def read(path: Path) -> Patch:
+    """One patch that stands by itself.  Raises as ``load``."""
+    return _read_patch(path.parent, 0, path.name)
+
+
+def join(folder: Path, patches: Iterable[Patch]) -> Series:
+    """A series of patches from several places, in this order.
+
+    Raises UsageError if two have one name: source RPMs keep them in one flat folder.
+    """
+    joined = tuple(patches)
+    places: dict[str, Path] = {}
+    for patch in joined:
+        if patch.name in places:
+            raise UsageError(
+                f"two patches are called {patch.name}",
+                f"{places[patch.name]} and {patch.path}",
+                "rename one of them",
+            )
+        places[patch.name] = patch.path
+    return Series(folder, joined)
 
 
 def digest(series: Series) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -111,13 +112,42 @@ def _check_references(path: Path, text: str, profile: Profile) -> None:
             f"flavours: {', '.join(profile.flavour)}",
         )
     for name, component in profile.component.items():
-        if component.source and component.source not in profile.source:
+        for place, source in _named_sources(component):
+            if source not in profile.source:
+                raise _refuse(
+                    path,
+                    _line_of(text, f"component.{name}.{place}"),
+                    f"component {name} names source {source!r}, which has no table",
+                    f"sources: {', '.join(profile.source)}",
+                )
+        _check_needs(path, text, profile, name)
+
+
+def _named_sources(component: Component) -> Iterator[tuple[str, str]]:
+    """Key and source name of every mention."""
+    if component.source:
+        yield "source", component.source
+    for patch in component.patches:
+        yield "patches", patch.source
+
+
+def _check_needs(path: Path, text: str, profile: Profile, name: str) -> None:
+    """What a component needs must be there, and must not need the component in turn."""
+    seen: set[str] = set()
+    waiting = list(profile.component[name].needs)
+    while waiting:
+        need = waiting.pop()
+        if need not in profile.component or need == name:
             raise _refuse(
                 path,
-                _line_of(text, f"component.{name}.source"),
-                f"component {name} names source {component.source!r}, which has no table",
-                f"sources: {', '.join(profile.source)}",
+                _line_of(text, f"component.{name}.needs"),
+                f"component {name} needs {need!r}, which "
+                + ("needs it in turn" if need == name else "has no table"),
+                f"components: {', '.join(profile.component)}",
             )
+        if need not in seen:
+            seen.add(need)
+            waiting += profile.component[need].needs
 
 
 def load(specs: Path, name: str) -> Profile:

@@ -31,6 +31,28 @@ class Flavour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     suffix: str = ""
 
 
+class ForeignPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A patch that comes out of a source: ``file`` is its path in that source's tree."""
+
+    source: str
+    file: str
+
+    @property
+    def name(self) -> str:
+        return self.file.rpartition("/")[2]
+
+
+class InBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is different when a component is built in a certain base.
+
+    ``settings``: added to the component's own.  ``series``: folders of the profile's patches
+    that are applied after the component's own series.
+    """
+
+    settings: dict[str, str] = {}
+    series: tuple[str, ...] = ()
+
+
 class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing that becomes RPMs.
 
@@ -38,7 +60,9 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     packages that hold only files of ours.  ``packages``: the binary RPMs that the build
     must produce.  ``flavoured``: its release carries the flavour's suffix.
     ``configured``: its sources have ``kernel.config``, made of the flavour's fragments.
-    ``settings``: handed to the spec template as they are.
+    ``settings``: handed to the spec template as they are.  ``patches``: come out of other
+    sources, and are applied before the component's own series.  ``needs``: components whose
+    RPMs it is built with.  ``base``: what is different in a base, by its name.
     """
 
     package: str
@@ -49,6 +73,13 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     flavoured: bool = False
     configured: bool = False
     settings: dict[str, str] = {}
+    patches: tuple[ForeignPatch, ...] = ()
+    needs: tuple[str, ...] = ()
+    base: dict[str, InBase] = {}
+
+    def in_base(self, name: str) -> InBase:
+        """What is different in the base ``name``."""
+        return self.base.get(name, InBase())
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -29,7 +29,8 @@ class BuildPlan:
     """What one build takes: all paths are the host's.
 
     ``prepared``: the patched tree, None for packages without a source.  ``sources``: the
-    folder that becomes SOURCES.  ``jobs``: the folder with the job budget's pipe.
+    folder that becomes SOURCES.  ``needs``: folders with the RPMs of the components that it
+    is built with, by component.  ``jobs``: the folder with the job budget's pipe.
     ``expected``: how many objects the last build compiled, if known.
     """
 
@@ -39,6 +40,7 @@ class BuildPlan:
     sources: Path
     prepared: Path | None
     ccache: Path
+    needs: Mapping[str, Path]
     jobs: Path
     expected: int | None
 
@@ -71,6 +73,7 @@ def container_spec(plan: BuildPlan, tree: RpmTree, spec_name: str) -> ContainerS
         Mount(plan.ccache, "/ccache", writable=True),
         Mount(plan.jobs, "/jobs", writable=True),
         Mount(SCRIPT, "/usr/local/bin/build-rpms"),
+        *(Mount(folder, f"/needs/{name}") for name, folder in sorted(plan.needs.items())),
     ]
     if plan.prepared is not None:
         folder = f"{plan.component.package}-{plan.component.version}"

@@ -19,7 +19,7 @@ class SpecContext:
 
     ``release``: of this component; ``releases``: of all, ``version-release`` by package.
     ``sources``: file names, the main tarball first.  ``patches``: file names in series
-    order.  ``flavour``: the kernel's configuration.
+    order.  ``settings``: the component's own.  ``flavour``: the kernel's configuration.
     """
 
     component: Component
@@ -29,6 +29,7 @@ class SpecContext:
     flavour: str
     sources: tuple[str, ...]
     patches: tuple[str, ...]
+    settings: dict[str, str]
     changelog: Changelog
 
 
@@ -62,7 +63,7 @@ def render(specs: Path, context: SpecContext) -> str:
             flavour=context.flavour,
             sources=list(context.sources),
             patches=list(context.patches),
-            settings=context.component.settings,
+            settings=context.settings,
             changelog=context.changelog,
         )
     except jinja2.TemplateNotFound as error:

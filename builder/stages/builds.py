@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from builder.kernel import config
-from builder.patch import series
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.stage import Done, Stage, Work
 from builder.profile.model import Component
 from builder.rpm import build, spec
+from builder.stages import patching
 from builder.stages.containers import run_container
 from builder.stages.image import BUILD_STAGE, ReadyImage
+from builder.stages.patching import TREE
 from builder.stages.setting import Setting
-from builder.stages.sources import TREE, source_file
+from builder.stages.sources import patches_of, source_file
 
 RPMS = "rpms"
 SRPMS = "srpms"
@@ -53,7 +55,8 @@ def spec_context(setting: Setting, name: str, component: Component) -> spec.Spec
         },
         flavour=setting.flavour_name,
         sources=(*main, *extra),
-        patches=tuple(patch.name for patch in series.load(setting.patches / name).patches),
+        patches=patching.names(setting, name, component),
+        settings={**component.settings, **component.in_base(setting.base).settings},
         changelog=setting.profile.changelog,
     )
 
@@ -65,21 +68,27 @@ def _own_inputs(setting: Setting, name: str, component: Component) -> tuple[Inpu
     if component.configured:
         inputs += digest.files("config", setting.specs, fragments(setting))
         inputs += setting.recipe("kernel")
-    if not component.source and (setting.patches / name).is_dir():
-        inputs += digest.files("patch", setting.patches, [setting.patches / name])
     inputs.append(Input("recipe", build.RECIPE))
     inputs += setting.recipe("rpm/tree.py", "rpm/container/rpmbuild.sh")
     return tuple(inputs)
 
 
+def source_stages(name: str, component: Component) -> tuple[str, ...]:
+    """The stages that ``fill`` takes from."""
+    return (f"fetch:{component.source}", f"prep:{name}") if component.source else ()
+
+
 def fill(
-    setting: Setting, name: str, component: Component, target: Path, main: Path | None
+    setting: Setting, name: str, component: Component, target: Path, done: Mapping[str, Done]
 ) -> None:
-    """Everything that belongs into the component's SOURCES folder."""
+    """Everything that belongs into the component's SOURCES folder; its source and patches
+    come from ``done``, which has the stages of ``source_stages``."""
     target.mkdir(parents=True, exist_ok=True)
-    patches = tuple(patch.path for patch in series.load(setting.patches / name).patches)
-    first = (main,) if main else ()
-    build.fill_sources(target, (*first, *extra_files(setting, name), *patches))
+    made: tuple[Path, ...] = ()
+    if component.source:
+        fetched, prepared = (done[stage] for stage in source_stages(name, component))
+        made = (source_file(fetched), *patches_of(prepared))
+    build.fill_sources(target, (*made, *extra_files(setting, name)))
     if component.configured:
         (target / CONFIG).write_text(config.merge(fragments(setting)))
 
@@ -89,11 +98,11 @@ def build_stage(
 ) -> Stage:
     """The RPMs and the source RPM of one component."""
     stage_name = f"build:{name}"
-    sources = (f"fetch:{component.source}", f"prep:{name}") if component.source else ()
+    sources = source_stages(name, component)
+    needs = tuple(f"build:{need}" for need in component.needs)
 
     def run(work: Work) -> None:
-        main = source_file(work.needs[sources[0]]) if sources else None
-        fill(setting, name, component, work.scratch / "sources", main)
+        fill(setting, name, component, work.scratch / "sources", work.needs)
         last = ledger.last(stage_name)
         plan = build.BuildPlan(
             component=component,
@@ -102,6 +111,7 @@ def build_stage(
             sources=work.scratch / "sources",
             prepared=_tree(work.needs[sources[1]]) if sources else None,
             ccache=_folder(setting.cache.ccache),
+            needs={need: work.needs[f"build:{need}"].path / RPMS for need in component.needs},
             jobs=setting.jobs(),
             expected=int(last.facts["objects"]) if last and "objects" in last.facts else None,
         )
@@ -120,7 +130,7 @@ def build_stage(
 
     return Stage(
         stage_name,
-        (*sources, BUILD_STAGE),
+        (*sources, *needs, BUILD_STAGE),
         lambda: _own_inputs(setting, name, component),
         run,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from builder.archive.unpack import unpack
-from builder.patch import apply, series
+from builder.patch import apply
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
@@ -18,9 +18,11 @@ from builder.profile.model import Component
 from builder.source.fetch import fetch, valid_pins
 from builder.source.lock import SourcesLock
 from builder.source.model import Source
+from builder.stages import patching
+from builder.stages.patching import TREE
 from builder.stages.setting import Setting
 
-TREE = "tree"
+PATCHES = "patches"
 REPORT = "patches.json"
 LOCK = "sources.lock"
 
@@ -94,20 +96,27 @@ def copy_by_links(origin: Path, target: Path) -> None:
 
 
 def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
-    """The patched tree of a component, and what became of every hunk."""
+    """The patched tree of a component, its patches, and what became of every hunk."""
     need = f"unpack:{component.source}"
-    folder = setting.patches / name
 
     def inputs() -> tuple[Input, ...]:
-        patches = digest.files("patch", setting.patches, [folder]) if folder.is_dir() else ()
-        return (*patches, *setting.recipe("patch"))
+        return (*patching.inputs(setting, name, component), *setting.recipe("patch"))
 
     def run(work: Work) -> None:
+        series = patching.collect(setting, name, component, work.needs)
         copy_by_links(work.needs[need].path / TREE, work.output / TREE)
-        report = apply.apply(series.load(folder), work.output / TREE)
+        report = apply.apply(series, work.output / TREE)
+        (work.output / PATCHES).mkdir()
+        for patch in series.patches:
+            shutil.copyfile(patch.path, work.output / PATCHES / patch.name)
         (work.output / REPORT).write_text(report.as_json())
         work.log.write_text("".join(f"{line}\n" for line in report.lines()))
         for line in report.lines():
             setting.console.say(f"prep:{name}: {line}")
 
-    return Stage(f"prep:{name}", (need,), inputs, run, listed=False)
+    return Stage(f"prep:{name}", (need, *patching.needs(component)), inputs, run, listed=False)
+
+
+def patches_of(done: Done) -> tuple[Path, ...]:
+    """The patches that a prep stage applied."""
+    return tuple(sorted((done.path / PATCHES).iterdir()))

@@ -21,6 +21,7 @@ CONTEXT = spec.SpecContext(
     flavour="vm",
     sources=("tool-1.0.tar.gz",),
     patches=("0001-a.patch",),
+    settings={},
     changelog=Changelog(date="Mon Nov 23 2026", author="A <a@b.invalid>", text="first"),
 )
 

@@ -1,0 +1,73 @@
+"""A component's patches: from other sources, its own, and those of the base it is built in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from builder.errors import VerificationError
+from builder.patch import series
+from builder.patch.series import Patch, Series
+from builder.pipeline import digest
+from builder.pipeline.digest import Input
+from builder.pipeline.stage import Done
+from builder.profile.model import Component, ForeignPatch
+from builder.stages.setting import Setting
+
+TREE = "tree"
+
+
+def folders(setting: Setting, name: str, component: Component) -> tuple[Path, ...]:
+    """The folders of this project that hold a component's series, in order."""
+    further = component.in_base(setting.base).series
+    return tuple(setting.patches / folder for folder in (name, *further))
+
+
+def names(setting: Setting, name: str, component: Component) -> tuple[str, ...]:
+    """The patches' file names in the order in which they are applied."""
+    foreign = [patch.name for patch in component.patches]
+    own = [
+        patch.name
+        for folder in folders(setting, name, component)
+        for patch in series.load(folder).patches
+    ]
+    return (*foreign, *own)
+
+
+def needs(component: Component) -> tuple[str, ...]:
+    """The stages that bring the patches of other sources."""
+    return tuple(sorted({f"unpack:{patch.source}" for patch in component.patches}))
+
+
+def inputs(setting: Setting, name: str, component: Component) -> tuple[Input, ...]:
+    """What decides on the patches, apart from the stages of ``needs``."""
+    there = [folder for folder in folders(setting, name, component) if folder.is_dir()]
+    listed = Input("patches", " ".join(names(setting, name, component)))
+    return (listed, *digest.files("patch", setting.patches, there))
+
+
+def collect(setting: Setting, name: str, component: Component, done: Mapping[str, Done]) -> Series:
+    """All patches of a component in order; ``done`` has the stages of ``needs``.
+
+    Raises VerificationError if a source lacks its patch, UsageError for one of ours that is
+    not there, or two of one name.
+    """
+    foreign = [_foreign(patch, done) for patch in component.patches]
+    own = [
+        patch
+        for folder in folders(setting, name, component)
+        for patch in series.load(folder).patches
+    ]
+    return series.join(setting.patches / name, (*foreign, *own))
+
+
+def _foreign(patch: ForeignPatch, done: Mapping[str, Done]) -> Patch:
+    tree = done[f"unpack:{patch.source}"].path / TREE
+    if not (tree / patch.file).is_file():
+        found = sorted(str(path.relative_to(tree)) for path in tree.rglob("*.patch"))
+        raise VerificationError(
+            f"source {patch.source} has no {patch.file}",
+            f"patches in it: {', '.join(found) or 'none'}",
+            "it is another release than the profile is for; get the one that fits",
+        )
+    return series.read(tree / patch.file)
