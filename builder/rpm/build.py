@@ -28,10 +28,12 @@ RunContainer = Callable[[ContainerSpec, Path, Callable[[str], None]], int]
 class BuildPlan:
     """What one build takes: all paths are the host's.
 
-    ``prepared``: the patched tree, None for packages without a source.  ``sources``: the
+    ``prepared``: the patched tree, mounted read-only where %prep would have put it, so that
+    %prep is not run; None if it is to be run, or if there is no source.  ``sources``: the
     folder that becomes SOURCES.  ``needs``: folders with the RPMs of the components that it
     is built with, by component.  ``jobs``: the folder with the job budget's pipe.
-    ``expected``: how many objects the last build compiled, if known.
+    ``expected``: how many objects the last build compiled, if known.  ``options``: further
+    ones for rpmbuild.
     """
 
     component: Component
@@ -43,6 +45,7 @@ class BuildPlan:
     needs: Mapping[str, Path]
     jobs: Path
     expected: int | None
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,15 @@ def container_spec(plan: BuildPlan, tree: RpmTree, spec_name: str) -> ContainerS
         Mount(SCRIPT, "/usr/local/bin/build-rpms"),
         *(Mount(folder, f"/needs/{name}") for name, folder in sorted(plan.needs.items())),
     ]
+    options = plan.options
     if plan.prepared is not None:
+        options = ("--noprep", "--noclean", *options)
         folder = f"{plan.component.package}-{plan.component.version}"
         (tree.build / folder).mkdir(exist_ok=True)
         mounts.append(Mount(plan.prepared, str(top / "BUILD" / folder)))
     return ContainerSpec(
         image=plan.image,
-        argv=("/bin/sh", "/usr/local/bin/build-rpms", f"{top}/SPECS/{spec_name}"),
+        argv=("/bin/sh", "/usr/local/bin/build-rpms", f"{top}/SPECS/{spec_name}", *options),
         mounts=tuple(mounts),
         env=(
             ("HOME", str(HOME)),

@@ -1,12 +1,16 @@
 #!/bin/sh
-# Runs inside the build container: rpmbuild on a prepared tree, under the shared job
-# budget.  Argument: the spec.  The tree is mounted read-only, so %prep is not run; the
-# source RPM still holds all that %prep needs elsewhere.
+# Runs inside the build container: rpmbuild under the shared job budget.
+# Arguments: the spec, then further options of rpmbuild.
 set -eu
+spec=$1
+shift
 
 # GNU make's jobserver: tokens come from a named pipe that all containers share.
 exec 8<>/jobs/tokens
-MAKEFLAGS="-j --jobserver-auth=8,8"
+case $(make --version) in
+"GNU Make 3."* | "GNU Make 4.0"* | "GNU Make 4.1"*) MAKEFLAGS="-j --jobserver-fds=8,8" ;;
+*) MAKEFLAGS="-j --jobserver-auth=8,8" ;;
+esac
 export MAKEFLAGS
 
 # What the component is built with: the files of others' RPMs, below %{needs}/COMPONENT.
@@ -21,7 +25,7 @@ for folder in /needs/*/; do
 	rm "$HOME/needs/rpm.cpio"
 done
 
-exec rpmbuild -ba --noprep --noclean \
+exec rpmbuild -ba "$@" \
 	--define "dist %{nil}" \
 	--define "_smp_mflags %{nil}" \
 	--define "needs $HOME/needs" \
@@ -29,4 +33,4 @@ exec rpmbuild -ba --noprep --noclean \
 	--define "use_source_date_epoch_as_buildtime 1" \
 	--define "source_date_epoch_from_changelog 1" \
 	--define "clamp_mtime_to_source_date_epoch 1" \
-	"$1"
+	"$spec"
