@@ -13,6 +13,8 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -29,6 +31,31 @@ MISSING = "the file is missing"
 GONE = "already applied: the file that the patch deletes does not exist"
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A series tried on copies: ``tree`` as it is, and what its ``touched`` files become.
+
+    ``patched`` holds the touched files alone, as far as the series went; one that is not
+    there has been removed, or never was.
+    """
+
+    report: Report
+    tree: Path
+    patched: Path
+    touched: frozenset[str]
+
+
+@contextmanager
+def attempt(
+    series: Series, tree: Path, *, max_fuzz: int = MAX_FUZZ, names: Iterable[str] | None = None
+) -> Iterator[Trial]:
+    """``check``, with the patched files to look at until the block ends."""
+    with tempfile.TemporaryDirectory(prefix="patch-") as folder:
+        scratch = Path(folder)
+        report = _attempt(series, tree, scratch, max_fuzz, names)
+        yield Trial(report, tree, scratch, touched(series))
+
+
 def check(
     series: Series, tree: Path, *, max_fuzz: int = MAX_FUZZ, names: Iterable[str] | None = None
 ) -> Report:
@@ -40,8 +67,8 @@ def check(
     (``Report.require``); raises VerificationError if a touched path leads out of the tree
     through a symbolic link, PatchError if the patch tool breaks down.
     """
-    with tempfile.TemporaryDirectory(prefix="patch-") as scratch:
-        return _attempt(series, tree, Path(scratch), max_fuzz, names)
+    with attempt(series, tree, max_fuzz=max_fuzz, names=names) as trial:
+        return trial.report
 
 
 def apply(series: Series, tree: Path, *, max_fuzz: int = MAX_FUZZ) -> Report:
@@ -180,8 +207,21 @@ def _judge_hunks(
             yield HunkReport(hunk.header, kind, said.line, said.offset, said.fuzz)
             continue
         kind = Outcome.APPLIED if _is_applied(file, hunk, content) else Outcome.REJECTED
-        text = hunk.text.decode(errors="replace")
-        yield HunkReport(hunk.header, kind, said.line if said else hunk.start, text=text)
+        line, text = said.line if said else hunk.start, hunk.text.decode(errors="replace")
+        reason = "" if kind is Outcome.APPLIED else _mistaken_line_ends(hunk, content)
+        yield HunkReport(hunk.header, kind, line, text=text, reason=reason)
+
+
+def _mistaken_line_ends(hunk: Hunk, content: bytes | None) -> str:
+    """Why a hunk that would fit but for its line ends does not; empty if they are not it."""
+    if not content or (b"\r\n" in content) == (b"\r\n" in hunk.before):
+        return ""
+    plain = content.replace(b"\r\n", b"\n")
+    if b"\n" + hunk.before.replace(b"\r\n", b"\n") not in b"\n" + plain:
+        return ""
+    if b"\r\n" in content:
+        return "the file has CRLF line ends, the patch has not; but for these the hunk fits"
+    return "the patch has CRLF line ends, the file has not; but for these the hunk fits"
 
 
 def _is_applied(file: PatchedFile, hunk: Hunk, content: bytes | None) -> bool:

@@ -40,13 +40,21 @@ class Hunk:
     @property
     def after(self) -> bytes:
         """The block of lines that a file has where this hunk has been applied."""
+        return self._side(b"+")
+
+    @property
+    def before(self) -> bytes:
+        """The block of lines that a file must have for this hunk to fit without fuzz."""
+        return self._side(b"-")
+
+    def _side(self, sign: bytes) -> bytes:
         wanted: list[bytes] = []
         previous = b""
         for line in self.text.split(b"\n")[1:]:
             kind = line[:1]
-            if kind == b"\\" and previous in (b"+", b" ") and wanted:
+            if kind == b"\\" and previous in (sign, b" ") and wanted:
                 wanted[-1] = wanted[-1].removesuffix(b"\n")
-            elif kind in (b"+", b" "):
+            elif kind in (sign, b" "):
                 wanted.append(line[1:] + b"\n")
             previous = kind
         return b"".join(wanted)

@@ -31,7 +31,7 @@ class HunkReport(msgspec.Struct, frozen=True):
     """One hunk.  ``line``: where it was put, or where it was expected, from 1.
 
     ``offset`` in lines (negative: earlier than expected), ``fuzz`` in context lines that
-    were passed over; ``text`` is the hunk itself if it failed.
+    were passed over; ``text`` is the hunk itself if it failed, ``reason`` why, if known.
     """
 
     header: str
@@ -40,6 +40,7 @@ class HunkReport(msgspec.Struct, frozen=True):
     offset: int = 0
     fuzz: int = 0
     text: str = ""
+    reason: str = ""
 
     @property
     def kind(self) -> str:
@@ -140,6 +141,8 @@ def _details(file: FileReport) -> Iterator[str]:
             continue
         where = f"hunk {number} of {len(file.hunks)} {hunk.header}"
         yield f"  {file.path}: {where}: {hunk.kind}, line {hunk.line}"
+        if hunk.reason:
+            yield f"    {hunk.reason}"
         if hunk.outcome is Outcome.REJECTED:
             yield from (f"    {line}" for line in _shorten(hunk.text))
 
@@ -171,6 +174,13 @@ def _explain(patch: PatchReport, file: FileReport) -> PatchError:
                 ]
             ),
             f"the source has this change; take it out of {patch.name}, or the patch out of series",
+        )
+    if first.reason:
+        return PatchError(
+            f"{patch.name} does not apply: {where}, {first.header}",
+            first.reason,
+            "give the patch the line ends of the source (sed 's/\\r$//' takes CR away,"
+            " sed 's/$/\\r/' adds it)",
         )
     return PatchError(
         f"{patch.name} does not apply: {where}, {first.header}",

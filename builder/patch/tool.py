@@ -22,7 +22,8 @@ TIMEOUT = 600.0
 
 HUNK = re.compile(
     r"Hunk #(?P<number>\d+) (?P<verb>succeeded|FAILED|ignored) at (?P<line>-?\d+)"
-    r"(?: with fuzz (?P<fuzz>\d+))?(?: \(offset (?P<offset>-?\d+) lines?\))?\.$"
+    r"(?: with fuzz (?P<fuzz>\d+))?(?: \(offset (?P<offset>-?\d+) lines?\))?"
+    r"(?: \(different line endings\))?\.$"
 )
 FILE = re.compile(r"patching file (?P<name>.*?)(?: \((?:already )?(?:renamed|copied) from .*\))?$")
 INTRODUCTION = re.compile(

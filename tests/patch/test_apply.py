@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builder.errors import PatchError, VerificationError
-from builder.patch.apply import apply, check
+from builder.patch.apply import apply, attempt, check
 from builder.patch.report import Outcome, Report
 from builder.patch.series import load
 from tests.patch.tree import Bench, replace
@@ -289,6 +289,48 @@ def test_carriage_returns_in_a_body_are_kept(bench: Bench) -> None:
     bench.record("0001.patch", lambda tree: (tree / "x").write_bytes(b"one\r\n2\r\n"))
     apply(bench.load(), bench.tree)
     assert (bench.tree / "x").read_bytes() == b"one\r\n2\r\n"
+
+
+def turn_lines(path: Path, old: bytes, new: bytes) -> None:
+    path.write_bytes(path.read_bytes().replace(old, new))
+
+
+@pytest.mark.parametrize("dos", ["file", "patch"])
+def test_wrong_line_ends_are_named_and_not_just_rejected(bench: Bench, dos: str) -> None:
+    bench.plain("x", "y")
+    turn_lines(bench.tree / "x", b"\n", b"\r\n" if dos == "patch" else b"\n")
+    bench.git("commit", "-qam", "dos", "--allow-empty")
+    bench.record("0001.patch", lambda tree: turn_lines(tree / "x", b"\n20", b"\ntwenty"))
+    turned = (b"\n", b"\r\n") if dos == "file" else (b"\r\n", b"\n")
+    turn_lines(bench.tree / "x", *turned)
+    report = check(bench.load(), bench.tree)
+    assert outcomes(report) == [Outcome.REJECTED]
+    with pytest.raises(PatchError, match=f"the {dos} has CRLF line ends") as caught:
+        report.require()
+    assert "line ends of the source" in caught.value.hint
+    assert f"the {dos} has CRLF line ends" in "\n".join(report.lines())
+
+
+def test_a_hunk_that_fits_neither_way_is_not_blamed_on_line_ends(bench: Bench) -> None:
+    bench.plain("x").record("0001.patch", replace("x", "20", "twenty"))
+    replace("x", "20", "other")(bench.tree)
+    turn_lines(bench.tree / "x", b"\n", b"\r\n")
+    report = check(bench.load(), bench.tree)
+    assert "line ends" not in "\n".join(report.lines())
+
+
+def test_patched_files_can_be_looked_at_without_touching_the_tree(bench: Bench) -> None:
+    def change(tree: Path) -> None:
+        replace("x", "20", "twenty")(tree)
+        (tree / "y").unlink()
+
+    bench.plain("x", "y", "z").record("0001.patch", change)
+    with attempt(bench.load(), bench.tree) as trial:
+        assert "twenty" in (trial.patched / "x").read_text()
+        assert trial.touched == {"x", "y"}
+        assert [path.name for path in trial.patched.iterdir()] == ["x"]
+    assert "twenty" not in (bench.tree / "x").read_text()
+    assert not trial.patched.exists()
 
 
 def test_a_mailed_patch_with_message_and_signature(bench: Bench) -> None:
