@@ -1,0 +1,1 @@
+"""What patches do beside fitting: Kconfig symbols, exported symbols, layouts of structures."""
