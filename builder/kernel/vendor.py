@@ -1,0 +1,223 @@
+"""A vendor's source RPM, amended the way its spec provides for, never rewritten.
+
+Red Hat's kernel.spec has a place for each thing that must differ: a commented-out
+``buildid``, an empty last patch before which others go, configuration files that are merged
+before %prep checks them.  Which lines these are is data of the profile, so that the kernel of
+another vendor, or the next release of this one, needs no code.  A place that is not as
+described stops the run: a spec amended by guess would build something, and nobody would know
+what.  All functions work on text; the caller reads and writes the files, and should take
+``ENCODING`` and ``ERRORS`` for it, because changelogs of that age mix encodings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from builder.errors import PatchError
+from builder.kernel import config
+
+ENCODING = "utf-8"
+ERRORS = "surrogateescape"
+_TAG = re.compile(r"[Pp]atch([0-9]+)\s*:")
+_ASSIGNED = re.compile(r"(?:# )?(CONFIG_[A-Za-z0-9_]+)(?:=.*| is not set)")
+# kconfig's nonint_oldconfig prints the name of each symbol that has no value, one a line.
+_BARE = re.compile(r"CONFIG_[A-Za-z0-9_]+")
+
+
+class LineEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``line`` of the spec, which must be there exactly once, becomes the lines ``to``."""
+
+    line: str
+    to: tuple[str, ...]
+
+
+class Additions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is amended.
+
+    ``replace``: edits of the spec.  ``config``: options by the vendor's configuration file
+    that gets them, in ``.config`` syntax.  ``with_`` (``with`` in TOML) and ``without``: the
+    spec's switches.  ``defines``: macros that rpmbuild is given.
+    """
+
+    replace: tuple[LineEdit, ...] = ()
+    config: dict[str, tuple[str, ...]] = {}
+    with_: tuple[str, ...] = msgspec.field(default=(), name="with")
+    without: tuple[str, ...] = ()
+    defines: dict[str, str] = {}
+
+
+class PatchPlaces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where patches enter the spec: tags go before ``tags``, commands before ``apply``.
+
+    ``command``: applies one patch, ``{name}`` standing for its file name.  ``first``: the
+    first patch's number; the others follow.
+    """
+
+    tags: str
+    apply: str
+    command: str = "ApplyPatch {name}"
+    first: int = 90001
+
+
+class Vendor(Additions, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``[component.X.vendor]``: a component that is built by its vendor's own spec.
+
+    ``spec``: its file name in the source RPM.  ``base`` and ``flavour``: what is amended
+    besides when it is built in that base, or in that flavour.
+    """
+
+    spec: str
+    patches: PatchPlaces
+    base: dict[str, Additions] = {}
+    flavour: dict[str, Additions] = {}
+
+
+def resolve(vendor: Vendor, base: str, flavour: str) -> Additions:
+    """Everything that is amended in this base and flavour, which have the last word in turn."""
+    parts = (vendor, vendor.base.get(base, Additions()), vendor.flavour.get(flavour, Additions()))
+    switches: dict[str, bool] = {}
+    defines: dict[str, str] = {}
+    lines: dict[str, tuple[str, ...]] = {}
+    for part in parts:
+        switches |= dict.fromkeys(part.with_, True) | dict.fromkeys(part.without, False)
+        defines |= part.defines
+        for name, more in part.config.items():
+            lines[name] = _last_of_each(name, (*lines.get(name, ()), *more))
+    return Additions(
+        replace=tuple(edit for part in parts for edit in part.replace),
+        config=lines,
+        with_=tuple(name for name, on in switches.items() if on),
+        without=tuple(name for name, on in switches.items() if not on),
+        defines=defines,
+    )
+
+
+def rpmbuild_options(additions: Additions) -> tuple[str, ...]:
+    """The switches and macros as arguments of rpmbuild."""
+    return (
+        *(word for name in additions.with_ for word in ("--with", name)),
+        *(word for name in additions.without for word in ("--without", name)),
+        *(
+            word
+            for name, value in additions.defines.items()
+            for word in ("--define", f"{name} {value}")
+        ),
+    )
+
+
+def amend_spec(text: str, vendor: Vendor, additions: Additions, patches: Sequence[str]) -> str:
+    """The spec with its edits made and ``patches`` (file names) added, applied in this order.
+
+    Raises PatchError with the line that was looked for if it is not there exactly once, or
+    if a patch's number is taken.
+    """
+    lines = text.split("\n")
+    for edit in additions.replace:
+        at = _find(lines, edit.line, vendor.spec)
+        lines[at : at + 1] = edit.to
+    places = vendor.patches
+    if patches:
+        _refuse_taken(lines, vendor, len(patches))
+        at = _find(lines, places.tags, vendor.spec)
+        lines[at:at] = [f"Patch{n}: {name}" for n, name in enumerate(patches, places.first)]
+        at = _find(lines, places.apply, vendor.spec)
+        lines[at:at] = [places.command.replace("{name}", name) for name in patches]
+    return "\n".join(lines)
+
+
+def amend_config(text: str, wanted: Sequence[str], name: str) -> str:
+    """The configuration file ``name`` with ``wanted`` options in place of its own, or added.
+
+    Raises UsageError for a wanted line that is no option, or a symbol that is wanted twice.
+    """
+    options = {
+        option.symbol: option
+        for option in config.combine(iter(config.parse("\n".join(wanted), _place(name))))
+    }
+    lines: list[str] = []
+    placed: set[str] = set()
+    for line in text.splitlines():
+        symbol = _symbol(line)
+        if symbol not in options:
+            lines.append(line)
+        elif symbol not in placed:
+            placed.add(symbol)
+            lines.append(options[symbol].line)
+    lines += [option.line for symbol, option in options.items() if symbol not in placed]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def unset_symbols(log: Iterable[str]) -> tuple[str, ...]:
+    """The Kconfig symbols that nonint_oldconfig found without a value, from a build's log.
+
+    It prints each one's bare name on a line of its own, among compiler warnings, and fails;
+    nothing else in such a log is only a symbol's name.
+    """
+    return tuple(dict.fromkeys(line.strip() for line in log if _BARE.fullmatch(line.strip())))
+
+
+def symbols_without_line(symbols: Iterable[str], files: Mapping[str, str]) -> tuple[str, ...]:
+    """Those ``symbols`` that no configuration file (text by name) gives a value.
+
+    With the symbols that the patches add, this foretells what nonint_oldconfig would say.
+    """
+    known = {_symbol(line) for text in files.values() for line in text.splitlines()}
+    return tuple(symbol for symbol in symbols if symbol not in known)
+
+
+def explain_unset(symbols: Sequence[str]) -> tuple[str, str]:
+    """Cause and hint for symbols without a value: a value out of its range counts as none."""
+    return (
+        "new configuration symbols without a value: " + ", ".join(symbols),
+        "give each a line (CONFIG_X=m, or # CONFIG_X is not set) under vendor.config in "
+        "profile.toml; a number out of the symbol's range counts as no value",
+    )
+
+
+def _place(name: str) -> str:
+    return f"vendor.config of {name}"
+
+
+def _last_of_each(name: str, lines: Sequence[str]) -> tuple[str, ...]:
+    """Of several lines for one symbol only the last; raises UsageError for a malformed one."""
+    options = {option.symbol: option for option in config.parse("\n".join(lines), _place(name))}
+    return tuple(option.line for option in options.values())
+
+
+def _symbol(line: str) -> str | None:
+    found = _ASSIGNED.fullmatch(line.strip())
+    return found[1] if found else None
+
+
+def _find(lines: Sequence[str], wanted: str, spec: str) -> int:
+    """Where ``wanted`` is, white space at its end aside.  Raises PatchError if not once."""
+    found = [at for at, line in enumerate(lines) if line.rstrip() == wanted]
+    if len(found) == 1:
+        return found[0]
+    seen = "; it is on lines " + ", ".join(str(at + 1) for at in found) if found else ""
+    raise PatchError(
+        f"{spec} is not the spec that the profile knows how to amend",
+        f"looked for exactly one line {wanted!r}, found {len(found) or 'none'}{seen}",
+        "is this the source RPM of the release that the profile names? If the vendor's "
+        "spec has changed, correct the line under vendor in profile.toml",
+    )
+
+
+def _numbers(lines: Sequence[str]) -> Iterator[int]:
+    for line in lines:
+        if tag := _TAG.match(line):
+            yield int(tag[1])
+
+
+def _refuse_taken(lines: Sequence[str], vendor: Vendor, count: int) -> None:
+    first = vendor.patches.first
+    taken = sorted(set(_numbers(lines)) & set(range(first, first + count)))
+    if taken:
+        raise PatchError(
+            f"{vendor.spec} has patches of the numbers that ours would get",
+            ", ".join(f"Patch{number}" for number in taken),
+            "choose another vendor.patches.first in profile.toml",
+        )
