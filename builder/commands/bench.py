@@ -22,10 +22,10 @@ from builder.host import process
 from builder.host.paths import Cache, Project
 from builder.pipeline.store import remove
 from builder.profile import load
-from builder.rpm import build, spec
+from builder.rpm import build
 from builder.rpm.tree import lay
-from builder.stages import builds
 from builder.stages.image import BUILD_STAGE, ReadyImage
+from builder.stages.packaging import packaging
 from builder.stages.patching import TREE
 
 CHANGED = Path("net/netfilter/ipvs/ip_vs_core.c")
@@ -108,22 +108,23 @@ def _bare(session: Session, name: str) -> float:
     scratch = setting.cache.scratch / "bare"
     remove(scratch)
     scratch.mkdir(parents=True)
-    builds.fill(setting, name, component, scratch / "sources", done)
+    manner = packaging(setting, name, component)
+    manner.fill(scratch / "sources", done)
     setting.cache.ccache.mkdir(parents=True, exist_ok=True)
-    text = spec.render(setting.specs, builds.spec_context(setting, name, component))
     plan = build.BuildPlan(
         component=component,
         image=ReadyImage(setting)(done[BUILD_STAGE]),
-        spec=text,
+        spec=manner.spec(done),
         sources=scratch / "sources",
-        prepared=done[f"prep:{name}"].path / TREE,
+        prepared=manner.prepared(done),
         ccache=setting.cache.ccache,
         needs={},
         jobs=setting.jobs(),
         expected=None,
+        options=manner.options,
     )
     tree = lay(scratch / "home", build.HOME)
-    (tree.specs / "bare.spec").write_text(text)
+    build.write_spec(tree.specs / "bare.spec", plan.spec)
     container = build.container_spec(plan, tree, "bare.spec")
     engine = setting.engine()
     begun = time.monotonic()

@@ -38,7 +38,7 @@ def report(
         for name in names:
             component = setting.profile.component[name]
             source = f"unpack:{component.source}"
-            done = session.settle(source, *patching.needs(component))
+            done = session.settle(source, *patching.needs(setting, component))
             patches = patching.collect(setting, name, component, done)
             reports[name] = apply.check(patches, done[source].path / TREE)
     _print(reports, json=json)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+
 from builder.commands.produce import Goals
 from builder.commands.session import Request, open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.pipeline.store import remove
-from builder.rpm import spec
+from builder.rpm import build
 from builder.rpm import tree as rpm_tree
-from builder.stages import builds
+from builder.stages.packaging import packaging
 
 
 def lay_out(
@@ -31,12 +33,13 @@ def lay_out(
         lines: list[str] = []
         for name in names or tuple(setting.profile.component):
             component = setting.profile.component[name]
-            done = session.settle(*builds.source_stages(name, component))
+            manner = packaging(setting, name, component)
+            done = session.settle(*manner.needs)
             home = project.artifacts(setting.profile.name) / "tree" / name
             remove(home)
             tree = rpm_tree.lay(home)
-            builds.fill(setting, name, component, tree.sources, done)
-            text = spec.render(setting.specs, builds.spec_context(setting, name, component))
-            (tree.specs / f"{component.package}.spec").write_text(text)
-            lines.append(f"{name}: HOME={home} rpmbuild -ba {tree.specs / component.package}.spec")
+            manner.fill(tree.sources, done)
+            build.write_spec(tree.specs / f"{component.package}.spec", manner.spec(done))
+            words = ("rpmbuild", "-ba", *manner.options, f"{tree.specs / component.package}.spec")
+            lines.append(f"{name}: HOME={home} {shlex.join(words)}")
         return lines

@@ -127,7 +127,7 @@ def _named_sources(component: Component) -> Iterator[tuple[str, str]]:
     """Key and source name of every mention."""
     if component.source:
         yield "source", component.source
-    for patch in component.patches:
+    for patch in component.foreign_patches():
         yield "patches", patch.source
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from builder.kernel.vendor import Vendor
 from builder.source.model import Source
 
 
@@ -27,7 +28,7 @@ class Flavour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     summary: str
-    fragments: tuple[str, ...]
+    fragments: tuple[str, ...] = ()
     suffix: str = ""
 
 
@@ -42,14 +43,16 @@ class ForeignPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.file.rpartition("/")[2]
 
 
-class InBase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is different when a component is built in a certain base.
+class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is different when a component is built in a certain base, or flavour.
 
-    ``settings``: added to the component's own.  ``series``: folders of the profile's patches
-    that are applied after the component's own series.
+    ``settings``: added to the component's own.  ``patches``: out of sources, applied after
+    the component's.  ``series``: folders of the profile's patches that are applied after the
+    component's own series.
     """
 
     settings: dict[str, str] = {}
+    patches: tuple[ForeignPatch, ...] = ()
     series: tuple[str, ...] = ()
 
 
@@ -62,7 +65,8 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``configured``: its sources have ``kernel.config``, made of the flavour's fragments.
     ``settings``: handed to the spec template as they are.  ``patches``: come out of other
     sources, and are applied before the component's own series.  ``needs``: components whose
-    RPMs it is built with.  ``base``: what is different in a base, by its name.
+    RPMs it is built with.  ``flavour`` and ``base``: what is different there, by name; the
+    base has the last word.  ``vendor``: its source is a source RPM, whose spec is amended.
     """
 
     package: str
@@ -75,11 +79,18 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settings: dict[str, str] = {}
     patches: tuple[ForeignPatch, ...] = ()
     needs: tuple[str, ...] = ()
-    base: dict[str, InBase] = {}
+    flavour: dict[str, Variant] = {}
+    base: dict[str, Variant] = {}
+    vendor: Vendor | None = None
 
-    def in_base(self, name: str) -> InBase:
-        """What is different in the base ``name``."""
-        return self.base.get(name, InBase())
+    def variants(self, flavour: str, base: str) -> tuple[Variant, ...]:
+        """What is different, in the order in which it is added."""
+        return (self.flavour.get(flavour, Variant()), self.base.get(base, Variant()))
+
+    def foreign_patches(self) -> tuple[ForeignPatch, ...]:
+        """Every patch out of a source that any variant names."""
+        variants = (*self.flavour.values(), *self.base.values())
+        return (*self.patches, *(patch for one in variants for patch in one.patches))
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

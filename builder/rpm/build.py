@@ -67,6 +67,11 @@ def fill_sources(target: Path, files: tuple[Path, ...]) -> None:
             shutil.copyfile(path, place)
 
 
+def write_spec(path: Path, text: str) -> None:
+    """A spec as it was read: changelogs of old vendors' mix encodings."""
+    path.write_text(text, "utf-8", "surrogateescape")
+
+
 def container_spec(plan: BuildPlan, tree: RpmTree, spec_name: str) -> ContainerSpec:
     """The container that builds ``SPECS/<spec_name>`` of ``tree``."""
     top = HOME / "rpmbuild"
@@ -131,7 +136,7 @@ def build(
     """
     tree = lay(scratch / "home", HOME)
     spec_name = f"{plan.component.package}.spec"
-    (tree.specs / spec_name).write_text(plan.spec)
+    write_spec(tree.specs / spec_name, plan.spec)
     spec = container_spec(plan, tree, spec_name)
     label = f"build {plan.component.package}"
     with console.progress(label, plan.expected, "objects") as progress:

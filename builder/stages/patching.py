@@ -19,24 +19,30 @@ TREE = "tree"
 
 def folders(setting: Setting, name: str, component: Component) -> tuple[Path, ...]:
     """The folders of this project that hold a component's series, in order."""
-    further = component.in_base(setting.base).series
+    variants = component.variants(setting.flavour_name, setting.base)
+    further = [folder for variant in variants for folder in variant.series]
     return tuple(setting.patches / folder for folder in (name, *further))
+
+
+def foreign(setting: Setting, component: Component) -> tuple[ForeignPatch, ...]:
+    """The patches out of other sources, in order."""
+    variants = component.variants(setting.flavour_name, setting.base)
+    return (*component.patches, *(patch for variant in variants for patch in variant.patches))
 
 
 def names(setting: Setting, name: str, component: Component) -> tuple[str, ...]:
     """The patches' file names in the order in which they are applied."""
-    foreign = [patch.name for patch in component.patches]
     own = [
         patch.name
         for folder in folders(setting, name, component)
         for patch in series.load(folder).patches
     ]
-    return (*foreign, *own)
+    return (*(patch.name for patch in foreign(setting, component)), *own)
 
 
-def needs(component: Component) -> tuple[str, ...]:
+def needs(setting: Setting, component: Component) -> tuple[str, ...]:
     """The stages that bring the patches of other sources."""
-    return tuple(sorted({f"unpack:{patch.source}" for patch in component.patches}))
+    return tuple(sorted({f"unpack:{patch.source}" for patch in foreign(setting, component)}))
 
 
 def inputs(setting: Setting, name: str, component: Component) -> tuple[Input, ...]:
@@ -52,13 +58,13 @@ def collect(setting: Setting, name: str, component: Component, done: Mapping[str
     Raises VerificationError if a source lacks its patch, UsageError for one of ours that is
     not there, or two of one name.
     """
-    foreign = [_foreign(patch, done) for patch in component.patches]
+    brought = [_foreign(patch, done) for patch in foreign(setting, component)]
     own = [
         patch
         for folder in folders(setting, name, component)
         for patch in series.load(folder).patches
     ]
-    return series.join(setting.patches / name, (*foreign, *own))
+    return series.join(setting.patches / name, (*brought, *own))
 
 
 def _foreign(patch: ForeignPatch, done: Mapping[str, Done]) -> Patch:

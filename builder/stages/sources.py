@@ -114,7 +114,9 @@ def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
         for line in report.lines():
             setting.console.say(f"prep:{name}: {line}")
 
-    return Stage(f"prep:{name}", (need, *patching.needs(component)), inputs, run, listed=False)
+    return Stage(
+        f"prep:{name}", (need, *patching.needs(setting, component)), inputs, run, listed=False
+    )
 
 
 def patches_of(done: Done) -> tuple[Path, ...]:

@@ -1,0 +1,45 @@
+"""How a component is packed: its spec, and what belongs into SOURCES beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from builder.pipeline.digest import Input
+from builder.pipeline.stage import Done
+from builder.profile.model import Component
+from builder.stages.setting import Setting
+from builder.stages.templated import Templated
+from builder.stages.vendored import Vendored
+
+
+class Packaging(Protocol):
+    """A manner of packing.  ``done`` always has the stages of ``needs``."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The stages whose output it takes."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Further options of rpmbuild."""
+
+    def inputs(self) -> tuple[Input, ...]:
+        """What decides on the spec and on SOURCES, apart from the stages of ``needs``."""
+
+    def spec(self, done: Mapping[str, Done]) -> str:
+        """The spec's text; bytes that are not UTF-8 are surrogates in it."""
+
+    def fill(self, target: Path, done: Mapping[str, Done]) -> None:
+        """Put everything into ``target`` that belongs into SOURCES."""
+
+    def prepared(self, done: Mapping[str, Done]) -> Path | None:
+        """The patched tree that stands in for %prep, None if %prep is to be run."""
+
+
+def packaging(setting: Setting, name: str, component: Component) -> Packaging:
+    """By the vendor's own spec if the profile has its table, else by a template of ours."""
+    if component.vendor is not None:
+        return Vendored(setting, name, component, component.vendor)
+    return Templated(setting, name, component)

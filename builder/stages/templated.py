@@ -1,0 +1,101 @@
+"""Components that are packed by a spec template of the profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.kernel import config
+from builder.pipeline import digest
+from builder.pipeline.digest import Input
+from builder.pipeline.stage import Done
+from builder.profile.model import Component
+from builder.rpm import build, spec
+from builder.stages import patching
+from builder.stages.patching import TREE
+from builder.stages.setting import Setting
+from builder.stages.sources import patches_of, source_file
+
+CONFIG_FOLDER = "kernel-config"
+CONFIG = "kernel.config"
+
+
+@dataclass(frozen=True)
+class Templated:
+    """``specs/<profile>/<component>.spec.j2`` and the files beside it."""
+
+    setting: Setting
+    name: str
+    component: Component
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        source = self.component.source
+        return (f"fetch:{source}", f"prep:{self.name}") if source else ()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return ()
+
+    def inputs(self) -> tuple[Input, ...]:
+        specs = self.setting.specs
+        found = [Input("spec", digest.of_text(self._render()))]
+        found += digest.files("file", specs, self._extra_files())
+        if self.component.configured:
+            found += digest.files("config", specs, self._fragments())
+            found += self.setting.recipe("kernel/config.py")
+        return tuple(found)
+
+    def spec(self, done: Mapping[str, Done]) -> str:
+        return self._render()
+
+    def fill(self, target: Path, done: Mapping[str, Done]) -> None:
+        target.mkdir(parents=True, exist_ok=True)
+        made: tuple[Path, ...] = ()
+        if self.component.source:
+            fetched, prepared = (done[stage] for stage in self.needs)
+            made = (source_file(fetched), *patches_of(prepared))
+        build.fill_sources(target, (*made, *self._extra_files()))
+        if self.component.configured:
+            (target / CONFIG).write_text(config.merge(self._fragments()))
+
+    def prepared(self, done: Mapping[str, Done]) -> Path | None:
+        return done[f"prep:{self.name}"].path / TREE if self.component.source else None
+
+    def _extra_files(self) -> tuple[Path, ...]:
+        """The files of ``specs/<profile>/<component>/``, which become further sources."""
+        folder = self.setting.specs / self.name
+        if not folder.is_dir():
+            return ()
+        return tuple(sorted(path for path in folder.iterdir() if path.is_file()))
+
+    def _fragments(self) -> tuple[Path, ...]:
+        """The configuration fragments of the flavour, in order."""
+        folder = self.setting.specs / CONFIG_FOLDER
+        return tuple(folder / name for name in self.setting.flavour.fragments)
+
+    def _render(self) -> str:
+        setting, component = self.setting, self.component
+        main = (setting.profile.source[component.source].file,) if component.source else ()
+        extra = [path.name for path in self._extra_files()]
+        if component.configured:
+            extra = sorted([*extra, CONFIG])
+        settings = dict(component.settings)
+        for variant in component.variants(setting.flavour_name, setting.base):
+            settings |= variant.settings
+        context = spec.SpecContext(
+            component=component,
+            name=self.name,
+            release=setting.release(component),
+            releases={
+                other.package: f"{other.version}-{setting.release(other)}"
+                for other in setting.profile.component.values()
+            },
+            flavour=setting.flavour_name,
+            sources=(*main, *extra),
+            patches=patching.names(setting, self.name, component),
+            settings=settings,
+            changelog=setting.profile.changelog,
+        )
+        return spec.render(setting.specs, context)

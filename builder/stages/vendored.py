@@ -1,0 +1,91 @@
+"""Components that are packed by their vendor's own spec, amended as the profile says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from builder.errors import VerificationError
+from builder.kernel import vendor
+from builder.kernel.vendor import Additions, Vendor
+from builder.pipeline import digest
+from builder.pipeline.digest import Input
+from builder.pipeline.stage import Done
+from builder.profile.model import Component
+from builder.rpm import build
+from builder.stages import patching
+from builder.stages.patching import TREE
+from builder.stages.setting import Setting
+from builder.stages.sources import patches_of
+
+
+@dataclass(frozen=True)
+class Vendored:
+    """The unpacked source RPM: spec and sources side by side.
+
+    %prep is run, since it does more than patching (the kernel's merges configurations);
+    the stage ``prep:X`` has tried the patches before.
+    """
+
+    setting: Setting
+    name: str
+    component: Component
+    vendor: Vendor
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self._unpacked, f"prep:{self.name}")
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return vendor.rpmbuild_options(self._additions)
+
+    def inputs(self) -> tuple[Input, ...]:
+        words = msgspec.json.encode((self.vendor.spec, self.vendor.patches, self._additions))
+        return (
+            Input("vendor", digest.of_text(words.decode())),
+            *self.setting.recipe("kernel/vendor.py", "kernel/config.py"),
+        )
+
+    def spec(self, done: Mapping[str, Done]) -> str:
+        names = patching.names(self.setting, self.name, self.component)
+        return vendor.amend_spec(
+            self._text(done, self.vendor.spec), self.vendor, self._additions, names
+        )
+
+    def fill(self, target: Path, done: Mapping[str, Done]) -> None:
+        target.mkdir(parents=True, exist_ok=True)
+        amended = self._additions.config
+        apart = {self.vendor.spec, *amended}
+        files = [path for path in self._folder(done).iterdir() if path.name not in apart]
+        build.fill_sources(target, (*sorted(files), *patches_of(done[f"prep:{self.name}"])))
+        for name, wanted in amended.items():
+            text = vendor.amend_config(self._text(done, name), wanted, name)
+            (target / name).write_text(text, vendor.ENCODING, vendor.ERRORS)
+
+    def prepared(self, done: Mapping[str, Done]) -> Path | None:
+        return None
+
+    @property
+    def _unpacked(self) -> str:
+        return f"unpack:{self.component.source}"
+
+    @property
+    def _additions(self) -> Additions:
+        return vendor.resolve(self.vendor, self.setting.base, self.setting.flavour_name)
+
+    def _folder(self, done: Mapping[str, Done]) -> Path:
+        return done[self._unpacked].path / TREE
+
+    def _text(self, done: Mapping[str, Done], name: str) -> str:
+        path = self._folder(done) / name
+        if not path.is_file():
+            raise VerificationError(
+                f"the source RPM of {self.name} has no {name}",
+                f"it has: {', '.join(sorted(one.name for one in self._folder(done).iterdir()))}",
+                "is it the release that the profile names?",
+            )
+        return path.read_text(vendor.ENCODING, vendor.ERRORS)
