@@ -61,16 +61,20 @@ def _command() -> Iterator[Place]:
             "run the same command again: it goes on from the last finished stage",
         )
         raise Exit(failure.render(error, can_enter=False), error.exit_code) from None
-    except BuilderError as caught:
+    except Exit:  # a command's own exit status, such as the shell's
+        raise
+    except Exception as caught:
         from builder.commands import shell  # noqa: PLC0415
+        from builder.pipeline import room  # noqa: PLC0415
 
-        can_enter = caught.stage is not None and shell.can_enter(place.cache, caught.stage)
-        raise Exit(failure.render(caught, can_enter=can_enter), caught.exit_code) from None
-    except Exception:
-        traceback.print_exc()
-        raise Exit(
-            "this is a bug in the builder; please report it with the lines above", 1
-        ) from None
+        told = room.told(caught, room.places(place.cache))
+        if not isinstance(told, BuilderError):
+            traceback.print_exc()
+            raise Exit(
+                "this is a bug in the builder; please report it with the lines above", 1
+            ) from None
+        can_enter = told.stage is not None and shell.can_enter(place.cache, told.stage)
+        raise Exit(failure.render(told, can_enter=can_enter), told.exit_code) from None
 
 
 def _locked(given: bool) -> bool:

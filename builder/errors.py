@@ -72,6 +72,10 @@ class EnvironmentFailure(BuilderError):
     exit_code = 7
 
 
+class DiskFull(EnvironmentFailure):
+    """A file system has no room left."""
+
+
 class SmokeError(BuilderError):
     """The built director does not do what it must."""
 

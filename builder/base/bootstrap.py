@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -13,6 +15,7 @@ import msgspec
 from builder.base.model import Base, Kind
 from builder.base.recipe import apt_sources, command
 from builder.console import Console
+from builder.engine.output import OutputLog
 from builder.errors import (
     BuilderError,
     BuildError,
@@ -20,7 +23,7 @@ from builder.errors import (
     SourceUnreachable,
     VerificationError,
 )
-from builder.host.process import require_tool, run
+from builder.host.process import require_tool, start
 
 _UNSIGNED = re.compile(
     r"NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|is not signed|signatures were invalid"
@@ -29,7 +32,7 @@ _UNSIGNED = re.compile(
 _UNREACHABLE = re.compile(
     r"Could not resolve|Failed to fetch|Could not connect|Connection (timed out|refused|failed)"
 )
-_FULL = re.compile(r"No space left on device|Disk quota exceeded")
+_FULL = re.compile(r"No space left on device|Disk quota exceeded|enough free space")
 _COMPLAINT = re.compile(r"^(E:|W: .*(GPG|sign)|Err:|error:)|No space left", re.MULTILINE)
 SHOWN_LINES = 6
 
@@ -57,20 +60,20 @@ def bootstrap(base: Base, kind: Kind, target: Path, *, console: Console, log: Pa
     began = time.monotonic()
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f"{target.name}.partial")
-    start = log.stat().st_size if log.exists() else 0
+    before = log.stat().st_size if log.exists() else 0
     # Beside the target: /tmp may be a small file system in memory.
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="root-") as scratch:
         Path(scratch).chmod(0o755)
         status = Path(scratch) / "status"
         try:
-            finished = run(
+            ended = _run(
                 command(base, kind, program, aside, status),
-                stdin=apt_sources(base).encode(),
-                log=log,
-                env={"TMPDIR": scratch, "SOURCE_DATE_EPOCH": str(base.settings.epoch)},
+                apt_sources(base),
+                log,
+                {"TMPDIR": scratch, "SOURCE_DATE_EPOCH": str(base.settings.epoch)},
             )
-            if not finished.ok:
-                raise _failure(base, kind, log, start)
+            if ended != 0:
+                raise _failure(base, kind, log, before)
             packages = installed(status.read_text())
             aside.rename(target)
         finally:
@@ -80,6 +83,26 @@ def bootstrap(base: Base, kind: Kind, target: Path, *, console: Console, log: Pa
     seconds = time.monotonic() - began
     console.say(f"{len(packages)} packages in place after {seconds:.0f} s")
     return Bootstrapped(digest, target.stat().st_size, packages, seconds)
+
+
+def _run(argv: list[str], words: str, log: Path, env: dict[str, str]) -> int:
+    """Run a program with ``words`` on its standard input; its exit status.
+
+    What it says is written to ``log`` here: were the disk full, it could not even say so
+    there itself.  Raises EnvironmentFailure then.
+    """
+    with (
+        OutputLog(log, None) as output,
+        start(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env
+        ) as process,
+    ):
+        if process.stdin:
+            with contextlib.suppress(BrokenPipeError), process.stdin:
+                process.stdin.write(words.encode())
+        for line in process.stdout or ():
+            output.write(line, None)
+        return process.wait()
 
 
 def installed(status: str) -> tuple[str, ...]:
@@ -92,9 +115,9 @@ def installed(status: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _failure(base: Base, kind: Kind, log: Path, start: int) -> BuilderError:
+def _failure(base: Base, kind: Kind, log: Path, before: int) -> BuilderError:
     with log.open("rb") as handle:
-        handle.seek(start)
+        handle.seek(before)
         words = handle.read().decode(errors="replace")
     told = [line for line in words.splitlines() if _COMPLAINT.search(line)]
     cause = "\n".join((told or words.splitlines())[-SHOWN_LINES:])

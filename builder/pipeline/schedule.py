@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.console import Console
-from builder.errors import BuilderError, Interrupted, UsageError
+from builder.errors import BuilderError, DiskFull, Interrupted, UsageError
 from builder.host.paths import Cache
-from builder.pipeline import digest
+from builder.pipeline import digest, room
 from builder.pipeline.budget import Budget
 from builder.pipeline.digest import Input
 from builder.pipeline.ledger import Entry, Ledger
@@ -101,13 +101,19 @@ class Schedule:
                 if isinstance(outcome, BaseException):
                     raise outcome
                 self.done[name] = outcome
-        except BaseException:
+        except BaseException as error:
             self._stop_all(running, ended)
+            self._join()
+            if isinstance(error, DiskFull) and not running:
+                # What others keep for `invoke shell` only takes room here.
+                remove(self.cache.scratch / self.run_id)
             raise
-        finally:
-            for sweeper in self._sweepers:
-                sweeper.join()
+        self._join()
         return self.done
+
+    def _join(self) -> None:
+        for sweeper in self._sweepers:
+            sweeper.join()
 
     def _start_ready(
         self,
@@ -143,14 +149,17 @@ class Schedule:
     def _run_one(
         self, stage: Stage, inputs: tuple[Input, ...], ended: queue.Queue[tuple[str, Outcome]]
     ) -> None:
+        outcome: Outcome
         try:
-            ended.put((stage.name, self._perform(stage, inputs)))
-        except BuilderError as error:
-            error.stage = error.stage or stage.name
-            error.log = error.log or self._log(stage)
-            ended.put((stage.name, error))
+            outcome = self._perform(stage, inputs)
+        except Exception as error:
+            outcome = room.told(error, room.places(self.cache))
+            if isinstance(outcome, BuilderError):
+                outcome.stage = outcome.stage or stage.name
+                outcome.log = outcome.log or self._log(stage)
         except BaseException as error:  # handed to the main thread, which raises it
-            ended.put((stage.name, error))
+            outcome = error
+        ended.put((stage.name, outcome))
 
     def _log(self, stage: Stage) -> Path:
         return self.cache.logs / self.run_id / f"{folder_name(stage.name)}.log"

@@ -85,8 +85,8 @@ class Store:
             shutil.copyfile(log, work / LOG)
         place = self.place(stage, key)
         place.parent.mkdir(parents=True, exist_ok=True)
+        _sync(work)  # a full disk may show only here: nothing has been removed yet
         remove(place)
-        _sync(work)
         work.rename(place)
         return Done(stage, key, place / OUTPUT, False, manifest, by_content)
 

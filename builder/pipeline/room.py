@@ -1,0 +1,169 @@
+"""A full disk, however it shows: told as what it is, with the file system and what is free there.
+
+Programs say it in their own words, some not at all: what they would have written, they had
+no room for.  So a failure is also held against the file systems that a run writes to.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.errors import (
+    BuilderError,
+    BuildError,
+    DiskFull,
+    EnvironmentFailure,
+    Interrupted,
+    UsageError,
+)
+from builder.host.paths import Cache, find_project
+from builder.rpm.diagnose import read_tail
+
+MIB = 1 << 20
+# Less than this is no room to build in, whatever a program says of it.
+LEAST_BYTES = 64 << 10
+MOST_LINES = 3
+_FULL = re.compile(
+    # the C library (strerror(3)), apt, rpm's test of a transaction, and SQLite
+    r"no space left|disk quota exceeded|enough free space|more space needed on the"
+    r"|needs \d+\w+ (more space )?on the|disk is full|no usable temporary directory",
+    re.IGNORECASE,
+)
+_NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT})
+_TOLD = "bytes are free there"  # builder.archive.space, which knows how much is needed
+
+
+@dataclass(frozen=True)
+class FileSystem:
+    """One file system: where it is mounted, its size and what is free of it, in bytes.
+
+    ``files``: how many more files it can hold; None if it has no such limit.
+    """
+
+    mount: Path
+    size: int
+    free: int
+    files: int | None
+
+    @property
+    def is_full(self) -> bool:
+        return self.size > 0 and (self.free < LEAST_BYTES or self.files == 0)
+
+    def __str__(self) -> str:
+        more = ", and no further file can be made" if self.files == 0 else ""
+        return (
+            f"{self.mount}, a file system of {self.size / MIB:.1f} MiB, "
+            f"has {self.free / MIB:.1f} MiB free now{more}"
+        )
+
+
+def file_system(path: Path) -> FileSystem:
+    """The file system that ``path`` is on, or would be on if it existed."""
+    place = next(one for one in (path, *path.parents) if one.exists()).resolve()
+    device = place.stat().st_dev
+    mount = place
+    while mount != mount.parent and mount.parent.stat().st_dev == device:
+        mount = mount.parent
+    room = os.statvfs(place)
+    return FileSystem(
+        mount,
+        room.f_blocks * room.f_frsize,
+        room.f_bavail * room.f_frsize,
+        room.f_favail if room.f_files else None,
+    )
+
+
+def places(cache: Cache) -> tuple[Path, ...]:
+    """Where a run writes: any of these may be a file system of its own."""
+    folders = (cache.scratch, cache.stages, cache.ccache, cache.logs, cache.engine, cache.blobs)
+    return (*folders, cache.ledger, cache.locks, _temporary(), find_project().root)
+
+
+def _temporary() -> Path:
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:  # each one that it tried is full
+        return Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108 - only looked at
+
+
+def told(error: Exception, written: Iterable[Path]) -> Exception:
+    """``error`` itself, or what it is if a full disk is behind it: a DiskFull.
+
+    ``written``: the places to look at, see ``places``.
+    """
+    if isinstance(error, DiskFull | Interrupted | UsageError):
+        return error
+    words = _words(error)
+    systems = _systems(error, written)
+    if not words and not (_may_be_silent(error) and systems[0].is_full):
+        return error
+    failure = _of_builder(error, words) if isinstance(error, BuilderError) else _of_other(words)
+    if _TOLD not in failure.cause:
+        silent = "" if words else "no space left: "
+        failure.cause = f"{failure.cause}\n{silent}{systems[0]}".lstrip()
+    failure.__cause__ = error
+    return failure
+
+
+def _of_builder(error: BuilderError, words: str) -> DiskFull:
+    own = error.hint if isinstance(error, EnvironmentFailure) else ""
+    # What the log says of the disk, before what followed from it.
+    cause = error.cause if not words or _FULL.search(error.cause) else words
+    return DiskFull(error.what, cause, own or _HINT, log=error.log, stage=error.stage)
+
+
+def _of_other(words: str) -> DiskFull:
+    return DiskFull("there is no room to go on", words, _HINT)
+
+
+_HINT = (
+    "make room there (`invoke clean` drops what can be made again), or set LVS_BUILDER_CACHE, or "
+    "TMPDIR for a temporary folder, to a folder on a larger disk; what was finished is kept"
+)
+
+
+def _may_be_silent(error: Exception) -> bool:
+    """A program that failed may have had no room to say why."""
+    return isinstance(error, BuildError | EnvironmentFailure)
+
+
+def _words(error: Exception) -> str:
+    """What ``error`` or its log says of a full disk; empty if nothing."""
+    if isinstance(error, shutil.Error):  # one (source, target, reason) for each file of a tree
+        reasons = [str(entry[-1]) for entry in error.args[0]]
+        return next((reason for reason in reasons if _FULL.search(reason)), "")
+    if isinstance(error, OSError) and error.errno in _NUMBERS:
+        return str(error)
+    if not isinstance(error, BuilderError):
+        return "\n".join(_telling(str(error).splitlines()))
+    if _FULL.search(str(error)):
+        return error.cause
+    if isinstance(error, BuildError) and error.log is not None and error.log.is_file():
+        return "\n".join(_telling(read_tail(error.log)))
+    return ""
+
+
+def _telling(lines: Iterable[str]) -> list[str]:
+    return [line.strip() for line in lines if _FULL.search(line)][:MOST_LINES]
+
+
+def _systems(error: Exception, written: Iterable[Path]) -> list[FileSystem]:
+    """The error's own file system if it names a file, else all, the fullest first."""
+    named = list(_named(error))
+    found = {system.mount: system for system in map(file_system, named or written)}
+    return sorted(found.values(), key=lambda system: (not system.is_full, system.free))
+
+
+def _named(error: Exception) -> Iterator[Path]:
+    # Of two files the second is the one that was to be written (rename, link, copy).
+    if isinstance(error, OSError) and error.errno in _NUMBERS:
+        name = error.filename2 or error.filename
+        if isinstance(name, str | bytes):
+            yield Path(os.fsdecode(name)).absolute()

@@ -1,0 +1,240 @@
+"""A full disk ends in three lines and exit code 7, costs only what was under way, and can be left.
+
+Each world here has a cache of its own on a small file system in memory.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests import world
+from tests.world import PATCH, SOURCE, SPEC, Outcome, World
+
+pytestmark = pytest.mark.timeout(900)
+BUILD = ("build", "--profile", "small", "--only", "tool")
+FETCH = ("fetch", "--profile", "small")
+PREPARE = ("patch", "--profile", "small")
+KIB = 1 << 10
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A file system in memory."""
+
+    mount: Path
+
+    def resize(self, size: int) -> None:
+        self._remount(f"size={size}")
+
+    def resize_files(self, most: int) -> None:
+        """Let the disk hold ``most`` files, folders and links."""
+        self._remount(f"nr_inodes={most}")
+
+    def _remount(self, option: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{option}", str(self.mount)], check=True)
+
+    def leave(self, free: int) -> None:
+        """Make the disk so large that ``free`` bytes are left on it."""
+        room = os.statvfs(self.mount)
+        self.resize((room.f_blocks - room.f_bfree) * room.f_frsize + free)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64m", "none", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no file system may be mounted here: {mounted.stderr.strip()}")
+    yield Disk(folder)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=30)
+
+
+@pytest.fixture
+def tight(tmp_path: Path, disk: Disk) -> World:
+    """A small project whose cache is on the small disk; its engine and base are not there yet."""
+    (disk.mount / "cache").mkdir()
+    return world.make(tmp_path / "tight", disk.mount / "cache")
+
+
+def lend(shared: World, tight: World, *names: str) -> None:
+    """Let ``tight`` use the shared cache's engine or bases, which lie on a large disk."""
+    for name in names:
+        place = tight.cache / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (shared.cache / name).mkdir(parents=True, exist_ok=True)
+        place.symlink_to(shared.cache / name)
+
+
+@pytest.fixture
+def based(small: World, tight: World) -> World:
+    """``tight`` with an engine and a base that do not count."""
+    made = small.run("image", "--profile", "small")
+    assert made.status == 0, made.errors
+    lend(small, tight, "engine", "stages/image-build", "stages/image-guest")
+    return tight
+
+
+def told(ended: Outcome, disk: Disk) -> str:
+    """Hold a failure against what every full disk must end in; returns its words."""
+    words = ended.errors[ended.errors.find("failed: ") :]
+    assert ended.status == 7, ended.errors
+    assert words.startswith("failed: "), ended.errors
+    assert "\ncause: " in words
+    assert "\nnext:  " in words
+    assert "no space left" in words.lower()
+    assert str(disk.mount) in words
+    assert " free" in words
+    assert "Traceback" not in ended.errors
+    return words
+
+
+def left(tight: World) -> list[str]:
+    """What the failed command left, with containers of this cache and temporary folders."""
+    engine = (tight.cache / "engine").resolve()
+    containers = [
+        str(path)
+        for path in engine.glob("data/containers/*/config.v2.json")
+        if str(tight.cache) in path.read_text()
+    ]
+    ours = [str(path) for path in tight.cache.glob("scratch/*")]
+    aside = [str(path) for path in tight.cache.glob("**/.*") if path.is_file()]
+    return [*ours, *containers, *aside]
+
+
+def finished(tight: World) -> set[str]:
+    return {str(path) for path in tight.cache.glob("stages/*/*/stage.json")}
+
+
+def big_source(tight: World, size: int) -> None:
+    """A source with a file of ``size`` bytes that hardly compresses."""
+    tight.write_source(
+        {**SOURCE, "tool.c": SOURCE["tool.c"] + f"/* {os.urandom(size // 2).hex()} */\n"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "size", "room"),
+    [((), 2 * MIB, MIB), (FETCH, 2 * MIB, MIB)],
+    ids=["fetch", "unpack"],
+)
+def test_a_source_that_does_not_fit(
+    tight: World, disk: Disk, before: tuple[str, ...], size: int, room: int
+) -> None:
+    big_source(tight, size)
+    if before:
+        assert tight.run(*before).status == 0
+    disk.leave(room)
+    done = finished(tight)
+    told(tight.run(*PREPARE), disk)
+    assert finished(tight) == done
+    assert left(tight) == []
+    disk.resize(64 * MIB)
+    again = tight.run(*PREPARE)
+    assert again.status == 0, again.errors
+    assert ("fetch:tool: started" in again.errors) == (not before)
+
+
+def unpacked(tight: World, **files: str) -> World:
+    """``tight`` with an unpacked source and a patch that goes on it, not applied yet."""
+    tight.write_source({**SOURCE, **files})
+    tight.write_patches(say_two=PATCH.replace("one", "eleven"))
+    assert tight.run(*PREPARE).status == 5
+    tight.write_patches(say_two=PATCH)
+    assert tight.run(*FETCH).status == 0  # which sweeps what the failed run left
+    return tight
+
+
+@pytest.mark.parametrize("words", [PREPARE, (*PREPARE, "--check")], ids=["apply", "check"])
+def test_patches_that_do_not_fit_into_the_temporary_folder(
+    tight: World, disk: Disk, words: tuple[str, ...]
+) -> None:
+    unpacked(tight, **{"tool.c": SOURCE["tool.c"] + "//\n" * 100_000})
+    temporary = disk.mount / "tmp"
+    temporary.mkdir()
+    disk.leave(200 * KIB)
+    cramped = replace(tight, env={"TMPDIR": str(temporary)})
+    told(cramped.run(*words), disk)
+    assert list(temporary.iterdir()) == []
+    assert left(tight) == []
+    disk.resize(64 * MIB)
+    again = cramped.run(*words)
+    assert again.status == 0, again.errors
+    assert "unpack:tool: started" not in again.errors
+
+
+def test_a_tree_of_more_files_than_the_disk_can_hold(tight: World, disk: Disk) -> None:
+    unpacked(tight, **{f"{number}/a.c": "" for number in range(200)})
+    room = os.statvfs(disk.mount)
+    disk.resize_files(room.f_files - room.f_ffree + 60)
+    words = told(tight.run(*PREPARE), disk)
+    assert "No space left on device" in words
+    assert left(tight) == []
+    disk.resize_files(10_000)
+    assert tight.run(*PREPARE).status == 0
+
+
+def test_a_full_disk_under_the_project(tmp_path: Path, disk: Disk) -> None:
+    near = world.make(disk.mount / "project", tmp_path / "cache")
+    (near.project / "sources.lock").write_text("")
+    disk.leave(0)
+    told(near.run(*FETCH), disk)
+    assert left(near) == []
+    disk.resize(64 * MIB)
+    assert near.run(*FETCH).status == 0
+
+
+COMPILED = 'asm(".data\\n.fill 3000000, 4, 0x5a5a5a5a\\n.text");\nint main(void) { return 0; }\n'
+MORE = "head -c 6000000 /dev/urandom"
+CASES = {
+    # The assembler's words, the archiver's, none, and more than the log has room for.
+    "compiler": ({**SOURCE, "tool.c": COMPILED}, SPEC, "No space left on device"),
+    "rpmbuild": (
+        SOURCE,
+        SPEC.replace("%files", f"{MORE} >%{{buildroot}}/usr/bin/more\n\n%files\n/usr/bin/more"),
+        "No space left on device",
+    ),
+    "silent": (SOURCE, SPEC.replace("make %", "cat /dev/zero >rest 2>/dev/null; make %"), ""),
+    "talkative": (
+        SOURCE,
+        SPEC.replace("make %", "cat /dev/zero >rest || seq 9999; sleep 99; make %"),
+        "cannot write the log build-tool.log",
+    ),
+}
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("case", CASES)
+def test_a_build_that_does_not_fit(based: World, disk: Disk, case: str) -> None:
+    files, spec, words = CASES[case]
+    based.write_source(files)
+    based.write_patches()
+    assert based.run(*PREPARE).status == 0
+    based.write_spec(spec)
+    done = finished(based)
+    disk.leave(9 * MIB)
+    said = told(based.run(*BUILD), disk)
+    assert words in said
+    assert "(stage build:tool)" in said
+    (log,) = [line for line in said.splitlines() if line.startswith("log:")]
+    assert Path(log.removeprefix("log:").strip()).is_file()
+    assert finished(based) == done
+    assert left(based) == []
+    if case != "compiler":
+        return
+    disk.resize(256 * MIB)
+    again = based.run(*BUILD)
+    assert again.status == 0, again.errors
+    assert "prep:tool: started" not in again.errors
