@@ -6,6 +6,7 @@ Each world here has a cache of its own on a small file system in memory.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from builder.engine.private import private_engine
+from builder.host.paths import Cache
 from tests import world
 from tests.world import PATCH, SOURCE, SPEC, Outcome, World
 
@@ -102,16 +105,16 @@ def told(ended: Outcome, disk: Disk) -> str:
 
 
 def left(tight: World) -> list[str]:
-    """What the failed command left, with containers of this cache and temporary folders."""
-    engine = (tight.cache / "engine").resolve()
+    """What must not be left: mounts and containers of this cache, scratch and unfinished files."""
+    engine = private_engine(Cache(tight.cache))
     containers = [
         str(path)
-        for path in engine.glob("data/containers/*/config.v2.json")
+        for path in engine.data.glob("containers/*/config.v2.json")
         if str(tight.cache) in path.read_text()
     ]
-    ours = [str(path) for path in tight.cache.glob("scratch/*")]
     aside = [str(path) for path in tight.cache.glob("**/.*") if path.is_file()]
-    return [*ours, *containers, *aside]
+    ours = [engine.run] if engine.home == tight.cache / "engine" and engine.run.exists() else []
+    return [*tight.leavings(), *containers, *aside, *map(str, ours)]
 
 
 def finished(tight: World) -> set[str]:
@@ -238,3 +241,65 @@ def test_a_build_that_does_not_fit(based: World, disk: Disk, case: str) -> None:
     again = based.run(*BUILD)
     assert again.status == 0, again.errors
     assert "prep:tool: started" not in again.errors
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("room", [100 * KIB, 120 * MIB], ids=["start", "import"])
+def test_an_engine_whose_disk_is_full(small: World, tight: World, disk: Disk, room: int) -> None:
+    assert small.run("image", "--profile", "small").status == 0
+    lend(small, tight, "stages/image-build", "stages/image-guest")
+    assert tight.run(*PREPARE).status == 0
+    done = finished(tight)
+    disk.leave(room)
+    said = told(tight.run(*BUILD), disk)
+    assert "(stage build:tool)" in said
+    assert finished(tight) == done
+    assert left(tight) == []
+
+
+@pytest.mark.registry
+def test_a_base_that_does_not_fit(tight: World, disk: Disk) -> None:
+    disk.leave(150 * MIB)
+    said = told(tight.run("image", "--profile", "small"), disk)
+    assert "(stage image:" in said
+    assert finished(tight) == set()
+    assert left(tight) == []
+
+
+NOT_COMPILED = """
+%install
+mkdir -p %{buildroot}/boot %{buildroot}/usr/lib/modules/1.0
+echo kernel >%{buildroot}/boot/vmlinuz-1.0
+echo initial >%{buildroot}/boot/initramfs-1.0.img
+echo none >%{buildroot}/usr/lib/modules/1.0/modules.order
+
+%files
+/boot/*
+/usr/lib/modules/1.0
+
+%changelog
+"""
+
+
+@pytest.mark.engine
+def test_a_repository_and_a_disk_image_that_do_not_fit(based: World, disk: Disk) -> None:
+    begin, _, rest = SPEC.partition("%build")
+    based.write_spec(begin + NOT_COMPILED.lstrip() + rest.partition("%changelog\n")[2])
+    profile = based.project / "specs" / "small" / "profile.toml"
+    profile.write_text('install = ["tool"]\n' + profile.read_text())
+    shutil.copy(world.ROOT / "specs" / "lts" / "host-el9.toml", profile.with_name("host.toml"))
+    assert based.run(*BUILD).status == 0
+    done = finished(based)
+    disk.leave(80 * MIB)
+    said = told(based.run("repo", "--profile", "small"), disk)
+    assert "(stage repo)" in said
+    assert finished(based) == done
+    assert left(based) == []
+    disk.resize(1500 * MIB)
+    again = based.run("repo", "--profile", "small")
+    assert again.status == 0, again.errors
+    assert "build:tool: started" not in again.errors
+    disk.leave(80 * MIB)
+    said = told(based.run("vm", "--profile", "small"), disk)
+    assert "(stage vm)" in said
+    assert left(based) == []
