@@ -1,0 +1,47 @@
+"""Which copies of a header must agree: a profile's data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+import msgspec
+
+
+class HeaderCopy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A component's copy of a header: ``file`` is its path in the patched tree.
+
+    ``names``: structures that are called otherwise in this copy, by the name in the first
+    copy.  ``defines``: macros that are set when it is compiled.
+    """
+
+    component: str
+    file: str
+    names: dict[str, str] = {}
+    defines: dict[str, str] = {}
+
+    @property
+    def label(self) -> str:
+        return f"{self.component} {self.file}"
+
+
+class LayoutCheck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Structures and numbers that user space and kernel exchange.
+
+    ``structures`` and ``numbers`` (macros, enumerators): names or shell patterns; one with an
+    exclamation mark before it takes numbers out again.  The first of the ``copies`` is what
+    the others are held against.
+    """
+
+    structures: tuple[str, ...]
+    copies: tuple[HeaderCopy, ...]
+    numbers: tuple[str, ...] = ()
+
+    def wants(self, number: str) -> bool:
+        """Whether the macro or enumerator of that name is compared."""
+        out = [text[1:] for text in self.numbers if text.startswith("!")]
+        return _fits(number, self.numbers) and not _fits(number, out)
+
+
+def _fits(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
