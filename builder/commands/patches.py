@@ -1,15 +1,22 @@
-"""Reports what becomes of every hunk of a profile's patch series."""
+"""Reports what becomes of every hunk of a profile's patches, and what else they do."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
 
 import msgspec
 
 from builder.commands.produce import Goals
-from builder.commands.session import Request, open_session
+from builder.commands.session import Request, Session, open_session
 from builder.console import Console
+from builder.errors import VerificationError
+from builder.forensics import findings, view
+from builder.forensics.findings import ComponentFindings, Findings
 from builder.host.paths import Cache, Project
 from builder.patch import apply
-from builder.patch.report import Report
+from builder.profile.model import Component
 from builder.stages import patching
 from builder.stages.patching import TREE
 
@@ -24,33 +31,65 @@ def report(
     cache: Cache,
     console: Console,
 ) -> None:
-    """Print the reports of all components named by ``goals`` (``prep:X`` stages).
+    """Print the findings on all components named by ``goals`` (``prep:X`` stages).
 
     ``check``: try the series on the pristine trees and change nothing; otherwise make
-    the patched trees.  Raises PatchError for a series that does not apply in full.
+    the patched trees.  Raises PatchError for a series that does not apply in full,
+    VerificationError for components that disagree on what they pass to each other.
     """
     with open_session(request, project=project, cache=cache, console=console) as session:
-        setting = session.setting
-        names = [goal.removeprefix("prep:") for goal in goals(setting.profile)]
+        names = [goal.removeprefix("prep:") for goal in goals(session.setting.profile)]
         if not check:
             session.settle(*(f"prep:{name}" for name in names))
-        reports: dict[str, Report] = {}
+        found = _find(session, names)
+    _print(found, json=json)
+    found.require()
+
+
+def _find(session: Session, names: list[str]) -> Findings:
+    profile = session.setting.profile
+    components: dict[str, ComponentFindings] = {}
+    readers: dict[str, Callable[[str], str | None]] = {}
+    with ExitStack() as trials:
         for name in names:
-            component = setting.profile.component[name]
+            component = profile.component[name]
             source = f"unpack:{component.source}"
-            done = session.settle(source, *patching.needs(setting, component))
-            patches = patching.collect(setting, name, component, done)
-            reports[name] = apply.check(patches, done[source].path / TREE)
-    _print(reports, json=json)
-    for made in reports.values():
-        made.require()
+            done = session.settle(source, *patching.needs(session.setting, component))
+            patches = patching.collect(session.setting, name, component, done)
+            tree = done[source].path / TREE
+            trial = trials.enter_context(apply.attempt(patches, tree))
+            kabi_list, arch = _kabi_list(component, tree)
+            components[name] = findings.examine(trial, kabi_list, arch)
+            readers[name] = view.after(trial).read
+        needed = {copy.component for check in profile.layout for copy in check.copies}
+        absent = tuple(sorted(needed - readers.keys()))
+        complete = [
+            check
+            for check in profile.layout
+            if all(copy.component in readers for copy in check.copies)
+        ]
+        # Half patched trees have half a layout.
+        failed = any(one.failed for one in components.values())
+        layouts = () if failed else findings.hold_together(complete, readers)
+        return Findings(components, layouts, absent)
 
 
-def _print(reports: dict[str, Report], *, json: bool) -> None:
+def _kabi_list(component: Component, tree: Path) -> tuple[Path | None, str]:
+    if component.kabi is None:
+        return None, ""
+    path = tree / component.kabi.file
+    if not path.is_file():
+        raise VerificationError(
+            f"the source of {component.package} has no {component.kabi.file}",
+            "the profile names it as the list of symbols that keep their CRCs",
+            "it is another release than the profile is for, or the profile is wrong",
+        )
+    return path, component.kabi.arch
+
+
+def _print(found: Findings, *, json: bool) -> None:
     if json:
-        print(msgspec.json.format(msgspec.json.encode(reports)).decode())
+        print(msgspec.json.format(msgspec.json.encode(found)).decode())
         return
-    for name, made in reports.items():
-        print(f"{name}:")
-        for line in made.lines() or ("no patches",):
-            print(f"  {line}")
+    for line in found.lines():
+        print(line)

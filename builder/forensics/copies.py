@@ -1,4 +1,4 @@
-"""Which copies of a header must agree: a profile's data."""
+"""What a profile says about forensics: which headers must agree, which list counts."""
 
 from __future__ import annotations
 
@@ -45,3 +45,14 @@ class LayoutCheck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def _fits(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+class KabiList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A vendor's list of symbols that keep their CRCs.
+
+    ``file``: its path in the unpacked source.  ``arch``: the folder of ``arch/`` whose
+    headers count.
+    """
+
+    file: str
+    arch: str = "x86"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from builder.forensics.copies import KabiList, LayoutCheck
 from builder.kernel.vendor import Vendor
 from builder.source.model import Source
 
@@ -67,6 +68,7 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources, and are applied before the component's own series.  ``needs``: components whose
     RPMs it is built with.  ``flavour`` and ``base``: what is different there, by name; the
     base has the last word.  ``vendor``: its source is a source RPM, whose spec is amended.
+    ``kabi``: the vendor's list of symbols that must keep their CRCs.
     """
 
     package: str
@@ -82,6 +84,7 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     flavour: dict[str, Variant] = {}
     base: dict[str, Variant] = {}
     vendor: Vendor | None = None
+    kabi: KabiList | None = None
 
     def variants(self, flavour: str, base: str) -> tuple[Variant, ...]:
         """What is different, in the order in which it is added."""
@@ -98,6 +101,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``host``: the table of what the target distribution provides, in the profile's folder.
     ``install``: the packages that the disk image gets, with what they require.
+    ``layout``: what the components' copies of a header must agree on.
     """
 
     name: str
@@ -110,3 +114,4 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     component: dict[str, Component]
     source: dict[str, Source]
     install: tuple[str, ...] = ()
+    layout: tuple[LayoutCheck, ...] = ()

@@ -36,7 +36,7 @@ def test_patch_check_reports_a_rejected_hunk_and_fails(small: World) -> None:
 def test_patch_speaks_json(small: World) -> None:
     ended = small.run("patch", "--check", "--json", *SMALL)
     report = json.loads(ended.output)
-    assert report["tool"]["patches"][0]["name"] == "say_two.patch"
+    assert report["components"]["tool"]["patches"][0]["name"] == "say_two.patch"
 
 
 def test_tree_lays_out_what_rpmbuild_needs(small: World) -> None:
