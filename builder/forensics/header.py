@@ -10,6 +10,9 @@ from builder.forensics.ctypes_known import STRUCTURES, TYPEDEFS
 from builder.forensics.cvalue import Values, evaluate, parse_expression
 from builder.forensics.layout import Layouts, Shape
 
+_SUSPECT = re.compile(r"[;{]\s*(?:(?:const|volatile)\s+)*([A-Za-z_]\w*)\s+\**\s*\w+\s*[;\[:]")
+_WORDS = "char short int long signed unsigned float double void _Bool struct union enum typedef"
+
 
 class Header:
     """``text`` is the file's content, ``defines`` what is set before it is read.
@@ -37,7 +40,16 @@ class Header:
     def shapes(self, names: Collection[str]) -> dict[str, Shape]:
         """The layouts of the structures ``names``, which it must define."""
         keys = [f"struct {name}" for name in names]
-        layouts = Layouts("\n".join(self._needed(keys)))
+        text = "\n".join(self._needed(keys))
+        try:
+            layouts = Layouts(text)
+        except ValueError as error:
+            # The parser stumbles over a type's name, and does not say which.
+            unknown = sorted(
+                set(_SUSPECT.findall(text)).difference(_WORDS.split(), TYPEDEFS, self._home)
+            )
+            reason = f"types that are not known: {', '.join(unknown)}" if unknown else str(error)
+            raise ValueError(reason) from error
         return {name: layouts.shape(f"struct {name}") for name in names}
 
     def _needed(self, keys: Collection[str]) -> Iterator[str]:
