@@ -5,40 +5,17 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from builder.commands import produce
-from builder.commands.session import Request
 from builder.console import Console
-from builder.host.paths import Cache, find_project
-from builder.pipeline.stage import Done
+from builder.host.paths import find_project
 from builder.report import record
 from builder.vm import report as smoke_report
+from tests.pipeline.conftest import REQUEST, Built
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3000)]
-REQUEST = Request("lts", "vm", locked=True)
-
-
-@dataclass(frozen=True)
-class Built:
-    """What the first run settled, and where its results are."""
-
-    done: dict[str, Done]
-    artifacts: Path
-    cache: Cache
-
-
-@pytest.fixture(scope="module")
-def built(pipeline_cache: Path) -> Iterator[Built]:
-    project, cache = find_project(), Cache(pipeline_cache)
-    done = produce.produce(
-        REQUEST, produce.everything, project=project, cache=cache, console=Console()
-    )
-    yield Built(done, project.artifacts("lts"), cache)
 
 
 def test_the_smoke_test_passes_on_the_image_that_was_built(built: Built) -> None:
