@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+from builder.engine.spec import ContainerSpec
 from builder.pipeline.digest import Input
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.stage import Done, Stage, Work
@@ -16,6 +19,8 @@ from builder.stages.setting import Setting
 
 RPMS = "rpms"
 SRPMS = "srpms"
+# How long the container lived: what is beyond that is the builder's own.
+CONTAINER_SECONDS = "container_seconds"
 
 
 def build_stage(
@@ -48,14 +53,15 @@ def build_stage(
             expected=int(last.facts["objects"]) if last and "objects" in last.facts else None,
             options=manner.options,
         )
+
+        def run_timed(container: ContainerSpec, log: Path, see: Callable[[str], None]) -> int:
+            begun = time.monotonic()
+            status = run_container(setting, work.scratch, container, log, see)
+            work.note(CONTAINER_SECONDS, f"{time.monotonic() - begun:.2f}")
+            return status
+
         built = build.build(
-            plan,
-            scratch=work.scratch,
-            log=work.log,
-            run=lambda container, log, see: run_container(
-                setting, work.scratch, container, log, see
-            ),
-            console=setting.console,
+            plan, scratch=work.scratch, log=work.log, run=run_timed, console=setting.console
         )
         _keep(built.binary, work.output / RPMS)
         _keep(built.source, work.output / SRPMS)
