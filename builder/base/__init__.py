@@ -1,16 +1,18 @@
 """Bases: the root file systems in which things are built and booted."""
 
-from builder.base.bootstrap import Bootstrapped, bootstrap
-from builder.base.image import ensure_image, identity, image_tag
+from builder.base.image import ensure_image, identity, image_tag, make_root, require_host
+from builder.base.method import Bootstrapped, Order
 from builder.base.model import Base, Kind, load_base
 
 __all__ = [
     "Base",
     "Bootstrapped",
     "Kind",
-    "bootstrap",
+    "Order",
     "ensure_image",
     "identity",
     "image_tag",
     "load_base",
+    "make_root",
+    "require_host",
 ]

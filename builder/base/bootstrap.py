@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-import msgspec
-
+from builder.base.method import Bootstrapped, Order, measure
 from builder.base.model import Base, Kind
 from builder.base.recipe import apt_sources, command
-from builder.console import Console
 from builder.engine.output import OutputLog
 from builder.errors import (
     BuilderError,
@@ -37,23 +34,15 @@ _COMPLAINT = re.compile(r"^(E:|W: .*(GPG|sign)|Err:|error:)|No space left", re.M
 SHOWN_LINES = 6
 
 
-class Bootstrapped(msgspec.Struct, frozen=True):
-    """A base that was made: its tar's SHA-256 and size in bytes, its packages (name=version)."""
-
-    sha256: str
-    size: int
-    packages: tuple[str, ...]
-    seconds: float
-
-
-def bootstrap(base: Base, kind: Kind, target: Path, *, console: Console, log: Path) -> Bootstrapped:
-    """Write the root file system of ``kind`` to the tar ``target``; same packages, same bytes.
+def bootstrap(order: Order) -> Bootstrapped:
+    """Write the root file system that was ordered; same packages, same bytes.
 
     apt verifies what it takes.  Raises VerificationError if that fails, SourceUnreachable,
     EnvironmentFailure (mmdebstrap missing, disk full) or BuildError.
     """
+    base, kind, target, log = order.base, order.kind, order.target, order.log
     program = require_tool("mmdebstrap", "mmdebstrap", "to make the base from Debian packages")
-    console.say(
+    order.console.say(
         f"Bootstrapping the {kind} root of {base.settings.name}: "
         f"{len(base.packages(kind))} packages and what they need"
     )
@@ -78,11 +67,7 @@ def bootstrap(base: Base, kind: Kind, target: Path, *, console: Console, log: Pa
             aside.rename(target)
         finally:
             aside.unlink(missing_ok=True)
-    with target.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    seconds = time.monotonic() - began
-    console.say(f"{len(packages)} packages in place after {seconds:.0f} s")
-    return Bootstrapped(digest, target.stat().st_size, packages, seconds)
+    return measure(order, packages, began)
 
 
 def _run(argv: list[str], words: str, log: Path, env: dict[str, str]) -> int:

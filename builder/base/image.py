@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from builder.base import bootstrap, recipe, yum
+from builder.base.method import Bootstrapped, Order
 from builder.base.model import Base, Kind
-from builder.base.recipe import RECIPE
+from builder.errors import EnvironmentFailure
+from builder.host import vsyscall
 
 if TYPE_CHECKING:
     from builder.engine import Engine
@@ -18,10 +23,50 @@ if TYPE_CHECKING:
 CHANGES = ("ENV HOME=/home/builder LANG=C.UTF-8", "USER 1000:1000", "WORKDIR /home/builder")
 
 
+@dataclass(frozen=True)
+class Method:
+    """A way to make a base.  ``recipe`` and ``changes`` belong to what identifies an image."""
+
+    make: Callable[[Order], Bootstrapped]
+    recipe: int | str
+    changes: tuple[str, ...]
+
+
+METHODS = {
+    "mmdebstrap": Method(bootstrap.bootstrap, recipe.RECIPE, CHANGES),
+    "yum": Method(yum.bootstrap, yum.recipe(), yum.CHANGES),
+}
+
+
+def method(base: Base) -> Method:
+    """The way that base.toml names."""
+    return METHODS[base.settings.method]
+
+
+def make_root(order: Order) -> Bootstrapped:
+    """Make a root file system by its base's method; see there for what is raised."""
+    return method(order.base).make(order)
+
+
+def require_host(base: Base) -> None:
+    """This host must be able to run the base's programs, or EnvironmentFailure is raised.
+
+    To be asked before anything is downloaded.
+    """
+    if base.settings.vsyscall and not vsyscall.is_mapped():
+        raise EnvironmentFailure(
+            f"this host cannot run the programs of base {base.settings.name}",
+            "its kernel does not map the vsyscall page: they would end with SIGSEGV (exit 139)",
+            vsyscall.MEND,
+        )
+
+
 def identity(base: Base, kind: Kind) -> str:
-    """SHA-256 of the settings, the packages of ``kind`` and the recipe's version."""
-    words = msgspec.json.encode((base.settings, kind, base.packages(kind), RECIPE, CHANGES))
-    return hashlib.sha256(words).hexdigest()
+    """SHA-256 of the settings, keys, the packages of ``kind`` and the way it is made."""
+    way = method(base)
+    words = (base.settings, kind, base.packages(kind), way.recipe, way.changes)
+    keyed = (*words, base.keys) if base.keys else words
+    return hashlib.sha256(msgspec.json.encode(keyed)).hexdigest()
 
 
 def image_tag(base: Base, content: str) -> str:
@@ -29,9 +74,9 @@ def image_tag(base: Base, content: str) -> str:
     return f"lvs-builder/{base.settings.name}:{content[:16]}"
 
 
-def ensure_image(engine: Engine, tar: Path, tag: str) -> bool:
+def ensure_image(engine: Engine, tar: Path, base: Base, tag: str) -> bool:
     """Import the bootstrapped ``tar`` as ``tag`` unless the engine has it; whether it did."""
     if engine.has_image(tag):
         return False
-    engine.import_image(tar, tag, CHANGES)
+    engine.import_image(tar, tag, method(base).changes)
     return True

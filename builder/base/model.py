@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
 from builder.errors import UsageError
 
 Kind = Literal["build", "guest"]
+Limits = tuple[int, int]
 
-# Debian Policy 5.6.1: names of packages.
-_PACKAGE = re.compile(r"^[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?$")
+OPEN_FILES: Limits = (4096, 4096)
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What base.toml says.  ``epoch``: seconds since 1970, no file of the base is newer."""
+class Mmdebstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A base made of Debian packages.  ``epoch``: seconds since 1970, no file is newer.
+
+    ``vsyscall``: its programs need the page of that name (vsyscall in the kernel's
+    admin-guide/kernel-parameters).  ``nofile``: open files of a process in its containers, soft
+    and hard limit.
+    """
+
+    # Debian Policy 5.6.1: names of packages.
+    PACKAGE: ClassVar[re.Pattern[str]] = re.compile(r"^[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?$")
 
     name: str
     method: Literal["mmdebstrap"]
@@ -27,14 +35,73 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epoch: int
     build: tuple[str, ...]
     guest: tuple[str, ...]
+    vsyscall: bool = False
+    nofile: Limits = OPEN_FILES
+
+    @property
+    def key_files(self) -> tuple[str, ...]:
+        """None: the host's apt has its keys."""
+        return ()
+
+
+class Yum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A base made of RPMs by an rpm of their own time; the rest is as for ``Mmdebstrap``.
+
+    ``mirrors``: of the vault, in order of preference; below each lie ``release``, then the
+    ``repositories``, then ``arch``.  ``keys``: files of the base's folder with the OpenPGP keys
+    that sign the RPMs.  ``first``: packages of the root whose rpm installs the real one, unless
+    ``image`` (``NAME@sha256:DIGEST``) has it.  ``uname``: what ``uname -r`` says in builds.
+    """
+
+    # A name, or what a package provides: perl(ExtUtils::Embed).
+    PACKAGE: ClassVar[re.Pattern[str]] = re.compile(
+        r"^[A-Za-z0-9][A-Za-z0-9+._-]*(\([\w:.+-]+\))?$"
+    )
+
+    name: str
+    method: Literal["yum"]
+    release: str
+    arch: str
+    repositories: tuple[str, ...]
+    mirrors: tuple[str, ...]
+    keys: tuple[str, ...]
+    first: tuple[str, ...]
+    uname: str
+    epoch: int
+    build: tuple[str, ...]
+    guest: tuple[str, ...]
+    image: str = ""
+    vsyscall: bool = False
+    nofile: Limits = OPEN_FILES
+
+    @property
+    def key_files(self) -> tuple[str, ...]:
+        """Names of files in the base's folder."""
+        return self.keys
+
+
+Settings = Mmdebstrap | Yum
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """As much of base.toml as tells how to read the rest."""
+
+    method: Literal["mmdebstrap", "yum"]
+
+
+_SETTINGS: dict[str, type[Settings]] = {"mmdebstrap": Mmdebstrap, "yum": Yum}
 
 
 class Base(msgspec.Struct, frozen=True):
-    """A base with the contents of its package lists, sorted, each package once."""
+    """A base with the contents of its package lists, sorted, each package once.
+
+    ``keys``: the texts of its OpenPGP keys.
+    """
 
     settings: Settings
     build_packages: tuple[str, ...]
     guest_packages: tuple[str, ...]
+    keys: tuple[str, ...] = ()
 
     def packages(self, kind: Kind) -> tuple[str, ...]:
         return self.build_packages if kind == "build" else self.guest_packages
@@ -44,35 +111,42 @@ def load_base(folder: Path) -> Base:
     """Read a base.  Raises UsageError with file and line if something is wrong."""
     path = folder / "base.toml"
     try:
-        settings = msgspec.toml.decode(path.read_bytes(), type=Settings)
+        words = path.read_bytes()
+        named = msgspec.toml.decode(words, type=_Named)
+        settings = msgspec.toml.decode(words, type=_SETTINGS[named.method])
     except (OSError, msgspec.DecodeError) as error:
         raise UsageError(
             f"base {folder.name} cannot be read", f"{path}: {error}", f"correct {path}"
         ) from error
     return Base(
         settings,
-        _packages(folder, settings.build),
-        _packages(folder, settings.guest),
+        _packages(folder, settings, settings.build),
+        _packages(folder, settings, settings.guest),
+        tuple(_read(folder / name, "key") for name in settings.key_files),
     )
 
 
-def _packages(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted({word for name in names for word in _read_list(folder / name)}))
+def _packages(folder: Path, settings: Settings, names: tuple[str, ...]) -> tuple[str, ...]:
+    found = {word for name in names for word in _read_list(folder / name, settings.PACKAGE)}
+    return tuple(sorted(found))
 
 
-def _read_list(path: Path) -> list[str]:
+def _read(path: Path, what: str) -> str:
     try:
-        lines = path.read_text().splitlines()
+        return path.read_text()
     except OSError as error:
         raise UsageError(
-            f"a package list of base {path.parent.name} cannot be read",
+            f"a {what} of base {path.parent.name} cannot be read",
             str(error),
             f"write {path.name}, or take it out of base.toml",
         ) from error
+
+
+def _read_list(path: Path, pattern: re.Pattern[str]) -> list[str]:
     found = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_read(path, "package list").splitlines(), 1):
         word = line.partition("#")[0].strip()
-        if word and not _PACKAGE.match(word):
+        if word and not pattern.match(word):
             raise UsageError(
                 f"a package list of base {path.parent.name} is wrong",
                 f"{path}:{number}: {word!r} is not a package name",

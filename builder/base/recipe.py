@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from builder.base.model import Base, Kind
+from builder.base.model import Base, Kind, Mmdebstrap
 from builder.errors import EnvironmentFailure
 from builder.source.aptconf import host_sources
 
@@ -56,6 +56,13 @@ _USER = (
 )
 
 
+def debian(base: Base) -> Mmdebstrap:
+    """The settings of a base of this method."""
+    if not isinstance(base.settings, Mmdebstrap):
+        raise TypeError(f"{base.settings.name} is no base of Debian packages")
+    return base.settings
+
+
 def apt_sources(base: Base) -> str:
     """The host's own sources of the base's suite, in deb822 form.
 
@@ -65,21 +72,23 @@ def apt_sources(base: Base) -> str:
     stanzas = host_sources().replace("Types: deb deb-src", "Types: deb").split("\n\n")
     fitting = [stanza.strip() for stanza in stanzas if _fits(stanza, base)]
     if not fitting:
-        suite = base.settings.suite
+        settings = debian(base)
+        suite = settings.suite
         raise EnvironmentFailure(
             f"this host's apt knows no sources of Debian {suite}",
-            f"no entry below /etc/apt has suite {suite} with {' '.join(base.settings.components)}",
+            f"no entry below /etc/apt has suite {suite} with {' '.join(settings.components)}",
             f"add Debian's {suite} to /etc/apt/sources.list.d",
         )
     return "\n\n".join(fitting) + "\n"
 
 
 def _fits(stanza: str, base: Base) -> bool:
-    suite = base.settings.suite
+    settings = debian(base)
+    suite = settings.suite
     ours = {suite, f"{suite}-updates", f"{suite}-security", f"{suite}/updates"}
     suites = _field(stanza, "Suites")
     components = _field(stanza, "Components")
-    return bool(suites) and suites <= ours and set(base.settings.components) <= components
+    return bool(suites) and suites <= ours and set(settings.components) <= components
 
 
 def _field(stanza: str, name: str) -> set[str]:
@@ -89,7 +98,7 @@ def _field(stanza: str, name: str) -> set[str]:
 
 def command(base: Base, kind: Kind, program: str, target: Path, status: Path) -> list[str]:
     """The words of mmdebstrap's command line; the sources come on its standard input."""
-    settings = base.settings
+    settings = debian(base)
     return [
         program,
         f"--mode={'root' if os.getuid() == 0 else 'unshare'}",

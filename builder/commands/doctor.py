@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from builder.base import load_base
 from builder.console import Console
 from builder.doctor import examination, finding
+from builder.doctor.tools import tools_for
 from builder.host.paths import Cache, Project
 from builder.profile import load
 from builder.source.probe import probe
@@ -29,6 +31,7 @@ def examine(
 ) -> int:
     """Print the findings; returns 7 if a build cannot work, else 0."""
     chosen = load.load(project.specs, profile)
+    base = load_base(project.bases / chosen.base)
     scope = examination.Scope(
         cache=cache.root,
         artifacts=project.artifacts(chosen.name),
@@ -37,6 +40,8 @@ def examine(
             for source in chosen.source.values()
         ),
         probe=lambda url: probe(url, project.root),
+        vsyscall=base.settings.vsyscall,
+        tools=tools_for(base.settings.method),
         dated=(project.specs / chosen.name / "sources.lock",),
     )
     findings = examination.examine(scope)

@@ -78,7 +78,10 @@ class Session:
     schedule: Schedule
 
     def settle(self, *goals: str, forced: tuple[str, ...] = ()) -> dict[str, Done]:
-        return self.schedule.run(with_needs(self.stages, goals), frozenset(forced))
+        wanted = with_needs(self.stages, goals)
+        for stage in wanted:
+            stage.check()
+        return self.schedule.run(wanted, frozenset(forced))
 
 
 def choose(project: Project, request: Request) -> tuple[Profile, str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from builder.doctor.finding import Finding, Status
+from builder.host import vsyscall
 
 GIB = 1 << 30
 LEAST_MEMORY = 2 * GIB
@@ -94,14 +95,12 @@ def examine_kvm(device: Path = Path("/dev/kvm"), probe: KvmProbe | None = None) 
 
 
 def examine_vsyscall(
-    read: Callable[[], str] = lambda: Path("/proc/self/maps").read_text(), *, needed: bool = False
+    mapped: Callable[[], bool] = vsyscall.is_mapped, *, needed: bool = False
 ) -> Finding:
     """Whether old C libraries (CentOS 6, glibc 2.12) can call the kernel in their way."""
-    mapped = any(line.endswith("[vsyscall]") for line in read().splitlines())
-    if mapped:
+    if mapped():
         return Finding("vsyscall", Status.OK, "mapped")
     if not needed:
-        return Finding("vsyscall", Status.OK, "not mapped (only base centos6 needs it)")
+        return Finding("vsyscall", Status.OK, "not mapped; the base does not need it")
     reason = "programs of CentOS 6 crash without it"
-    mend = "boot the host with vsyscall=emulate, or choose the base debian12"
-    return Finding("vsyscall", Status.FAILURE, "not mapped", reason, mend)
+    return Finding("vsyscall", Status.FAILURE, "not mapped", reason, vsyscall.MEND)

@@ -40,6 +40,19 @@ TOOLS = (
     Tool("qemu-system-x86_64", "qemu-system-x86", "boots the VM image"),
     Tool("git", "git", "is used by the tests", needed=False),
 )
+# Beyond those, by the method in which the base is made.
+BY_METHOD = {
+    "yum": (
+        Tool("dnf", "dnf", "finds out which RPMs the base needs"),
+        Tool("rpmkeys", "rpm", "verifies the RPMs of the base"),
+        Tool("cpio", "cpio", "opens the first RPMs of the base"),
+    )
+}
+
+
+def tools_for(method: str) -> tuple[Tool, ...]:
+    """The tools that builds in a base of this method take."""
+    return (*TOOLS, *BY_METHOD.get(method, ()))
 
 
 def examine_tools(tools: tuple[Tool, ...] = TOOLS) -> Iterator[Finding]:

@@ -26,11 +26,11 @@ def container_config(
     podman: bool,
     terminal: bool,
 ) -> dict[str, Any]:
-    """The engine's form of a spec: no network, no privileges, one fixed host name."""
+    """The engine's form of a spec: no network, one fixed host name, and no privileges."""
     host: HostConfig = client.create_host_config(
         network_mode="none",
-        cap_drop=["ALL"],
-        security_opt=["no-new-privileges"],
+        cap_drop=[] if spec.root else ["ALL"],
+        security_opt=[] if spec.root else ["no-new-privileges"],
         init=True,
         mounts=[_mount(mount) for mount in spec.mounts],
         tmpfs=dict(spec.tmpfs),
@@ -38,11 +38,11 @@ def container_config(
         # Without this, as much swap as memory is allowed on top of it.
         memswap_limit=spec.memory,
         pids_limit=spec.pids,
-        ulimits=[Ulimit(name="nofile", soft=spec.nofile, hard=spec.nofile)],
+        ulimits=[Ulimit(name="nofile", soft=spec.nofile[0], hard=spec.nofile[1])],
         # The output goes to the stage's log; the engine need not keep it a second time.
         log_config=LogConfig(type="none"),
     )
-    if rootless and podman:
+    if rootless and podman and not spec.root:
         host["UsernsMode"] = "keep-id"
     config: dict[str, Any] = client.create_container_config(
         spec.image,
@@ -69,7 +69,7 @@ def container_user(spec: ContainerSpec, *, rootless: bool, podman: bool) -> str:
     the caller and every other user to a number the caller may not own; rootless Podman's
     keep-id maps the caller to themself.
     """
-    if rootless and not podman:
+    if spec.root or (rootless and not podman):
         return "0:0"
     if os.getuid() == 0:
         return spec.user

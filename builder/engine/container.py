@@ -17,7 +17,7 @@ from builder.console import Console
 from builder.engine.config import container_config, give_to_builder
 from builder.engine.failure import translated
 from builder.engine.identity import LABEL, parse_owner, this_process
-from builder.engine.image import import_tar
+from builder.engine.image import import_tar, pull_image
 from builder.engine.location import Endpoint, open_client
 from builder.engine.output import Listener, OutputLog
 from builder.engine.spec import ContainerSpec
@@ -130,6 +130,14 @@ class Engine:
         """Make a root file system in ``tar`` the image ``tag``; ``changes``: Dockerfile lines."""
         with self._client() as client:
             import_tar(client, tar, tag, changes)
+
+    def pull(self, reference: str) -> None:
+        """Have the engine fetch ``reference`` (NAME@sha256:DIGEST) from its registry.
+
+        Raises SourceUnreachable with the engine's words if it cannot.
+        """
+        with self._client() as client:
+            pull_image(client, reference)
 
     def remove_image(self, tag: str) -> None:
         """Forget image ``tag``; one that is not there is fine."""

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docker import APIClient
+from docker.errors import APIError
 
-from builder.errors import EnvironmentFailure
+from builder.errors import EnvironmentFailure, SourceUnreachable
 
 CHUNK = 1 << 20
 
@@ -34,3 +35,22 @@ def import_tar(client: APIClient, tar: Path, tag: str, changes: tuple[str, ...])
                 str(words),
                 "make room where the engine keeps its data, then run again",
             )
+
+
+def pull_image(client: APIClient, reference: str) -> None:
+    """Fetch an image by digest; raises SourceUnreachable if no registry serves it."""
+    try:
+        for answer in client.pull(reference, stream=True, decode=True):
+            words = answer.get("error")
+            if words:
+                raise _unserved(reference, str(words))
+    except APIError as error:
+        raise _unserved(reference, str(error.explanation or error)) from error
+
+
+def _unserved(reference: str, words: str) -> SourceUnreachable:
+    return SourceUnreachable(
+        f"image {reference} cannot be had",
+        words,
+        "try again, or take `image` out of base.toml: then it is made from packages",
+    )

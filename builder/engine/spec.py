@@ -25,7 +25,9 @@ class ContainerSpec:
 
     ``memory``: bytes, ``pids``: number of processes; None means no limit.  ``tmpfs``:
     pairs of an absolute path and mount options (``size=64m,mode=1777``).  ``nofile``: open
-    files a process may have (rpm of old closes every possible one, so not millions).
+    files a process may have, soft and hard limit (rpm of old closes every possible one, so not
+    millions).  ``root``: as the container's root, with what that may do by the engine's own
+    default; for making a base only, builds have no privileges.
     """
 
     image: str
@@ -37,7 +39,8 @@ class ContainerSpec:
     memory: int | None = None
     pids: int | None = None
     tmpfs: tuple[tuple[str, str], ...] = ()
-    nofile: int = 4096
+    nofile: tuple[int, int] = (4096, 4096)
+    root: bool = False
 
 
 def describe_status(status: int) -> str:

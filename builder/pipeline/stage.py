@@ -89,7 +89,8 @@ class Stage:
     not need the network or an engine.  ``listed``: its output files are listed with
     digests in the manifest.  ``slot``: it computes, so it takes a share of the job budget.
     ``by_content``: what needs it depends on what came out, not on what went in (a source
-    that one of several locations served).
+    that one of several locations served).  ``check``: raises if this host cannot do it; called
+    before any stage of a run is begun.
     """
 
     name: str
@@ -99,3 +100,4 @@ class Stage:
     listed: bool = True
     slot: bool = True
     by_content: bool = False
+    check: Callable[[], None] = lambda: None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
+from builder.base import load_base
 from builder.engine.spec import ContainerSpec
 from builder.pipeline.store import folder_name
 from builder.stages.setting import Setting
@@ -22,8 +24,9 @@ def run_container(
     see: Callable[[str], None] | None = None,
 ) -> int:
     """Run ``spec`` and return its exit status; how is noted in ``scratch`` for ``shell``."""
-    (scratch / NOTE).write_bytes(msgspec.json.encode(spec, enc_hook=str))
-    return setting.engine().run(spec, log=log, on_line=see)
+    limited = replace(spec, nofile=load_base(setting.base_folder).settings.nofile)
+    (scratch / NOTE).write_bytes(msgspec.json.encode(limited, enc_hook=str))
+    return setting.engine().run(limited, log=log, on_line=see)
 
 
 def noted(scratch_root: Path, stage: str) -> ContainerSpec | None:

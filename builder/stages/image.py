@@ -5,7 +5,16 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from builder.base import Kind, bootstrap, ensure_image, identity, image_tag, load_base
+from builder.base import (
+    Kind,
+    Order,
+    ensure_image,
+    identity,
+    image_tag,
+    load_base,
+    make_root,
+    require_host,
+)
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
 from builder.stages.setting import Setting
@@ -25,12 +34,17 @@ def image_stage(setting: Setting, kind: Kind) -> Stage:
 
     def run(work: Work) -> None:
         base = load_base(setting.base_folder)
-        made = bootstrap(base, kind, work.output / TAR, console=setting.console, log=work.log)
+        made = make_root(
+            Order(base, kind, work.output / TAR, setting.console, work.log, setting.engine)
+        )
         (work.output / PACKAGES).write_text("".join(f"{name}\n" for name in made.packages))
         work.note("packages", str(len(made.packages)))
         work.note("sha256", made.sha256)
 
-    return Stage(f"image:{kind}", (), inputs, run, slot=False)
+    def check() -> None:
+        require_host(load_base(setting.base_folder))
+
+    return Stage(f"image:{kind}", (), inputs, run, slot=False, check=check)
 
 
 def root_tar(done: Done) -> Path:
@@ -48,11 +62,12 @@ class ReadyImage:
 
     def __call__(self, done: Done) -> str:
         """The image's tag; imports the root if the engine lost it or never had it."""
-        tag = image_tag(load_base(self._setting.base_folder), done.manifest.facts["sha256"])
+        base = load_base(self._setting.base_folder)
+        tag = image_tag(base, done.manifest.facts["sha256"])
         with self._guard:
             if tag not in self._ready:
                 engine = self._setting.engine()
-                if ensure_image(engine, root_tar(done), tag):
+                if ensure_image(engine, root_tar(done), base, tag):
                     self._setting.console.say(f"engine: imported {tag}")
                 self._ready.add(tag)
         return tag

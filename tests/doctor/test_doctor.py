@@ -19,8 +19,9 @@ from builder.doctor import machine, outside
 from builder.doctor.engine import examine_engine
 from builder.doctor.examination import Scope, examine, mend
 from builder.doctor.finding import Finding, Status, as_json, lines, worst
-from builder.doctor.tools import Tool, examine_python, examine_tools
+from builder.doctor.tools import Tool, examine_python, examine_tools, tools_for
 from builder.errors import EnvironmentFailure
+from builder.host import vsyscall
 
 
 class Engine(BaseHTTPRequestHandler):
@@ -156,10 +157,26 @@ def test_little_room_warns_and_none_fails(tmp_path: Path) -> None:
 
 
 def test_vsyscall_matters_only_where_it_is_needed() -> None:
-    assert machine.examine_vsyscall(lambda: "").status is Status.OK
-    assert machine.examine_vsyscall(lambda: "", needed=True).status is Status.FAILURE
-    mapped = "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0  [vsyscall]\n"
-    assert machine.examine_vsyscall(lambda: mapped, needed=True).value == "mapped"
+    assert machine.examine_vsyscall(lambda: False).status is Status.OK
+    assert machine.examine_vsyscall(lambda: True, needed=True).value == "mapped"
+    found = machine.examine_vsyscall(lambda: False, needed=True)
+    assert found.status is Status.FAILURE
+    assert "--base debian12" in found.mend
+
+
+def test_the_vsyscall_page_is_read_off_the_maps(tmp_path: Path) -> None:
+    maps = tmp_path / "maps"
+    stack = "7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0  [stack]\n"
+    maps.write_text(stack)
+    assert not vsyscall.is_mapped(maps)
+    maps.write_text(f"{stack}ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0  [vsyscall]\n")
+    assert vsyscall.is_mapped(maps)
+
+
+def test_a_base_of_rpms_takes_tools_of_its_own() -> None:
+    names = {tool.name for tool in tools_for("yum")}
+    assert {"dnf", "rpmkeys", "cpio", "mmdebstrap"} <= names
+    assert "dnf" not in {tool.name for tool in tools_for("mmdebstrap")}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,48 @@
+"""What a method of making a base is given and gives back."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from builder.base.model import Base, Kind
+from builder.console import Console
+
+if TYPE_CHECKING:
+    from builder.engine import Engine
+
+
+@dataclass(frozen=True)
+class Order:
+    """One root to be made: ``target`` becomes its tar.  ``engine`` connects on first use."""
+
+    base: Base
+    kind: Kind
+    target: Path
+    console: Console
+    log: Path
+    engine: Callable[[], Engine]
+
+
+class Bootstrapped(msgspec.Struct, frozen=True):
+    """A base that was made: its tar's SHA-256 and size in bytes, its packages (name=version)."""
+
+    sha256: str
+    size: int
+    packages: tuple[str, ...]
+    seconds: float
+
+
+def measure(order: Order, packages: tuple[str, ...], began: float) -> Bootstrapped:
+    """What was made, and say so; ``began``: on time.monotonic's clock."""
+    with order.target.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    seconds = time.monotonic() - began
+    order.console.say(f"{len(packages)} packages in place after {seconds:.0f} s")
+    return Bootstrapped(digest, order.target.stat().st_size, packages, seconds)

@@ -1,0 +1,71 @@
+"""Whether the RPMs of a base are signed by its own keys, before anything of them is unpacked.
+
+rpmkeys(8) answers 0 for an RPM without any signature: what counts is its line that names a key
+of ours and ends in OK.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from builder.errors import EnvironmentFailure, VerificationError
+from builder.host.process import require_tool, run
+
+_GOOD = re.compile(r"^\s+(?:Header )?V[34] .*[Ss]ignature, key ID ([0-9a-f]{8,16}): OK$")
+_BAD = re.compile(r"(?:NOKEY|NOT OK|BAD|NOTTRUSTED|MISSING|no signature)", re.IGNORECASE)
+SHOWN = 3
+_AT_ONCE = 100  # RPMs
+
+
+def require_signatures(rpms: Sequence[Path], keys: Sequence[str], scratch: Path) -> None:
+    """Each RPM must be whole and signed by one of ``keys`` (armoured OpenPGP keys).
+
+    The host's own rpm database is neither read nor written.  Raises VerificationError with
+    the RPMs that are not, EnvironmentFailure if rpmkeys is missing.
+    """
+    program = require_tool("rpmkeys", "rpm", "to verify the RPMs of a base")
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="keys-") as folder:
+        database = f"--dbpath={folder}/db"
+        for number, key in enumerate(keys):
+            path = Path(folder) / f"{number}.asc"
+            path.write_text(key)
+            imported = run([program, database, "--import", path])
+            if not imported.ok:
+                raise EnvironmentFailure(
+                    "a key of the base cannot be read", imported.complaint, "see its base.toml"
+                )
+        bad = list(_refused(program, database, rpms))
+    if bad:
+        more = f"\nand {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        raise VerificationError(
+            f"{len(bad)} of {len(rpms)} RPMs of the base are not signed by its keys",
+            "\n".join(bad[:SHOWN]) + more,
+            "take another mirror; if this stays, somebody changed them on the way",
+        )
+
+
+def _refused(program: str, database: str, rpms: Sequence[Path]) -> Iterator[str]:
+    for start in range(0, len(rpms), _AT_ONCE):
+        batch = rpms[start : start + _AT_ONCE]
+        told = run([program, database, "--checksig", "--verbose", *batch], env={"LC_ALL": "C"})
+        answers = _by_rpm(told.text)
+        for rpm in batch:
+            lines = answers.get(str(rpm), [])
+            bad = [line.strip() for line in lines if _BAD.search(line)]
+            if bad or not any(_GOOD.match(line) for line in lines):
+                yield f"{rpm.name}: {bad[0] if bad else 'it has no signature'}"
+
+
+def _by_rpm(text: str) -> dict[str, list[str]]:
+    """rpmkeys' answer by RPM: a line with its path and a colon, then indented lines."""
+    answers: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.startswith(" "):
+            lines.append(line)
+        else:
+            lines = answers.setdefault(line.removesuffix(":"), [])
+    return answers

@@ -1,0 +1,153 @@
+"""The vault: where the RPMs of a retired distribution are, and which of them are needed.
+
+dnf computes what belongs to a list of packages and brings it, with none of this host's
+configuration.  Whether the RPMs are what they should be is for ``rpms`` to find out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from builder.base.model import Yum
+from builder.errors import (
+    BuilderError,
+    BuildError,
+    DiskFull,
+    SourceUnreachable,
+)
+from builder.host.process import require_tool, run
+from builder.source.model import without_secrets
+
+VARIABLE = "LVS_VAULT"
+SHOWN_LINES = 6
+_UNREACHABLE = re.compile(r"Failed to download|Cannot download|Status code|Curl error|No more mirr")
+_UNKNOWN = re.compile(r"No match for argument|Unable to find a match|Problem:|nothing provides")
+_FULL = re.compile(r"No space left on device|Disk quota exceeded|enough free space|needs? .* space")
+
+Probe = Callable[[str], str]
+
+
+def mirrors(settings: Yum) -> tuple[str, ...]:
+    """The mirrors to try: the one that LVS_VAULT names, or else those of the base."""
+    named = os.environ.get(VARIABLE)
+    return (named.rstrip("/"),) if named else settings.mirrors
+
+
+def urls(settings: Yum, mirror: str) -> dict[str, str]:
+    """The address of each repository, by its name."""
+    top = f"{mirror.rstrip('/')}/{settings.release}"
+    return {name: f"{top}/{name}/{settings.arch}" for name in settings.repositories}
+
+
+def choose(settings: Yum, probe: Probe) -> str:
+    """The first mirror that has the metadata of all repositories.
+
+    ``probe`` tells what an address answers, and raises OSError if it does not serve it.
+    Raises SourceUnreachable with every address that was asked and what it answered.
+    """
+    answers = []
+    for mirror in mirrors(settings):
+        refused = None
+        for url in urls(settings, mirror).values():
+            asked = f"{url}/repodata/repomd.xml"
+            try:
+                probe(asked)
+            except OSError as error:
+                refused = f"{without_secrets(asked)}: {error}"
+                break
+        if refused is None:
+            return mirror
+        answers.append(refused)
+    raise SourceUnreachable(
+        f"the packages of base {settings.name} cannot be had",
+        "\n".join(answers) or "it names no mirror",
+        f"set {VARIABLE} to a mirror of the vault (http, https or file; below it "
+        f"{settings.release}/{settings.repositories[0]}/{settings.arch}/repodata), "
+        "or choose another base with --base",
+    )
+
+
+def as_root() -> tuple[str, ...]:
+    """What makes an ordinary user root of their own files for one command (unshare(1))."""
+    if os.getuid() == 0:
+        return ()
+    unshare = require_tool("unshare", "util-linux", "to make a base without being root")
+    return (unshare, "--map-root-user")
+
+
+def write_config(settings: Yum, mirror: str, folder: Path) -> Path:
+    """dnf's configuration for these repositories and nothing else; its file."""
+    lines = [
+        "[main]",
+        f"cachedir={folder}/cache",
+        f"logdir={folder}/log",
+        f"persistdir={folder}/state",
+        "reposdir=/nonexistent",
+        "varsdir=/nonexistent",
+        "pluginpath=/nonexistent",
+        "install_weak_deps=False",
+        "keepcache=True",
+        # Of a package for both word lengths the short one is never wanted.
+        "exclude=*.i?86",
+        # Judged afterwards, and more strictly: dnf takes any key that it knows.
+        "gpgcheck=False",
+        "retries=4",
+    ]
+    for name, url in urls(settings, mirror).items():
+        lines += [f"[{name}]", f"name={name}", f"baseurl={url}"]
+    path = folder / "dnf.conf"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+def bring(
+    settings: Yum, config: Path, packages: Iterable[str], target: Path, log: Path
+) -> tuple[Path, ...]:
+    """Download the packages and everything they need; the RPMs in ``target``.
+
+    Raises SourceUnreachable, DiskFull or BuildError (a package that
+    is in no repository).
+    """
+    target.mkdir(exist_ok=True)
+    program = require_tool("dnf", "dnf", "to find out which RPMs a base needs")
+    finished = run(
+        [
+            *as_root(),
+            program,
+            f"--config={config}",
+            f"--installroot={config.parent / 'empty'}",
+            f"--releasever={settings.release.partition('.')[0]}",
+            f"--forcearch={settings.arch}",
+            "--assumeyes",
+            "--downloadonly",
+            f"--downloaddir={target}",
+            "install",
+            *packages,
+        ],
+        env={"LC_ALL": "C.UTF-8"},
+    )
+    with log.open("ab") as handle:
+        handle.write(finished.stdout + finished.stderr)
+    if not finished.ok:
+        raise _failure(settings, finished.text + finished.stderr.decode(errors="replace"), log)
+    return tuple(sorted(target.glob("*.rpm")))
+
+
+def _failure(settings: Yum, words: str, log: Path) -> BuilderError:
+    lines = [line for line in words.splitlines() if line.strip()]
+    what = f"the packages of base {settings.name} could not be brought"
+    if _FULL.search(words):
+        told = "\n".join(line for line in lines if _FULL.search(line))
+        return DiskFull(what, told, "make room on the cache's disk", log=log)
+    told = "\n".join([line for line in lines if _UNKNOWN.search(line)][:SHOWN_LINES])
+    if told:
+        hint = f"mend the package lists of base {settings.name}, or use a whole mirror"
+        return BuildError(what, told, hint, log=log)
+    tail = "\n".join(lines[-SHOWN_LINES:])
+    if _UNREACHABLE.search(words):
+        hint = f"try again, or set {VARIABLE} to another mirror"
+        return SourceUnreachable(what, tail, hint, log=log)
+    return BuildError(what, tail, "see the log", log=log)
