@@ -100,7 +100,7 @@ def test_unknown_names_are_refused_with_what_there_is(small: World) -> None:
     for words, known in (
         (("build", "--profile", "none"), "profiles: small"),
         ((*BUILD, "--flavour", "none"), "flavours: vm"),
-        ((*BUILD, "--base", "none"), "bases: debian12"),
+        ((*BUILD, "--base", "none"), "debian12"),
         (("build", "--profile", "small", "--only", "none"), "components: tool"),
         (("explain", "none", "--profile", "small"), "stages: "),
         (("shell", "build:none"), "no failed container"),
