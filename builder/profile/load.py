@@ -121,6 +121,7 @@ def _check_references(path: Path, text: str, profile: Profile) -> None:
                     f"sources: {', '.join(profile.source)}",
                 )
         _check_needs(path, text, profile, name)
+    _check_layouts(path, text, profile)
 
 
 def _named_sources(component: Component) -> Iterator[tuple[str, str]]:
@@ -148,6 +149,22 @@ def _check_needs(path: Path, text: str, profile: Profile, name: str) -> None:
         if need not in seen:
             seen.add(need)
             waiting += profile.component[need].needs
+
+
+def _check_layouts(path: Path, text: str, profile: Profile) -> None:
+    """A layout check compares copies of components that have sources."""
+    for check in profile.layout:
+        known = [name for name, component in profile.component.items() if component.source]
+        absent = [copy.component for copy in check.copies if copy.component not in known]
+        if absent or len(check.copies) < 2:
+            raise _refuse(
+                path,
+                _line_of(text, "layout"),
+                f"a layout check names {absent[0]!r}, which is no component with a source"
+                if absent
+                else "a layout check needs two copies or more",
+                f"components with sources: {', '.join(known)}",
+            )
 
 
 def load(specs: Path, name: str) -> Profile:
