@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def container_config(
         # Without this, as much swap as memory is allowed on top of it.
         memswap_limit=spec.memory,
         pids_limit=spec.pids,
-        ulimits=[Ulimit(name="nofile", soft=spec.nofile[0], hard=spec.nofile[1])],
+        ulimits=[_open_files(*spec.nofile)],
         # The output goes to the stage's log; the engine need not keep it a second time.
         log_config=LogConfig(type="none"),
     )
@@ -59,6 +60,14 @@ def container_config(
     # What the image starts by itself is not asked for.
     config["Entrypoint"] = []
     return config
+
+
+def _open_files(soft: int, hard: int) -> Ulimit:
+    """The limit of open files; no more than this host allows us, or no container starts."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY:
+        soft, hard = min(soft, most), min(hard, most)
+    return Ulimit(name="nofile", soft=soft, hard=hard)
 
 
 def container_user(spec: ContainerSpec, *, rootless: bool, podman: bool) -> str:
