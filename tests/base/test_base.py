@@ -27,7 +27,11 @@ variant = "apt"
 components = ["main"]
 epoch = 1735689600
 build = ["build.txt"]
-guest = ["guest.txt"]
+
+[guest.small]
+packages = ["guest.txt"]
+files = "guest"
+provides = "provides.txt"
 """
 
 
@@ -44,7 +48,7 @@ def test_lists_are_read_with_comments(folder: Path) -> None:
 
 
 def test_an_unknown_key_is_refused(folder: Path) -> None:
-    (folder / "base.toml").write_text(SETTINGS + "colour = 'red'\n")
+    (folder / "base.toml").write_text("colour = 'red'\n" + SETTINGS)
     with pytest.raises(UsageError, match="colour"):
         load_base(folder)
 
@@ -59,6 +63,19 @@ def test_a_missing_list_is_told(folder: Path) -> None:
     (folder / "guest.txt").unlink()
     with pytest.raises(UsageError, match=r"guest\.txt"):
         load_base(folder)
+
+
+def test_a_guest_is_asked_for_by_name(folder: Path) -> None:
+    more = '[guest.large]\npackages = ["large.txt"]\nfiles = "large"\nprovides = "large.provides"\n'
+    (folder / "base.toml").write_text(SETTINGS + more)
+    (folder / "large.txt").write_text("systemd\n")
+    assert load_base(folder).packages("guest") == ("udev",)
+    assert load_base(folder, "large").packages("guest") == ("systemd",)
+    assert load_base(folder, "large").guest.files == "large"
+    assert identity(load_base(folder), "build") == identity(load_base(folder, "large"), "build")
+    with pytest.raises(UsageError, match="'huge'") as caught:
+        load_base(folder, "huge")
+    assert "small, large" in caught.value.cause
 
 
 def test_identity_follows_what_goes_in(folder: Path) -> None:

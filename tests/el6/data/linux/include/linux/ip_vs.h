@@ -1,0 +1,46 @@
+/* What the kernel and its tools pass to each other. */
+#ifndef _IP_VS_H
+#define _IP_VS_H
+
+#include <linux/types.h>
+
+#define IP_VS_CONN_F_FWD_MASK 0x0007
+#define IP_VS_CONN_F_MASQ 0x0000
+#define IP_VS_CONN_F_DROUTE 0x0003
+
+#define IP_VS_SCHEDNAME_MAXLEN 16
+#define IP_VS_IFNAME_MAXLEN 16
+
+struct ip_vs_service_user {
+	__u16 protocol;
+	__be32 addr;
+	__be16 port;
+	__u32 fwmark;
+	char sched_name[IP_VS_SCHEDNAME_MAXLEN];
+	unsigned flags;
+	unsigned timeout;
+	__be32 netmask;
+};
+
+struct ip_vs_dest_user {
+	__be32 addr;
+	__be16 port;
+	unsigned conn_flags;
+	int weight;
+	__u32 u_threshold;
+	__u32 l_threshold;
+};
+
+struct ip_vs_timeout_user {
+	int tcp_timeout;
+	int tcp_fin_timeout;
+	int udp_timeout;
+};
+
+struct ip_vs_daemon_user {
+	int state;
+	char mcast_ifn[IP_VS_IFNAME_MAXLEN];
+	int syncid;
+};
+
+#endif
