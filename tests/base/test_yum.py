@@ -275,7 +275,7 @@ def test_an_image_that_no_registry_serves_is_told_with_its_answer(
 ) -> None:
     settings = world.folder / "base.toml"
     name = f"127.0.0.1:1/none@sha256:{'0' * 64}"
-    settings.write_text(f"{settings.read_text()}image = {name!r}\n")
+    settings.write_text(f"image = {name!r}\n{settings.read_text()}")
     asked = order(world.base, tmp_path / "out")
     with pytest.raises(SourceUnreachable, match=r"127\.0\.0\.1:1") as caught:
         make_root(replace(asked, engine=lambda: engine))
