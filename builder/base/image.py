@@ -62,9 +62,13 @@ def require_host(base: Base) -> None:
 
 
 def identity(base: Base, kind: Kind) -> str:
-    """SHA-256 of the settings, keys, the packages of ``kind`` and the way it is made."""
+    """SHA-256 of the settings, keys, the packages of ``kind`` and the way it is made.
+
+    How lists are spread over files does not matter, nor what the other roots are.
+    """
     way = method(base)
-    words = (base.settings, kind, base.packages(kind), way.recipe, way.changes)
+    settings = msgspec.structs.replace(base.settings, build=(), guest={})
+    words = (settings, kind, base.packages(kind), way.recipe, way.changes)
     keyed = (*words, base.keys) if base.keys else words
     return hashlib.sha256(msgspec.json.encode(keyed)).hexdigest()
 

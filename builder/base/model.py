@@ -16,9 +16,22 @@ Limits = tuple[int, int]
 OPEN_FILES: Limits = (4096, 4096)
 
 
+class GuestRoot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A root of virtual machines, one of those that a base offers; paths are in its folder.
+
+    ``packages``: lists of packages.  ``files``: folder that is copied into the root.
+    ``provides``: what RPMs may require of it by the target distribution's names.
+    """
+
+    packages: tuple[str, ...]
+    files: str
+    provides: str
+
+
 class Mmdebstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A base made of Debian packages.  ``epoch``: seconds since 1970, no file is newer.
 
+    ``guest``: roots of virtual machines, by name.
     ``vsyscall``: its programs need the page of that name (vsyscall in the kernel's
     admin-guide/kernel-parameters).  ``nofile``: open files of a process in its containers, soft
     and hard limit.
@@ -34,7 +47,7 @@ class Mmdebstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     components: tuple[str, ...]
     epoch: int
     build: tuple[str, ...]
-    guest: tuple[str, ...]
+    guest: dict[str, GuestRoot]
     vsyscall: bool = False
     nofile: Limits = OPEN_FILES
 
@@ -69,7 +82,7 @@ class Yum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     uname: str
     epoch: int
     build: tuple[str, ...]
-    guest: tuple[str, ...]
+    guest: dict[str, GuestRoot]
     image: str = ""
     vsyscall: bool = False
     nofile: Limits = OPEN_FILES
@@ -95,10 +108,12 @@ _SETTINGS: dict[str, type[Settings]] = {"mmdebstrap": Mmdebstrap, "yum": Yum}
 class Base(msgspec.Struct, frozen=True):
     """A base with the contents of its package lists, sorted, each package once.
 
-    ``keys``: the texts of its OpenPGP keys.
+    ``guest``: the root of virtual machines that was asked for.  ``keys``: the texts of its
+    OpenPGP keys.
     """
 
     settings: Settings
+    guest: GuestRoot
     build_packages: tuple[str, ...]
     guest_packages: tuple[str, ...]
     keys: tuple[str, ...] = ()
@@ -107,8 +122,11 @@ class Base(msgspec.Struct, frozen=True):
         return self.build_packages if kind == "build" else self.guest_packages
 
 
-def load_base(folder: Path) -> Base:
-    """Read a base.  Raises UsageError with file and line if something is wrong."""
+def load_base(folder: Path, guest: str = "") -> Base:
+    """Read a base.  Raises UsageError with file and line if something is wrong.
+
+    ``guest``: name of the root that virtual machines get; the base's first one by default.
+    """
     path = folder / "base.toml"
     try:
         words = path.read_bytes()
@@ -118,12 +136,25 @@ def load_base(folder: Path) -> Base:
         raise UsageError(
             f"base {folder.name} cannot be read", f"{path}: {error}", f"correct {path}"
         ) from error
+    root = _guest_root(path, settings, guest)
     return Base(
         settings,
+        root,
         _packages(folder, settings, settings.build),
-        _packages(folder, settings, settings.guest),
+        _packages(folder, settings, root.packages),
         tuple(_read(folder / name, "key") for name in settings.key_files),
     )
+
+
+def _guest_root(path: Path, settings: Settings, name: str) -> GuestRoot:
+    offered = settings.guest
+    if not offered or (name and name not in offered):
+        raise UsageError(
+            f"base {settings.name} has no guest root {name!r}",
+            f"{path}: tables [guest.NAME] are there for: {', '.join(offered) or 'nothing'}",
+            "name one of these in the profile (guest), or take another base",
+        )
+    return offered[name] if name else next(iter(offered.values()))
 
 
 def _packages(folder: Path, settings: Settings, names: tuple[str, ...]) -> tuple[str, ...]:

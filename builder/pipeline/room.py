@@ -28,7 +28,7 @@ from builder.rpm.diagnose import read_tail
 
 MIB = 1 << 20
 # Less than this is no room to build in, whatever a program says of it.
-LEAST_BYTES = 64 << 10
+LEAST_BYTES = MIB
 MOST_LINES = 3
 _FULL = re.compile(
     # the C library (strerror(3)), apt, rpm's test of a transaction, and SQLite

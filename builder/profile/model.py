@@ -101,6 +101,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``host``: the table of what the target distribution provides, in the profile's folder.
     ``install``: the packages that the disk image gets, with what they require.
+    ``guest``: the root that the disk image is made of, by its name in the base.
+    ``selftest``: what proves the image, a folder of ``builder/vm/guest``.
     ``layout``: what the components' copies of a header must agree on.
     """
 
@@ -114,4 +116,6 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     component: dict[str, Component]
     source: dict[str, Source]
     install: tuple[str, ...] = ()
+    guest: str = "systemd"
+    selftest: str = "current"
     layout: tuple[LayoutCheck, ...] = ()

@@ -11,7 +11,6 @@ from builder.base import (
     ensure_image,
     identity,
     image_tag,
-    load_base,
     make_root,
     require_host,
 )
@@ -29,11 +28,11 @@ def image_stage(setting: Setting, kind: Kind) -> Stage:
     """One root, bootstrapped from packages; it waits for the network more than it computes."""
 
     def inputs() -> tuple[Input, ...]:
-        base = load_base(setting.base_folder)
+        base = setting.load_base()
         return (Input("base", identity(base, kind)),)
 
     def run(work: Work) -> None:
-        base = load_base(setting.base_folder)
+        base = setting.load_base()
         made = make_root(
             Order(base, kind, work.output / TAR, setting.console, work.log, setting.engine)
         )
@@ -42,7 +41,7 @@ def image_stage(setting: Setting, kind: Kind) -> Stage:
         work.note("sha256", made.sha256)
 
     def check() -> None:
-        require_host(load_base(setting.base_folder))
+        require_host(setting.load_base())
 
     return Stage(f"image:{kind}", (), inputs, run, slot=False, check=check)
 
@@ -62,7 +61,7 @@ class ReadyImage:
 
     def __call__(self, done: Done) -> str:
         """The image's tag; imports the root if the engine lost it or never had it."""
-        base = load_base(self._setting.base_folder)
+        base = self._setting.load_base()
         tag = image_tag(base, done.manifest.facts["sha256"])
         with self._guard:
             if tag not in self._ready:

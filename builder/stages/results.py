@@ -23,26 +23,25 @@ from builder.vm import smoke as vm_smoke
 
 PROOF = "install-proof.json"
 REQUIREMENTS = "requirements.txt"
-GUEST_FILES = "guest"
-GUEST_PROVIDES = "guest-provides.txt"
 
 
 def _root_inputs(
     setting: Setting, needs: Mapping[str, Done], repo: Path, image: ReadyImage
 ) -> RootInputs:
+    guest = setting.load_base().guest
     return RootInputs(
         image=image(needs[BUILD_STAGE]),
         root=root_tar(needs[GUEST_STAGE]),
         repo=repo,
-        guest=setting.base_folder / GUEST_FILES,
-        provides=setting.base_folder / GUEST_PROVIDES,
+        guest=setting.base_folder / guest.files,
+        provides=setting.base_folder / guest.provides,
         epoch=setting.epoch,
     )
 
 
 def _guest_inputs(setting: Setting) -> tuple[Input, ...]:
-    folder = setting.base_folder
-    return digest.files("guest", folder, [folder / GUEST_FILES, folder / GUEST_PROVIDES])
+    folder, guest = setting.base_folder, setting.load_base().guest
+    return digest.files("guest", folder, [folder / guest.files, folder / guest.provides])
 
 
 def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
@@ -128,7 +127,7 @@ def smoke_stage(setting: Setting) -> Stage:
     """The verdict of the image that was booted."""
 
     def inputs() -> tuple[Input, ...]:
-        return setting.recipe("vm")
+        return (Input("selftest", setting.profile.selftest), *setting.recipe("vm"))
 
     def run(work: Work) -> None:
         made = disk_image.read(work.needs["vm"].path)
@@ -139,6 +138,7 @@ def smoke_stage(setting: Setting) -> Stage:
             scratch=work.scratch,
             console=setting.console,
             log_dir=work.output,
+            selftest=setting.profile.selftest,
         )
         work.note("seconds", f"{report.seconds:.1f}")
         work.note("accelerator", report.accelerator)

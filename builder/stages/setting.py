@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from builder.base import Base, load_base
 from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.pipeline import digest
@@ -53,6 +54,10 @@ class Setting:
     @property
     def base_folder(self) -> Path:
         return self.project.bases / self.base
+
+    def load_base(self) -> Base:
+        """The base, with the guest root that the profile asks for; raises UsageError."""
+        return load_base(self.base_folder, self.profile.guest)
 
     @property
     def epoch(self) -> int:

@@ -1,51 +1,68 @@
-"""The disk with the self-test that the guest mounts and executes."""
+"""The disk with the self-test that the guest mounts and executes.
+
+What can be asked of a guest depends on its age, so there are several self-tests, each a
+folder of ``guest/`` with a table, ``payload.toml``, of what is in it.
+"""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-from builder.errors import EnvironmentFailure
+import msgspec
+
+from builder.errors import EnvironmentFailure, UsageError
 from builder.host import process
 
 SERIAL = "selftest"
 SIZE = "2M"
-PROGRAMS = ("run", "traffic")
-PARTS = ("lib.sh", "network.sh", "balancing.sh", "keepalived.sh", "routing.sh")
-SOURCE = Path(__file__).parent / "guest"
-
-CHECKS = frozenset(
-    {
-        "guest.tools",
-        "kernel.release",
-        "network.topology",
-        "ipvs.modules",
-        "ipvs.add",
-        "ipvs.save",
-        "ipvs.clear",
-        "ipvs.restore",
-        "keepalived.config",
-        "keepalived.running",
-        "keepalived.down",
-        "keepalived.up",
-        "frr.start",
-        "frr.ospf",
-        "frr.rip",
-        "fullnat.refused",
-        "fullnat.service",
-        "fullnat.tcp4",
-        "fullnat.udp4",
-        "fullnat.tcp6",
-        "fullnat.udp6",
-        "nat.tcp4",
-        "systemd.units",
-        "kernel.log",
-    }
-)
-"""What the guest must report, each once: a check that gets lost is a failure."""
+GUESTS = Path(__file__).parent / "guest"
+TABLE = "payload.toml"
 
 
-def make(target: Path, kernel_release: str, *, source: Path = SOURCE) -> Path:
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The file's own form; see ``Payload``."""
+
+    programs: tuple[str, ...]
+    parts: tuple[str, ...]
+    checks: frozenset[str]
+    cpus: int
+
+
+class Payload(msgspec.Struct, frozen=True):
+    """A self-test.
+
+    ``programs`` and ``parts``: files that go onto its disk, the first ones executable; ``run``
+    is the one that the guest starts.  ``checks``: what the guest must report, each once.
+    ``cpus``: processors of the machine.
+    """
+
+    programs: tuple[Path, ...]
+    parts: tuple[Path, ...]
+    checks: frozenset[str]
+    cpus: int
+
+
+def load(name: str) -> Payload:
+    """The self-test of that name.  Raises UsageError if there is none."""
+    folder = GUESTS / name
+    if "/" in name or not (folder / TABLE).is_file():
+        known = ", ".join(sorted(path.parent.name for path in GUESTS.glob(f"*/{TABLE}")))
+        raise UsageError(
+            f"there is no self-test {name!r}",
+            f"{folder / TABLE} does not exist",
+            f"name another one in the profile (selftest): {known}",
+        )
+    table = msgspec.toml.decode((folder / TABLE).read_bytes(), type=_Table)
+    return Payload(
+        tuple((folder / file).resolve() for file in table.programs),
+        tuple((folder / file).resolve() for file in table.parts),
+        table.checks,
+        table.cpus,
+    )
+
+
+def make(target: Path, kernel_release: str, payload: Payload) -> Path:
     """Write the disk (ext4, no partition table) as ``target``; needs no root.
 
     Raises EnvironmentFailure if mke2fs is missing or fails.
@@ -54,13 +71,14 @@ def make(target: Path, kernel_release: str, *, source: Path = SOURCE) -> Path:
     folder = target.with_suffix(".d")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name in (*PROGRAMS, *PARTS):
-        shutil.copyfile(source / name, folder / name)
-        (folder / name).chmod(0o755 if name in PROGRAMS else 0o644)
+    for file in (*payload.programs, *payload.parts):
+        shutil.copyfile(file, folder / file.name)
+        (folder / file.name).chmod(0o755 if file in payload.programs else 0o644)
     (folder / "release").write_text(kernel_release + "\n")
     target.unlink(missing_ok=True)
-    options = ["-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-L", SERIAL]
-    done = process.run([mke2fs, *options, "-d", folder, target, SIZE], timeout=60)
+    # Kernels of 2.6.32's age, too, must be able to mount it.
+    options = ["-q", "-t", "ext4", "-O", "^has_journal,^metadata_csum,^64bit", "-m", "0"]
+    done = process.run([mke2fs, *options, "-L", SERIAL, "-d", folder, target, SIZE], timeout=60)
     shutil.rmtree(folder)
     if not done.ok:
         raise EnvironmentFailure(

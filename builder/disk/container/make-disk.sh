@@ -51,54 +51,28 @@ install_everything() {
 		exit 3
 	}
 	cat /scratch/transaction.log
-	enable_units director-grow-root
+	finish_root
 	rpm --root="$root" --query --all --queryformat '%{nevra}\n' | LC_ALL=C sort >/out/packages
 }
 
-enable_units() {
-	mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
-	for unit in "$@"; do
-		ln -sf "/etc/systemd/system/$unit.service" \
-			"$root/etc/systemd/system/multi-user.target.wants/$unit.service"
-	done
-	ln -sf /usr/lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
-	silence_units
-}
-
-# Nothing here needs them, and each costs a part of the boot, most of all under TCG.
-silence_units() {
-	for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
-		fstrim.timer systemd-timesyncd.service systemd-networkd-wait-online.service \
-		e2scrub_reap.service getty@tty1.service systemd-journal-flush.service \
-		systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-pstore.service \
-		modprobe@configfs.service modprobe@dm_mod.service modprobe@drm.service \
-		modprobe@efi_pstore.service modprobe@fuse.service modprobe@loop.service \
-		dev-mqueue.mount sys-fs-fuse-connections.mount sys-kernel-config.mount; do
-		ln -sf /dev/null "$root/etc/systemd/system/$unit"
-	done
-	mkdir -p "$root/etc/systemd/system-generators"
-	for kind in bless-boot cryptsetup gpt-auto hibernate-resume integritysetup rc-local \
-		system-update sysv veritysetup; do
-		ln -sf /dev/null "$root/etc/systemd/system-generators/systemd-$kind-generator"
-	done
-}
-
-# systemd.unit(5), ConditionNeedsUpdate: what follows an update of /usr was done here already.
-mark_updated() {
-	for folder in etc var; do
-		: >"$root/$folder/.updated"
-		touch --date="@$SOURCE_DATE_EPOCH" "$root/$folder/.updated"
-	done
+# What this guest's own init wants done once everything is installed.
+finish_root() {
+	finish=/usr/lib/director/finish-root
+	[ ! -x "$root$finish" ] || chroot "$root" "$finish"
 }
 
 # mke2fs takes owners from fakeroot's eyes; times of change and creation are set afterwards.
 make_filesystem() {
 	image=$1
 	size_mib=$2
+	# Old kernels do not mount what mke2fs makes by default.
+	own=/in/guest/usr/lib/director/filesystem
+	features='^metadata_csum_seed,^orphan_file'
+	[ ! -f "$own" ] || features=$features,$(cat "$own")
 	truncate --size="${size_mib}M" "$image"
 	E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -F -t ext4 -L director -U "$uuid" \
 		-E "hash_seed=$uuid,lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0" \
-		-O '^metadata_csum_seed,^orphan_file' -m 1 -d "$root" "$image"
+		-O "$features" -m 1 -d "$root" "$image"
 	set_inode_times "$image"
 	E2FSCK_TIME=$SOURCE_DATE_EPOCH e2fsck -f -y "$image" >/scratch/fsck.log 2>&1 || [ $? -le 1 ] || {
 		cat /scratch/fsck.log
@@ -172,7 +146,6 @@ release=$(find "$root/lib/modules" -mindepth 1 -maxdepth 1 -printf "%f\n" | sort
 }
 mend_links
 forget_the_moment
-mark_updated
 settle_times
 cp "$root/boot/vmlinuz-$release" /out/vmlinuz
 cp "$root/boot/initramfs-$release.img" /out/initrd.img

@@ -1,16 +1,14 @@
 # shellcheck shell=sh disable=SC2154  # work and here are set by run, which reads this file
-# Reporting, and what every check uses.
+# Reporting, and what the checks of every self-test use.  A self-test defines power_off.
 
 clock() { # sets clock: milliseconds since power-on of the kernel
 	read -r up _ </proc/uptime
 	clock=$(( ${up%.*} * 1000 + (1${up#*.} - 100) * 10 ))
 }
 
-say_start() {
+say_start() { # MICROSECONDS from the kernel's start to its first process
 	read -r up _ </proc/uptime
-	# microseconds from the kernel's start to its first process (org.freedesktop.systemd1)
-	kernel=$(systemctl show --property=UserspaceTimestampMonotonic --value)
-	printf '{"phase": "start", "uptime": %s, "kernel_us": %d}\n' "$up" "${kernel:-0}" >&3
+	printf '{"phase": "start", "uptime": %s, "kernel_us": %d}\n' "$up" "$1" >&3
 }
 
 quote() { # sets quoted: $1 fit for a JSON string
@@ -84,35 +82,11 @@ within() { # SECONDS COMMAND...: repeats it until it succeeds; shows its last wo
 	done
 }
 
-inside() { # NAMESPACE COMMAND...
-	space=$1
-	shift
-	nsenter --net="/run/netns/$space" -- "$@"
-}
-
-tools_present() {
-	missing=''
-	for tool in ip nsenter perl ipvsadm keepalived modprobe dmesg systemctl sleep tail tr grep dd cmp; do
-		command -v "$tool" >/dev/null || missing="$missing $tool"
-	done
-	find_daemons zebra ospfd ripd || missing="$missing zebra/ospfd/ripd"
-	[ -c /dev/port ] || missing="$missing /dev/port (CONFIG_DEVPORT)"
-	[ -z "$missing" ] || fail "not in the guest:$missing"
-	echo "all present, FRR in $daemons"
-}
-
 release_is_built() {
 	read -r running </proc/sys/kernel/osrelease
 	read -r built <"$here/release"
 	[ "$running" = "$built" ] || fail "running $running, built $built"
 	echo "$running"
-}
-
-no_failed_units() {
-	failed=$(systemctl list-units --state=failed --no-legend --plain)
-	[ -z "$failed" ] || fail "failed units: $failed"
-	loaded=$(systemctl list-units --type=service --no-legend --plain | grep -c .)
-	echo "none failed of $loaded services"
 }
 
 no_kernel_complaints() {
@@ -136,5 +110,5 @@ finish() {
 	fi
 	# only reached if something failed, or if the port took no notice
 	cat "$work/out/leave" 2>/dev/null
-	systemctl poweroff --force --force
+	power_off
 }

@@ -28,8 +28,8 @@ daemons_started() {
 	# zebra first: the others try again only after 10 s if they do not find it
 	launch r1 zebra
 	launch r2 zebra
-	within 15 test -S "$work/r1/zserv.api"
-	within 15 test -S "$work/r2/zserv.api"
+	within 60 test -S "$work/r1/zserv.api"
+	within 60 test -S "$work/r2/zserv.api"
 	for daemon in ospfd ripd; do
 		launch r1 "$daemon"
 		launch r2 "$daemon"
@@ -37,7 +37,7 @@ daemons_started() {
 	wait
 	for space in r1 r2; do
 		for daemon in zebra ospfd ripd; do
-			within 10 alive "$space" "$daemon"
+			within 60 alive "$space" "$daemon"
 		done
 	done
 	echo 'zebra, ospfd and ripd run in both namespaces'
@@ -95,13 +95,13 @@ route_learnt() { # NAMESPACE PREFIX PROTOCOL-NUMBER VIA (rtnetlink's numbers: 18
 }
 
 learnt_by_ospf() {
-	within 25 route_learnt r2 10.9.1.1 188 10.0.9.1
-	within 25 route_learnt r1 10.9.1.2 188 10.0.9.2
+	within 60 route_learnt r2 10.9.1.1 188 10.0.9.1
+	within 60 route_learnt r1 10.9.1.2 188 10.0.9.2
 	echo 'each has the route that the other told by OSPF'
 }
 
 learnt_by_rip() {
-	within 25 route_learnt r2 10.9.2.1 189 10.0.9.1
-	within 25 route_learnt r1 10.9.2.2 189 10.0.9.2
+	within 60 route_learnt r2 10.9.2.1 189 10.0.9.1
+	within 60 route_learnt r1 10.9.2.2 189 10.0.9.2
 	echo 'each has the route that the other told by RIP'
 }

@@ -68,9 +68,9 @@ served() { inside cl "$here/traffic" fetch 1 "tcp/$checked_vip/80" | grep "^s3 s
 service_set_up() {
 	server s3 tcp/8081
 	systemctl start keepalived.service
-	within 15 listed
-	within 10 vip_set
-	within 5 served
+	within 60 listed
+	within 60 vip_set
+	within 60 served
 	echo "VIP $checked_vip, healthy server 10.0.6.2:8081 serves"
 }
 
@@ -78,14 +78,14 @@ server_removed() {
 	listed || fail 'the server was not in the service before'
 	read -r pid <"$work/s3.8081.pid"
 	kill "$pid"
-	within 15 not_listed
+	within 60 not_listed
 	echo 'a server that stopped answering was removed'
 }
 
 server_returned() {
 	server s3 tcp/8081
-	within 15 listed
-	within 5 served
+	within 60 listed
+	within 60 served
 	systemctl is-active keepalived.service
 	echo 'the server came back and serves'
 }

@@ -59,8 +59,8 @@ topology_up() {
 	server s1 tcp/8080 udp/5353
 	server s2 tcp/8080 udp/5353
 	server s3 tcp/8080 udp/5353
-	for one in s1 s2 s3; do within 10 test -e "$work/$one.8080"; done
-	inside rt "$here/traffic" fetch 5 tcp/10.0.4.2/8080 tcp/fd00:5::2/8080 >"$work/direct"
+	for one in s1 s2 s3; do within 60 test -e "$work/$one.8080"; done
+	inside rt "$here/traffic" fetch 20 tcp/10.0.4.2/8080 tcp/fd00:5::2/8080 >"$work/direct"
 	grep -q '^s1 sees 10.0.4.1 ' "$work/direct" || fail "s1 is not reached: $(cat "$work/direct")"
 	grep -q '^s2 sees fd00:5::1 ' "$work/direct" || fail "s2 is not reached: $(cat "$work/direct")"
 	echo 'three servers in routed namespaces'

@@ -94,7 +94,7 @@ refused_without_local_address() {
 	dmesg >"$work/refused"
 	grep 'IPVS: FULLNAT: no local address' "$work/refused" || fail 'the kernel does not say why'
 	ipvsadm -P -t "$vip4:81" -z "$local4"
-	inside cl "$here/traffic" fetch 5 "tcp/$vip4/81" || fail 'still refused with a local address'
+	inside cl "$here/traffic" fetch 20 "tcp/$vip4/81" || fail 'still refused with a local address'
 	ipvsadm -D -t "$vip4:81"
 	echo 'refused without a local address, served with one'
 }
@@ -138,7 +138,7 @@ fullnat_translates() { # PROTOCOL VIP PORT LOCAL
 	connections "$flag" "$service" "$lip"
 	before=$counted
 	url=$protocol/$vip/$port
-	inside cl "$here/traffic" fetch 5 "$url" "$url" "$url" "$url" >"$work/pages.$name" ||
+	inside cl "$here/traffic" fetch 20 "$url" "$url" "$url" "$url" >"$work/pages.$name" ||
 		fail "a page did not come: $(cat "$work/pages.$name")"
 	for one in s1 s2; do
 		grep -q "^$one sees $lip port [1-9]" "$work/pages.$name" ||
@@ -154,7 +154,7 @@ fullnat_translates() { # PROTOCOL VIP PORT LOCAL
 nat_translates() {
 	ipvsadm -A -t "$vip4:8000" -s rr
 	ipvsadm -a -t "$vip4:8000" -r 10.0.6.2:8080 -m
-	inside cl "$here/traffic" fetch 5 "tcp/$vip4/8000" "tcp/$vip4/80" >"$work/nat" ||
+	inside cl "$here/traffic" fetch 20 "tcp/$vip4/8000" "tcp/$vip4/80" >"$work/nat" ||
 		fail "a page did not come: $(cat "$work/nat")"
 	# the other way round than FULLNAT: here the server must see the client itself
 	grep -q "^s3 sees $client4 " "$work/nat" || fail "s3 must see $client4: $(cat "$work/nat")"
