@@ -327,7 +327,7 @@ def doctor(context: Context, profile: str = PROFILE, fix: bool = False, json: bo
 
 
 @task(
-    help={"fast": "only the tests that need no engine, guest, registry or pipeline: about a minute"}
+    help={"fast": "without engine, guests, registry, pipeline and long rpmbuilds: about a minute"}
 )
 def test(context: Context, fast: bool = False) -> None:
     """Run the linters and the tests; without --fast also the whole pipeline, with coverage."""

@@ -11,7 +11,7 @@ from builder.host import process
 from builder.host.paths import Project
 
 COVERAGE_GATE = 85
-FAST = "not engine and not guest and not registry and not pipeline"
+FAST = "not engine and not guest and not registry and not pipeline and not rpmbuild"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from tests.el6.signing import Key, throwaway_key
 from tests.el6.vault import serve
 from tests.el6.world import DATA, LVS_PATCH, TOA_PATCH, Kernel
 
+pytestmark = [pytest.mark.rpmbuild, pytest.mark.timeout(900)]
 PLACES = PatchPlaces(
     tags="# empty final patch file to facilitate testing of kernel patches",
     apply="ApplyOptionalPatch linux-kernel-test.patch",
