@@ -187,5 +187,9 @@ def open_session(
             store, ledger, cache, console, run_id, budget=budget, stop_work=stop_work
         )
         stages = catalogue.stages(setting, ledger, update=request.update)
-        yield Session(setting, stages, ledger, store, schedule)
+        try:
+            yield Session(setting, stages, ledger, store, schedule)
+        except OSError:  # no stage failed: there is nothing to open a shell in
+            remove(cache.scratch / run_id)
+            raise
         remove(cache.scratch / run_id)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import requests
 from docker import APIClient
-from docker.errors import APIError, ImageNotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 
 from builder.console import Console
 from builder.engine.config import container_config, give_to_builder
@@ -64,8 +64,14 @@ class Engine:
         ):
             frames = client.attach(container, stdout=True, stderr=True, stream=True, demux=True)
             client.start(container)
-            for stdout, stderr in frames:
-                output.write(stdout, stderr)
+            try:
+                for stdout, stderr in frames:
+                    output.write(stdout, stderr)
+            except EnvironmentFailure:  # no room for the log
+                # An engine that waits for somebody to read on cannot remove the container.
+                with contextlib.suppress(OSError, DockerException):
+                    frames.close()
+                raise
             status = int(client.wait(container, timeout=None)["StatusCode"])
             if self._closed.is_set():
                 raise Interrupted("the container was stopped", "the run is ending", "", log=log)

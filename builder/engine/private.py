@@ -32,6 +32,7 @@ from builder.host.process import run
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 TAIL_LINES = 6
+CRASH_BYTES = 64 << 10
 # vfs copies whole layers: slow, but works on every filesystem (tmpfs, overlay, NFS).
 STORAGE_DRIVERS = ("overlay2", "vfs")
 
@@ -148,7 +149,16 @@ def _ensure(engine: PrivateEngine, console: Console) -> None:
     began = time.monotonic()
     console.say("No container engine answers: starting a private one, which ends with this command")
     clear(engine.run, engine.data, engine.group)
-    _start(engine)
+    try:
+        _start(engine)
+    except EnvironmentFailure:
+        if not _crashes(engine.log):
+            raise
+        # A full disk or a power cut leaves databases that dockerd dies of; it holds only
+        # images, which are in the cache.
+        console.say("The private engine's data is damaged: starting with none")
+        shutil.rmtree(engine.data)
+        _start(engine)
     console.say(f"Private engine ready after {time.monotonic() - began:.1f} s")
 
 
@@ -169,6 +179,14 @@ def _start(engine: PrivateEngine) -> None:
         "run `invoke doctor`; or start Docker yourself and set DOCKER_HOST",
         log=engine.log,
     )
+
+
+def _crashes(log: Path) -> bool:
+    """Whether dockerd's last words are those of a crash (Go's runtime)."""
+    with log.open("rb") as handle:
+        handle.seek(max(0, log.stat().st_size - CRASH_BYTES))
+        said = handle.read()
+    return b"\ngoroutine " in said or b"\nruntime." in said
 
 
 def _drivers(engine: PrivateEngine) -> tuple[str, ...]:

@@ -80,7 +80,11 @@ def _complete(folder: Path, stage: Done) -> bool:
 def _copy(origin: Path, folder: Path) -> None:
     aside = folder.with_name(f".{folder.name}.new")
     remove(aside)
-    shutil.copytree(origin, aside, symlinks=True)
+    try:
+        shutil.copytree(origin, aside, symlinks=True)
+    except OSError:
+        remove(aside)  # the disk may be full of it
+        raise
     remove(folder)
     aside.rename(folder)
 

@@ -118,7 +118,9 @@ def left(tight: World) -> list[str]:
 
 
 def finished(tight: World) -> set[str]:
-    return {str(path) for path in tight.cache.glob("stages/*/*/stage.json")}
+    """The finished stages on the small disk; what was lent is others' business."""
+    own = [folder for folder in tight.cache.glob("stages/*") if not folder.is_symlink()]
+    return {str(path) for folder in own for path in folder.glob("*/stage.json")}
 
 
 def big_source(tight: World, size: int) -> None:
@@ -206,7 +208,7 @@ CASES = {
     "silent": (SOURCE, SPEC.replace("make %", "cat /dev/zero >rest 2>/dev/null; make %"), ""),
     "talkative": (
         SOURCE,
-        SPEC.replace("make %", "cat /dev/zero >rest || seq 9999; sleep 99; make %"),
+        SPEC.replace("make %", "cat /dev/zero >rest || yes; sleep 99; make %"),
         "cannot write the log build-tool.log",
     ),
 }
@@ -248,6 +250,9 @@ def test_an_engine_whose_disk_is_full(small: World, tight: World, disk: Disk, ro
     assert "(stage build:tool)" in told(tight.run(*BUILD), disk)
     assert finished(tight) == done
     assert left(tight) == []
+    # With room, also an engine that was cut off while it wrote its databases starts.
+    disk.leave(120 * MIB)
+    assert "does not start" not in told(tight.run(*BUILD), disk)
 
 
 @pytest.mark.registry
