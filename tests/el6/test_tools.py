@@ -1,9 +1,10 @@
-"""The tools of el6: their specs render and parse for both bases, and lvs-director-check tells."""
+"""The tools of el6: their specs are what both rpms read, and their scripts do as they say."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -12,10 +13,10 @@ import pytest
 from builder.patch import series
 from builder.profile.model import Changelog, Component
 from builder.rpm import spec
+from tests.el6 import world
 
 ROOT = Path(__file__).parents[2]
 SPECS = ROOT / "specs" / "el6"
-CHECK = SPECS / "lvs-director" / "lvs-director-check"
 KERNEL = "2.6.32-220.23.1.el6.lvs"
 TOOLS = {
     "keepalived": "1.2.2",
@@ -23,19 +24,32 @@ TOOLS = {
     "quagga": "0.99.20",
     "lvs-director": "1.0",
 }
+LINKINGS = ("static", "dynamic")
+SHELLS = [shell for shell in ("dash", "bash", "busybox") if shutil.which(shell)]
+# The LVS document's, word for word.
+SWITCHES = (
+    "--disable-ripd --disable-ripngd --disable-bgpd --disable-watchquagga --disable-doc "
+    "--enable-user=root --enable-vty-group=root --enable-group=root --enable-zebra "
+    "--localstatedir=/var/run/quagga"
+)
 
-SAVED = """\
--A -t 10.0.1.1:80 -s rr
--P -t 10.0.1.1:80 -z 10.0.3.1
--a -t 10.0.1.1:80 -r 10.0.4.2:8080 -b -w 1
-"""
-LISTED = "IP Virtual Server version 1.2.1 (size=1048576)\n"
+needs_rpm = pytest.mark.skipif(shutil.which("rpmspec") is None, reason="rpm is not installed")
 
 
-def _rendered(name: str, linking: str) -> str:
+def run(*words: str | Path, **options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(word) for word in words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=options or None,
+    )
+
+
+def rendered(name: str, linking: str, patches: tuple[str, ...] | None = None) -> str:
     files = sorted(path.name for path in (SPECS / name).iterdir())
-    main = () if name == "lvs-director" else ("Lvs-fullnat-synproxy.tar.gz",)
-    patches = series.load(ROOT / "patches" / "el6" / name).patches
+    main = () if name == "lvs-director" else (world.TARBALL,)
+    own = tuple(patch.name for patch in series.load(ROOT / "patches" / "el6" / name).patches)
     return spec.render(
         SPECS,
         spec.SpecContext(
@@ -45,134 +59,250 @@ def _rendered(name: str, linking: str) -> str:
             releases={"kernel": KERNEL, **{tool: f"{v}-1.lvs" for tool, v in TOOLS.items()}},
             flavour="director",
             sources=(*main, *files),
-            patches=tuple(patch.name for patch in patches),
+            patches=own if patches is None else patches,
             settings={"linking": linking},
             changelog=Changelog(date="Mon Nov 23 2026", author="A <a@b.invalid>", text="first"),
         ),
     )
 
 
-@pytest.mark.skipif(shutil.which("rpmspec") is None, reason="rpm is not installed")
-@pytest.mark.parametrize("linking", ["static", "dynamic"])
-@pytest.mark.parametrize("name", TOOLS)
-def test_a_tools_spec_is_one_that_rpm_reads(name: str, linking: str, tmp_path: Path) -> None:
-    path = tmp_path / f"{name}.spec"
-    path.write_text(_rendered(name, linking))
-    ended = subprocess.run(
-        ["rpmspec", "--parse", str(path)], capture_output=True, text=True, check=False
-    )
+def parsed(folder: Path, name: str, linking: str, *options: str) -> str:
+    path = folder / f"{name}.spec"
+    path.write_text(rendered(name, linking))
+    ended = run("rpmspec", *options, "--parse", path)
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""
-    for folder in ("%{_unitdir}", "%{needs}", "%{_initddir}"):
-        assert folder not in ended.stdout
+    return ended.stdout
 
 
-class Host:
-    """A made-up host: its /proc, /sys and the programs that the check asks."""
+@needs_rpm
+@pytest.mark.parametrize("linking", LINKINGS)
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tools_spec_is_one_that_rpm_reads(name: str, linking: str, tmp_path: Path) -> None:
+    text = parsed(tmp_path, name, linking, "--define", "needs /needs")
+    for macro in ("%{_unitdir}", "%{needs}", "%{_initddir}"):
+        assert macro not in text
+    # The builder's host runs another kernel; rpm 4.8 knows neither of the rest.
+    for word in ("uname -r", "Recommends:", "Suggests:", "zstd"):
+        assert word not in text
+    assert ("-static" in text) == (linking == "static" and name != "lvs-director")
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.programs = root / "bin"
-        self.programs.mkdir(parents=True)
-        self.write("proc/sys/kernel/osrelease", f"{KERNEL}.x86_64\n")
-        self.write("usr/share/lvs-director/kernel", f"{KERNEL}.x86_64\n")
-        self.write("proc/net/ip_vs_stats", "")
-        self.write("proc/net/ip_vs_ext_stats", "fullnat_add_toa_ok : 5\n")
-        self.write("proc/cpuinfo", "processor\t: 0\n")
-        self.write("sys/class/net/eth0/device/vendor", "0x8086\n")
-        self.table(LISTED, SAVED)
-        self.program("ethtool", "echo 'generic-receive-offload: off'")
-        self.program("ip", "echo '2: eth1    inet 10.0.3.1/24 brd 10.0.3.255 scope global eth1'")
 
-    def write(self, path: str, text: str) -> None:
-        place = self.root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
+@needs_rpm
+def test_quagga_is_configured_as_the_document_says(tmp_path: Path) -> None:
+    words = parsed(tmp_path, "quagga", "dynamic").replace("\\\n", " ").split()
+    assert SWITCHES in " ".join(words)
 
-    def program(self, name: str, script: str) -> None:
-        path = self.programs / name
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
 
-    def table(self, listed: str, saved: str) -> None:
-        self.write("listed", listed)
-        self.write("saved", saved)
-        self.program(
-            "ipvsadm", f"case $1 in -L) cat {self.root}/listed ;; *) cat {self.root}/saved ;; esac"
-        )
+@needs_rpm
+def test_a_lone_rebuild_takes_the_kernel_and_the_library_that_are_installed(tmp_path: Path) -> None:
+    alone = parsed(tmp_path, "keepalived", "dynamic", "--define", "rhel 6", "--target", "x86_64")
+    assert f"set -- /usr/src/kernels/{KERNEL}.x86_64\n" in alone
+    assert f"BuildRequires:  kernel-devel = {KERNEL}\n" in alone
+    beside = parsed(tmp_path, "keepalived", "dynamic", "--define", "needs /n", "--define", "rhel 6")
+    assert "set -- /n/kernel/usr/src/kernels/*\n" in beside
+    assert "kernel-devel" not in beside
+    alone = parsed(tmp_path, "ipvsadm", "dynamic", "--define", "rhel 6")
+    assert "[ ! -f /usr/lib64/keepalived/libipvs/libipvs.a ]" in alone
+    assert "BuildRequires:  keepalived-libipvs-devel = 1.2.2-1.lvs\n" in alone
 
-    def check(self) -> tuple[int, str]:
-        ended = subprocess.run(
-            ["/bin/sh", str(CHECK)],
-            env={"LVS_ROOT": str(self.root), "PATH": f"{self.programs}:{os.environ['PATH']}"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ended.stderr == ""
-        return ended.returncode, ended.stdout
+
+class Tree:
+    """An rpmbuild tree with the small world's tarball in SOURCES."""
+
+    def __init__(self, folder: Path) -> None:
+        self.top = folder / "top"
+        self.needs = folder / "needs"
+        (self.top / "SOURCES").mkdir(parents=True)
+        shutil.copy(world.make_tarball(folder / "world"), self.top / "SOURCES")
+
+    def build(
+        self, kind: str, name: str, linking: str = "static"
+    ) -> subprocess.CompletedProcess[str]:
+        """rpmbuild of a tool; the small world's ipvsadm is not the one that is patched."""
+        path = self.top / f"{name}.spec"
+        path.write_text(rendered(name, linking, patches=()))
+        for file in (SPECS / name).iterdir():
+            shutil.copy(file, self.top / "SOURCES")
+        defines = {"_topdir": self.top, "needs": self.needs, "_smp_mflags": "%{nil}"}
+        words = [word for key, value in defines.items() for word in ("--define", f"{key} {value}")]
+        return run("rpmbuild", kind, "--nodeps", *words, path)
+
+    def install(self, name: str) -> None:
+        """Unpack the RPMs of a tool where those that need it look."""
+        folder = self.needs / name
+        folder.mkdir(parents=True)
+        for path in self.top.glob(f"RPMS/*/{name}-*.rpm"):
+            unpack = f"rpm2cpio '{path}' | cpio -idm --quiet"
+            subprocess.run(["sh", "-c", unpack], cwd=folder, check=True)
+
+    def headers(self) -> None:
+        header = self.needs / "kernel/usr/src/kernels/built/include/net/ip_vs.h"
+        header.parent.mkdir(parents=True)
+        header.touch()
+
+    def ask(self, name: str, query: str) -> list[str]:
+        (path,) = self.top.glob(f"RPMS/*/{name}-{TOOLS[name]}-1.lvs.*.rpm")
+        return run("rpm", "-qp", "--qf", query, path).stdout.splitlines()
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Host:
-    return Host(tmp_path)
+def tree(tmp_path: Path) -> Tree:
+    return Tree(tmp_path)
 
 
-def test_a_working_director_passes(host: Host) -> None:
-    status, told = host.check()
-    assert status == 0, told
-    assert "FAIL" not in told
-    assert "warn" not in told
-    assert "ok    table: 1048576 entries" in told
-    assert "ok    service -t 10.0.1.1:80: local address 10.0.3.1 is on this host" in told
+@needs_rpm
+@pytest.mark.parametrize("name", ["keepalived", "ipvsadm", "quagga"])
+def test_prep_takes_the_tool_out_of_the_tarball_in_the_tarball(name: str, tree: Tree) -> None:
+    ended = tree.build("-bp", name)
+    assert ended.returncode == 0, ended.stderr
+    made = tree.top / "BUILD" / f"{name}-{TOOLS[name]}"
+    assert (made / "README").read_text() == "README of the small world\n"
 
 
-def test_another_kernel_is_told(host: Host) -> None:
-    host.write("proc/sys/kernel/osrelease", "2.6.32-754.el6.x86_64\n")
-    status, told = host.check()
-    assert status == 1
-    assert f"FAIL  kernel: 2.6.32-754.el6.x86_64 runs, {KERNEL}.x86_64 is installed" in told
+@needs_rpm
+def test_keepalived_without_ipvs_is_a_failure(tree: Tree) -> None:
+    ended = tree.build("-bc", "keepalived", "dynamic")
+    assert ended.returncode != 0
+    assert "error: no headers of the kernel built for this director" in ended.stderr
+    tree.headers()
+    path = tree.top / "x/tools/keepalived/configure"
+    tarball = tree.top / "SOURCES" / world.TARBALL
+    # Headers are there, but configure does not take to them.
+    text = "#!/bin/sh\necho \"IPVS_SUPPORT='_WITHOUT_LVS_'\" >config.log\n"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    inner = tree.top / "x/l/lvs-tools.tar.gz"
+    inner.parent.mkdir()
+    subprocess.run(["tar", "-czf", inner, "-C", path.parents[2], "tools"], check=True)
+    subprocess.run(["tar", "-czf", tarball, "-C", inner.parents[1], "l"], check=True)
+    ended = tree.build("-bc", "keepalived", "dynamic")
+    assert ended.returncode != 0
+    assert "error: keepalived would be built without IPVS_SUPPORT='_WITH_LVS_'" in ended.stderr
+    assert "IPVS_SUPPORT='_WITHOUT_LVS_'" in ended.stderr
 
 
-def test_a_kernel_without_fullnat_is_told(host: Host) -> None:
-    (host.root / "proc/net/ip_vs_ext_stats").unlink()
-    status, told = host.check()
-    assert status == 1
-    assert "FAIL  fullnat" in told
-    (host.root / "proc/net/ip_vs_stats").unlink()
-    assert "FAIL  ip_vs: not loaded" in host.check()[1]
+@needs_rpm
+def test_ipvsadm_without_keepaliveds_library_is_a_failure(tree: Tree) -> None:
+    ended = tree.build("-bc", "ipvsadm", "dynamic")
+    assert ended.returncode != 0
+    assert "keepalived is built first" in ended.stderr
 
 
-def test_a_service_without_a_local_address_is_told(host: Host) -> None:
-    host.table(LISTED, SAVED.replace("-P -t 10.0.1.1:80 -z 10.0.3.1\n", ""))
-    status, told = host.check()
-    assert status == 1
-    assert "FAIL  service -t 10.0.1.1:80: no local address" in told
-    assert "ipvsadm -P -t 10.0.1.1:80 -z ADDRESS" in told
+@needs_rpm
+@pytest.mark.rpmbuild
+def test_the_rpms_are_such_as_el6_installs(tree: Tree) -> None:
+    tree.headers()
+    for name in TOOLS:
+        ended = tree.build("-ba", name)
+        assert ended.returncode == 0, ended.stderr[-2000:]
+        if name == "keepalived":
+            tree.install(name)
+    allowed = {"/bin/sh", "/bin/bash", "/sbin/chkconfig"}
+    for name in TOOLS:
+        needed = set(tree.ask(name, "[%{REQUIRENAME}\n]")) - allowed
+        needed = {n for n in needed if not n.startswith(("rpmlib(", "config("))}
+        own = {"kernel", "keepalived", "ipvsadm", "quagga"} if name == "lvs-director" else set()
+        assert needed == own
+        assert tree.ask(name, "%{PAYLOADCOMPRESSOR} %{FILEDIGESTALGO}\n") == ["gzip 8"]
+        kinds = dict(
+            line.rsplit(" ", 1) for line in tree.ask(name, "[%{FILENAMES} %{FILEFLAGS:fflags}.\n]")
+        )
+        # Everything in /etc but scripts is the operator's: c is %config, n is noreplace.
+        owned = {p for p, flags in kinds.items() if p.startswith("/etc/") and "c" not in flags}
+        assert {p for p in owned if "/init.d/" not in p} <= {"/etc/keepalived", "/etc/quagga"}
+        assert all("n" in flags for flags in kinds.values() if "c" in flags)
+    requires = tree.ask("lvs-director", "[%{REQUIRENAME} %{REQUIREVERSION}\n]")
+    assert f"kernel {KERNEL}" in requires
+    assert "ipvsadm 1.26-1.lvs" in requires
 
 
-def test_joined_packets_are_told(host: Host) -> None:
-    host.program("ethtool", "echo 'large-receive-offload: on'")
-    status, told = host.check()
-    assert status == 1
-    assert "FAIL  offloads: eth0 has large-receive-offload on" in told
+def scripts() -> list[Path]:
+    files = [path for name in TOOLS for path in (SPECS / name).iterdir()]
+    return sorted(path for path in files if path.read_text().startswith("#!"))
 
 
-def test_tools_of_another_build_are_told(host: Host) -> None:
-    host.program("ipvsadm", "exit 1")
-    status, told = host.check()
-    assert status == 1
-    assert "FAIL  table" in told
-    assert "FAIL  services: ipvsadm -S fails" in told
+@pytest.mark.parametrize("shell", SHELLS)
+def test_scripts_are_any_shells(shell: str) -> None:
+    words = ["busybox", "sh"] if shell == "busybox" else [shell]
+    assert len(scripts()) == 5
+    for path in scripts():
+        assert run(*words, "-n", path).returncode == 0, path
 
 
-def test_what_is_only_doubtful_is_a_warning(host: Host) -> None:
-    host.table(LISTED.replace("1048576", "4096"), SAVED)
-    host.write("proc/cpuinfo", "processor\t: 0\nprocessor\t: 1\n")
-    host.write("proc/net/ip_vs_ext_stats", "fullnat_add_toa_fail_len : 3\n")
-    host.program("ip", "true")
-    status, told = host.check()
-    assert status == 0
-    for doubt in ("table: 4096", "10.0.3.1 is on no interface", "1 local addresses for 2"):
-        assert f"warn  {doubt}" in told or doubt in told
-    assert "warn  counters: fullnat_add_toa_fail_len=3" in told
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_scripts_pass_shellcheck() -> None:
+    ended = run("shellcheck", *scripts())
+    assert ended.returncode == 0, ended.stdout
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in scripts() if p.suffix == ".init"], ids=lambda p: p.name
+)
+def test_init_scripts_have_what_chkconfig_reads(path: Path) -> None:
+    text = path.read_text()
+    assert "\n# chkconfig: " in text
+    assert "\n# description: " in text
+    header = text.partition("### BEGIN INIT INFO\n")[2].partition("### END INIT INFO\n")[0]
+    for word in (
+        "Provides",
+        "Required-Start",
+        "Default-Start",
+        "Default-Stop",
+        "Short-Description",
+    ):
+        assert f"# {word}:" in header
+
+
+def init_script(folder: Path, origin: Path, daemon: str) -> Path:
+    """The init script of a daemon that lives below ``folder``, like everything it touches."""
+    text = origin.read_text().replace("@DAEMON@", daemon)
+    for place in ("/usr/sbin", "/var", "/etc"):
+        text = text.replace(f"{place}/", f"{folder}{place}/")
+    script = folder / "script"
+    script.write_text(text)
+    for place in ("usr/sbin", "var/run/quagga", "var/lock/subsys", "etc/sysconfig", "etc/quagga"):
+        (folder / place).mkdir(parents=True)
+    return script
+
+
+@pytest.mark.parametrize("daemon", ["keepalived", "zebra"])
+def test_a_daemon_is_known_as_running_after_its_upgrade(daemon: str, tmp_path: Path) -> None:
+    origin = SPECS / ("quagga/daemon.init" if daemon == "zebra" else "keepalived/keepalived.init")
+    script = init_script(tmp_path, origin, daemon)
+    run_folder = tmp_path / ("var/run/quagga" if daemon == "zebra" else "var/run")
+    program = tmp_path / "usr/sbin" / daemon
+    shutil.copy(shutil.which("sleep") or "", program)
+    assert run("sh", script, "status").returncode == 3
+    with subprocess.Popen([program, "60"]) as process:
+        (run_folder / f"{daemon}.pid").write_text(f"{process.pid}\n")
+        assert run("sh", script, "status").returncode == 0
+        newer = program.with_suffix(".new")
+        shutil.copy(program, newer)
+        newer.replace(program)
+        assert run("sh", script, "status").returncode == 0
+        # Another program that has got the number of one that ended is not the daemon.
+        (run_folder / f"{daemon}.pid").write_text(f"{os.getpid()}\n")
+        assert run("sh", script, "status").returncode == 3
+        (run_folder / f"{daemon}.pid").write_text(f"{process.pid}\n")
+        reaper = subprocess.Popen(["sh", script, "stop"], stdout=subprocess.DEVNULL)
+        assert process.wait(timeout=20) == -signal.SIGTERM
+        assert reaper.wait(timeout=20) == 0
+    assert run("sh", script, "status").returncode == 3
+
+
+def test_the_ipvs_table_is_restored_without_comments(tmp_path: Path) -> None:
+    script = init_script(tmp_path, SPECS / "ipvsadm/ipvsadm.init", "")
+    program = tmp_path / "ipvsadm"
+    program.write_text(
+        f'#!/bin/sh\necho "$@" >>{tmp_path}/told\n[ "$1" != -R ] || cat >>{tmp_path}/told\n'
+    )
+    program.chmod(0o755)
+    script.write_text(script.read_text().replace("=/sbin/ipvsadm", f"={program}"))
+    assert run("sh", script, "start").returncode == 6
+    assert not (tmp_path / "told").exists(), "the table is cleared, but there is nothing to restore"
+    rules = tmp_path / "etc/sysconfig/ipvsadm"
+    rules.write_text("# a comment\n-A -t 192.0.2.1:80 -s rr\n-P -t 192.0.2.1:80 -z 192.0.2.9\n")
+    assert run("sh", script, "start").returncode == 0
+    told = (tmp_path / "told").read_text().splitlines()
+    assert told == ["-C", "-R", *rules.read_text().splitlines()[1:]]
