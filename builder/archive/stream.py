@@ -1,4 +1,4 @@
-"""Reading a tar as it comes out of a decompressor: forwards only, in bounded memory."""
+"""Reading an archive as it comes out of a decompressor: forwards only, in bounded memory."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ _DECOMPRESSORS: tuple[tuple[bytes, tuple[str, ...], str], ...] = (
     (b"\x1f\x8b", ("gzip", "-dc"), "gzip"),
     (b"BZh", ("bzip2", "-dc"), "bzip2"),
     (b"\x28\xb5\x2f\xfd", ("zstd", "-dcq", "--memory=512MB"), "zstd"),
+    # The format before xz has no magic: the usual properties, and the low byte of a large size.
+    (
+        b"\x5d\x00\x00",
+        ("xz", "-dc", "--format=lzma", "--memlimit-decompress=1GiB"),
+        "xz-utils",
+    ),
 )
 
 
@@ -90,8 +96,9 @@ def members(reader: ForwardReader) -> Iterator[tarfile.TarInfo]:
     reader.drain()
 
 
-def _decompressor(archive: Path) -> tuple[str, ...] | None:
+def _decompressor(archive: Path, offset: int) -> tuple[str, ...] | None:
     with archive.open("rb") as file:
+        file.seek(offset)
         start = file.read(8)
     for magic, argv, package in _DECOMPRESSORS:
         if start.startswith(magic):
@@ -101,17 +108,21 @@ def _decompressor(archive: Path) -> tuple[str, ...] | None:
 
 
 @contextmanager
-def open_stream(archive: Path, limit: int) -> Iterator[tuple[ForwardReader, IO[bytes]]]:
-    """Open a tar, plain or compressed with xz, gzip, bzip2 or zstd (told by its first bytes).
+def open_stream(
+    archive: Path, limit: int, offset: int = 0
+) -> Iterator[tuple[ForwardReader, IO[bytes]]]:
+    """Open an archive, plain or compressed with xz, lzma, gzip, bzip2 or zstd (told by its first
+    bytes); it begins ``offset`` bytes into the file.
 
     Gives the reader of the plain bytes, at most ``limit`` of them, and the compressed file,
     whose position tells the progress.  Raises VerificationError with the decompressor's words
     if the archive is damaged, EnvironmentFailure if the decompressor is missing.
     """
-    argv = _decompressor(archive)
-    with archive.open("rb") as packed:
+    argv = _decompressor(archive, offset)
+    with archive.open("rb", buffering=0) as packed:
+        packed.seek(offset)
         if argv is None:
-            with _told(archive, None), io.BufferedReader(packed.raw, CHUNK) as buffered:
+            with _told(archive, None), io.BufferedReader(packed, CHUNK) as buffered:
                 yield ForwardReader(buffered, limit), packed
             return
         with process.start(argv, stdin=packed) as decompressor:
@@ -143,7 +154,7 @@ def _told(archive: Path, program: subprocess.Popen[bytes] | None) -> Iterator[No
     except tarfile.TarError as damage:
         words = _last_words(program) if program is not None else ""
         raise VerificationError(
-            f"{archive.name} is damaged", words or f"not a whole tar: {damage}", _HINT
+            f"{archive.name} is damaged", words or f"not a whole archive: {damage}", _HINT
         ) from damage
 
 

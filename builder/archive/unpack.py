@@ -1,4 +1,4 @@
-"""Unpacking a source archive that nobody has vouched for yet, as fast as tar does.
+"""Unpacking a source archive (tar or RPM) that nobody has vouched for yet, as fast as tar does.
 
 The standard library's ``extractall`` is neither: it takes twice the time of tar and lets
 through what a source tree never has (device nodes, files that turn into folders).  Here
@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from builder.archive import cpio, rpm
 from builder.archive.space import full_disk, is_full_disk
 from builder.archive.stream import CHUNK, ForwardReader, members, open_stream
 from builder.errors import UsageError, VerificationError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _NAME_BYTES = 255  # NAME_MAX, limits.h
 _HOPS = 40  # links followed in one name; path_resolution(7)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_SHOWN = 20  # names in a message
 _REPORT = 256  # members between two progress reports
 
 
@@ -56,30 +58,38 @@ def unpack(
     *,
     console: Console,
     limits: Limits = Limits(),
-    strip: int = 1,
+    strip: int | None = None,
+    only: str = "",
 ) -> Unpacked:
-    """Unpack a tar (plain, xz, gzip, bzip2, zstd) into ``target``, a new or empty folder.
+    """Unpack a tar (plain, xz, lzma, gzip, bzip2, zstd) or what is in an RPM into ``target``, a
+    new or empty folder.
 
-    ``strip`` leading components are cut off as tar's --strip-components does.  Files become
-    0644 or 0755, folders 0755, all of the calling user; times are kept, but never before 1970
-    or in the future.  If it fails, ``target`` is removed again.
+    ``strip`` leading components are cut off as tar's --strip-components does: by default one of
+    a tar, none of an RPM.  ``only``: a folder of the archive; just what is below it comes out,
+    and lies directly in ``target``.  Files become 0644 or 0755, folders 0755, all of the
+    calling user; times are kept, but never before 1970 or in the future.  If it fails,
+    ``target`` is removed again.
 
     Raises VerificationError that names the member (names or links that lead out, special
     files, bombs, damage), EnvironmentFailure if the disk is full or the decompressor missing,
     UsageError if ``target`` is not empty.
     """
+    offset = rpm.read(archive).payload if rpm.is_rpm(archive) else 0
     target.mkdir(parents=True, exist_ok=True)
     if any(target.iterdir()):
         raise UsageError(
             f"cannot unpack {archive.name}", f"{target} is not empty", "name an empty folder"
         )
-    tree = _Tree(archive.name, os.fsencode(target), limits, strip)
+    listed = cpio.members if offset else members
+    strip = (0 if offset else 1) if strip is None else strip
+    below = tuple(os.fsencode(only).split(b"/")) if only else ()
+    tree = _Tree(archive.name, os.fsencode(target), limits, strip, below)
     try:
         with (
-            open_stream(archive, limits.bytes + limits.files * CHUNK) as (reader, packed),
+            open_stream(archive, limits.bytes + limits.files * CHUNK, offset) as (reader, packed),
             console.progress(f"unpack {archive.name}", archive.stat().st_size, "B") as progress,
         ):
-            for count, member in enumerate(members(reader)):
+            for count, member in enumerate(listed(reader)):
                 tree.add(member, reader)
                 if count % _REPORT == 0:
                     progress.advance(_position(packed.fileno()) - progress.done)
@@ -107,10 +117,12 @@ class _Tree:
     root: bytes
     limits: Limits
     strip: int
+    only: tuple[bytes, ...] = ()
     needed: int = 0
     _now: int = field(default_factory=lambda: int(time.time()))
     _folders: dict[bytes, int] = field(default_factory=lambda: {b"": -1})  # name: its time
     _links: list[bytes] = field(default_factory=list)
+    _seen: set[bytes] = field(default_factory=set)  # folders that ``only`` could have named
     _members: int = 0
     _files: int = 0
     _bytes: int = 0
@@ -132,6 +144,8 @@ class _Tree:
                 os.utime(self._path(folder), (moment, moment))
         if not self._members:
             raise VerificationError(f"{self.archive} is empty", "no member in it", "fetch it again")
+        if self.only and not self._files:
+            raise self._lacks()
         return Unpacked(self._files, self._bytes)
 
     def _maker(
@@ -173,10 +187,30 @@ class _Tree:
         parts = [part for part in name.split(b"/") if part]
         if b".." in parts:
             self._reject(member.name, 'its name has ".." in it')
-        kept = [part for part in parts[self.strip :] if part != b"."]
+        kept = self._keep(parts)
         if any(len(part) > _NAME_BYTES for part in kept):
             self._reject(member.name, f"a part of its name is longer than {_NAME_BYTES} bytes")
         return b"/".join(kept)
+
+    def _keep(self, parts: list[bytes]) -> list[bytes]:
+        """The parts of a name that remain, none if the member is not wanted."""
+        if not self.only:
+            return [part for part in parts[self.strip :] if part != b"."]
+        named = [part for part in parts if part != b"."]
+        depth = len(self.only)
+        if tuple(named[:depth]) == self.only:
+            return named[depth:]
+        if len(self._seen) < _SHOWN:
+            self._seen.add(b"/".join(named[:depth]))
+        return []
+
+    def _lacks(self) -> VerificationError:
+        found = ", ".join(sorted(os.fsdecode(name) for name in self._seen if name))
+        return VerificationError(
+            f"{self.archive} has no {os.fsdecode(b'/'.join(self.only))}",
+            f"it has: {found or 'nothing'}",
+            "it is another release than the profile is for; get the one that fits",
+        )
 
     def _add_file(self, name: bytes, member: tarfile.TarInfo, reader: ForwardReader) -> None:
         self._enter(name, member)

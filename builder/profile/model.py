@@ -62,7 +62,8 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``package``: Name of the spec.  ``source``: name of the source table, empty for
     packages that hold only files of ours.  ``packages``: the binary RPMs that the build
-    must produce.  ``flavoured``: its release carries the flavour's suffix.
+    must produce.  ``inside``: its tree is not the source's own but that of an archive in it,
+    or of a folder in that archive.  ``flavoured``: its release carries the flavour's suffix.
     ``configured``: its sources have ``kernel.config``, made of the flavour's fragments.
     ``settings``: handed to the spec template as they are.  ``patches``: come out of other
     sources, and are applied before the component's own series.  ``needs``: components whose
@@ -76,6 +77,7 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     release: str
     packages: tuple[str, ...]
     source: str = ""
+    inside: tuple[str, ...] = ()
     flavoured: bool = False
     configured: bool = False
     settings: dict[str, str] = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from builder.archive.inner import unpack_inner
 from builder.archive.unpack import unpack
 from builder.patch import apply
 from builder.pipeline import digest
@@ -44,6 +45,9 @@ def fetch_stage(
         unknown = () if pins or known else (Input("pin", f"none at {time.time_ns()}"),)
         return (
             Input("source", digest.of_text(msgspec.json.encode(source).decode())),
+            *digest.files(
+                "key", setting.specs, (setting.specs / one.key for one in source.signed_by)
+            ),
             *(Input(f"pin:{kind}", pin.sha256) for kind, pin in sorted(pins.items())),
             *unknown,
         )
@@ -77,7 +81,7 @@ def source_file(done: Done) -> Path:
 
 
 def unpack_stage(setting: Setting, source: Source) -> Stage:
-    """The source's pristine tree, its top folder stripped."""
+    """The source's pristine tree: a tar's without its top folder, an RPM's files side by side."""
     need = f"fetch:{source.name}"
 
     def run(work: Work) -> None:
@@ -95,16 +99,27 @@ def copy_by_links(origin: Path, target: Path) -> None:
     shutil.copytree(origin, target, symlinks=True, copy_function=os.link)
 
 
+def _bring_tree(setting: Setting, component: Component, origin: Path, target: Path) -> None:
+    """The component's own part of its unpacked source."""
+    if not component.inside:
+        copy_by_links(origin, target)
+        return
+    unpack_inner(origin, component.inside, target, source=component.source, console=setting.console)
+
+
 def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
     """The patched tree of a component, its patches, and what became of every hunk."""
     need = f"unpack:{component.source}"
 
     def inputs() -> tuple[Input, ...]:
-        return (*patching.inputs(setting, name, component), *setting.recipe("patch"))
+        found = (*patching.inputs(setting, name, component), *setting.recipe("patch"))
+        if not component.inside:
+            return found
+        return (*found, Input("inside", "\n".join(component.inside)), *setting.recipe("archive"))
 
     def run(work: Work) -> None:
         series = patching.collect(setting, name, component, work.needs)
-        copy_by_links(work.needs[need].path / TREE, work.output / TREE)
+        _bring_tree(setting, component, work.needs[need].path / TREE, work.output / TREE)
         report = apply.apply(series, work.output / TREE)
         (work.output / PATCHES).mkdir()
         for patch in series.patches:

@@ -1,0 +1,60 @@
+"""Trees out of archives that lie in a tree that was unpacked before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.archive.unpack import Limits, Unpacked, unpack
+from builder.errors import UsageError, VerificationError
+
+if TYPE_CHECKING:
+    from builder.console import Console
+
+_SHOWN = 40  # names in a message
+
+
+def unpack_inner(
+    tree: Path,
+    inside: Sequence[str],
+    target: Path,
+    *,
+    source: str,
+    console: Console,
+    limits: Limits | None = None,
+) -> Unpacked:
+    """Unpack an archive of ``tree`` into ``target``, a new or empty folder.
+
+    ``inside``: the archive's path in the tree, then a folder in it whose content is wanted;
+    without a folder the archive's own top folder is stripped.  ``source`` names the tree in
+    messages.
+
+    Raises VerificationError if the tree has no such archive (and tells what it has), or the
+    archive no such folder; as ``unpack`` does; UsageError if ``inside`` is of another form.
+    """
+    if not 1 <= len(inside) <= 2 or any(_leads_out(name) for name in inside):
+        raise UsageError(
+            f"source {source} cannot be looked into",
+            f"inside = {list(inside)} is no archive and a folder in it",
+            "correct `inside` in profile.toml",
+        )
+    archive = tree / inside[0]
+    if archive.is_symlink() or not archive.is_file():
+        raise _lacks(tree, inside[0], source)
+    folder = inside[1].strip("/") if len(inside) == 2 else ""
+    return unpack(archive, target, console=console, limits=limits or Limits(), only=folder)
+
+
+def _leads_out(name: str) -> bool:
+    return not name or name.startswith("/") or ".." in name.split("/")
+
+
+def _lacks(tree: Path, name: str, source: str) -> VerificationError:
+    found = sorted(path.name for path in tree.iterdir())
+    more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return VerificationError(
+        f"source {source} has no {name}",
+        f"it has: {', '.join(found[:_SHOWN]) or 'nothing'}{more}",
+        "it is another release than the profile is for; get the one that fits",
+    )
