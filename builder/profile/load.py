@@ -121,7 +121,20 @@ def _check_references(path: Path, text: str, profile: Profile) -> None:
                     f"sources: {', '.join(profile.source)}",
                 )
         _check_needs(path, text, profile, name)
+    _check_keys(path, text, profile)
     _check_layouts(path, text, profile)
+
+
+def _check_keys(path: Path, text: str, profile: Profile) -> None:
+    for name, source in profile.source.items():
+        for one in source.signed_by:
+            if not (path.parent / one.key).is_file():
+                raise _refuse(
+                    path,
+                    _line_of(text, f"source.{name}.signed_by"),
+                    f"source {name} is to be signed by {one.key}, which does not exist",
+                    "put the armoured public key there",
+                )
 
 
 def _named_sources(component: Component) -> Iterator[tuple[str, str]]:

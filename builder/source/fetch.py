@@ -74,6 +74,19 @@ def _found(
     return Fetched(source.name, source.file, path, sha256, size, url, version)
 
 
+def require_signature(source: Source, path: Path, lock: SourcesLock) -> str:
+    """Hold a file against the keys of its source, if it must be signed; returns what was found.
+
+    The keys lie in the profile's folder, beside ``lock``.  Raises as ``signature.verify`` does.
+    """
+    if not source.signed_by:
+        return ""
+    from builder.source import signature  # noqa: PLC0415 - only signed sources pay for it
+
+    keys = signature.accepted_keys(source, lock.path.parent)
+    return str(signature.verify(path, source.file, keys))
+
+
 def fetch(
     source: Source,
     *,
@@ -96,6 +109,7 @@ def fetch(
     if not update:
         found = find(source, cache=cache, lock=lock)
         if found is not None:
+            require_signature(source, found.path, lock)
             return found
     from builder.source import resolve  # noqa: PLC0415 - Requests takes longer than a hit may
 

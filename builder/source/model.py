@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -40,11 +41,22 @@ class Location(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{shown}#{self.member}" if self.member else shown
 
 
+class SigningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may have signed a source: ``key``, an armoured file in the profile's folder.
+
+    ``fingerprint``: the 40 hexadecimal digits that the file's key must have.
+    """
+
+    key: str
+    fingerprint: Annotated[str, msgspec.Meta(pattern="^[0-9A-F]{40}$")]
+
+
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One input: its file name, its locations in order of preference, and its digest.
 
     ``sha256`` holds for every location that has none of its own.  ``max_bytes``: nothing
-    larger is taken.
+    larger is taken.  ``signed_by``: an RPM that none of these signed is not taken.
+    ``alternative``: what else to do if no location serves it, the end of a sentence.
     """
 
     name: str
@@ -52,13 +64,16 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     locations: tuple[Location, ...]
     sha256: str | None = None
     max_bytes: int = 2 * _GIB
+    signed_by: tuple[SigningKey, ...] = ()
+    alternative: str = ""
 
 
 class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How patient a download is.  Times in seconds.
 
     ``attempts`` counts tries in a row that brought nothing new; ``total`` is for one location.
-    ``retry_after``: the longest wait that a server may ask for.
+    ``retry_after``: the longest wait that a server may ask for.  ``reach``: within this time,
+    counted once for all locations of a source, a server must take a connection.
     """
 
     connect: float = 15.0
@@ -68,6 +83,7 @@ class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backoff: float = 0.5
     backoff_cap: float = 30.0
     retry_after: float = 120.0
+    reach: float = 8.0
     redirects: int = 10
 
 

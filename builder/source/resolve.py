@@ -17,9 +17,17 @@ from builder.errors import SourceUnreachable, UsageError, VerificationError
 from builder.host.paths import Cache, Project
 from builder.source import apt, ftp, local, web
 from builder.source.claim import claim
-from builder.source.fetch import DROPIN, dropin_label, find, profile_digest, valid_pins
+from builder.source.fetch import (
+    DROPIN,
+    dropin_label,
+    find,
+    profile_digest,
+    require_signature,
+    valid_pins,
+)
 from builder.source.lock import Pin, SourcesLock
 from builder.source.model import Bounds, Fetched, Location, Source
+from builder.source.reach import Reach
 from builder.source.store import adopt, find_blob, measure, set_aside
 from builder.source.transfer import LocationFailed, Partial, Transfer
 
@@ -84,6 +92,7 @@ def resolve(job: Job) -> Fetched:
             job.lock.reload()
             found = find(job.source, cache=job.cache, lock=job.lock)
             if found is not None:
+                require_signature(job.source, found.path, job.lock)
                 return found
         return _try_places(job)
 
@@ -110,6 +119,8 @@ def _try_places(job: Job) -> Fetched:
 
 def _places(job: Job) -> list[_Place]:
     pins = job.pins
+    urls = [location.url for location in job.source.locations]
+    reach = Reach(urls, job.bounds.reach, job.stop)
     everything = frozenset(
         digest
         for digest in (
@@ -124,7 +135,7 @@ def _places(job: Job) -> list[_Place]:
             location.kind,
             location.label,
             _allowed(job, location, pins),
-            lambda location=location: _bring(job, location),  # type: ignore[misc]
+            lambda location=location: _bring(job, location, reach),  # type: ignore[misc]
         )
         for location in job.source.locations
     ]
@@ -147,7 +158,8 @@ def _allowed(job: Job, location: Location, pins: dict[str, Pin]) -> frozenset[st
     return frozenset(pin.sha256 for pin in pins.values()) if job.locked else frozenset()
 
 
-def _bring(job: Job, location: Location) -> _Brought:
+def _bring(job: Job, location: Location, reach: Reach) -> _Brought:
+    reach.demand(location.url)
     brought = _download(job, location)
     if location.member is None:
         return brought
@@ -221,7 +233,8 @@ def _discard(brought: _Brought) -> None:
 
 def _accept(job: Job, place: _Place, brought: _Brought) -> Fetched:
     sha256, size = measure(brought.path)
-    if place.allowed and sha256 not in place.allowed:
+    refusal = _refusal(job, place, brought, sha256)
+    if refusal is not None:
         if brought.resumed:
             # The first part may be of a file that has changed since: whole and anew, once.
             _discard(brought)
@@ -229,7 +242,7 @@ def _accept(job: Job, place: _Place, brought: _Brought) -> Fetched:
             return _accept(job, place, place.bring())
         kept = set_aside(job.cache, brought.path, sha256, job.source.file)
         _discard(brought)
-        raise _mismatch(job, place, sha256, kept)
+        raise VerificationError(refusal.what, f"{refusal.cause}\nkept as {kept}", refusal.hint)
     path = find_blob(job.cache, sha256, size) or adopt(job.cache, brought.path, sha256)
     _discard(brought)
     pin = Pin(
@@ -264,11 +277,28 @@ def _pin(job: Job, place: _Place, pin: Pin) -> None:
         job.lock.record(job.source.name, place.kind, pin)
 
 
-def _mismatch(job: Job, place: _Place, sha256: str, kept: Path) -> VerificationError:
+def _refusal(job: Job, place: _Place, brought: _Brought, sha256: str) -> VerificationError | None:
+    """Why these bytes are not to be used, None if they are; announces who signed them."""
+    fits = not place.allowed or sha256 in place.allowed
+    try:
+        words = require_signature(job.source, brought.path, job.lock)
+    except VerificationError as error:
+        if fits:
+            return VerificationError(f"{error.what} (from {place.label})", error.cause, error.hint)
+        return _mismatch(job, place, sha256, f"\nand {error}")
+    if not fits:
+        return _mismatch(job, place, sha256, words and f"\nbut it is {words}")
+    if words:
+        job.console.say(f"{job.source.name}: {words}")
+    return None
+
+
+def _mismatch(job: Job, place: _Place, sha256: str, verdict: str) -> VerificationError:
+    """``verdict``: what the signature says of bytes that are not the pinned ones."""
     expected = " or ".join(sorted(place.allowed))
     return VerificationError(
         f"{job.source.file} from {place.label} is not what was pinned",
-        f"sha256 expected {expected}\nsha256 got      {sha256}\nkept as {kept}",
+        f"sha256 expected {expected}\nsha256 got      {sha256}{verdict}",
         "find out why before trusting it; if it was replaced on purpose, correct the digest in "
         "profile.toml or run `invoke fetch --update`",
     )
@@ -287,9 +317,10 @@ def _unreachable(
 ) -> SourceUnreachable:
     digests = sorted(frozenset().union(*(place.allowed for place in places)))
     wanted = f" (sha256 {' or '.join(digests)})" if digests else ""
+    alternative = f"; {job.source.alternative}" if job.source.alternative else ""
     return SourceUnreachable(
         f"no location can serve {job.source.file} of source {job.source.name}",
         "\n".join(f"{label}: {answer}" for label, answer in answers) or "it has no location",
         f"check the network and the proxy (`invoke doctor`), or put {job.source.file}{wanted} "
-        f"into {job.project.dropin}",
+        f"into {job.project.dropin}{alternative}",
     )

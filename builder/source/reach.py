@@ -1,0 +1,135 @@
+"""Which servers take a connection at all, so that a dead network is told in seconds.
+
+The patience of a download (retries, waits, long time-outs) is for servers that are there.
+A name that is not resolved or packets that vanish would use it up at every location in turn.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from requests.utils import get_environ_proxies, select_proxy
+
+from builder.source.claim import check
+from builder.source.transfer import LocationFailed
+
+_PORTS = {"http": 80, "https": 443, "ftp": 21, "socks5": 1080, "socks5h": 1080}
+_ALONE = 0.2  # of the time, which a location has before the others are tried beside it
+_POLL = 0.05  # seconds
+
+
+@dataclass
+class _Try:
+    """One attempt to connect, in a thread: nothing else can bound the lookup of a name."""
+
+    host: str
+    port: int
+    shown: str
+    over: threading.Event = field(default_factory=threading.Event)
+    answer: str = ""
+
+    def run(self, seconds: float) -> None:
+        try:
+            _connect(self.host, self.port, seconds)
+        except TimeoutError:
+            self.answer = f"no connection to {self.shown} within {seconds:g} s"
+        except (OSError, UnicodeError) as error:
+            self.answer = f"no connection to {self.shown}: {_words(error)}"
+        self.over.set()
+
+
+class Reach:
+    """Tries to connect to the servers of a source's locations, all within ``seconds``.
+
+    ``urls`` in order of preference; those that need no server are left out.
+    """
+
+    def __init__(self, urls: Iterable[str], seconds: float, stop: threading.Event) -> None:
+        self._seconds = seconds
+        self._stop = stop
+        found = {url: _server(url) for url in urls if url.partition(":")[0] in _PORTS}
+        self._servers = {url: server for url, server in found.items() if server is not None}
+        self._tries: dict[tuple[str, int], _Try] = {}
+        self._deadline = 0.0
+
+    def demand(self, url: str) -> None:
+        """Return once ``url``'s server has taken a connection.
+
+        Raises LocationFailed with its answer, or that it gave none in time; Interrupted.
+        """
+        server = self._servers.get(url)
+        if server is None:
+            return
+        now = time.monotonic()
+        self._deadline = self._deadline or now + self._seconds
+        attempt = self._begin(*server)
+        if (
+            not self._wait(attempt, min(now + _ALONE * self._seconds, self._deadline))
+            or attempt.answer
+        ):
+            for other in self._servers.values():
+                self._begin(*other)
+        if not self._wait(attempt, self._deadline):
+            raise LocationFailed(f"no connection to {attempt.shown} within {self._seconds:g} s")
+        if attempt.answer:
+            raise LocationFailed(attempt.answer)
+        self._deadline = 0.0  # there is a network: should this one fail later, time begins anew
+
+    def _begin(self, host: str, port: int, shown: str) -> _Try:
+        found = self._tries.get((host, port))
+        if found is None:
+            found = self._tries[host, port] = _Try(host, port, shown)
+            # A daemon: a lookup that hangs must not keep the program from ending.
+            thread = threading.Thread(target=found.run, args=(self._seconds,), daemon=True)
+            thread.start()
+        return found
+
+    def _wait(self, attempt: _Try, until: float) -> bool:
+        """Whether the attempt is over by then."""
+        while not attempt.over.wait(max(0.0, min(_POLL, until - time.monotonic()))):
+            check(self._stop, f"connecting to {attempt.shown}")
+            if time.monotonic() >= until:
+                return False
+        return True
+
+
+def _server(url: str) -> tuple[str, int, str] | None:
+    """Host and port to connect to, and how to name them: the proxy's if there is one.
+
+    None if the address is none: that is for the download to tell.
+    """
+    proxy = None if url.startswith("ftp:") else select_proxy(url, get_environ_proxies(url))
+    if proxy is not None:
+        url = proxy if "://" in proxy else f"http://{proxy}"
+    place = urlsplit(url)
+    try:
+        host, port = place.hostname, place.port or _PORTS.get(place.scheme, 80)
+    except ValueError:  # no number, or none that a port can have
+        return None
+    if not host:
+        return None
+    return host, port, f"the proxy {host}:{port}" if proxy else f"{host}:{port}"
+
+
+def _connect(host: str, port: int, seconds: float) -> None:
+    """Connect to one of a host's addresses, each of which has its share of the time."""
+    places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for number, (family, kind, protocol, _, address) in enumerate(places, 1):
+        with socket.socket(family, kind, protocol) as line:
+            line.settimeout(seconds / len(places))
+            try:
+                line.connect(address)
+            except OSError:
+                if number == len(places):
+                    raise
+            else:
+                return
+
+
+def _words(error: OSError | UnicodeError) -> str:
+    return getattr(error, "strerror", None) or str(error)
