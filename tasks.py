@@ -173,10 +173,21 @@ def tree(context: Context, profile: str = PROFILE, flavour: str = "", only: str 
             print(line)
 
 
-@task(help=_help("profile", "only", "json", check="only say what would apply; changes nothing"))
+@task(
+    help=_help(
+        "profile",
+        "flavour",
+        "base",
+        "only",
+        "json",
+        check="only say what would apply; changes nothing",
+    )
+)
 def patch(
     context: Context,
     profile: str = PROFILE,
+    flavour: str = "",
+    base: str = "",
     only: str = "",
     check: bool = False,
     json: bool = False,
@@ -186,7 +197,7 @@ def patch(
 
     with _command() as place:
         patches.report(
-            session.Request(profile),
+            session.Request(profile, flavour, base),
             produce.only("prep", _names(only)),
             check=check,
             json=json,

@@ -34,7 +34,7 @@ class Mmdebstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     ``guest``: roots of virtual machines, by name.
     ``vsyscall``: its programs need the page of that name (vsyscall in the kernel's
     admin-guide/kernel-parameters).  ``nofile``: open files of a process in its containers, soft
-    and hard limit.
+    and hard limit.  ``noprep``: its rpmbuild can leave %prep out.
     """
 
     # Debian Policy 5.6.1: names of packages.
@@ -49,6 +49,7 @@ class Mmdebstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     build: tuple[str, ...]
     guest: dict[str, GuestRoot]
     vsyscall: bool = False
+    noprep: bool = True
     nofile: Limits = OPEN_FILES
 
     @property
@@ -85,6 +86,7 @@ class Yum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     guest: dict[str, GuestRoot]
     image: str = ""
     vsyscall: bool = False
+    noprep: bool = True
     nofile: Limits = OPEN_FILES
 
     @property

@@ -19,6 +19,7 @@ from builder.patch import apply
 from builder.profile.model import Component
 from builder.stages import patching
 from builder.stages.patching import TREE
+from builder.stages.sources import pristine_stage
 
 
 def report(
@@ -53,12 +54,12 @@ def _find(session: Session, names: list[str]) -> Findings:
     with ExitStack() as trials:
         for name in names:
             component = profile.component[name]
-            source = f"unpack:{component.source}"
-            done = session.settle(source, *patching.needs(session.setting, component))
+            source, pristine = f"unpack:{component.source}", pristine_stage(name, component)
+            done = session.settle(source, pristine, *patching.needs(session.setting, component))
             patches = patching.collect(session.setting, name, component, done)
-            tree = done[source].path / TREE
-            trial = trials.enter_context(apply.attempt(patches, tree))
-            kabi_list, arch = _kabi_list(component, tree)
+            tree = done[pristine].path / TREE
+            trial = trials.enter_context(apply.attempt(patches, tree, max_fuzz=component.fuzz))
+            kabi_list, arch = _kabi_list(component, done[source].path / TREE)
             components[name] = findings.examine(trial, kabi_list, arch)
             readers[name] = view.after(trial).read
         needed = {copy.component for check in profile.layout for copy in check.copies}
@@ -74,10 +75,10 @@ def _find(session: Session, names: list[str]) -> Findings:
         return Findings(components, layouts, absent)
 
 
-def _kabi_list(component: Component, tree: Path) -> tuple[Path | None, str]:
+def _kabi_list(component: Component, source: Path) -> tuple[Path | None, str]:
     if component.kabi is None:
         return None, ""
-    path = tree / component.kabi.file
+    path = source / component.kabi.file
     if not path.is_file():
         raise VerificationError(
             f"the source of {component.package} has no {component.kabi.file}",

@@ -53,13 +53,15 @@ class PatchPlaces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where patches enter the spec: tags go before ``tags``, commands before ``apply``.
 
     ``command``: applies one patch, ``{name}`` standing for its file name.  ``first``: the
-    first patch's number; the others follow.
+    first patch's number; the others follow.  ``fuzz``: what the command tolerates, in context
+    lines at either end of a hunk.
     """
 
     tags: str
     apply: str
     command: str = "ApplyPatch {name}"
     first: int = 90001
+    fuzz: int = 1
 
 
 class Vendor(Additions, frozen=True, forbid_unknown_fields=True, kw_only=True):

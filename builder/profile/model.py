@@ -9,6 +9,7 @@ import msgspec
 
 from builder.forensics.copies import KabiList, LayoutCheck
 from builder.kernel.vendor import Vendor
+from builder.patch.apply import MAX_FUZZ
 from builder.source.model import Source
 
 
@@ -87,6 +88,11 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     base: dict[str, Variant] = {}
     vendor: Vendor | None = None
     kabi: KabiList | None = None
+
+    @property
+    def fuzz(self) -> int:
+        """Context lines at either end of a hunk that need not match, as its packing has it."""
+        return self.vendor.patches.fuzz if self.vendor is not None else MAX_FUZZ
 
     def variants(self, flavour: str, base: str) -> tuple[Variant, ...]:
         """What is different, in the order in which it is added."""

@@ -17,7 +17,7 @@ from builder.rpm.tree import RpmTree, lay
 HOME = PurePosixPath("/home/builder")
 SCRIPT = Path(__file__).parent / "container" / "rpmbuild.sh"
 # To be raised with every change here that changes what comes out.
-RECIPE = "1"
+RECIPE = "2"
 CCACHE_SIZE = "5G"
 COMPILED = ("  CC ", "  CC [M] ", "  LD [M] ", "  AS ", "  AR ", "  CC\t", "  CXX ")
 
@@ -33,7 +33,8 @@ class BuildPlan:
     folder that becomes SOURCES.  ``needs``: folders with the RPMs of the components that it
     is built with, by component.  ``jobs``: the folder with the job budget's pipe.
     ``expected``: how many objects the last build compiled, if known.  ``options``: further
-    ones for rpmbuild.
+    ones for rpmbuild.  ``explain``: cause and hint out of the log of a failed build, if the
+    manner of packing knows more than ``diagnose`` does.
     """
 
     component: Component
@@ -46,6 +47,7 @@ class BuildPlan:
     jobs: Path
     expected: int | None
     options: tuple[str, ...] = ()
+    explain: Callable[[Path], tuple[str, str] | None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def container_spec(plan: BuildPlan, tree: RpmTree, spec_name: str) -> ContainerS
         mounts=tuple(mounts),
         env=(
             ("HOME", str(HOME)),
-            ("PATH", "/usr/lib/ccache:/usr/sbin:/usr/bin:/sbin:/bin"),
+            ("PATH", "/usr/local/bin:/usr/lib/ccache:/usr/sbin:/usr/bin:/sbin:/bin"),
             ("LC_ALL", "C.UTF-8"),
             ("CCACHE_DIR", "/ccache"),
             ("CCACHE_MAXSIZE", CCACHE_SIZE),
@@ -143,12 +145,12 @@ def build(
         counter = _Counter(progress)
         status = run(spec, log, counter.see)
     if status != 0:
-        raise BuildError(
-            f"building {plan.component.package}-{plan.component.version} failed",
+        cause, hint = plan.explain(log) or (
             diagnose.cause(log),
             "mend the cause; finished stages are kept",
-            log=log,
         )
+        name = f"{plan.component.package}-{plan.component.version}"
+        raise BuildError(f"building {name} failed", cause, hint, log=log)
     built = Built(
         tuple(sorted(tree.rpms.rglob("*.rpm"))),
         tuple(sorted(tree.srpms.glob("*.src.rpm"))),

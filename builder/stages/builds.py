@@ -12,6 +12,7 @@ from builder.pipeline.ledger import Ledger
 from builder.pipeline.stage import Done, Stage, Work
 from builder.profile.model import Component
 from builder.rpm import build
+from builder.stages.checks import CHECKS_STAGE, checked
 from builder.stages.containers import run_container
 from builder.stages.image import BUILD_STAGE, ReadyImage
 from builder.stages.packaging import packaging
@@ -30,6 +31,8 @@ def build_stage(
     stage_name = f"build:{name}"
     manner = packaging(setting, name, component)
     needs = tuple(f"build:{need}" for need in component.needs)
+    if name in checked(setting.profile):
+        needs = (CHECKS_STAGE, *needs)
 
     def inputs() -> tuple[Input, ...]:
         return (
@@ -52,6 +55,7 @@ def build_stage(
             jobs=setting.jobs(),
             expected=int(last.facts["objects"]) if last and "objects" in last.facts else None,
             options=manner.options,
+            explain=manner.explain,
         )
 
         def run_timed(container: ContainerSpec, log: Path, see: Callable[[str], None]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.stage import Stage
-from builder.stages import builds, image, results, sources
+from builder.stages import builds, checks, image, results, sources
 from builder.stages.setting import Setting
 
 
@@ -27,9 +27,13 @@ def _all(setting: Setting, ledger: Ledger, update: bool) -> Iterator[Stage]:
     yield image.image_stage(setting, "build")
     yield image.image_stage(setting, "guest")
     for name, component in setting.profile.component.items():
+        if component.inside:
+            yield sources.inner_stage(setting, name, component)
         if component.source:
             yield sources.prep_stage(setting, name, component)
         yield builds.build_stage(setting, name, component, ledger, ready)
+    if checks.checked(setting.profile):
+        yield checks.checks_stage(setting)
     yield results.repo_stage(setting, ready)
     yield results.vm_stage(setting, ready)
     yield results.smoke_stage(setting)

@@ -37,6 +37,9 @@ class Packaging(Protocol):
     def prepared(self, done: Mapping[str, Done]) -> Path | None:
         """The patched tree that stands in for %prep, None if %prep is to be run."""
 
+    def explain(self, log: Path) -> tuple[str, str] | None:
+        """Cause and hint of a failed build, if this manner of packing knows more than others."""
+
 
 def packaging(setting: Setting, name: str, component: Component) -> Packaging:
     """By the vendor's own spec if the profile has its table, else by a template of ours."""

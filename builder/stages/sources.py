@@ -1,4 +1,4 @@
-"""``fetch:X`` brings a source, ``unpack:X`` and ``prep:X`` make its patched tree."""
+"""``fetch:X`` brings a source; ``unpack:X``, ``inner:X`` and ``prep:X`` make its trees."""
 
 from __future__ import annotations
 
@@ -99,28 +99,46 @@ def copy_by_links(origin: Path, target: Path) -> None:
     shutil.copytree(origin, target, symlinks=True, copy_function=os.link)
 
 
-def _bring_tree(setting: Setting, component: Component, origin: Path, target: Path) -> None:
-    """The component's own part of its unpacked source."""
-    if not component.inside:
-        copy_by_links(origin, target)
-        return
-    unpack_inner(origin, component.inside, target, source=component.source, console=setting.console)
+def pristine_stage(name: str, component: Component) -> str:
+    """The stage whose output has the component's tree without patches."""
+    return f"inner:{name}" if component.inside else f"unpack:{component.source}"
+
+
+def inner_stage(setting: Setting, name: str, component: Component) -> Stage:
+    """The tree of a component that lies in an archive within its source."""
+    need = f"unpack:{component.source}"
+
+    def inputs() -> tuple[Input, ...]:
+        return (Input("inside", "\n".join(component.inside)), *setting.recipe("archive"))
+
+    def run(work: Work) -> None:
+        made = unpack_inner(
+            work.needs[need].path / TREE,
+            component.inside,
+            work.output / TREE,
+            source=component.source,
+            console=setting.console,
+        )
+        work.note("files", str(made.files))
+
+    return Stage(f"inner:{name}", (need,), inputs, run, listed=False)
 
 
 def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
     """The patched tree of a component, its patches, and what became of every hunk."""
-    need = f"unpack:{component.source}"
+    need = pristine_stage(name, component)
 
     def inputs() -> tuple[Input, ...]:
-        found = (*patching.inputs(setting, name, component), *setting.recipe("patch"))
-        if not component.inside:
-            return found
-        return (*found, Input("inside", "\n".join(component.inside)), *setting.recipe("archive"))
+        return (
+            Input("fuzz", str(component.fuzz)),
+            *patching.inputs(setting, name, component),
+            *setting.recipe("patch"),
+        )
 
     def run(work: Work) -> None:
         series = patching.collect(setting, name, component, work.needs)
-        _bring_tree(setting, component, work.needs[need].path / TREE, work.output / TREE)
-        report = apply.apply(series, work.output / TREE)
+        copy_by_links(work.needs[need].path / TREE, work.output / TREE)
+        report = apply.apply(series, work.output / TREE, max_fuzz=component.fuzz)
         (work.output / PATCHES).mkdir()
         for patch in series.patches:
             shutil.copyfile(patch.path, work.output / PATCHES / patch.name)

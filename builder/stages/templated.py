@@ -61,7 +61,12 @@ class Templated:
             (target / CONFIG).write_text(config.merge(self._fragments()))
 
     def prepared(self, done: Mapping[str, Done]) -> Path | None:
-        return done[f"prep:{self.name}"].path / TREE if self.component.source else None
+        if not self.component.source or not self.setting.load_base().settings.noprep:
+            return None
+        return done[f"prep:{self.name}"].path / TREE
+
+    def explain(self, log: Path) -> tuple[str, str] | None:
+        return None
 
     def _extra_files(self) -> tuple[Path, ...]:
         """The files of ``specs/<profile>/<component>/``, which become further sources."""

@@ -15,11 +15,14 @@ from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
 from builder.profile.model import Component
-from builder.rpm import build
+from builder.rpm import build, diagnose
 from builder.stages import patching
 from builder.stages.patching import TREE
 from builder.stages.setting import Setting
 from builder.stages.sources import patches_of
+
+# Red Hat's kernels merge files of these names.
+CONFIGURATIONS = "config-*"
 
 
 @dataclass(frozen=True)
@@ -62,12 +65,27 @@ class Vendored:
         apart = {self.vendor.spec, *amended}
         files = [path for path in self._folder(done).iterdir() if path.name not in apart]
         build.fill_sources(target, (*sorted(files), *patches_of(done[f"prep:{self.name}"])))
-        for name, wanted in amended.items():
-            text = vendor.amend_config(self._text(done, name), wanted, name)
+        for name, text in self.amended(done).items():
             (target / name).write_text(text, vendor.ENCODING, vendor.ERRORS)
 
     def prepared(self, done: Mapping[str, Done]) -> Path | None:
         return None
+
+    def explain(self, log: Path) -> tuple[str, str] | None:
+        unset = vendor.unset_symbols(diagnose.read_tail(log))
+        return vendor.explain_unset(unset) if unset else None
+
+    def amended(self, done: Mapping[str, Done]) -> dict[str, str]:
+        """The configuration files that are amended, by name."""
+        return {
+            name: vendor.amend_config(self._text(done, name), wanted, name)
+            for name, wanted in self._additions.config.items()
+        }
+
+    def configurations(self, done: Mapping[str, Done]) -> dict[str, str]:
+        """All configuration files as the build will have them, by name."""
+        there = sorted(path.name for path in self._folder(done).glob(CONFIGURATIONS))
+        return {name: self._text(done, name) for name in there} | self.amended(done)
 
     @property
     def _unpacked(self) -> str:

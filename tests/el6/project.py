@@ -1,12 +1,19 @@
-"""Projects of el6's tests: a stand-in for the base that cannot be had there."""
+"""Projects of el6's tests: the real profile, with a vault and a base that can be had there."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
+from tests import world
+from tests.el6.signing import Key
+from tests.world import ROOT, World
+
 EL6 = "centos6"
 ORIGIN = "debian12"
+KEY = "keys/small-world"
+_SIGNED = re.compile(r"^signed_by = \[.*?^\]", re.MULTILINE | re.DOTALL)
 
 
 def stand_in(bases: Path) -> Path:
@@ -21,3 +28,31 @@ def stand_in(bases: Path) -> Path:
     named = text.replace(f'name = "{ORIGIN}"', f'name = "{EL6}"\nvsyscall = true')
     (folder / "base.toml").write_text(named)
     return folder
+
+
+def make(project: Path, cache: Path, urls: tuple[str, str], key: Key) -> World:
+    """A project with the profile el6: its sources at ``urls``, the source RPM signed by ``key``.
+
+    The small world's ipvsadm is not the one that our patches are for; and what is linked in
+    the stand-in for centos6 is linked statically, as its libraries are not EL6's.
+    """
+    made = world.make(project, cache)
+    specs = made.project / "specs" / "el6"
+    shutil.copytree(ROOT / "specs" / "el6", specs)
+    (specs / KEY).write_text(key.public)
+    (specs / "profile.toml").write_text(_profile(specs / "profile.toml", urls, key))
+    (specs / "sources.lock").unlink(missing_ok=True)
+    stand_in(made.project / "dockerfiles")
+    return made
+
+
+def _profile(path: Path, urls: tuple[str, str], key: Key) -> str:
+    text = path.read_text().replace('linking = "dynamic"', 'linking = "static"')
+    signed = f'signed_by = [{{ key = "{KEY}", fingerprint = "{key.fingerprint}" }}]'
+    text, found = _SIGNED.subn(signed, text)
+    assert found == 1
+    head, *sources = text.split("\nlocations = [")
+    assert len(sources) == len(urls)
+    for url, source in zip(urls, sources, strict=True):
+        head += f'\nlocations = [{{ url = "{url}" }}]' + source.partition("\n]")[2]
+    return head

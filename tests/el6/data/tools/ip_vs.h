@@ -12,7 +12,7 @@
 #define IP_VS_SCHEDNAME_MAXLEN 16
 #define IP_VS_IFNAME_MAXLEN 16
 
-struct ip_vs_service_user {
+struct ip_vs_service_kern {
 	__u16 protocol;
 	__be32 addr;
 	__be16 port;
@@ -23,7 +23,7 @@ struct ip_vs_service_user {
 	__be32 netmask;
 };
 
-struct ip_vs_dest_user {
+struct ip_vs_dest_kern {
 	__be32 addr;
 	__be16 port;
 	unsigned conn_flags;
@@ -32,7 +32,7 @@ struct ip_vs_dest_user {
 	__u32 l_threshold;
 };
 
-struct ip_vs_laddr_user {
+struct ip_vs_laddr_kern {
 	__be32 addr;
 	__u64 port_conflict;
 	__u32 conn_counts;

@@ -4,7 +4,7 @@
 
 int main(int argc, char **argv)
 {
-	struct ip_vs_service_user service;
+	struct ip_vs_service_kern service;
 	char text[32];
 
 	memset(&service, 0, sizeof(service));

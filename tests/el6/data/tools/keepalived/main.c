@@ -4,7 +4,7 @@
 
 int main(void)
 {
-	struct ip_vs_service_user service;
+	struct ip_vs_service_kern service;
 	char text[32];
 
 	memset(&service, 0, sizeof(service));
