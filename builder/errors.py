@@ -47,6 +47,13 @@ class SourceUnreachable(BuilderError):
 
     exit_code = 3
 
+    def add(self, other: SourceUnreachable) -> None:
+        """Tell of another source that could not be had in the same run."""
+        stage = f" (stage {other.stage})" if other.stage else ""
+        self.cause = f"{self.cause}\n{other.what}{stage}:\n{other.cause}"
+        if other.hint and other.hint != self.hint:
+            self.hint = f"{self.hint}\n{other.hint}"
+
 
 class VerificationError(BuilderError):
     """Bytes are not the expected ones, or an archive is hostile."""

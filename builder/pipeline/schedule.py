@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.console import Console
-from builder.errors import BuilderError, DiskFull, Interrupted, UsageError
+from builder.errors import BuilderError, DiskFull, Interrupted, SourceUnreachable, UsageError
 from builder.host.paths import Cache
 from builder.pipeline import digest, room
 from builder.pipeline.budget import Budget
@@ -25,6 +25,8 @@ from builder.pipeline.stage import Done, Stage, Work
 from builder.pipeline.store import OUTPUT, Store, folder_name, remove
 
 Outcome = Done | BaseException
+# Seconds for which a run that fails for want of a source waits for the other sources' answers.
+HEARD_OUT = 10.0
 
 
 def with_needs(stages: Mapping[str, Stage], goals: Iterable[str]) -> tuple[Stage, ...]:
@@ -102,6 +104,8 @@ class Schedule:
                     raise outcome
                 self.done[name] = outcome
         except BaseException as error:
+            if isinstance(error, SourceUnreachable):
+                self._hear_out(error, running, ended)
             self._stop_all(running, ended)
             self._join()
             if isinstance(error, DiskFull) and not running:
@@ -210,6 +214,23 @@ class Schedule:
         sweeper = threading.Thread(target=remove, args=(folder,))
         sweeper.start()
         self._sweepers.append(sweeper)
+
+    def _hear_out(
+        self,
+        error: SourceUnreachable,
+        running: set[str],
+        ended: queue.Queue[tuple[str, Outcome]],
+    ) -> None:
+        """Let other sources that cannot be reached say so too: one answer is to name them all."""
+        deadline = time.monotonic() + HEARD_OUT
+        while running:
+            try:
+                name, outcome = ended.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                return
+            running.discard(name)
+            if isinstance(outcome, SourceUnreachable):
+                error.add(outcome)
 
     def _stop_all(self, running: set[str], ended: queue.Queue[tuple[str, Outcome]]) -> None:
         """End what still runs; a stage that ends well in the meantime stays finished."""

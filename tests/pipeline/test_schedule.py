@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from builder.console import Console
-from builder.errors import BuildError, UsageError
+from builder.errors import BuildError, SourceUnreachable, UsageError
 from builder.host.paths import Cache
 from builder.pipeline.budget import Budget
 from builder.pipeline.digest import Input
@@ -149,6 +149,22 @@ def test_a_failure_stops_what_runs_beside_it(world: World, tmp_path: Path) -> No
     with pytest.raises(BuildError, match="the first failure"):
         world.schedule(stopped.set).run(stages)
     assert time.monotonic() - begun < 5
+
+
+def test_sources_that_cannot_be_reached_are_told_together(world: World) -> None:
+    def unreachable(name: str, seconds: float) -> Stage:
+        def run(work: Work) -> None:
+            time.sleep(seconds)
+            raise SourceUnreachable(f"no {name}", f"{name}: no answer", f"put {name} there")
+
+        return Stage(f"fetch:{name}", (), tuple, run, slot=False)
+
+    with pytest.raises(SourceUnreachable) as caught:
+        world.schedule().run((unreachable("slow", 0.3), unreachable("quick", 0)))
+    error = caught.value
+    assert error.what == "no quick"
+    assert error.cause == "quick: no answer\nno slow (stage fetch:slow):\nslow: no answer"
+    assert error.hint == "put quick there\nput slow there"
 
 
 def test_a_bug_in_a_stage_is_not_swallowed(world: World) -> None:
