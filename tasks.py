@@ -21,7 +21,7 @@ from builder.console import Console
 from builder.errors import BuilderError, Interrupted
 from builder.host.paths import Cache, Project, find_cache, find_project
 
-PROFILE = "lts"
+PROFILE = "el6"
 _OPTIONS = {
     "profile": f"what to build: a folder of specs/ (default {PROFILE})",
     "flavour": "the kernel's configuration (default: the profile's)",
@@ -349,8 +349,8 @@ def test(context: Context, fast: bool = False) -> None:
     raise Exit(code=code)
 
 
-@task(help=_help("profile", "flavour"))
-def bench(context: Context, profile: str = PROFILE, flavour: str = "vm") -> None:
+@task(help=_help("flavour", profile="whose kernel is measured (default lts)"))
+def bench(context: Context, profile: str = "lts", flavour: str = "vm") -> None:
     """Measure the builder side by side with the bare commands, and print ratios."""
     from builder.commands import bench as command  # noqa: PLC0415
 

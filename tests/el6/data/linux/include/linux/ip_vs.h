@@ -43,4 +43,25 @@ struct ip_vs_daemon_user {
 	int syncid;
 };
 
+#define IP_VS_BASE_CTL 1088
+#define IP_VS_SO_GET_INFO (IP_VS_BASE_CTL + 1)
+
+struct ip_vs_getinfo {
+	unsigned version;
+	unsigned size;
+	unsigned num_services;
+};
+
+struct ip_vs_service_entry {
+	__u16 protocol;
+	__be32 addr;
+	__be16 port;
+	unsigned num_dests;
+};
+
+struct ip_vs_get_services {
+	unsigned num_services;
+	struct ip_vs_service_entry entrytable[0];
+};
+
 #endif
