@@ -19,13 +19,15 @@ OPEN_FILES: Limits = (4096, 4096)
 class GuestRoot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A root of virtual machines, one of those that a base offers; paths are in its folder.
 
-    ``packages``: lists of packages.  ``files``: folder that is copied into the root.
+    ``packages``: lists of packages.  ``files``: folders that are copied into the root in turn.
     ``provides``: what RPMs may require of it by the target distribution's names.
+    ``install``: packages of the profile's repository that it needs itself.
     """
 
     packages: tuple[str, ...]
-    files: str
+    files: tuple[str, ...]
     provides: str
+    install: tuple[str, ...] = ()
 
 
 class Mmdebstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -105,7 +105,7 @@ def choose(project: Project, request: Request) -> tuple[Profile, str, str]:
             f"bases: {', '.join(known)}",
             "name one of these with --base",
         )
-    return profile, flavour, base
+    return profile.in_base(base), flavour, base
 
 
 def ledger_path(cache: Cache, profile: str, flavour: str, base: str) -> Path:

@@ -14,15 +14,15 @@ SCRIPTS = Path(__file__).parent / "container"
 class RootInputs:
     """What a root is made of: all paths are the host's.
 
-    ``root``: tar of the guest's root.  ``repo``: the repository.  ``guest``: files put into
-    the root.  ``provides``: capabilities that the root has by EL's names.  ``epoch``:
+    ``root``: tar of the guest's root.  ``repo``: the repository.  ``guest``: folders put
+    into the root, in turn.  ``provides``: capabilities that the root has by EL's names.  ``epoch``:
     seconds since 1970, no file of the result is newer.
     """
 
     image: str
     root: Path
     repo: Path
-    guest: Path
+    guest: tuple[Path, ...]
     provides: Path
     epoch: int
 
@@ -43,7 +43,7 @@ def root_container(
         mounts=(
             Mount(inputs.root, "/in/root.tar"),
             Mount(inputs.repo, "/in/repo"),
-            Mount(inputs.guest, "/in/guest"),
+            *(Mount(folder, f"/in/guest/{number}") for number, folder in enumerate(inputs.guest)),
             Mount(inputs.provides, "/in/provides"),
             Mount(SCRIPTS, "/in/scripts"),
             Mount(scratch / "work", "/scratch", writable=True),

@@ -70,7 +70,8 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources, and are applied before the component's own series.  ``needs``: components whose
     RPMs it is built with.  ``flavour`` and ``base``: what is different there, by name; the
     base has the last word.  ``vendor``: its source is a source RPM, whose spec is amended.
-    ``kabi``: the vendor's list of symbols that must keep their CRCs.
+    ``kabi``: the vendor's list of symbols that must keep their CRCs.  ``bases``: those that it
+    is built in, all if none is named.
     """
 
     package: str
@@ -88,6 +89,7 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     base: dict[str, Variant] = {}
     vendor: Vendor | None = None
     kabi: KabiList | None = None
+    bases: tuple[str, ...] = ()
 
     @property
     def fuzz(self) -> int:
@@ -127,3 +129,12 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     guest: str = "systemd"
     selftest: str = "current"
     layout: tuple[LayoutCheck, ...] = ()
+
+    def in_base(self, base: str) -> Profile:
+        """With those components alone that are built in that base."""
+        components = {
+            name: component
+            for name, component in self.component.items()
+            if not component.bases or base in component.bases
+        }
+        return msgspec.structs.replace(self, component=components)

@@ -33,7 +33,7 @@ def _root_inputs(
         image=image(needs[BUILD_STAGE]),
         root=root_tar(needs[GUEST_STAGE]),
         repo=repo,
-        guest=setting.base_folder / guest.files,
+        guest=tuple(setting.base_folder / name for name in guest.files),
         provides=setting.base_folder / guest.provides,
         epoch=setting.epoch,
     )
@@ -41,7 +41,12 @@ def _root_inputs(
 
 def _guest_inputs(setting: Setting) -> tuple[Input, ...]:
     folder, guest = setting.base_folder, setting.load_base().guest
-    return digest.files("guest", folder, [folder / guest.files, folder / guest.provides])
+    names = (*guest.files, guest.provides)
+    return digest.files("guest", folder, [folder / name for name in names])
+
+
+def _installed(setting: Setting) -> tuple[str, ...]:
+    return (*setting.profile.install, *setting.load_base().guest.install)
 
 
 def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
@@ -98,7 +103,7 @@ def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
 
     def inputs() -> tuple[Input, ...]:
         return (
-            Input("install", " ".join(setting.profile.install)),
+            Input("install", " ".join(_installed(setting))),
             *_guest_inputs(setting),
             *setting.recipe(
                 "disk/image.py",
@@ -111,7 +116,7 @@ def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
     def run(work: Work) -> None:
         made = disk_image.make(
             _root_inputs(setting, work.needs, work.needs["repo"].path, image),
-            setting.profile.install,
+            _installed(setting),
             scratch=work.scratch,
             log=work.log,
             run=lambda spec, log: run_container(setting, work.scratch, spec, log),

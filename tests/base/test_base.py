@@ -30,7 +30,7 @@ build = ["build.txt"]
 
 [guest.small]
 packages = ["guest.txt"]
-files = "guest"
+files = ["guest"]
 provides = "provides.txt"
 """
 
@@ -66,12 +66,12 @@ def test_a_missing_list_is_told(folder: Path) -> None:
 
 
 def test_a_guest_is_asked_for_by_name(folder: Path) -> None:
-    more = '[guest.large]\npackages = ["large.txt"]\nfiles = "large"\nprovides = "large.provides"\n'
+    more = "[guest.large]\npackages = ['large.txt']\nfiles = ['large']\nprovides = 'provides'\n"
     (folder / "base.toml").write_text(SETTINGS + more)
     (folder / "large.txt").write_text("systemd\n")
     assert load_base(folder).packages("guest") == ("udev",)
     assert load_base(folder, "large").packages("guest") == ("systemd",)
-    assert load_base(folder, "large").guest.files == "large"
+    assert load_base(folder, "large").guest.files == ("large",)
     assert identity(load_base(folder), "build") == identity(load_base(folder, "large"), "build")
     with pytest.raises(UsageError, match="'huge'") as caught:
         load_base(folder, "huge")

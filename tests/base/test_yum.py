@@ -47,7 +47,7 @@ epoch = 1606694400
 build = ["build.txt"]
 [guest.sysv]
 packages = ["guest.txt"]
-files = "guest"
+files = ["guest"]
 provides = "provides.txt"
 """
 

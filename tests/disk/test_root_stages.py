@@ -22,7 +22,7 @@ def inputs(tmp_path: Path) -> RootInputs:
         image="base:1",
         root=tmp_path / "root.tar",
         repo=tmp_path / "repo",
-        guest=tmp_path / "guest",
+        guest=(tmp_path / "guest",),
         provides=tmp_path / "provides",
         epoch=1795392000,
     )

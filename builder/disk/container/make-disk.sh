@@ -7,7 +7,6 @@ set -eu
 # shellcheck source=builder/disk/container/root.sh
 . /in/scripts/root.sh
 
-uuid=$(sed -n 's/^UUID=\([^ ]*\) \/ .*/\1/p' /in/guest/etc/fstab)
 first=2048 # sector of the partition; GRUB's core lies in the sectors before it
 
 settle_times() {
@@ -66,7 +65,7 @@ make_filesystem() {
 	image=$1
 	size_mib=$2
 	# Old kernels do not mount what mke2fs makes by default.
-	own=/in/guest/usr/lib/director/filesystem
+	own=$root/usr/lib/director/filesystem
 	features='^metadata_csum_seed,^orphan_file'
 	[ ! -f "$own" ] || features=$features,$(cat "$own")
 	truncate --size="${size_mib}M" "$image"
@@ -138,6 +137,7 @@ make_disk() {
 }
 
 install_everything
+uuid=$(sed -n 's/^UUID=\([^ ]*\) \/ .*/\1/p' "$root/etc/fstab")
 release=$(find "$root/lib/modules" -mindepth 1 -maxdepth 1 -printf "%f\n" | sort -V | tail -n 1)
 [ -f "$root/boot/vmlinuz-$release" ] || {
 	echo "the kernel's scriptlets put no vmlinuz-$release into /boot"

@@ -3,7 +3,7 @@
 # fakechroot and fakeroot, which stand in for root: no privilege is needed.
 #
 # In the container: /in/root.tar (the guest root), /in/repo (RPMs with repodata), /in/guest
-# (files put into the root), /in/provides (lines of Provides), /scratch (scratch), /out (results).
+# (folders put into the root), /in/provides (lines of Provides), /scratch (scratch), /out (results).
 
 root=/scratch/root
 dnf_state=/scratch/dnf
@@ -32,8 +32,10 @@ lead_links() {
 
 put_guest_files() {
 	# The modes in a checkout depend on its owner's umask, but for the executable bit.
-	tar --create --directory=/in/guest --mode=u=rwX,go=rX --owner=0 --group=0 . |
-		tar --extract --directory="$root" --no-overwrite-dir
+	for folder in /in/guest/*; do
+		tar --create --directory="$folder" --mode=u=rwX,go=rX --owner=0 --group=0 . |
+			tar --extract --directory="$root" --no-overwrite-dir
+	done
 	# kernel-install asks for one; the finished image gets its own at its first boot.
 	echo 00000000000000000000000000000001 >"$root/etc/machine-id"
 	# Folders that EL's "filesystem" package owns and Debian's slim root lacks.
