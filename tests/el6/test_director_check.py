@@ -162,6 +162,12 @@ def test_a_service_without_a_local_address_is_told(host: Host) -> None:
     assert host.told() == f"{expected}ipvsadm -P -t 192.0.2.1:80 -z ADDRESS\n"
 
 
+def test_fullnat_for_udp_is_told(host: Host) -> None:
+    more = "-A -u 192.0.2.1:53 -s rr\n-a -u 192.0.2.1:53 -r 203.0.113.9:53 -b -w 1\n"
+    host.table(SAVED + more)
+    assert "FAIL  service -u 192.0.2.1:53: FULLNAT of this series carries TCP alone" in host.told()
+
+
 def test_a_local_address_on_no_interface_is_told(host: Host) -> None:
     host.program("ip", f"cat <<'END'\n{ADDRESSES}END")
     expected = "FAIL  service -t 192.0.2.1:80: local address 198.51.100.2 is on no interface, "
