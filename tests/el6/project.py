@@ -51,8 +51,9 @@ def _profile(path: Path, urls: tuple[str, str], key: Key) -> str:
     signed = f'signed_by = [{{ key = "{KEY}", fingerprint = "{key.fingerprint}" }}]'
     text, found = _SIGNED.subn(signed, text)
     assert found == 1
-    head, *sources = text.split("\nlocations = [")
-    assert len(sources) == len(urls)
-    for url, source in zip(urls, sources, strict=True):
-        head += f'\nlocations = [{{ url = "{url}" }}]' + source.partition("\n]")[2]
-    return head
+    for name, url in zip(("kernel", "lvs"), urls, strict=True):
+        table = text.index(f"[source.{name}]")
+        begin = text.index("\nlocations = [", table)
+        end = text.index("\n]", begin) + len("\n]")
+        text = f'{text[:begin]}\nlocations = [{{ url = "{url}" }}]{text[end:]}'
+    return text

@@ -162,14 +162,20 @@ def make_tarball(
     return made
 
 
-def publish(vault: Vault, srpm: Path, tarball: Path) -> tuple[str, str]:
-    """Put both where the vault and the wiki have them; their addresses."""
-    places = (
-        f"6.2/updates/Source/SPackages/{srpm.name}",
-        f"images/a/a5/{tarball.name}",
-    )
-    for origin, place in zip((srpm, tarball), places, strict=True):
+def _places() -> tuple[str, str]:
+    """Where the vault has the source RPM, and the wiki the tarball."""
+    return (f"6.2/updates/Source/SPackages/{SRPM}", f"images/a/a5/{TARBALL}")
+
+
+def addresses(vault: Vault) -> tuple[str, str]:
+    """Of the source RPM and the tarball."""
+    srpm, tarball = _places()
+    return (f"{vault.url}/{srpm}", f"{vault.url}/{tarball}")
+
+
+def publish(vault: Vault, srpm: Path, tarball: Path) -> None:
+    """Put both where the vault and the wiki have them."""
+    for origin, place in zip((srpm, tarball), _places(), strict=True):
         target = vault.folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(origin, target)
-    return (f"{vault.url}/{places[0]}", f"{vault.url}/{places[1]}")
