@@ -3,9 +3,9 @@
 schedulers='rr wrr lc wlc lblc lblcr dh sh sed nq'
 
 modules_loaded() {
-	for one in ip_vs $(printf 'ip_vs_%s ' $schedulers); do
-		modprobe "$one"
-		[ -d "/sys/module/$one" ] || fail "$one is not loaded"
+	for one in '' $schedulers; do
+		modprobe "ip_vs${one:+_$one}"
+		[ -d "/sys/module/ip_vs${one:+_$one}" ] || fail "ip_vs${one:+_$one} is not loaded"
 	done
 	[ -e /proc/net/ip_vs_ext_stats ] || fail 'this ip_vs has no FULLNAT'
 	echo "ip_vs with FULLNAT; schedulers: $schedulers"
