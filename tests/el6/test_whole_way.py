@@ -187,3 +187,30 @@ def test_a_compiler_error_is_told_and_what_was_finished_is_kept(small: Small) ->
     small.publish_other(Kernel(fail_at="modules"))
     ended = small.run("build", "--only", "kernel")
     refused(ended, 6, "told to fail", "log")
+
+
+def test_a_source_rpm_of_another_release_is_told_with_what_would_fit(small: Small) -> None:
+    small.publish_other(Kernel(release="2.6.32-279.5.1.el6"))
+    ended = small.run("build", "--only", "kernel")
+    refused(ended, 4, "kernel-2.6.32-279.5.1.el6", "2.6.32-220.23.1.el6")
+
+
+def test_a_source_rpm_that_nobody_accepted_has_signed_is_refused(small: Small) -> None:
+    bare = world.make_srpm(small.scratch / "bare")
+    tarball = world.make_tarball(small.scratch / "lvs")
+    small.publish(Sources(bare, tarball))
+    refused(small.run("fetch"), 4, "is not signed")
+    with throwaway_key("somebody else") as other:
+        other.sign(bare)
+    small.publish(Sources(bare, tarball))
+    refused(small.run("fetch"), 4, "small-world")
+
+
+def test_a_corrupted_source_rpm_is_refused(small: Small, sources: Sources) -> None:
+    data = bytearray(sources.srpm.read_bytes())
+    data[-200] ^= 1
+    damaged = small.scratch / "damaged" / world.SRPM
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(data)
+    small.publish(Sources(damaged, sources.tarball))
+    refused(small.run("fetch"), 4, world.SRPM)
