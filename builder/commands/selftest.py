@@ -10,7 +10,7 @@ from builder.console import Console
 from builder.host import process
 from builder.host.paths import Project
 
-COVERAGE_GATE = 85
+COVERAGE_GATE = 88
 FAST = "not engine and not guest and not registry and not pipeline and not rpmbuild"
 
 
@@ -42,7 +42,7 @@ def checks(root: Path, *, fast: bool) -> list[Check]:
     python = sys.executable
     pytest = [python, "-m", "pytest"]
     if fast:
-        pytest += ["-m", FAST, "-q"]
+        pytest += ["-m", FAST, "-q", "-n", "auto", "--dist", "loadfile"]
     else:
         pytest += ["--cov", "--cov-report=term", f"--cov-fail-under={COVERAGE_GATE}"]
     return [
