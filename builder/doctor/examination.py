@@ -50,6 +50,7 @@ def examine(scope: Scope) -> tuple[Finding, ...]:
             "disk: artifacts", scope.artifacts, machine.LEAST_ARTIFACTS, machine.GOOD_ARTIFACTS
         ),
         machine.examine_vsyscall(needed=scope.vsyscall),
+        machine.examine_entropy(),
         outside.examine_clock(outside.newest(scope.dated), remote_date=scope.date),
     ]
     if scope.probe is not None:

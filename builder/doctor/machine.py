@@ -16,6 +16,10 @@ GOOD_MEMORY = 4 * GIB
 # A kernel's object tree, the base, the engine's layers and two images; measured generously.
 LEAST_CACHE = 12 * GIB
 GOOD_CACHE = 25 * GIB
+# Bits that gpg may wait for when a vendor's spec makes a key to sign modules with.
+GOOD_ENTROPY = 200
+# From this release on reading /dev/random does not wait (random(4)).
+NEVER_WAITS = (5, 6)
 LEAST_ARTIFACTS = 2 * GIB
 GOOD_ARTIFACTS = 4 * GIB
 
@@ -102,3 +106,21 @@ def examine_vsyscall(mapped: Callable[[], bool] | None = None, *, needed: bool =
         return Finding("vsyscall", Status.OK, "not mapped; the base does not need it")
     reason = "programs of CentOS 6 crash without it"
     return Finding("vsyscall", Status.FAILURE, "not mapped", reason, vsyscall.MEND)
+
+
+def examine_entropy(
+    release: str | None = None, bits: Path = Path("/proc/sys/kernel/random/entropy_avail")
+) -> Finding:
+    """Whether a build that makes a key would wait for random numbers; containers share them."""
+    version = (release or os.uname().release).split("-")[0].split(".")
+    if tuple(int(part) for part in version[:2]) >= NEVER_WAITS:
+        return Finding("entropy", Status.OK, "this kernel does not wait for it")
+    try:
+        have = int(bits.read_text())
+    except (OSError, ValueError) as error:
+        return Finding("entropy", Status.WARNING, "unknown", str(error), "mount /proc")
+    if have >= GOOD_ENTROPY:
+        return Finding("entropy", Status.OK, f"{have} bits")
+    reason = "making a key for module signatures (profile el6, base centos6) may wait for hours"
+    mend = "install rng-tools or haveged, or run: rngd -r /dev/urandom"
+    return Finding("entropy", Status.WARNING, f"{have} bits", reason, mend)

@@ -164,6 +164,23 @@ def test_vsyscall_matters_only_where_it_is_needed() -> None:
     assert "--base debian12" in found.mend
 
 
+@pytest.mark.parametrize(
+    ("release", "bits", "status"),
+    [
+        ("6.1.0-13-amd64", "0", Status.OK),
+        ("5.4.0-100-generic", "3000", Status.OK),
+        ("2.6.32-754.el6.x86_64", "12", Status.WARNING),
+        ("4.19.0", "none", Status.WARNING),
+    ],
+)
+def test_a_host_short_of_entropy_is_told(
+    release: str, bits: str, status: Status, tmp_path: Path
+) -> None:
+    place = tmp_path / "entropy_avail"
+    place.write_text(f"{bits}\n")
+    assert machine.examine_entropy(release, place).status is status
+
+
 def test_the_vsyscall_page_is_read_off_the_maps(tmp_path: Path) -> None:
     maps = tmp_path / "maps"
     stack = "7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0  [stack]\n"
