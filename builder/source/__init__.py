@@ -1,6 +1,7 @@
 """Sources: pinned inputs, their locations, and how their bytes get into the cache."""
 
-from builder.source.fetch import fetch, fetch_all, find, open_lock
+from builder.source.fetch import fetch, open_lock
+from builder.source.known import find
 from builder.source.lock import Pin, SourcesLock
 from builder.source.model import Bounds, Fetched, Location, Source
 from builder.source.store import verify
@@ -13,7 +14,6 @@ __all__ = [
     "Source",
     "SourcesLock",
     "fetch",
-    "fetch_all",
     "find",
     "open_lock",
     "verify",

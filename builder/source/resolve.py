@@ -17,7 +17,7 @@ from builder.errors import SourceUnreachable, UsageError, VerificationError
 from builder.host.paths import Cache, Project
 from builder.source import apt, ftp, local, web
 from builder.source.claim import claim
-from builder.source.fetch import (
+from builder.source.known import (
     DROPIN,
     dropin_label,
     find,

@@ -16,7 +16,8 @@ from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
 from builder.profile.model import Component
-from builder.source.fetch import fetch, valid_pins
+from builder.source.fetch import fetch
+from builder.source.known import valid_pins
 from builder.source.lock import SourcesLock
 from builder.source.model import Source
 from builder.stages import patching

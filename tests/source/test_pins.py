@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from builder.errors import Interrupted, SourceUnreachable, UsageError, VerificationError
-from builder.source import Location, Source, fetch, fetch_all, verify
+from builder.source import Location, Source, fetch, verify
 from tests.source.server import BODY, DIGEST, Habits
-from tests.source.site import QUICK, Site, source_of
+from tests.source.site import Site, source_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -182,40 +182,6 @@ def test_a_broken_lock_file_is_told_by_name(site: Site) -> None:
     site.lock.path.write_text('[tool.upstream]\nfile = "x"\ndigest = "y"\n')
     with pytest.raises(UsageError, match=r"sources\.lock"):
         _ = site.lock
-
-
-def _fetch_all(site: Site, *sources: Source) -> list[str]:
-    got = fetch_all(
-        sources,
-        cache=site.cache,
-        project=site.project,
-        lock=site.lock,
-        console=site.console,
-        locked=False,
-        bounds=QUICK,
-    )
-    return list(got)
-
-
-def test_all_sources_are_fetched_at_once_in_their_order(site: Site, server: Habits) -> None:
-    sources = [source_of(server.url(f"/slow/{name}"), name=name) for name in "cab"]
-    assert _fetch_all(site, *sources) == ["c", "a", "b"]
-    asked = len(server.requests)
-    assert _fetch_all(site, *sources) == ["c", "a", "b"]
-    assert len(server.requests) == asked
-    assert site.lock.pins("a") and site.lock.pins("b") and site.lock.pins("c")
-
-
-def test_every_failure_is_told(site: Site, server: Habits) -> None:
-    missing = source_of(server.url("/status/404"), name="missing")
-    wrong = source_of(server.url("/wrong"), name="wrong", sha256="0" * 64)
-    good = source_of(server.url("/good/a"), name="good")
-    with pytest.raises(SourceUnreachable, match=r"missing\.tar"):
-        _fetch_all(site, missing, good)
-    with pytest.raises(VerificationError) as failure:
-        _fetch_all(site, missing, wrong, good)
-    assert "HTTP 404" in failure.value.cause
-    assert "wrong.tar" in failure.value.cause
 
 
 def test_a_stop_ends_a_download_and_a_wait(site: Site, server: Habits) -> None:

@@ -15,8 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from builder.errors import BuilderError, Interrupted, SourceUnreachable
-from builder.source import fetch_all
+from builder.errors import Interrupted, SourceUnreachable
 from builder.source.model import Bounds
 from builder.source.reach import Reach
 from tests.source.server import BODY, Habits
@@ -59,24 +58,6 @@ def test_every_location_down_is_told_within_the_bound(site: Site, black_hole: in
     assert "no connection to 127.0.0.1:1: Connection refused" in lines[1]
     assert "no connection to no-such-host.invalid:443" in lines[3]
     assert f"put tool.tar into {site.project.dropin}; or build something else" in failure.value.hint
-
-
-def test_sources_wait_side_by_side(site: Site, black_hole: int) -> None:
-    sources = [source_of(f"http://127.0.0.1:{black_hole}/{name}", name=name) for name in "abc"]
-    began = time.monotonic()
-    with pytest.raises(BuilderError) as failure:
-        fetch_all(
-            sources,
-            cache=site.cache,
-            project=site.project,
-            lock=site.lock,
-            console=site.console,
-            locked=False,
-            bounds=PATIENT,
-        )
-    assert time.monotonic() - began < 3
-    assert failure.value.exit_code == 3
-    assert all(f"{name}.tar" in str(failure.value) for name in "abc")
 
 
 def test_a_dead_first_location_does_not_use_up_the_time_of_the_second(

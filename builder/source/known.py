@@ -1,0 +1,74 @@
+"""What is known about a source without asking anybody: pins, digests, the cache, keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from builder.host.paths import Cache
+from builder.source.lock import Pin, SourcesLock
+from builder.source.model import Fetched, Location, Source
+from builder.source.store import find_blob
+
+DROPIN = "drop-in"  # the kind of location that the folder for hand-brought files is
+
+
+def dropin_label(source: Source) -> str:
+    """How the drop-in file of a source is named in messages and in sources.lock."""
+    return f"sources/{source.file}"
+
+
+def valid_pins(source: Source, lock: SourcesLock) -> dict[str, Pin]:
+    """The pins, by kind, that were made for a file and a location that the profile still names."""
+    labels = {location.label for location in source.locations} | {dropin_label(source)}
+    return {
+        kind: pin
+        for kind, pin in lock.pins(source.name).items()
+        if pin.file == source.file and pin.url in labels
+    }
+
+
+def profile_digest(source: Source, location: Location) -> str | None:
+    """What the profile itself says about the bytes of a location."""
+    return location.sha256 or source.sha256
+
+
+def find(source: Source, *, cache: Cache, lock: SourcesLock) -> Fetched | None:
+    """The source if its digest is known and its bytes are in the cache."""
+    pins = valid_pins(source, lock)
+    for location in source.locations:
+        pin = pins.get(location.kind)
+        sha256 = profile_digest(source, location) or (pin.sha256 if pin else None)
+        if sha256 is None:
+            continue
+        pin = pin if pin and pin.sha256 == sha256 else None
+        found = _found(source, cache, sha256, pin, location.label)
+        if found is not None:
+            return found
+    pin = pins.get(DROPIN)
+    if pin is None or source.sha256 not in (None, pin.sha256):
+        return None
+    return _found(source, cache, pin.sha256, pin, pin.url)
+
+
+def _found(
+    source: Source, cache: Cache, sha256: str, pin: Pin | None, label: str
+) -> Fetched | None:
+    path = find_blob(cache, sha256, pin.size if pin else None)
+    if path is None:
+        return None
+    size = path.stat().st_size
+    url, version = (pin.url, pin.version) if pin else (label, None)
+    return Fetched(source.name, source.file, path, sha256, size, url, version)
+
+
+def require_signature(source: Source, path: Path, lock: SourcesLock) -> str:
+    """Hold a file against the keys of its source, if it must be signed; returns what was found.
+
+    The keys lie in the profile's folder, beside ``lock``.  Raises as ``signature.verify`` does.
+    """
+    if not source.signed_by:
+        return ""
+    from builder.source import signature  # noqa: PLC0415 - only signed sources pay for it
+
+    keys = signature.accepted_keys(source, lock.path.parent)
+    return str(signature.verify(path, source.file, keys))
