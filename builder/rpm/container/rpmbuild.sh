@@ -13,6 +13,10 @@ case $(make --version) in
 esac
 export MAKEFLAGS
 
+# Old kconfigs write the time into a header that everything includes: no two builds would be
+# alike, and the compiler cache would find nothing.
+export KCONFIG_NOTIMESTAMP=1
+
 # What the component is built with: the files of others' RPMs, below %{needs}/COMPONENT.
 for folder in /needs/*/; do
 	[ -d "$folder" ] || continue
