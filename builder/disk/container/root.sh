@@ -7,6 +7,9 @@
 
 root=/scratch/root
 dnf_state=/scratch/dnf
+# What EL's "filesystem" and "udev" packages own and Debian's slim root lacks.
+system_folders='boot/grub usr/lib/modules usr/lib/firmware etc/sysconfig etc/rpm usr/share/licenses
+usr/share/man/man1 usr/share/man/man5 usr/share/man/man8 usr/src/kernels'
 
 # Debian keeps an ordinary user's database in their home; the guest has one for the system.
 set_dbpath() {
@@ -38,18 +41,16 @@ put_guest_files() {
 	done
 	# kernel-install asks for one; the finished image gets its own at its first boot.
 	echo 00000000000000000000000000000001 >"$root/etc/machine-id"
-	# Folders that EL's "filesystem" package owns and Debian's slim root lacks.
-	for folder in boot/grub usr/lib/modules etc/sysconfig etc/rpm usr/share/licenses usr/share/man/man1 usr/share/man/man5 \
-		usr/share/man/man8 usr/src/kernels; do
+	for folder in $system_folders; do
 		mkdir -p "$root/$folder"
 	done
 	# The boot menu belongs to the guest, its entries to the kernels.
 	: >"$root/boot/grub/grub.cfg"
 }
 
-# A package without files that stands for the Debian root in the solver's eyes: it provides
-# what the root's libraries and programs offer, read off them, and the names that EL has for
-# the packages they come from.
+# A package that stands for the Debian root in the solver's eyes: it provides what the root's
+# libraries and programs offer, read off them, and the names that EL has for the packages they
+# come from.  It owns those folders that an RPM of EL takes along if nobody else has them.
 make_base_provides() {
 	top=/scratch/base-provides
 	mkdir -p "$top" /scratch/repo
@@ -68,7 +69,10 @@ make_base_provides() {
 			BuildArch: noarch
 		EOF
 		sed 's/^/Provides: /' "$top/capabilities"
-		printf '%%description\nStands for the root in the eyes of the solver.\n%%files\n'
+		printf '%%description\nStands for the root in the eyes of the solver.\n%%install\n'
+		for folder in $system_folders; do printf 'install -d %%{buildroot}/%s\n' "$folder"; done
+		printf '%%files\n'
+		for folder in $system_folders; do printf '%%dir /%s\n' "$folder"; done
 	} >"$top/base-provides.spec"
 	rpmbuild --quiet -bb --define "_topdir $top" --define "_buildhost lvs-builder" \
 		--define "use_source_date_epoch_as_buildtime 1" "$top/base-provides.spec" >/scratch/base-provides.log 2>&1
