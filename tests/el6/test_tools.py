@@ -210,7 +210,11 @@ def test_the_rpms_are_such_as_el6_installs(tree: Tree) -> None:
         )
         # Everything in /etc but scripts is the operator's: c is %config, n is noreplace.
         owned = {p for p, flags in kinds.items() if p.startswith("/etc/") and "c" not in flags}
-        assert {p for p in owned if "/init.d/" not in p} <= {"/etc/keepalived", "/etc/quagga"}
+        assert {p for p in owned if "/init.d/" not in p} <= {
+            "/etc/keepalived",
+            "/etc/quagga",
+            "/etc/sysctl.d",
+        }
         assert all("n" in flags for flags in kinds.values() if "c" in flags)
     requires = tree.ask("lvs-director", "[%{REQUIRENAME} %{REQUIREVERSION}\n]")
     assert f"kernel {KERNEL}" in requires
