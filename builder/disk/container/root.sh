@@ -34,10 +34,11 @@ lead_links() {
 }
 
 put_guest_files() {
-	# The modes in a checkout depend on its owner's umask, but for the executable bit.
+	# The modes in a checkout depend on its owner's umask, but for the executable bit.  Debian's
+	# /sbin is a link, and must stay one.
 	for folder in /in/guest/*; do
 		tar --create --directory="$folder" --mode=u=rwX,go=rX --owner=0 --group=0 . |
-			tar --extract --directory="$root" --no-overwrite-dir
+			tar --extract --directory="$root" --no-overwrite-dir --keep-directory-symlink
 	done
 	# kernel-install asks for one; the finished image gets its own at its first boot.
 	echo 00000000000000000000000000000001 >"$root/etc/machine-id"
