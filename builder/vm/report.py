@@ -11,12 +11,17 @@ from builder.errors import EnvironmentFailure
 
 
 class Check(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One check inside the guest; ``ms`` is its own wall time in milliseconds."""
+    """One check inside the guest; ``ms`` is its own wall time in milliseconds.
+
+    ``unsupported``: the guest cannot do it at all, for the reason in ``detail``; nothing is
+    proven by it, and nothing has failed.
+    """
 
     check: str
     ok: bool
     detail: str
     ms: int
+    unsupported: bool = False
 
 
 class Timing(msgspec.Struct, frozen=True):
@@ -46,6 +51,16 @@ class SmokeReport(msgspec.Struct, frozen=True):
     @property
     def failures(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if not check.ok)
+
+    @property
+    def unsupported(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.unsupported)
+
+    @property
+    def summary(self) -> str:
+        """How much was proven: ``19 checks, 2 unsupported``."""
+        proven = f"{len(self.checks) - len(self.unsupported)} checks"
+        return f"{proven}, {len(self.unsupported)} unsupported" if self.unsupported else proven
 
 
 def load(path: Path) -> SmokeReport:

@@ -75,7 +75,9 @@ def smoke(
     if transcript.verdict is not None:
         report.save(result, log_dir / REPORT)
     judge(transcript, run, result, test.checks)
-    console.say(f"smoke test passed: {len(result.checks)} checks in {result.seconds:.1f} s")
+    for check in result.unsupported:
+        console.say(f"smoke: unsupported: {check.check}: {check.detail}")
+    console.say(f"smoke test passed: {result.summary} in {result.seconds:.1f} s")
     return result
 
 

@@ -103,6 +103,14 @@ def test_all_good_is_good() -> None:
     assert judged(GOOD, "pass") is None
 
 
+def test_what_a_guest_cannot_do_is_neither_proof_nor_failure() -> None:
+    lacking = (*GOOD, Check("nat", True, "it has none", 1, unsupported=True))
+    assert judged(lacking, "pass") is None
+    run = Run(End.AGREED, "", 85, 1.0, Path("/nonexistent"))
+    report = smoke.assemble(Transcript(checks=list(lacking)), RELEASE, TCG, run)
+    assert report.summary == "2 checks, 1 unsupported"
+
+
 def test_a_failing_check_fails_even_if_the_guest_says_pass() -> None:
     error = judged((*GOOD, Check("bad", False, "its reason", 1)), "pass")
     assert isinstance(error, SmokeError)

@@ -134,7 +134,7 @@ fullnat_translates_tcp() {
 ipv6_is_refused() {
 	! ipvsadm -A -t '[fd00:1::1]:80' -s rr >"$work/out/ipv6" 2>&1 ||
 		fail 'IPv6 is taken: then it must be tested like IPv4'
-	echo "unsupported by this series' tools: $(head -n 1 "$work/out/ipv6")"
+	unsupported "by this series' tools: $(head -n 1 "$work/out/ipv6")"
 }
 
 synproxy_count() { sed -n 's/^synproxy_ok_ack[^0-9]*\([0-9]*\).*/\1/p' /proc/net/ip_vs_ext_stats; }
@@ -155,10 +155,7 @@ synproxy_carries() {
 has_nat() { ! grep -q CONFIG_IP_VS_PROTO_ICMP "/boot/config-$(uname -r)"; }
 
 nat_translates() {
-	if ! has_nat; then
-		echo 'unsupported: this derivative of the patch has DSNAT in place of NAT'
-		return
-	fi
+	has_nat || unsupported 'this derivative of the patch has DSNAT in place of NAT'
 	ipvsadm -A -t "$vip4:8000" -s rr
 	ipvsadm -a -t "$vip4:8000" -r 10.0.6.2:8080 -m
 	fetch "$vip4:8000" "$vip4:80" >"$work/nat" || fail "a page did not come: $(cat "$work/nat")"

@@ -45,8 +45,11 @@ check() { # NAME COMMAND...: runs it, reports it; output is the detail
 	) >"$work/out/$name" 2>&1 </dev/null 3>&-
 	status=$?
 	clock
-	ok=true
-	if [ "$status" -eq 0 ]; then
+	ok=true unsupported=false
+	if [ "$status" -eq "$UNSUPPORTED" ]; then
+		unsupported=true
+		words_of "$work/out/$name"
+	elif [ "$status" -eq 0 ]; then
 		words_of "$work/out/$name"
 		# a check that has seen nothing has proven nothing
 		if [ -z "$words" ]; then ok=false words='the check passed without seeing anything'; fi
@@ -58,8 +61,16 @@ check() { # NAME COMMAND...: runs it, reports it; output is the detail
 	[ "$ok" = true ] || : >"$work/failed/$name"
 	: >"$work/done/$name"
 	quote "$words"
-	printf '{"check": "%s", "ok": %s, "detail": "%s", "ms": %d}\n' \
-		"$name" "$ok" "$quoted" "$(( clock - began ))" >&3
+	printf '{"check": "%s", "ok": %s, "detail": "%s", "ms": %d, "unsupported": %s}\n' \
+		"$name" "$ok" "$quoted" "$(( clock - began ))" "$unsupported" >&3
+}
+
+# As automake's test drivers have it.
+UNSUPPORTED=77
+
+unsupported() { # REASON: this system cannot do what the check is about
+	echo "$*"
+	exit "$UNSUPPORTED"
 }
 
 fail() {
