@@ -102,3 +102,19 @@ def test_an_unknown_profile_lists_those_there_are(tmp_path: Path, name: str) -> 
     with pytest.raises(UsageError) as caught:
         load.load(tmp_path, name)
     assert caught.value.hint == "profiles: p"
+
+
+def test_a_component_of_another_base_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path, GOOD.replace('package = "tool"', 'package = "tool"\nbases = ["other"]'))
+    profile = load.load(tmp_path, "p")
+    assert "tool" not in profile.in_base("debian12").component
+    assert "tool" in profile.in_base("other").component
+
+
+def test_every_profile_that_is_shipped_can_be_used() -> None:
+    specs = find_project().specs
+    assert set(load.available(specs)) == {"el6", "lts"}
+    for name in load.available(specs):
+        profile = load.load(specs, name)
+        for base in ("debian12", profile.base):
+            assert profile.in_base(base).component
