@@ -76,7 +76,8 @@ make_base_provides() {
 		for folder in $system_folders; do printf '%%dir /%s\n' "$folder"; done
 	} >"$top/base-provides.spec"
 	rpmbuild --quiet -bb --define "_topdir $top" --define "_buildhost lvs-builder" \
-		--define "use_source_date_epoch_as_buildtime 1" "$top/base-provides.spec" >/scratch/base-provides.log 2>&1
+		--define "use_source_date_epoch_as_buildtime 1" \
+		--define "clamp_mtime_to_source_date_epoch 1" "$top/base-provides.spec" >/scratch/base-provides.log 2>&1
 	cp /in/repo/packages/*.rpm "$top"/RPMS/noarch/*.rpm /scratch/repo/
 	createrepo_c --quiet /scratch/repo
 }
