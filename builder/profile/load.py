@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
-
+from builder import toml
 from builder.errors import UsageError
 from builder.profile.model import Component, Flavour, Profile
 from builder.source.model import Source
@@ -17,9 +14,7 @@ from builder.source.model import Source
 T = TypeVar("T")
 
 FILE_NAME = "profile.toml"
-_TABLE = re.compile(r"^\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}\s*(#.*)?$")
-_KEY = re.compile(r"""^\s*["']?([A-Za-z0-9_.-]+)["']?\s*=""")
-_UNKNOWN = re.compile(r"unknown field `([^`]+)`")
+KEYS = "see docs/profiles.md for the keys and their types"
 
 
 def available(specs: Path) -> tuple[str, ...]:
@@ -27,69 +22,23 @@ def available(specs: Path) -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in specs.glob(f"*/{FILE_NAME}")))
 
 
-def _line_of(text: str, dotted: str) -> int:
-    """Line (from 1) of the key or table that ``dotted`` (``component.kernel.version``) names.
-
-    Falls back to the nearest table above it; array positions are ignored.
-    """
-    wanted = re.sub(r"\[[^\]]*\]", "", dotted).strip(".")
-    best, best_depth, table = 1, -1, ""
-    for number, line in enumerate(text.splitlines(), 1):
-        header = _TABLE.match(line)
-        key = _KEY.match(line)
-        if header:
-            table = header[1].replace('"', "").replace("'", "")
-            here = table
-        elif key:
-            here = f"{table}.{key[1]}" if table else key[1]
-        else:
-            continue
-        if (wanted == here or wanted.startswith(here + ".")) and len(here) > best_depth:
-            best, best_depth = number, len(here)
-    return best
-
-
-def _refuse(path: Path, line: int, cause: str, hint: str) -> UsageError:
-    return UsageError(f"{path.parent.name}/{path.name}:{line} cannot be used", cause, hint)
-
-
-def _convert(path: Path, text: str, value: Any, kind: type[T], prefix: str) -> T:
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        words, _, place = str(error).partition(" - at ")
-        below = place.strip("`").lstrip("$").lstrip(".")
-        unknown = _UNKNOWN.search(words)
-        parts = (prefix, below, unknown[1] if unknown else "")
-        dotted = ".".join(part for part in parts if part)
-        raise _refuse(
-            path,
-            _line_of(text, dotted),
-            f"{dotted or 'document'}: {words}",
-            "see docs/profiles.md for the keys and their types",
-        ) from error
-
-
 def _entries(
     path: Path, text: str, document: dict[str, Any], section: str, kind: type[T]
 ) -> dict[str, T]:
     """The tables ``[section.NAME]``, each converted by itself so that errors name it."""
-    tables = _convert(path, text, document.pop(section, {}), dict[str, dict[str, Any]], section)
+    tables = toml.convert(
+        path, text, document.pop(section, {}), dict[str, dict[str, Any]], section, hint=KEYS
+    )
     if kind is Source:
         tables = {name: {"name": name, **table} for name, table in tables.items()}
     return {
-        name: _convert(path, text, table, kind, f"{section}.{name}")
+        name: toml.convert(path, text, table, kind, f"{section}.{name}", hint=KEYS)
         for name, table in tables.items()
     }
 
 
 def _decode(path: Path, text: str) -> Profile:
-    try:
-        document: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"line (\d+)", str(error))
-        line = int(found[1]) if found else len(text.splitlines())
-        raise _refuse(path, line, str(error), "mend the TOML syntax on that line") from error
+    document = toml.parse(path, text)
     flavours = _entries(path, text, document, "flavour", Flavour)
     components = _entries(path, text, document, "component", Component)
     sources = _entries(path, text, document, "source", Source)
@@ -100,23 +49,23 @@ def _decode(path: Path, text: str) -> Profile:
         "component": components,
         "source": sources,
     }
-    return _convert(path, text, whole, Profile, "")
+    return toml.convert(path, text, whole, Profile, "", hint=KEYS)
 
 
 def _check_references(path: Path, text: str, profile: Profile) -> None:
     if profile.default_flavour not in profile.flavour:
-        raise _refuse(
+        raise toml.refuse(
             path,
-            _line_of(text, "default_flavour"),
+            toml.line_of(text, "default_flavour"),
             f"default_flavour names {profile.default_flavour!r}, which is no flavour",
             f"flavours: {', '.join(profile.flavour)}",
         )
     for name, component in profile.component.items():
         for place, source in _named_sources(component):
             if source not in profile.source:
-                raise _refuse(
+                raise toml.refuse(
                     path,
-                    _line_of(text, f"component.{name}.{place}"),
+                    toml.line_of(text, f"component.{name}.{place}"),
                     f"component {name} names source {source!r}, which has no table",
                     f"sources: {', '.join(profile.source)}",
                 )
@@ -129,9 +78,9 @@ def _check_keys(path: Path, text: str, profile: Profile) -> None:
     for name, source in profile.source.items():
         for one in source.signed_by:
             if not (path.parent / one.key).is_file():
-                raise _refuse(
+                raise toml.refuse(
                     path,
-                    _line_of(text, f"source.{name}.signed_by"),
+                    toml.line_of(text, f"source.{name}.signed_by"),
                     f"source {name} is to be signed by {one.key}, which does not exist",
                     "put the armoured public key there",
                 )
@@ -152,9 +101,9 @@ def _check_needs(path: Path, text: str, profile: Profile, name: str) -> None:
     while waiting:
         need = waiting.pop()
         if need not in profile.component or need == name:
-            raise _refuse(
+            raise toml.refuse(
                 path,
-                _line_of(text, f"component.{name}.needs"),
+                toml.line_of(text, f"component.{name}.needs"),
                 f"component {name} needs {need!r}, which "
                 + ("needs it in turn" if need == name else "has no table"),
                 f"components: {', '.join(profile.component)}",
@@ -170,9 +119,9 @@ def _check_layouts(path: Path, text: str, profile: Profile) -> None:
         known = [name for name, component in profile.component.items() if component.source]
         absent = [copy.component for copy in check.copies if copy.component not in known]
         if absent or len(check.copies) < 2:
-            raise _refuse(
+            raise toml.refuse(
                 path,
-                _line_of(text, "layout"),
+                toml.line_of(text, "layout"),
                 f"a layout check names {absent[0]!r}, which is no component with a source"
                 if absent
                 else "a layout check needs two copies or more",

@@ -9,6 +9,7 @@ import msgspec
 
 from builder.forensics.copies import KabiList, LayoutCheck
 from builder.kernel.vendor import Vendor
+from builder.lab.series import Series
 from builder.patch.apply import MAX_FUZZ
 from builder.source.model import Source
 
@@ -114,6 +115,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``guest``: the root that the disk image is made of, by its name in the base.
     ``selftest``: what proves the image, a folder of ``builder/vm/guest``.
     ``layout``: what the components' copies of a header must agree on.
+    ``lab``: its FULLNAT as the lab's captures must show it, if it can be tried there.
     """
 
     name: str
@@ -129,6 +131,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     guest: str = "systemd"
     selftest: str = "current"
     layout: tuple[LayoutCheck, ...] = ()
+    lab: Series | None = None
 
     def in_base(self, base: str) -> Profile:
         """With those components alone that are built in that base."""

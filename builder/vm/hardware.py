@@ -57,27 +57,70 @@ class Disk:
 
 
 @dataclass(frozen=True)
+class Nic:
+    """A virtio network card on private links.
+
+    ``wires``: open stream sockets, whose other ends other machines have; with several, all of
+    them and the card are joined by a hub.  ``capture``: file to which QEMU itself writes what
+    passes the card, in either direction (pcap-savefile(5)).
+    """
+
+    mac: str
+    wires: tuple[int, ...]
+    capture: Path
+
+
+@dataclass(frozen=True)
 class Hardware:
-    """The machine; ``memory`` in MiB."""
+    """The machine; ``memory`` in MiB.
+
+    ``port``: the name of the virtio-serial port on which it reports.  ``shell``: a Unix
+    socket that QEMU makes for a virtio console.
+    """
 
     accelerator: Accelerator
     disks: tuple[Disk, ...]
     kernel: Kernel | None = None
     cpus: int = 2
     memory: int = 1024
+    name: str = "director"
+    port: str = PORT
+    nics: tuple[Nic, ...] = ()
+    shell: Path | None = None
 
 
 def _disk_arguments(number: int, disk: Disk) -> list[str]:
     node = f"disk{number}"
     # snapshot=on puts an overlay above the file; QEMU deletes it at once after opening
     access = "readonly=on" if disk.read_only else "snapshot=on"
-    path = str(disk.path).replace(",", ",,")
     return [
         "-drive",
-        f"if=none,id={node},format={disk.format},file={path},cache=unsafe,{access}",
+        f"if=none,id={node},format={disk.format},file={_quoted(disk.path)},cache=unsafe,{access}",
         "-device",
         f"virtio-blk-pci,drive={node},serial={disk.serial}",
     ]
+
+
+def _nic_arguments(number: int, nic: Nic) -> list[str]:
+    card = f"nic{number}"
+    if len(nic.wires) == 1:
+        words = ["-netdev", f"socket,id={card},fd={nic.wires[0]}"]
+    else:
+        words = ["-netdev", f"hubport,id={card},hubid={number}"]
+        for index, wire in enumerate(nic.wires):
+            link = f"{card}w{index}"
+            words += ["-netdev", f"socket,id={link},fd={wire}"]
+            words += ["-netdev", f"hubport,id={link}p,hubid={number},netdev={link}"]
+    path = _quoted(nic.capture)
+    # without a ROM to boot from, which nobody would run
+    words += ["-device", f"virtio-net-pci,netdev={card},mac={nic.mac},romfile="]
+    words += ["-object", f"filter-dump,id={card}d,netdev={card},file={path},maxlen=65536"]
+    return words
+
+
+def _quoted(path: Path) -> str:
+    """A path as a value in QEMU's lists."""
+    return str(path).replace(",", ",,")
 
 
 def command(hardware: Hardware, console: Path, control: int, report: int) -> list[str]:
@@ -85,7 +128,7 @@ def command(hardware: Hardware, console: Path, control: int, report: int) -> lis
     setpriv = process.require_tool("setpriv", "util-linux", "to start the VM")
     qemu = process.require_tool("qemu-system-x86_64", "qemu-system-x86", "to boot the VM image")
     words = [setpriv, "--pdeathsig=KILL", qemu, "-nodefaults", "-no-user-config"]
-    words += ["-display", "none", "-no-reboot", "-net", "none", "-name", "director"]
+    words += ["-display", "none", "-no-reboot", "-net", "none", "-name", hardware.name]
     words += ["-machine", "q35,vmport=off"]
     words += ["-accel", hardware.accelerator.option, "-cpu", hardware.accelerator.cpu]
     words += ["-smp", str(hardware.cpus), "-m", str(hardware.memory)]
@@ -93,8 +136,13 @@ def command(hardware: Hardware, console: Path, control: int, report: int) -> lis
     words += ["-device", "pvpanic", "-device", "virtio-rng-pci"]
     words += ["-chardev", f"socket,id=control,fd={control}", "-mon", "chardev=control,mode=control"]
     words += ["-chardev", f"socket,id=report,fd={report}", "-device", "virtio-serial-pci"]
-    words += ["-device", f"virtserialport,chardev=report,name={PORT}"]
-    words += ["-serial", f"file:{str(console).replace(',', ',,')}"]
+    words += ["-device", f"virtserialport,chardev=report,name={hardware.port}"]
+    if hardware.shell is not None:
+        words += ["-chardev", f"socket,id=shell,path={_quoted(hardware.shell)},server=on,wait=off"]
+        words += ["-device", "virtconsole,chardev=shell"]
+    words += ["-serial", f"file:{_quoted(console)}"]
+    for number, nic in enumerate(hardware.nics):
+        words += _nic_arguments(number, nic)
     for number, disk in enumerate(hardware.disks):
         words += _disk_arguments(number, disk)
     if hardware.kernel is not None:

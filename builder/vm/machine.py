@@ -1,4 +1,4 @@
-"""One virtual machine under QEMU: started, watched and always ended.
+"""Virtual machines under QEMU: started, watched and always ended.
 
 The control channel (QMP) and the guest's report channel are socket pairs handed to QEMU as
 open files: no path that could be too long, nothing left on disk.  QEMU is started through
@@ -12,7 +12,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -179,12 +179,46 @@ async def _quietly(awaitable: Awaitable[object]) -> bool:
     return True
 
 
+def _judge(watch: _Watch, status: int) -> tuple[End, str]:
+    if watch.panic:
+        return End.PANIC, watch.panic
+    if status == AGREED_STATUS:
+        return End.AGREED, ""
+    if status == 0:
+        if watch.shutdown == "guest-reset":
+            return End.RESET, "the guest reset itself (a triple fault does that, too)"
+        return End.POWER_OFF, f"reason that QEMU gives: {watch.shutdown or 'none'}"
+    if status > 0 and status & 1 and status != 1:
+        return End.STATUS, f"the guest left with {status >> 1:#x}, agreed is {AGREED:#x}"
+    return End.EMULATOR, f"exit status {status}"
+
+
+class Machine:
+    """A machine that is running.  ``ended`` is done when it does not run any more."""
+
+    def __init__(self, watch: _Watch, pid: int, speak: asyncio.StreamWriter) -> None:
+        self._watch = watch
+        self._speak = speak
+        self.pid = pid
+        self.ended: asyncio.Future[Run]
+
+    async def send(self, data: bytes) -> None:
+        """Write on the report channel.  What a machine that ends does not read gets lost."""
+        with contextlib.suppress(ConnectionError):
+            self._speak.write(data)
+            await self._speak.drain()
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since power-on."""
+        return time.monotonic() - self._watch.started
+
+
 async def _attend(
-    watch: _Watch, pid: int, control: socket.socket, report: socket.socket
+    watch: _Watch, machine: Machine, control: socket.socket, reader: asyncio.StreamReader
 ) -> tuple[End, str] | None:
     client = QMPClient("director")
-    reader, writer = await asyncio.open_unix_connection(sock=report)
-    handle = os.pidfd_open(pid)
+    handle = os.pidfd_open(machine.pid)
     exited = asyncio.ensure_future(_wait_for_exit(handle))
     tasks: list[asyncio.Task[None]] = [asyncio.ensure_future(watch.follow_report(reader))]
     try:
@@ -202,31 +236,17 @@ async def _attend(
         with contextlib.suppress(QMPError, OSError, EOFError):
             await client.disconnect()
         os.close(handle)
-        writer.close()
 
 
-def _judge(watch: _Watch, status: int) -> tuple[End, str]:
-    if watch.panic:
-        return End.PANIC, watch.panic
-    if status == AGREED_STATUS:
-        return End.AGREED, ""
-    if status == 0:
-        if watch.shutdown == "guest-reset":
-            return End.RESET, "the guest reset itself (a triple fault does that, too)"
-        return End.POWER_OFF, f"reason that QEMU gives: {watch.shutdown or 'none'}"
-    if status > 0 and status & 1 and status != 1:
-        return End.STATUS, f"the guest left with {status >> 1:#x}, agreed is {AGREED:#x}"
-    return End.EMULATOR, f"exit status {status}"
-
-
-def boot(
+@contextlib.asynccontextmanager
+async def power_on(
     hardware: Hardware,
     limits: Limits,
     *,
     console: Path,
     hear: Callable[[bytes, float], None],
-) -> Run:
-    """Run a machine to its end and say how it ended; it is gone when this returns or raises.
+) -> AsyncIterator[Machine]:
+    """A running machine; it is gone when the block is left.
 
     ``console`` gets the serial console's text; ``hear`` is called with what arrives on the
     report channel and the seconds since power-on.  Raises EnvironmentFailure if QEMU is
@@ -240,20 +260,49 @@ def boot(
         report, its_report = (stack.enter_context(end) for end in socket.socketpair())
         given = (its_control.fileno(), its_report.fileno())
         words = command(hardware, console, *given)
+        wires = tuple(wire for nic in hardware.nics for wire in nic.wires)
         qemu = stack.enter_context(
-            process.start(words, stdout=stderr, stderr=stderr, pass_fds=given)
+            process.start(words, stdout=stderr, stderr=stderr, pass_fds=(*given, *wires))
         )
         its_control.close()  # so that we see the end when QEMU's own copies are closed
         its_report.close()
+        reader, writer = await asyncio.open_unix_connection(sock=report)
         watch = _Watch(time.monotonic(), limits, console, hear)
-        verdict = asyncio.run(_attend(watch, qemu.pid, control, report))
-        status = qemu.wait() if verdict is None else None
-        seconds = time.monotonic() - watch.started
-    end, detail = verdict if verdict is not None else _judge(watch, status or 0)
-    if end is End.EMULATOR:
-        said = complaints.read_text(errors="replace").strip()
-        detail = "\n".join((detail, said)) if said else detail
-    return Run(end, detail, status, seconds, console)
+        machine = Machine(watch, qemu.pid, writer)
+
+        async def follow() -> Run:
+            verdict = await _attend(watch, machine, control, reader)
+            status = qemu.wait() if verdict is None else None
+            seconds = time.monotonic() - watch.started
+            end, detail = verdict if verdict is not None else _judge(watch, status or 0)
+            if end is End.EMULATOR:
+                said = complaints.read_text(errors="replace").strip()
+                detail = "\n".join((detail, said)) if said else detail
+            return Run(end, detail, status, seconds, console)
+
+        machine.ended = asyncio.ensure_future(follow())
+        try:
+            yield machine
+        finally:
+            machine.ended.cancel()
+            await asyncio.gather(machine.ended, return_exceptions=True)
+            writer.close()
+
+
+def boot(
+    hardware: Hardware,
+    limits: Limits,
+    *,
+    console: Path,
+    hear: Callable[[bytes, float], None],
+) -> Run:
+    """Run a machine to its end and say how it ended: ``power_on`` for one that is only watched."""
+
+    async def run() -> Run:
+        async with power_on(hardware, limits, console=console, hear=hear) as machine:
+            return await machine.ended
+
+    return asyncio.run(run())
 
 
 def require_started(run: Run) -> None:

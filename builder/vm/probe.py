@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 
+from builder.vm import initrd
 from builder.vm.hardware import AGREED, DEBUG_EXIT_PORT
 
 SECTOR = 512
@@ -50,17 +51,6 @@ def _init() -> bytes:
     return header + segment + code
 
 
-def _entry(name: str, mode: int, data: bytes) -> bytes:
-    """One file in "newc" form (kernel: Documentation/driver-api/early-userspace)."""
-    fields = (1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
-    head = "070701" + "".join(f"{field:08X}" for field in fields)
-    return _padded(head.encode() + name.encode() + b"\0") + _padded(data)
-
-
-def _padded(data: bytes) -> bytes:
-    return data + bytes(-len(data) % 4)
-
-
 def tiny_initrd() -> bytes:
     """An uncompressed cpio archive with nothing but that init."""
-    return _entry("init", 0o100755, _init()) + _entry("TRAILER!!!", 0, b"")
+    return initrd.archive((initrd.Entry("init", 0o100755, _init()),))

@@ -1,0 +1,1 @@
+"""Captures: what passed a host's card, as QEMU wrote it down."""

@@ -1,0 +1,74 @@
+"""Reads the captures that QEMU's filter-dump writes, and says how far they have come.
+
+QEMU writes every packet at once and as a whole, so a capture's size is a place between two
+packets, and what lies between two such places is what passed in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import dpkt
+
+from builder.errors import SmokeError
+from builder.lab.capture.packet import Packet, decode
+
+HEADER = 24
+"""Bytes of a capture without packets (pcap-savefile(5))."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame as it was captured.  ``offset``: where its record ends in the file, in bytes."""
+
+    number: int
+    time: float
+    data: bytes
+    offset: int
+
+
+def is_running(path: Path) -> bool:
+    """QEMU has begun to write: what passes from now on is in the file."""
+    try:
+        return path.stat().st_size >= HEADER
+    except OSError:
+        return False
+
+
+def frames(path: Path) -> Iterator[Frame]:
+    """All frames.  Raises SmokeError for a file that is no capture, or is cut short."""
+    with path.open("rb") as stream:
+        try:
+            reader = dpkt.pcap.Reader(stream)
+        except (ValueError, dpkt.Error) as error:
+            raise _broken(path, f"no capture: {error}") from error
+        offset = HEADER
+        try:
+            for number, (time, data) in enumerate(reader, 1):
+                offset += 16 + len(data)
+                yield Frame(number, float(time), bytes(data), offset)
+        except (dpkt.Error, ValueError) as error:
+            raise _broken(path, f"cut short after {offset} bytes: {error}") from error
+    size = path.stat().st_size
+    if offset < size or offset > size:
+        raise _broken(path, f"cut short: its last packet ends at {offset}, the file at {size}")
+
+
+def _broken(path: Path, cause: str) -> SmokeError:
+    return SmokeError(
+        f"the capture {path.name} cannot be judged", cause, "is the disk full? run the lab again"
+    )
+
+
+def packets(path: Path, place: str, start: int = 0, end: int | None = None) -> tuple[Packet, ...]:
+    """The IP packets whose records end in ``start`` < offset <= ``end`` of the file."""
+    found: list[Packet] = []
+    for frame in frames(path):
+        if frame.offset <= start or (end is not None and frame.offset > end):
+            continue
+        packet = decode(place, frame.number, frame.time, frame.data)
+        if packet is not None:
+            found.append(packet)
+    return tuple(found)

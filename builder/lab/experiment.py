@@ -1,0 +1,177 @@
+"""Runs a scenario on hosts that are up: configures them, drives traffic, collects evidence."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from builder.errors import SmokeError
+from builder.lab.hosts import network
+from builder.lab.hosts.host import LabHost
+from builder.lab.hosts.network import Network
+from builder.lab.oracle.evidence import Answer, Exchange
+from builder.lab.plan import host as plan
+from builder.lab.scenario.model import Run, Scenario, Topology, Traffic
+from builder.lab.series import Series
+
+QUIET_SECONDS = 0.4
+MARK = "lab run"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long things may take, in seconds: on an emulated processor all is slower."""
+
+    setup: float
+    traffic: float
+
+
+PACES = {"kvm": Pace(30.0, 30.0), "tcg": Pace(120.0, 60.0)}
+
+
+@dataclass(frozen=True)
+class Span:
+    """What a capture got in a run: sizes of its file in bytes, before and after."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run left.  ``spans``: by ``HOST-LINK``.  ``log``: the director's kernel log."""
+
+    run: Run
+    commands: tuple[str, ...]
+    exchanges: tuple[Exchange, ...]
+    answers: tuple[Answer, ...]
+    spans: Mapping[str, Span]
+    counters: Mapping[str, int]
+    table: str
+    log: str
+
+
+def exchanges_of(run: Run, topology: Topology) -> tuple[Exchange, ...]:
+    """What the clients are going to ask for; each exchange has a name of its own."""
+    found: list[Exchange] = []
+    for traffic in run.traffic:
+        address = _own_address(topology, traffic)
+        for _ in range(traffic.count):
+            port = traffic.from_port + len(found)
+            found.append(Exchange(f"{run.name}/{len(found) + 1}", traffic, port, address))
+    return tuple(found)
+
+
+def _own_address(topology: Topology, traffic: Traffic) -> str:
+    """The address that a client speaks from: of the same family as the service's."""
+    six = ":" in traffic.address
+    addresses = topology.host[traffic.host].addresses
+    return next(address for address in addresses if (":" in address) == six)
+
+
+def _word(exchange: Exchange) -> str:
+    one = exchange.traffic
+    fields = (exchange.name, one.protocol, one.address, one.port, exchange.port, one.send)
+    return ",".join(map(str, (*fields, one.receive)))
+
+
+async def configure(
+    scenario: Scenario, topology: Topology, series: Series, net: Network, pace: Pace
+) -> None:
+    """Make the guests the topology's hosts, all at the same time."""
+    plans = [plan.configuration(scenario, topology, series, name) for name in net.hosts]
+    await asyncio.gather(*(net.hosts[one.host].must(one.script, pace.setup) for one in plans))
+    await asyncio.gather(
+        *(net.hosts[one.host].must(one.waiting, pace.setup) for one in plans if one.wait)
+    )
+
+
+async def perform(
+    run: Run, topology: Topology, series: Series, net: Network, pace: Pace
+) -> RunRecord:
+    """One run, from its configuration until the links are quiet again."""
+    director = net.one("director", topology)
+    commands = plan.director_commands(run, series)
+    for one in run.before:
+        await net.hosts[one.host].must(one.run, pace.setup)
+    mark = f"{MARK} {run.name}"
+    await director.must("\n".join(("set -e", f"echo '{mark}' >/dev/kmsg", *commands)), pace.setup)
+    await network.quiet(net, QUIET_SECONDS, pace.traffic)
+    before = net.sizes()
+    exchanges = exchanges_of(run, topology)
+    answers = await _drive(run, exchanges, net, pace)
+    await network.quiet(net, QUIET_SECONDS, pace.traffic)
+    after = net.sizes()
+    for one in run.after:
+        await net.hosts[one.host].must(one.run, pace.setup)
+    table = await director.must("ipvsadm -L -n; ipvsadm -G -n 2>&1 || :", pace.setup)
+    return RunRecord(
+        run,
+        commands,
+        exchanges,
+        answers,
+        {place: Span(before[place], after[place]) for place in before},
+        _counters(table, series),
+        table,
+        await _log_since(mark, director, pace),
+    )
+
+
+async def _drive(
+    run: Run, exchanges: tuple[Exchange, ...], net: Network, pace: Pace
+) -> tuple[Answer, ...]:
+    said: list[Answer] = []
+    for traffic in run.traffic:
+        own = [one for one in exchanges if one.traffic is traffic]
+        words = " ".join(_word(one) for one in own)
+        limit = pace.traffic + traffic.seconds * traffic.count
+        script = f"{plan.TRAFFIC} ask {traffic.seconds} {words}"
+        done = await net.hosts[traffic.host].run(script, limit)
+        said += _answers(done.output, traffic.host)
+    return tuple(said)
+
+
+def _answers(output: str, host: str) -> list[Answer]:
+    answers: list[Answer] = []
+    for line in output.splitlines():
+        match line.split(" ", 3):
+            case [exchange, "ok", _, words]:
+                answers.append(Answer(exchange, True, words))
+            case [exchange, "failed", *rest]:
+                answers.append(Answer(exchange, False, " ".join(rest)))
+            case _:
+                raise SmokeError(
+                    f"{host} does not say what came of its traffic", output.strip(), "a bug"
+                )
+    return answers
+
+
+_LOCAL = re.compile(r"^\s*=> (\S+)\s+(\d+)\s+(\d+)\s+(\d+)\s*$", re.MULTILINE)
+
+
+def _counters(table: str, series: Series) -> dict[str, int]:
+    """Sums over ``ipvsadm -G``: connections, conflicts and fails of all local addresses."""
+    rows = _LOCAL.findall(table.partition("ipvsadm -G")[2] or table)
+    if not rows:
+        return {}
+    sums = [sum(int(row[index]) for row in rows) for index in (1, 2, 3)]
+    return dict(zip(("connections", "conflicts", "fails"), sums, strict=True))
+
+
+async def _log_since(mark: str, director: LabHost, pace: Pace) -> str:
+    log = await director.must("dmesg", pace.setup)
+    return log.rpartition(mark)[2].partition("\n")[2]
+
+
+def log_complaint(record: RunRecord, series: Series) -> str:
+    """What the kernel's log should have said and did not, or nothing."""
+    if record.run.logged and not re.search(series.refusal, record.log):
+        return f"the kernel's log has no line like {series.refusal!r}"
+    return ""
+
+
+def elapsed(since: float) -> float:
+    return round(time.monotonic() - since, 3)

@@ -1,0 +1,153 @@
+"""All hosts of a topology: wires between them, captures at every end, and their power."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import math
+import socket
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.errors import SmokeError
+from builder.lab.capture import files
+from builder.lab.hosts.host import PORT, LabHost
+from builder.lab.scenario.model import Topology
+from builder.vm import initrd, machine
+from builder.vm.hardware import Accelerator, Disk, Hardware, Kernel, Nic
+from builder.vm.machine import Limits
+
+GUEST = Path(__file__).parents[1] / "guest"
+MEMORY = 384
+"""MiB of a host."""
+BOOT_SECONDS = {"kvm": 60.0, "tcg": 240.0}
+FOREVER = Limits(total=math.inf, silence=math.inf)
+"""The lab's own commands have limits; a host that waits may be silent."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """What hosts boot: the built image, and its kernel without its boot loader."""
+
+    disk: Path
+    kernel: Path
+    initrd: Path
+    command_line: str
+
+
+@dataclass(frozen=True)
+class Network:
+    """Hosts that are up.  ``captures``: QEMU's files by ``HOST-LINK``.  ``boot``: seconds."""
+
+    hosts: Mapping[str, LabHost]
+    captures: Mapping[str, Path]
+    boot: float
+
+    def sizes(self) -> dict[str, int]:
+        """How far every capture has come, in bytes."""
+        return {place: path.stat().st_size for place, path in self.captures.items()}
+
+    def one(self, role: str, topology: Topology) -> LabHost:
+        """The first host with a role."""
+        return self.hosts[topology.with_role(role)[0]]
+
+
+def mac(number: int, card: int) -> str:
+    """A locally administered address that tells host and card (IEEE 802, 8.2)."""
+    return f"52:54:00:0a:{number:02x}:{card:02x}"
+
+
+def _wires(topology: Topology, stack: contextlib.ExitStack) -> dict[tuple[str, str], list[int]]:
+    """Socket numbers for each host's card on each link.
+
+    More than two hosts on a link are all joined to the first one's card, which has a hub.
+    """
+    ends: dict[tuple[str, str], list[int]] = {}
+    for link in topology.link:
+        first, *others = topology.hosts_on(link)
+        for other in others:
+            pair = socket.socketpair()
+            near, far = (stack.enter_context(end) for end in pair)
+            ends.setdefault((first, link), []).append(near.fileno())
+            ends.setdefault((other, link), []).append(far.fileno())
+    return ends
+
+
+def make_initrd(image: Image, target: Path) -> Path:
+    """The image's initial RAM file system with the lab's first program in place of its own."""
+    added = initrd.archive(
+        (
+            initrd.program("init", GUEST / "init"),
+            initrd.folder("lab"),
+            initrd.program("lab/agent", GUEST / "agent"),
+            initrd.program("lab/traffic", GUEST / "traffic"),
+        )
+    )
+    return initrd.joined(image.initrd, added, target)
+
+
+@contextlib.asynccontextmanager
+async def power_on(
+    topology: Topology, image: Image, accelerator: Accelerator, folder: Path, shells: Path
+) -> AsyncIterator[Network]:
+    """All hosts, booted; none is left when the block ends.
+
+    ``folder`` gets the captures (``captures/HOST-LINK.pcap``) and consoles
+    (``consoles/HOST.log``), ``shells`` a socket for each host's shell.  Raises SmokeError if a
+    host does not boot, EnvironmentFailure if QEMU does not run.
+    """
+    captures, consoles = folder / "captures", folder / "consoles"
+    for made in (captures, consoles, shells):
+        made.mkdir(parents=True, exist_ok=True)
+    start = make_initrd(image, folder / "initrd.img")
+    hosts = {name: LabHost(name, consoles / f"{name}.log") for name in topology.host}
+    places: dict[str, Path] = {}
+    async with contextlib.AsyncExitStack() as stack:
+        with contextlib.ExitStack() as sockets:
+            wires = _wires(topology, sockets)
+            for number, (name, host) in enumerate(hosts.items()):
+                nics: list[Nic] = []
+                for card, interface in enumerate(topology.host[name].interface):
+                    place = f"{name}-{interface.link}"
+                    places[place] = captures / f"{place}.pcap"
+                    own = tuple(wires[name, interface.link])
+                    nics.append(Nic(mac(number, card), own, places[place]))
+                hardware = Hardware(
+                    accelerator,
+                    (Disk(image.disk, "qcow2", "director"),),
+                    kernel=Kernel(image.kernel, start, f"{image.command_line} lab.host={name}"),
+                    cpus=1,
+                    memory=MEMORY,
+                    name=name,
+                    port=PORT,
+                    nics=tuple(nics),
+                    shell=shells / name,
+                )
+                running = machine.power_on(hardware, FOREVER, console=host.console, hear=host.hear)
+                host.attach(await stack.enter_async_context(running))
+        # QEMU has its own copies of the wires now
+        limit = BOOT_SECONDS[accelerator.kind]
+        await asyncio.gather(*(host.ready(limit) for host in hosts.values()))
+        for place, path in places.items():
+            if not files.is_running(path):
+                raise SmokeError(
+                    f"the capture of {place} does not run",
+                    f"{path.name} has no header",
+                    "QEMU's own words are beside the consoles' logs",
+                )
+        boot = max(host.uptime_ready for host in hosts.values())
+        yield Network(hosts, places, boot)
+
+
+async def quiet(network: Network, seconds: float, limit: float) -> None:
+    """Until no link has had a packet for ``seconds``, or ``limit`` has passed."""
+    before, still = network.sizes(), 0.0
+    for _ in itertools.takewhile(lambda tick: tick * 0.1 < limit, itertools.count()):
+        await asyncio.sleep(0.1)
+        now = network.sizes()
+        still = still + 0.1 if now == before else 0.0
+        before = now
+        if still >= seconds:
+            return

@@ -1,0 +1,1 @@
+"""Judges captures: each row of what FULLNAT must look like on the wire is one assertion."""

@@ -1,0 +1,169 @@
+"""Rows about who seems to talk to whom, on which link."""
+
+from __future__ import annotations
+
+from builder.lab.capture.packet import ACK, SYN, endpoint
+from builder.lab.oracle.evidence import Evidence, Exchange, Leg
+from builder.lab.oracle.judgement import Findings, Judgement, Row
+
+
+def _outer_leg(evidence: Evidence, exchange: Exchange) -> Leg | None:
+    """The exchange on the client's own link."""
+    for connection in evidence.connections:
+        if connection.exchange is exchange:
+            for link, leg in connection.legs.items():
+                if evidence.topology.link[link].side == "outer":
+                    return leg
+    return None
+
+
+def _outer_tuple(evidence: Evidence) -> Judgement:
+    found = Findings()
+    for exchange in evidence.exchanges:
+        traffic = exchange.traffic
+        wanted = (exchange.client, exchange.port, traffic.address, traffic.port)
+        leg = _outer_leg(evidence, exchange)
+        words = (
+            f"{endpoint(*wanted[:2])} > {endpoint(*wanted[2:])} on the client's link, "
+            f"for {exchange.name}"
+        )
+        first = leg.packets[0] if leg is not None else None
+        found.expect(leg is not None and leg.ends == wanted, words, first)
+    return found.close(f"{len(evidence.exchanges)} first packets", "an exchange")
+
+
+def _inner_source(evidence: Evidence) -> Judgement:
+    """Every connection that reaches the servers comes from a local address and port."""
+    found = Findings()
+    low, high = evidence.local_ports
+    known = ", ".join(sorted(evidence.local_addresses)) or "none is configured"
+    for packet in evidence.openings:
+        found.expect(
+            packet.source in evidence.local_addresses and low <= packet.source_port <= high,
+            f"a local address ({known}) and a port from {low} to {high} as the source",
+            packet,
+        )
+    ports = ", ".join(endpoint(one.source, one.source_port) for one in evidence.openings[:6])
+    return found.close(f"sources {ports}", "a first packet from the director to a server")
+
+
+def _reply_destination(evidence: Evidence) -> Judgement:
+    found = Findings()
+    for leg in _server_legs(evidence):
+        opening = leg.packets[0]
+        answer = next((one for one in leg.back if one.protocol == "udp" or one.flags & SYN), None)
+        found.expect(
+            answer is not None and answer.ends == (*opening.ends[2:], *opening.ends[:2]),
+            f"an answer to {endpoint(opening.source, opening.source_port)}",
+            answer or opening,
+        )
+    return found.close("every first answer", "a connection on the director's inner link")
+
+
+def _server_legs(evidence: Evidence) -> tuple[Leg, ...]:
+    """The exchanges as they are next to the director, on its inner side."""
+    return tuple(
+        leg
+        for connection in evidence.connections
+        for link, leg in connection.legs.items()
+        if link in evidence.next_to_director
+    )
+
+
+def _outer_reply(evidence: Evidence) -> Judgement:
+    """The answer seems to come from the virtual service, and acknowledges what was sent."""
+    found = Findings()
+    for exchange in evidence.exchanges:
+        leg = _outer_leg(evidence, exchange)
+        if leg is None:
+            continue
+        for packet in leg.back:
+            if exchange.traffic.protocol == "tcp" and not packet.is_only(SYN | ACK):
+                continue
+            syn = leg.syn
+            right = packet.ends == (*leg.ends[2:], *leg.ends[:2])
+            if syn is not None:
+                right = right and packet.acknowledgement == (syn.sequence + 1) % (1 << 32)
+            found.expect(
+                right,
+                f"{endpoint(*leg.ends[2:])} > {endpoint(*leg.ends[:2])}"
+                + ("" if syn is None else f" ack {(syn.sequence + 1) % (1 << 32)}"),
+                packet,
+                syn,
+            )
+    return found.close("every first answer", "an answer on the client's link")
+
+
+def _absent(evidence: Evidence, side: str, addresses: frozenset[str], words: str) -> Judgement:
+    found = Findings()
+    for packet in evidence.side(side):
+        found.expect(not {packet.source, packet.destination} & addresses, words, packet)
+    return found.close(f"{len(evidence.side(side))} packets", f"a packet on an {side} link")
+
+
+def _clients(evidence: Evidence) -> frozenset[str]:
+    topology = evidence.topology
+    return frozenset(
+        address
+        for name in topology.with_role("client")
+        for address in topology.host[name].addresses
+    )
+
+
+def _no_client_inside(evidence: Evidence) -> Judgement:
+    clients = _clients(evidence)
+    words = f"no packet from or to the client ({', '.join(sorted(clients))}) on an inner link"
+    return _absent(evidence, "inner", clients, words)
+
+
+def _no_vip_inside(evidence: Evidence) -> Judgement:
+    virtual = frozenset(service.address for service in evidence.run.service)
+    words = f"no packet from or to a virtual address ({', '.join(sorted(virtual))}) inside"
+    return _absent(evidence, "inner", virtual, words)
+
+
+def _no_inside_outside(evidence: Evidence) -> Judgement:
+    topology = evidence.topology
+    servers = frozenset(
+        address
+        for name in topology.with_role("server")
+        for address in topology.host[name].addresses
+    )
+    hidden = servers | evidence.local_addresses
+    words = f"no packet from or to a server or local address ({', '.join(sorted(hidden))}) outside"
+    return _absent(evidence, "outer", hidden, words)
+
+
+def _client_inside(evidence: Evidence) -> Judgement:
+    """Without FULLNAT: the server sees the client itself."""
+    found = Findings()
+    clients = _clients(evidence)
+    for packet in evidence.openings:
+        words = f"the client ({', '.join(sorted(clients))}) as the source"
+        found.expect(packet.source in clients, words, packet)
+    return found.close("every first packet", "a first packet from the director to a server")
+
+
+def _director_source(evidence: Evidence) -> Judgement:
+    """With source NAT of conntrack: the address of the card that it leaves by."""
+    found = Findings()
+    topology = evidence.topology
+    own: set[str] = set()
+    for name in topology.with_role("director"):
+        own.update(topology.host[name].addresses)
+    for packet in evidence.openings:
+        found.expect(packet.source in own, f"an address of the director ({sorted(own)})", packet)
+    return found.close("every first packet", "a first packet from the director to a server")
+
+
+ROWS = (
+    Row("outer-tuple", "client:port > VIP:port on the client's link", _outer_tuple),
+    Row("inner-source", "a local address and port is the source towards servers", _inner_source),
+    Row("reply-destination", "servers answer to that local address and port", _reply_destination),
+    Row("outer-reply", "VIP:port > client:port answers, for the client's number", _outer_reply),
+    Row("no-client-inside", "the client's address is on no inner link", _no_client_inside),
+    Row("no-vip-inside", "the virtual address is on no inner link", _no_vip_inside),
+    Row("no-inside-outside", "no server's or local address is outside", _no_inside_outside),
+    Row("client-inside", "servers see the client's address", _client_inside),
+    Row("director-source", "an address of the director is the source inside", _director_source),
+)

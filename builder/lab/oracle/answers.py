@@ -1,0 +1,96 @@
+"""Rows about what the client got, what was counted, and the captures themselves."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+from builder.lab.capture.packet import Packet, endpoint
+from builder.lab.oracle.evidence import Evidence
+from builder.lab.oracle.judgement import Findings, Judgement, Row
+
+
+def _answered(evidence: Evidence) -> Judgement:
+    found = Findings()
+    told = {answer.exchange: answer for answer in evidence.answers}
+    for exchange in evidence.exchanges:
+        answer = told.get(exchange.name)
+        words = answer.words if answer is not None else "nothing was heard of it"
+        service = endpoint(exchange.traffic.address, exchange.traffic.port)
+        found.expect(
+            answer is not None and answer.ok,
+            f"{exchange.name} from port {exchange.port}: an answer from {service}; {words}",
+        )
+    return found.close(f"{len(evidence.answers)} exchanges", "the run has no traffic")
+
+
+def _in_turn(evidence: Evidence) -> Judgement:
+    """As round-robin scheduling has it: one after the other, all of them."""
+    found = Findings()
+    servers = [answer.server for answer in evidence.answers]
+    for before, after in itertools.pairwise(servers):
+        found.expect(before != after, f"another server after {before}, got {after}")
+    return found.close(" ".join(servers), "two exchanges or more")
+
+
+def _counters(evidence: Evidence) -> Judgement:
+    found = Findings()
+    made = len({packet.ends for packet in evidence.openings})
+    counted = evidence.counters.get("connections", 0)
+    found.expect(counted >= made > 0, f"the director counts {made} connections, got {counted}")
+    for name, value in evidence.counters.items():
+        if name.startswith("fail"):
+            found.expect(value == 0, f"{name} stays 0, got {value}")
+    shown = ", ".join(f"{name} {value}" for name, value in evidence.counters.items())
+    return found.close(shown, "counters of the director")
+
+
+def _ends_agree(evidence: Evidence) -> Judgement:
+    """What one end of a link sent or got, the other end got or sent: the same packets."""
+    found = Findings()
+    for link in evidence.topology.link:
+        places = [f"{host}-{link}" for host in evidence.topology.hosts_on(link)]
+        kept = [Counter(map(_identity, evidence.captures[place])) for place in places]
+        for place, other in zip(places[1:], kept[1:], strict=True):
+            odd = (kept[0] - other) + (other - kept[0])
+            packets = tuple(
+                packet
+                for one in (places[0], place)
+                for packet in evidence.captures[one]
+                if _identity(packet) in odd
+            )
+            count = sum(kept[0].values())
+            words = f"{places[0]} and {place} have the same packets"
+            if count:
+                found.expect(not odd, words, *packets[:6])
+    return found.close("both ends of every link have the same packets", "a packet on some link")
+
+
+def _identity(packet: Packet) -> tuple[object, ...]:
+    return (
+        packet.ends,
+        packet.protocol,
+        packet.sequence,
+        packet.acknowledgement,
+        packet.flags,
+        packet.options,
+        packet.payload,
+    )
+
+
+def _checksums(evidence: Evidence) -> Judgement:
+    found = Findings()
+    for packets in evidence.captures.values():
+        for packet in packets:
+            found.expect(packet.sums_right, "the checksums of every packet are right", packet)
+    total = sum(len(packets) for packets in evidence.captures.values())
+    return found.close(f"{total} packets", "a packet in some capture")
+
+
+ROWS = (
+    Row("answered", "every exchange of the client is answered", _answered),
+    Row("in-turn", "the servers answer in turn", _in_turn),
+    Row("counters", "the director counts the connections, and no failure", _counters),
+    Row("ends-agree", "both ends of a link have captured the same", _ends_agree),
+    Row("checksums", "every checksum is right after both translations", _checksums),
+)

@@ -1,0 +1,71 @@
+"""All rows of a run, and whether a negative control did what it must."""
+
+from __future__ import annotations
+
+from builder.lab.capture.packet import Packet
+from builder.lab.oracle.evidence import Evidence
+from builder.lab.oracle.judgement import Judgement
+from builder.lab.oracle.rows import ROWS
+from builder.lab.scenario.model import Run
+from builder.lab.verdict import Fault, RowVerdict, RunVerdict, Seen
+
+SHOWN = 20
+"""Faults of one row that a verdict lists; what is wrong once is often wrong everywhere."""
+
+
+def judge(evidence: Evidence, log: str) -> RunVerdict:
+    """The verdict on a run; ``log``: what the run's kernel log must have had and has not."""
+    rows = tuple(_row(name, evidence) for name in evidence.run.rows)
+    return RunVerdict(
+        name=evidence.run.name,
+        title=evidence.run.title,
+        control=evidence.run.control,
+        as_expected=not log and _as_expected(evidence.run, rows),
+        complaint=log or _complaint(evidence.run, rows),
+        rows=rows,
+        answers=tuple(f"{answer.exchange}: {answer.words}" for answer in evidence.answers),
+        counters=dict(evidence.counters),
+    )
+
+
+def _row(name: str, evidence: Evidence) -> RowVerdict:
+    row = ROWS[name]
+    reason = evidence.series.unsupported.get(name, "")
+    judgement = Judgement(unsupported=reason) if reason else row.judge(evidence)
+    if judgement.unsupported:
+        return RowVerdict(name, row.must_hold, "unsupported", judgement.unsupported)
+    if judgement.problems:
+        faults = tuple(
+            Fault(problem.expected, tuple(map(_seen, problem.packets)))
+            for problem in judgement.problems[:SHOWN]
+        )
+        count = len(judgement.problems)
+        seen = f"{count} of {max(judgement.looked, count)} are not as expected"
+        return RowVerdict(name, row.must_hold, "fail", seen, faults)
+    return RowVerdict(name, row.must_hold, "pass", judgement.seen)
+
+
+def _seen(packet: Packet) -> Seen:
+    return Seen(packet.place, packet.frame, str(packet).partition(": ")[2])
+
+
+def _failed(rows: tuple[RowVerdict, ...]) -> frozenset[str]:
+    return frozenset(row.name for row in rows if row.outcome == "fail")
+
+
+def _as_expected(run: Run, rows: tuple[RowVerdict, ...]) -> bool:
+    return not _complaint(run, rows)
+
+
+def _complaint(run: Run, rows: tuple[RowVerdict, ...]) -> str:
+    """What is wrong with a run as a whole; nothing if all is as it must be."""
+    failed, wanted = _failed(rows), frozenset(run.must_fail)
+    unsupported = frozenset(row.name for row in rows if row.outcome == "unsupported")
+    if not run.control:
+        return f"failed: {', '.join(sorted(failed))}" if failed else ""
+    passed = wanted - failed - unsupported
+    if passed:
+        return f"the lab is broken: {', '.join(sorted(passed))} should have failed"
+    if run.only and failed - wanted:
+        return f"failed as well: {', '.join(sorted(failed - wanted))}"
+    return ""

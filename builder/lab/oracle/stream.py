@@ -1,0 +1,58 @@
+"""One direction of a TCP connection, put together from its segments (RFC 9293, 3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from builder.lab.capture.packet import SYN, Packet
+
+SPACE = 1 << 32
+HALF = 1 << 31
+
+
+def distance(later: int, earlier: int) -> int:
+    """How far ``later`` is behind ``earlier`` in sequence space; negative if it is before."""
+    return (later - earlier + HALF) % SPACE - HALF
+
+
+@dataclass(frozen=True)
+class Stream:
+    """``start``: sequence number of the first byte.  ``data``: up to the first gap.
+
+    ``gap``: bytes were seen behind ``data`` that do not join it.  ``torn``: packets that repeat
+    a place of the stream with other bytes.
+    """
+
+    start: int
+    data: bytes
+    gap: bool
+    torn: tuple[Packet, ...]
+
+
+def assemble(segments: Iterable[Packet]) -> Stream:
+    """The stream of segments that go the same way between the same ends."""
+    ordered = tuple(segments)
+    first = next((one for one in ordered if one.flags & SYN), None)
+    if first is not None:
+        start = (first.sequence + 1) % SPACE
+    else:
+        start = min(
+            (one.sequence for one in ordered if one.payload),
+            key=lambda number: distance(number, ordered[0].sequence),
+            default=0,
+        )
+    held: dict[int, int] = {}
+    torn: list[Packet] = []
+    for packet in ordered:
+        at = distance((packet.sequence + bool(packet.flags & SYN)) % SPACE, start)
+        known = [held.get(at + index) for index in range(len(packet.payload))]
+        if any(old not in (None, new) for old, new in zip(known, packet.payload, strict=True)):
+            torn.append(packet)
+        for index, byte in enumerate(packet.payload):
+            held.setdefault(at + index, byte)
+    length = 0
+    while length in held:
+        length += 1
+    data = bytes(held[index] for index in range(length))
+    return Stream(start, data, any(index > length for index in held), tuple(torn))

@@ -1,0 +1,155 @@
+"""Rows about whole connections: numbers, bytes, and that nothing of them is missing."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from builder.lab.capture.packet import SYN, Packet
+from builder.lab.oracle.evidence import Evidence, Leg
+from builder.lab.oracle.judgement import Findings, Judgement, Row
+from builder.lab.oracle.options import NO_TCP, pairs
+from builder.lab.oracle.stream import SPACE
+
+
+def _sequence(evidence: Evidence) -> Judgement:
+    found = Findings()
+    for _, outer, inner in pairs(evidence):
+        sent, got = outer.syn, inner.syn
+        if sent is None or got is None:
+            continue
+        kept = sent.sequence == got.sequence
+        wanted = evidence.series.sequence
+        words = f"an initial sequence number that is {wanted} on the way to the server"
+        found.expect(kept == (wanted == "kept"), words, sent, got)
+    return found.close(f"initial numbers are {evidence.series.sequence}", NO_TCP)
+
+
+def _shifted(packet: Packet, sequence: int, acknowledgement: int) -> tuple[object, ...]:
+    acked = (packet.acknowledgement + acknowledgement) % SPACE if packet.acknowledgement else 0
+    return ((packet.sequence + sequence) % SPACE, acked, packet.flags, packet.payload)
+
+
+def _sequence_delta(evidence: Evidence) -> Judgement:
+    """Behind the first SYN, every number differs by the same from its counterpart."""
+    found = Findings()
+    shown: set[int] = set()
+    for _, outer, inner in pairs(evidence):
+        ours = (inner.request.start - outer.request.start) % SPACE
+        theirs = (inner.reply.start - outer.reply.start) % SPACE
+        shown |= {ours, theirs}
+        zero = evidence.series.sequence != "kept" or ours == theirs == 0
+        found.expect(zero, "sequence numbers are not shifted", outer.packets[0], inner.packets[0])
+        for near, far, deltas in (
+            (outer.there, inner.there, (ours, theirs)),
+            (outer.back, inner.back, (theirs, ours)),
+        ):
+            wanted = Counter(_shifted(one, *deltas) for one in near)
+            there = Counter(_shifted(one, 0, 0) for one in far)
+            lost = tuple(one for one in near if _shifted(one, *deltas) not in there)
+            added = tuple(one for one in far if _shifted(one, 0, 0) not in wanted)
+            found.expect(
+                not lost and not added,
+                f"each packet on the other side, its numbers shifted by {deltas}",
+                *lost[:3],
+                *added[:3],
+            )
+    return found.close(f"shifted by {', '.join(map(str, sorted(shown)))}", NO_TCP)
+
+
+def _way(evidence: Evidence, legs: dict[str, Leg]) -> tuple[str, ...]:
+    """Links that a connection must be on: next to the director, and the server's own."""
+    inner = next((leg for link, leg in legs.items() if link in evidence.next_to_director), None)
+    links = list(evidence.next_to_director)
+    links += [name for name, link in evidence.topology.link.items() if link.side == "outer"]
+    if inner is not None:
+        server = evidence.topology.owner(inner.ends[2])
+        links += [
+            card.link
+            for card in (evidence.topology.host[server].interface if server else ())
+            if card.link not in links
+        ]
+    return tuple(links)
+
+
+def _payload(evidence: Evidence) -> Judgement:
+    found = Findings()
+    total = 0
+    for connection in evidence.connections:
+        legs = dict(connection.legs)
+        tcp = connection.exchange.traffic.protocol == "tcp"
+        outer = next(
+            (leg for link, leg in legs.items() if evidence.topology.link[link].side == "outer"),
+            None,
+        )
+        for link in _way(evidence, legs):
+            leg = legs.get(link)
+            words = f"{connection.exchange.name} on link {link}, with the bytes that were sent"
+            if leg is None or outer is None:
+                found.expect(False, words)
+                continue
+            if not tcp:
+                said = [one.payload for one in outer.there], [one.payload for one in outer.back]
+                got = [one.payload for one in leg.there], [one.payload for one in leg.back]
+                found.expect(said == got, words, *leg.packets[:4])
+                continue
+            total += len(leg.request.data) + len(leg.reply.data)
+            for mine, first, packets in (
+                (leg.request, outer.request, leg.there),
+                (leg.reply, outer.reply, leg.back),
+            ):
+                whole = not mine.gap and not mine.torn and mine.data == first.data
+                found.expect(whole, words, *_where(mine.data, first.data, mine.start, packets))
+    return found.close(f"{total} bytes on all links", "an exchange")
+
+
+def _where(got: bytes, sent: bytes, start: int, packets: tuple[Packet, ...]) -> tuple[Packet, ...]:
+    """The packets that hold the first byte that is not as it was sent."""
+    common = next(
+        (index for index, (a, b) in enumerate(zip(got, sent, strict=False)) if a != b),
+        min(len(got), len(sent)),
+    )
+    place = (start + common) % SPACE
+    return tuple(
+        one for one in packets if 0 <= (place - one.sequence) % SPACE < max(len(one.payload), 1)
+    )[:3]
+
+
+def _first_packet(evidence: Evidence) -> Judgement:
+    """A capture that begins after the first packet has lost the proof."""
+    found = Findings()
+    for connection in evidence.connections:
+        for link, leg in connection.legs.items():
+            first = leg.packets[0]
+            if first.protocol == "tcp":
+                words = f"{connection.exchange.name} begins with a SYN on link {link}"
+                found.expect(first.is_only(SYN), words, first)
+    return found.close("every connection begins with its SYN on every link", NO_TCP)
+
+
+def _same_server(evidence: Evidence) -> Judgement:
+    """Who says that it answered is whom the director sent the connection to."""
+    found = Findings()
+    told = {answer.exchange: answer for answer in evidence.answers}
+    for connection in evidence.connections:
+        answer = told.get(connection.exchange.name)
+        if answer is None or not answer.ok:
+            continue
+        reached = [
+            leg for link, leg in connection.legs.items() if link in evidence.next_to_director
+        ]
+        found.expect(
+            bool(reached)
+            and all(evidence.topology.owner(leg.ends[2]) == answer.server for leg in reached),
+            f"{connection.exchange.name} at {answer.server}, whose page the client got",
+            *(leg.packets[0] for leg in reached),
+        )
+    return found.close("every answered exchange", "an answered exchange")
+
+
+ROWS = (
+    Row("first-packet", "captures began before the connections did", _first_packet),
+    Row("sequence", "initial sequence numbers are treated as the series does", _sequence),
+    Row("sequence-delta", "all numbers behind differ by one constant", _sequence_delta),
+    Row("payload", "the bytes are the same on every link, both ways", _payload),
+    Row("same-server", "the page is of the server that the connection reached", _same_server),
+)

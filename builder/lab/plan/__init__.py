@@ -1,0 +1,1 @@
+"""From a scenario to the words that configure its hosts: scripts for sh, nothing else."""

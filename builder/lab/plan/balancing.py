@@ -1,0 +1,34 @@
+"""The director's services: ipvsadm commands in the document's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from builder.lab.capture.packet import endpoint
+from builder.lab.scenario.model import Run, Service
+from builder.lab.series import Series
+
+METHODS = {"fullnat": "-b", "nat": "-m", "dr": "-g", "tun": "-i"}
+FLAGS = {"tcp": "-t", "udp": "-u"}
+
+
+def commands(run: Run) -> tuple[str, ...]:
+    """``-C``, then for each service ``-A``, ``-a`` per server, ``-P`` per local address."""
+    return ("ipvsadm -C", *(word for service in run.service for word in _service(service)))
+
+
+def _service(service: Service) -> Iterator[str]:
+    flag, name = FLAGS[service.protocol], endpoint(service.address, service.port)
+    yield f"ipvsadm -A {flag} {name} -s {service.scheduler}"
+    for server in service.servers:
+        yield f"ipvsadm -a {flag} {name} -r {server} {METHODS[service.method]}"
+    for local in service.local:
+        yield f"ipvsadm -P {flag} {name} -z {local}"
+
+
+def switches(run: Run, series: Series) -> tuple[str, ...]:
+    """The series' sysctls for a run."""
+    low, high = run.local_ports or series.local_ports
+    first, last = series.port_switches
+    wanted = ((series.toa_switch, int(run.toa)), (first, low), (last, high))
+    return tuple(f"sysctl -q -w {name}={value}" for name, value in wanted if name)

@@ -1,0 +1,1 @@
+"""What an experiment consists of: topology, services, traffic and the rows that must hold."""

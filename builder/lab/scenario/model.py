@@ -1,0 +1,163 @@
+"""Scenarios and topologies as their TOML files have them.
+
+Addresses are texts in their canonical form; ``A/N`` is an interface's address with its prefix
+length.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_interface
+from typing import Literal
+
+import msgspec
+
+Side = Literal["outer", "inner"]
+Method = Literal["fullnat", "nat", "dr", "tun"]
+
+
+class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One wire, or hub if more than two hosts are on it.
+
+    ``side``: seen from the director.  ``title``: for diagrams.
+    """
+
+    side: Side
+    title: str
+
+
+class Interface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A host's card: eth0 is the first in its list."""
+
+    link: str
+    addresses: tuple[str, ...]
+
+
+class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``to``: a network, or ``default`` (IPv4's)."""
+
+    to: str
+    via: str
+
+
+class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A machine.  ``forward``: it passes on what is not for itself.  ``column``/``row``: where
+    the diagram has it, from 0."""
+
+    role: Literal["client", "director", "router", "server"]
+    interface: tuple[Interface, ...]
+    column: int
+    row: int
+    forward: bool = False
+    routes: tuple[Route, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All its addresses, without prefix lengths."""
+        return tuple(
+            str(ip_interface(address).ip) for card in self.interface for address in card.addresses
+        )
+
+
+class Topology(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Hosts and links by name."""
+
+    summary: str
+    link: dict[str, Link]
+    host: dict[str, Host]
+
+    def hosts_on(self, link: str) -> tuple[str, ...]:
+        """Names of the hosts with a card on a link, in the file's order."""
+        return tuple(
+            name
+            for name, host in self.host.items()
+            if any(card.link == link for card in host.interface)
+        )
+
+    def with_role(self, role: str) -> tuple[str, ...]:
+        return tuple(name for name, host in self.host.items() if host.role == role)
+
+    def owner(self, address: str) -> str:
+        """The host with that address, or an empty text."""
+        return next((name for name, host in self.host.items() if address in host.addresses), "")
+
+
+class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A virtual service.  ``servers``: ``address:port``.  ``local``: FULLNAT's local addresses."""
+
+    address: str
+    port: int
+    servers: tuple[str, ...]
+    method: Method
+    protocol: Literal["tcp", "udp"] = "tcp"
+    scheduler: str = "rr"
+    local: tuple[str, ...] = ()
+
+
+class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Exchanges of one host with a service, one after the other.
+
+    ``send`` and ``receive``: bytes of the bodies.  ``seconds``: how long one exchange may take.
+    ``from_port``: the first one's own port, each further one has the next; the loader gives
+    them out.
+    """
+
+    address: str
+    port: int
+    from_port: int = 0
+    count: int = 2
+    host: str = "client"
+    protocol: Literal["tcp", "udp"] = "tcp"
+    send: int = 4000
+    receive: int = 20000
+    seconds: int = 20
+
+
+class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A shell command on a host, for what the other tables have no word for."""
+
+    host: str
+    run: str
+
+
+class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One configuration of the director, traffic, and what its captures must show.
+
+    In the file, ``like`` names an earlier run that has all that is not said here.
+
+    ``rows``: names of the oracle's assertions.  ``must_fail``: makes it a negative control;
+    these rows must fail.  ``only``: and no others may.  ``toa``: whether it is switched on.
+    ``local_ports``: first and last, if not the series' own.  ``logged``: the kernel must log
+    the series' refusal.
+    """
+
+    name: str
+    title: str
+    service: tuple[Service, ...] = ()
+    traffic: tuple[Traffic, ...] = ()
+    rows: tuple[str, ...] = ()
+    must_fail: tuple[str, ...] = ()
+    only: bool = False
+    toa: bool = True
+    local_ports: tuple[int, int] | None = None
+    logged: bool = False
+    before: tuple[Command, ...] = ()
+    after: tuple[Command, ...] = ()
+
+    @property
+    def control(self) -> bool:
+        return bool(self.must_fail)
+
+
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An experiment.  ``routes``: added to the topology's, by host.
+
+    ``routing``: how hosts learn of networks beyond their own.  ``setup``: before any run.
+    """
+
+    name: str
+    summary: str
+    topology: str
+    run: tuple[Run, ...]
+    routing: Literal["static", "rip"] = "static"
+    routes: dict[str, tuple[Route, ...]] = {}
+    setup: tuple[Command, ...] = ()

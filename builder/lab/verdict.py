@@ -1,0 +1,107 @@
+"""What a scenario came to: the value that is kept as ``verdict.json``, shown and printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+FILE = "verdict.json"
+Outcome = Literal["pass", "fail", "unsupported"]
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A packet: frame number (from 1) in the capture ``captures/<place>.pcapng``."""
+
+    capture: str
+    frame: int
+    text: str
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What was expected, and the packets that are otherwise."""
+
+    expected: str
+    packets: tuple[Seen, ...] = ()
+
+
+class RowVerdict(msgspec.Struct, frozen=True):
+    """One assertion of the oracle.  ``seen``: what was judged, or the reason."""
+
+    name: str
+    must_hold: str
+    outcome: Outcome
+    seen: str
+    faults: tuple[Fault, ...] = ()
+
+
+class RunVerdict(msgspec.Struct, frozen=True):
+    """One run.  A negative control is ``as_expected`` if what must fail did fail.
+
+    ``complaint``: what is wrong with the run as a whole, if anything.
+    """
+
+    name: str
+    title: str
+    control: bool
+    as_expected: bool
+    complaint: str
+    rows: tuple[RowVerdict, ...]
+    answers: tuple[str, ...] = ()
+    counters: dict[str, int] = {}
+
+
+class View(msgspec.Struct, frozen=True):
+    """One of the document's four views of a connection."""
+
+    title: str
+    capture: str
+    frame: int
+    ends: str
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """Seconds: until all hosts were up, until they were configured, all runs, the judging."""
+
+    boot: float
+    setup: float
+    runs: float
+    judging: float
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The verdict on one scenario.  ``seconds``: from power-on of the first host.
+
+    ``outcome`` is ``unsupported``, with the reason in ``complaint``, if the profile's kernel
+    or tools cannot do the scenario at all.  ``console``: last lines of hosts' consoles.
+    """
+
+    scenario: str
+    summary: str
+    profile: str
+    outcome: Outcome
+    complaint: str
+    kernel_release: str = ""
+    accelerator: str = ""
+    seconds: float = 0.0
+    timing: Timing = Timing(0.0, 0.0, 0.0, 0.0)
+    memory_mib: int = 0
+    runs: tuple[RunVerdict, ...] = ()
+    views: tuple[View, ...] = ()
+
+    @property
+    def proofs(self) -> tuple[RunVerdict, ...]:
+        return tuple(run for run in self.runs if not run.control)
+
+    @property
+    def controls(self) -> tuple[RunVerdict, ...]:
+        return tuple(run for run in self.runs if run.control)
+
+
+def save(verdict: Verdict, path: Path) -> None:
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(verdict), indent=2) + b"\n")
+
+
+def load(path: Path) -> Verdict:
+    return msgspec.json.decode(path.read_bytes(), type=Verdict)

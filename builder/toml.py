@@ -1,0 +1,88 @@
+"""TOML files that people write: every complaint names file and line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from builder.errors import UsageError
+
+T = TypeVar("T")
+
+_TABLE = re.compile(r"^\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}\s*(#.*)?$")
+_KEY = re.compile(r"""^\s*["']?([A-Za-z0-9_.-]+)["']?\s*=""")
+_UNKNOWN = re.compile(r"unknown field `([^`]+)`")
+
+
+def line_of(text: str, dotted: str) -> int:
+    """Line (from 1) of the key or table that ``dotted`` (``component.kernel.version``) names.
+
+    Of an array's tables (``service[1].port``) the one with that number is meant.  Falls back
+    to the nearest table above it.
+    """
+    wanted = dotted.strip(".")
+    plain = re.sub(r"\[[^\]]*\]", "", wanted)
+    counts: dict[str, int] = {}
+    best, best_depth, table, numbered = 1, -1, "", True
+    for number, line in enumerate(text.splitlines(), 1):
+        header = _TABLE.match(line)
+        key = _KEY.match(line)
+        if header:
+            table = header[1].replace('"', "").replace("'", "")
+            here = table
+            if line.lstrip().startswith("[["):
+                counts[table] = counts.get(table, -1) + 1
+            numbered = _same_tables(wanted, counts)
+        elif key:
+            here = f"{table}.{key[1]}" if table else key[1]
+        else:
+            continue
+        fits = plain == here or plain.startswith(here + ".")
+        if fits and numbered and len(here) > best_depth:
+            best, best_depth = number, len(here)
+    return best
+
+
+def _same_tables(wanted: str, counts: dict[str, int]) -> bool:
+    """Whether the arrays of tables, as far as the file was read, stand where ``wanted`` says."""
+    path = ""
+    for part in wanted.split("."):
+        name, _, index = part.partition("[")
+        path = f"{path}.{name}" if path else name
+        known = index.rstrip("]")
+        if known.isdigit() and counts.get(path, int(known)) != int(known):
+            return False
+    return True
+
+
+def refuse(path: Path, line: int, cause: str, hint: str) -> UsageError:
+    """What is wrong with a file, and where."""
+    return UsageError(f"{path.parent.name}/{path.name}:{line} cannot be used", cause, hint)
+
+
+def parse(path: Path, text: str) -> dict[str, Any]:
+    """The document; raises UsageError for what is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"line (\d+)", str(error))
+        line = int(found[1]) if found else len(text.splitlines())
+        raise refuse(path, line, str(error), "mend the TOML syntax on that line") from error
+
+
+def convert(path: Path, text: str, value: Any, kind: type[T], prefix: str, *, hint: str) -> T:
+    """``value``, which stands at ``prefix`` of the document, as ``kind``; raises UsageError."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        words, _, place = str(error).partition(" - at ")
+        below = place.strip("`").lstrip("$").lstrip(".")
+        unknown = _UNKNOWN.search(words)
+        parts = (prefix, below, unknown[1] if unknown else "")
+        dotted = ".".join(part for part in parts if part)
+        cause = f"{dotted or 'document'}: {words}"
+        raise refuse(path, line_of(text, dotted), cause, hint) from error
