@@ -1,7 +1,7 @@
 """The command line: Invoke tasks, each a thin call into ``builder.commands``.
 
 This is the only file that knows Invoke.  Exit codes: 2 usage or configuration, 3 source
-not reachable, 4 verification, 5 patch, 6 build, 7 environment, 8 smoke, 130 interrupted.
+not reachable, 4 verification, 5 patch, 6 build, 7 environment, 8 smoke or lab, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -257,6 +257,40 @@ def smoke(
 ) -> None:
     """Boot the image and prove that kernel and tools work together."""
     _up_to("smoke", profile, flavour, base, jobs, locked)
+
+
+@task(
+    help=_help(
+        "profile",
+        scenario="scenarios, separated by commas (default: all)",
+        keep="leave the hosts running afterwards, until Ctrl-C",
+    )
+)
+def lab(context: Context, profile: str = PROFILE, scenario: str = "", keep: bool = False) -> None:
+    """Prove FULLNAT by capture, on a network of machines that run the built image."""
+    from builder.commands import lab as command  # noqa: PLC0415
+
+    with _command() as place:
+        command.run(
+            command.Request(profile, _names(scenario), keep),
+            project=place.project,
+            cache=place.cache,
+            console=place.console,
+        )
+
+
+@task(
+    name="lab-console",
+    help=_help("profile", host="a host of the lab that runs, such as web1"),
+    positional=["host"],
+)
+def lab_console(context: Context, host: str, profile: str = PROFILE) -> None:
+    """Open a shell on a host of a lab that was kept running."""
+    from builder.commands import lab as command  # noqa: PLC0415
+    from builder.commands import terminal  # noqa: PLC0415
+
+    with _command() as place:
+        terminal.enter(host, command.shells_folder(profile), profile, place.console)
 
 
 @task(

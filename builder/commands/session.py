@@ -129,7 +129,7 @@ def _raise_interrupt(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """SIGTERM and SIGHUP end a run as Ctrl-C does."""
     before = {n: signal.signal(n, _raise_interrupt) for n in (signal.SIGTERM, signal.SIGHUP)}
     try:
@@ -157,7 +157,7 @@ def open_session(
     profile, flavour, base = choose(project, request)
     run_id = f"{profile.name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     with ExitStack() as stack:
-        stack.enter_context(_terminate_as_interrupt())
+        stack.enter_context(interruptible())
         if not reading:
             stack.enter_context(hold(cache.locks, f"profile {profile.name}", console))
             _sweep(cache, profile.name)

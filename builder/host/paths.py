@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+
+from builder.errors import EnvironmentFailure
 
 APPLICATION = "lvs-fullnat-builder"
 CACHE_VARIABLE = "LVS_BUILDER_CACHE"
@@ -102,6 +105,24 @@ def find_cache() -> Cache:
     named = os.environ.get(CACHE_VARIABLE)
     root = Path(named) if named else platformdirs.user_cache_path(APPLICATION, appauthor=False)
     return Cache(root.absolute())
+
+
+def runtime_folder(name: str) -> Path:
+    """A folder of this user's own for sockets, whose path is short (unix(7)).
+
+    Raises EnvironmentFailure if another user has made it.
+    """
+    given = os.environ.get("XDG_RUNTIME_DIR")
+    root = Path(given) if given else Path(tempfile.gettempdir())
+    folder = root / f"{APPLICATION}-{os.getuid()}" / name
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for made in (folder.parent, folder):
+        if made.is_symlink() or made.stat().st_uid != os.getuid():
+            raise EnvironmentFailure(
+                f"{made} cannot be used", "it is not this user's own", "remove it"
+            )
+        made.chmod(0o700)
+    return folder
 
 
 def find_project() -> Project:

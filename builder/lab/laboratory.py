@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +13,15 @@ from builder.lab.capture import files
 from builder.lab.experiment import PACES, RunRecord
 from builder.lab.hosts import network
 from builder.lab.hosts.network import Image, Network
-from builder.lab.oracle import judge
+from builder.lab.oracle import judge, views
 from builder.lab.oracle.evidence import Evidence
 from builder.lab.scenario.model import Scenario, Topology
 from builder.lab.series import Series
-from builder.lab.verdict import RunVerdict, Timing, Verdict
+from builder.lab.verdict import Timing, Verdict
 from builder.vm.hardware import Accelerator
 
 Say = Callable[[str], None]
+Linger = Callable[["Result", Network], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,11 @@ def try_out(
     topology: Topology,
     bench: Bench,
     say: Say,
-    linger: Callable[[Network], None] | None = None,
+    linger: Linger | None = None,
 ) -> Result:
     """Boot the hosts, perform every run, and judge what was captured.
 
-    ``linger``: called with the network while it still runs, when all is judged.  Raises
+    ``linger``: awaited while the network still runs, when all is judged.  Raises
     SmokeError for a host that does not boot or dies, and for captures that cannot be read.
     """
     return asyncio.run(_try_out(scenario, topology, bench, say, linger))
@@ -67,7 +68,7 @@ async def _try_out(
     topology: Topology,
     bench: Bench,
     say: Say,
-    linger: Callable[[Network], None] | None,
+    linger: Linger | None,
 ) -> Result:
     began = time.monotonic()
     pace = PACES[bench.accelerator.kind]
@@ -110,10 +111,12 @@ async def _try_out(
             ),
             memory_mib=network.MEMORY * len(net.hosts),
             runs=runs,
+            views=next((found for one in evidence if (found := views.four(one))), ()),
         )
+        result = Result(verdict, scenario, topology, tuple(records), evidence)
         if linger is not None:
-            await asyncio.to_thread(linger, net)
-    return Result(verdict, scenario, topology, tuple(records), evidence)
+            await linger(result, net)
+    return result
 
 
 def _evidence(record: RunRecord, topology: Topology, series: Series, net: Network) -> Evidence:
@@ -130,7 +133,3 @@ def _evidence(record: RunRecord, topology: Topology, series: Series, net: Networ
         record.answers,
         record.counters,
     )
-
-
-def failed_runs(verdict: Verdict) -> tuple[RunVerdict, ...]:
-    return tuple(run for run in verdict.runs if not run.as_expected)

@@ -1,0 +1,209 @@
+"""``invoke lab``: tries scenarios on a built profile, and says what came of each."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from builder.commands.session import interruptible
+from builder.console import Console
+from builder.errors import SmokeError, UsageError
+from builder.host.paths import Cache, Project, runtime_folder
+from builder.lab import laboratory, results
+from builder.lab.hosts.network import Image, Network
+from builder.lab.laboratory import Bench, Linger, Result
+from builder.lab.page.html import PAGE
+from builder.lab.scenario import load as scenarios
+from builder.lab.scenario.model import Scenario, Topology
+from builder.lab.series import Series
+from builder.lab.verdict import FILE, Outcome, Verdict
+from builder.pipeline.lock import hold
+from builder.pipeline.store import remove
+from builder.profile import load as profiles
+from builder.stages.accelerator import accelerator
+from builder.vm.hardware import Accelerator
+
+SCRATCH = "lab-"
+IMAGE_FILES = ("director.qcow2", "vmlinuz", "initrd.img", "cmdline")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be tried: no names mean every scenario.  ``keep``: hosts go on running."""
+
+    profile: str
+    names: tuple[str, ...] = ()
+    keep: bool = False
+
+
+def shells_folder(profile: str) -> Path:
+    """Where the sockets of the hosts' shells are."""
+    return runtime_folder(f"lab-{profile}")
+
+
+def _series(project: Project, name: str) -> Series:
+    profile = profiles.load(project.specs, name)
+    if profile.lab is None:
+        raise UsageError(
+            f"profile {name} has no table [lab]",
+            "nothing says what its FULLNAT looks like on the wire",
+            "see docs/lab.md",
+        )
+    return profile.lab
+
+
+def built_image(project: Project, profile: str) -> Image:
+    """The image that `invoke build` made; raises UsageError if there is none."""
+    folder = project.artifacts(profile) / "vm"
+    missing = [name for name in IMAGE_FILES if not (folder / name).is_file()]
+    if missing:
+        raise UsageError(
+            f"profile {profile} has no disk image to try",
+            f"{folder.relative_to(project.root)}/{missing[0]} does not exist",
+            f"build it first: invoke build --profile {profile} (--flavour vm is the quick one)",
+        )
+    disk, kernel, initrd, line = (folder / name for name in IMAGE_FILES)
+    return Image(disk, kernel, initrd, f"{line.read_text().strip()} quiet")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What all scenarios of one command have in common."""
+
+    request: Request
+    series: Series
+    image: Image
+    accelerator: Accelerator
+    work: Path
+    target: Path
+    console: Console
+
+    def of(self, scenario: Scenario, topology: Topology) -> Verdict:
+        """Try one and publish what came of it; raises SmokeError if there is no verdict."""
+        target = self.target / scenario.name
+        reason = self.series.unsupported.get(scenario.name, "")
+        if reason:
+            verdict = self._without_trial(scenario, "unsupported", reason)
+            results.publish_verdict(verdict, target)
+            self.console.say(f"lab {scenario.name}: unsupported: {reason}")
+            return verdict
+        profile = self.request.profile
+        folder = self.work / scenario.name
+        bench = Bench(
+            profile, self.series, self.image, self.accelerator, folder, shells_folder(profile)
+        )
+        keeper = _keeper(self.series, bench, target, self.console) if self.request.keep else None
+        try:
+            result = laboratory.try_out(scenario, topology, bench, self.console.say, keeper)
+        except SmokeError as error:
+            verdict = self._without_trial(scenario, "fail", str(error))
+            results.publish_failure(verdict, error, folder, target)
+            raise
+        if keeper is None:
+            results.publish(result, self.series, folder, target)
+            tell(result.verdict, self.console.say)
+        remove(folder)
+        return result.verdict
+
+    def _without_trial(self, scenario: Scenario, outcome: Outcome, complaint: str) -> Verdict:
+        return Verdict(scenario.name, scenario.summary, self.request.profile, outcome, complaint)
+
+
+def run(request: Request, *, project: Project, cache: Cache, console: Console) -> None:
+    """Try the scenarios one after the other.
+
+    Raises SmokeError when all are done if one of them is not proven, UsageError for what
+    cannot be tried at all.
+    """
+    series = _series(project, request.profile)
+    names = request.names or scenarios.available()
+    loaded = [scenarios.load(name) for name in names]
+    if request.keep and len(loaded) != 1:
+        raise UsageError(
+            "only one lab can be kept running",
+            f"{len(loaded)} scenarios were asked for",
+            "name one: invoke lab --keep --scenario fullnat",
+        )
+    image = built_image(project, request.profile)
+    target = project.artifacts(request.profile) / "lab"
+    with interruptible(), hold(cache.locks, f"lab of {request.profile}", console):
+        _sweep(cache, request.profile)
+        work = cache.scratch / f"{SCRATCH}{request.profile}-{os.getpid()}"
+        way = accelerator(cache, work / "probe", image.kernel)
+        if way.kind == "tcg":
+            console.say(f"lab: without KVM ({way.why.splitlines()[0]}), so some 3 times slower")
+        trial = Trial(request, series, image, way, work, target, console)
+        try:
+            verdicts = [trial.of(scenario, topology) for scenario, topology in loaded]
+        finally:
+            remove(work)
+    _judge(verdicts, target)
+
+
+def _sweep(cache: Cache, profile: str) -> None:
+    """Remove what labs left that were killed; the caller holds the lab's lock."""
+    if cache.scratch.is_dir():
+        for folder in cache.scratch.glob(f"{SCRATCH}{profile}-*"):
+            remove(folder)
+
+
+def tell(verdict: Verdict, say: Callable[[str], None]) -> None:
+    """The document's four views, each run's outcome, and the verdict."""
+    for number, view in enumerate(verdict.views, 1):
+        say(f"  ({number}) {view.title:<20} {view.ends:<44} {view.capture} #{view.frame}")
+    for run in verdict.runs:
+        passed = sum(row.outcome == "pass" for row in run.rows)
+        failed = [row.name for row in run.rows if row.outcome == "fail"]
+        words = f"{passed} of {len(run.rows)} rows hold"
+        if run.control:
+            words = f"negative control, fails {', '.join(failed) or 'nothing'}"
+        say(f"  {'ok ' if run.as_expected else 'BAD'} {run.name}: {run.complaint or words}")
+    say(f"lab {verdict.scenario}: {verdict.outcome} after {verdict.seconds:.1f} s from power-on")
+
+
+def _keeper(series: Series, bench: Bench, target: Path, console: Console) -> Linger:
+    """Publishes, says how to look around, and waits for Ctrl-C."""
+
+    async def linger(result: Result, net: Network) -> None:
+        results.publish(result, series, bench.folder, target)
+        tell(result.verdict, console.say)
+        for line in _ways_in(bench, net):
+            console.say(line)
+        enough = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, enough.set)
+        dead = [host.machine.ended for host in net.hosts.values()]
+        waiting = asyncio.ensure_future(enough.wait())
+        watched: tuple[asyncio.Future[Any], ...] = (waiting, *dead)
+        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        for host in net.hosts.values():
+            if host.machine.ended.done():
+                raise host.death(host.machine.ended.result())
+
+    return linger
+
+
+def _ways_in(bench: Bench, net: Network) -> tuple[str, ...]:
+    place = next(iter(net.captures))
+    return (
+        "the lab goes on; Ctrl-C ends it",
+        f"  a shell: invoke lab-console {' | '.join(net.hosts)} --profile {bench.profile}",
+        f"  a link:  tail -c +1 -f {net.captures[place]} | tshark -l -i -",
+        f"           ({', '.join(net.captures)})",
+    )
+
+
+def _judge(verdicts: list[Verdict], target: Path) -> None:
+    bad = [verdict for verdict in verdicts if verdict.outcome == "fail"]
+    if bad:
+        first = bad[0]
+        raise SmokeError(
+            f"not proven: {', '.join(verdict.scenario for verdict in bad)}",
+            "\n".join(f"{verdict.scenario}: {verdict.complaint}" for verdict in bad),
+            f"read {target / first.scenario / PAGE}",
+            log=target / first.scenario / FILE,
+        )

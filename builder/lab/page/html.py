@@ -1,0 +1,55 @@
+"""``report.html`` of a scenario."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jinja2
+
+from builder.lab.laboratory import Result
+from builder.lab.oracle.views import shown_connection
+from builder.lab.page import topology
+from builder.lab.page.ladder import Ladder, ladder
+from builder.lab.plan import host as plan
+from builder.lab.series import Series
+from builder.vm.machine import tail
+
+PAGE = "report.html"
+CONSOLE_LINES = 12
+
+
+def _ladder(result: Result) -> Ladder | None:
+    """Of the first proof's connection."""
+    for evidence in result.evidence:
+        connection = None if evidence.run.control else shown_connection(evidence)
+        if connection is not None:
+            return ladder(evidence, connection)
+    return None
+
+
+def render(result: Result, series: Series, consoles: Path) -> str:
+    """The page for a scenario that was tried."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    hosts = [
+        plan.configuration(result.scenario, result.topology, series, name)
+        for name in result.topology.host
+    ]
+    return environment.get_template("lab.html.j2").render(
+        verdict=result.verdict,
+        scenario=result.scenario,
+        topology=result.topology,
+        drawing=topology.draw(result.topology, result.scenario),
+        box=(topology.BOX_WIDTH, topology.BOX_HEIGHT),
+        ladder=_ladder(result),
+        hosts=hosts,
+        records=result.records,
+        consoles={
+            name: tail(consoles / f"{name}.log", CONSOLE_LINES) for name in result.topology.host
+        },
+    )
