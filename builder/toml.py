@@ -86,3 +86,14 @@ def convert(path: Path, text: str, value: Any, kind: type[T], prefix: str, *, hi
         dotted = ".".join(part for part in parts if part)
         cause = f"{dotted or 'document'}: {words}"
         raise refuse(path, line_of(text, dotted), cause, hint) from error
+
+
+def convert_tables(
+    path: Path, text: str, value: Any, kind: type[T], prefix: str, *, hint: str
+) -> dict[str, T]:
+    """The tables ``[prefix.NAME]``, each converted by itself so that errors name it."""
+    tables = convert(path, text, value, dict[str, dict[str, Any]], prefix, hint=hint)
+    return {
+        name: convert(path, text, table, kind, f"{prefix}.{name}", hint=hint)
+        for name, table in tables.items()
+    }

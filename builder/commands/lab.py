@@ -15,7 +15,7 @@ from builder.console import Console
 from builder.errors import SmokeError, UsageError
 from builder.host.paths import Cache, Project, runtime_folder
 from builder.lab import laboratory, results
-from builder.lab.hosts.network import Image, Network
+from builder.lab.hosts.network import PACES, Image, Network
 from builder.lab.laboratory import Bench, Linger, Result
 from builder.lab.page.html import PAGE
 from builder.lab.scenario import load as scenarios
@@ -95,7 +95,13 @@ class Trial:
         profile = self.request.profile
         folder = self.work / scenario.name
         bench = Bench(
-            profile, self.series, self.image, self.accelerator, folder, shells_folder(profile)
+            profile,
+            self.series,
+            self.image,
+            self.accelerator,
+            PACES[self.accelerator.kind],
+            folder,
+            shells_folder(profile),
         )
         keeper = _keeper(self.series, bench, target, self.console) if self.request.keep else None
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from builder.errors import SmokeError
 from builder.lab.hosts import network
 from builder.lab.hosts.host import LabHost
-from builder.lab.hosts.network import Network
+from builder.lab.hosts.network import Network, Pace
 from builder.lab.oracle.evidence import Answer, Exchange
 from builder.lab.plan import host as plan
 from builder.lab.scenario.model import Run, Scenario, Topology, Traffic
@@ -19,17 +19,6 @@ from builder.lab.series import Series
 
 QUIET_SECONDS = 0.4
 MARK = "lab run"
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How long things may take, in seconds: on an emulated processor all is slower."""
-
-    setup: float
-    traffic: float
-
-
-PACES = {"kvm": Pace(30.0, 30.0), "tcg": Pace(120.0, 60.0)}
 
 
 @dataclass(frozen=True)
@@ -99,14 +88,14 @@ async def perform(
         await net.hosts[one.host].must(one.run, pace.setup)
     mark = f"{MARK} {run.name}"
     await director.must("\n".join(("set -e", f"echo '{mark}' >/dev/kmsg", *commands)), pace.setup)
+    for one in run.prepare:
+        await net.hosts[one.host].must(one.run, pace.setup)
     await network.quiet(net, QUIET_SECONDS, pace.traffic)
     before = net.sizes()
     exchanges = exchanges_of(run, topology)
     answers = await _drive(run, exchanges, net, pace)
     await network.quiet(net, QUIET_SECONDS, pace.traffic)
     after = net.sizes()
-    for one in run.after:
-        await net.hosts[one.host].must(one.run, pace.setup)
     table = await director.must("ipvsadm -L -n; ipvsadm -G -n 2>&1 || :", pace.setup)
     return RunRecord(
         run,

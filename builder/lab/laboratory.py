@@ -10,9 +10,9 @@ from pathlib import Path
 
 from builder.lab import experiment
 from builder.lab.capture import files
-from builder.lab.experiment import PACES, RunRecord
+from builder.lab.experiment import RunRecord
 from builder.lab.hosts import network
-from builder.lab.hosts.network import Image, Network
+from builder.lab.hosts.network import Image, Network, Pace
 from builder.lab.oracle import judge, views
 from builder.lab.oracle.evidence import Evidence
 from builder.lab.scenario.model import Scenario, Topology
@@ -33,6 +33,7 @@ class Bench:
     series: Series
     image: Image
     accelerator: Accelerator
+    pace: Pace
     folder: Path
     shells: Path
 
@@ -71,11 +72,11 @@ async def _try_out(
     linger: Linger | None,
 ) -> Result:
     began = time.monotonic()
-    pace = PACES[bench.accelerator.kind]
+    pace = bench.pace
     hosts = ", ".join(topology.host)
     say(f"lab {scenario.name}: powering on {hosts} ({bench.accelerator.kind.upper()})")
     async with network.power_on(
-        topology, bench.image, bench.accelerator, bench.folder, bench.shells
+        topology, bench.image, bench.accelerator, pace, bench.folder, bench.shells
     ) as net:
         booted = experiment.elapsed(began)
         say(f"lab {scenario.name}: all hosts are up after {booted:.1f} s")

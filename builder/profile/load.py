@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from builder import toml
 from builder.errors import UsageError
 from builder.profile.model import Component, Flavour, Profile
 from builder.source.model import Source
-
-T = TypeVar("T")
 
 FILE_NAME = "profile.toml"
 KEYS = "see docs/profiles.md for the keys and their types"
@@ -22,32 +20,28 @@ def available(specs: Path) -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in specs.glob(f"*/{FILE_NAME}")))
 
 
-def _entries(
-    path: Path, text: str, document: dict[str, Any], section: str, kind: type[T]
-) -> dict[str, T]:
-    """The tables ``[section.NAME]``, each converted by itself so that errors name it."""
-    tables = toml.convert(
-        path, text, document.pop(section, {}), dict[str, dict[str, Any]], section, hint=KEYS
-    )
-    if kind is Source:
-        tables = {name: {"name": name, **table} for name, table in tables.items()}
-    return {
-        name: toml.convert(path, text, table, kind, f"{section}.{name}", hint=KEYS)
-        for name, table in tables.items()
-    }
+def _named(name: str, table: Any) -> Any:
+    """A source's table with its name in it."""
+    return {"name": name, **table} if isinstance(table, dict) else table
 
 
 def _decode(path: Path, text: str) -> Profile:
     document = toml.parse(path, text)
-    flavours = _entries(path, text, document, "flavour", Flavour)
-    components = _entries(path, text, document, "component", Component)
-    sources = _entries(path, text, document, "source", Source)
+    sources = document.pop("source", {})
+    if isinstance(sources, dict):
+        sources = {name: _named(name, table) for name, table in sources.items()}
+    flavours = toml.convert_tables(
+        path, text, document.pop("flavour", {}), Flavour, "flavour", hint=KEYS
+    )
+    components = toml.convert_tables(
+        path, text, document.pop("component", {}), Component, "component", hint=KEYS
+    )
     whole = {
         **document,
         "name": path.parent.name,
         "flavour": flavours,
         "component": components,
-        "source": sources,
+        "source": toml.convert_tables(path, text, sources, Source, "source", hint=KEYS),
     }
     return toml.convert(path, text, whole, Profile, "", hint=KEYS)
 

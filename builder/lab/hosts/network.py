@@ -22,9 +22,20 @@ from builder.vm.machine import Limits
 GUEST = Path(__file__).parents[1] / "guest"
 MEMORY = 384
 """MiB of a host."""
-BOOT_SECONDS = {"kvm": 60.0, "tcg": 240.0}
 FOREVER = Limits(total=math.inf, silence=math.inf)
 """The lab's own commands have limits; a host that waits may be silent."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long things may take, in seconds: on an emulated processor all is slower."""
+
+    boot: float
+    setup: float
+    traffic: float
+
+
+PACES = {"kvm": Pace(60.0, 30.0, 30.0), "tcg": Pace(240.0, 120.0, 60.0)}
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,12 @@ def make_initrd(image: Image, target: Path) -> Path:
 
 @contextlib.asynccontextmanager
 async def power_on(
-    topology: Topology, image: Image, accelerator: Accelerator, folder: Path, shells: Path
+    topology: Topology,
+    image: Image,
+    accelerator: Accelerator,
+    pace: Pace,
+    folder: Path,
+    shells: Path,
 ) -> AsyncIterator[Network]:
     """All hosts, booted; none is left when the block ends.
 
@@ -128,8 +144,7 @@ async def power_on(
                 running = machine.power_on(hardware, FOREVER, console=host.console, hear=host.hear)
                 host.attach(await stack.enter_async_context(running))
         # QEMU has its own copies of the wires now
-        limit = BOOT_SECONDS[accelerator.kind]
-        await asyncio.gather(*(host.ready(limit) for host in hosts.values()))
+        await asyncio.gather(*(host.ready(pace.boot) for host in hosts.values()))
         for place, path in places.items():
             if not files.is_running(path):
                 raise SmokeError(

@@ -47,6 +47,37 @@ def _inner_source(evidence: Evidence) -> Judgement:
     return found.close(f"sources {ports}", "a first packet from the director to a server")
 
 
+def _every_local(evidence: Evidence) -> Judgement:
+    """Each local address is the source of some connection."""
+    found = Findings()
+    used = {packet.source for packet in evidence.openings}
+    for address in sorted(evidence.local_addresses):
+        found.expect(address in used, f"a connection from {address}", *evidence.openings[:2])
+    return found.close(f"{', '.join(sorted(used))} are used", "a local address")
+
+
+def _icmp_through(evidence: Evidence) -> Judgement:
+    """Errors about local:port > server:port reach the client, about client:port > VIP:port."""
+    found = Findings()
+    clients = _clients(evidence)
+    inside = [one for one in evidence.side("inner") if one.quoted is not None]
+    outside = [one for one in evidence.side("outer") if one.quoted is not None]
+    pairs = {
+        (leg.ends, outer.ends)
+        for connection in evidence.connections
+        for leg in connection.legs.values()
+        if leg.link in evidence.next_to_director
+        if (outer := _outer_leg(evidence, connection.exchange)) is not None
+    }
+    for packet in inside:
+        wanted = {outer for inner, outer in pairs if inner == packet.quoted}
+        answers = [one for one in outside if one.quoted in wanted and one.destination in clients]
+        same = any(one.icmp == packet.icmp for one in answers)
+        found.expect(same, "the same error at the client, about its own packet", packet, *answers)
+    kinds = ", ".join(sorted({one.icmp for one in inside}))
+    return found.close(f"{len(inside)} errors ({kinds})", "an ICMP error on an inner link")
+
+
 def _reply_destination(evidence: Evidence) -> Judgement:
     found = Findings()
     for leg in _server_legs(evidence):
@@ -77,20 +108,14 @@ def _outer_reply(evidence: Evidence) -> Judgement:
         leg = _outer_leg(evidence, exchange)
         if leg is None:
             continue
-        for packet in leg.back:
-            if exchange.traffic.protocol == "tcp" and not packet.is_only(SYN | ACK):
-                continue
-            syn = leg.syn
-            right = packet.ends == (*leg.ends[2:], *leg.ends[:2])
-            if syn is not None:
-                right = right and packet.acknowledgement == (syn.sequence + 1) % (1 << 32)
-            found.expect(
-                right,
-                f"{endpoint(*leg.ends[2:])} > {endpoint(*leg.ends[:2])}"
-                + ("" if syn is None else f" ack {(syn.sequence + 1) % (1 << 32)}"),
-                packet,
-                syn,
-            )
+        syn = leg.syn
+        wanted = (syn.sequence + 1) % (1 << 32) if syn is not None else None
+        words = f"{endpoint(*leg.ends[2:])} > {endpoint(*leg.ends[:2])}"
+        words += "" if wanted is None else f" ack {wanted}"
+        answers = [one for one in leg.back if one.protocol == "udp" or one.is_only(SYN | ACK)]
+        found.expect(bool(answers), f"an answer {words}", leg.packets[0])
+        for packet in answers:
+            found.expect(wanted in (None, packet.acknowledgement), words, packet, syn)
     return found.close("every first answer", "an answer on the client's link")
 
 
@@ -161,6 +186,8 @@ ROWS = (
     Row("inner-source", "a local address and port is the source towards servers", _inner_source),
     Row("reply-destination", "servers answer to that local address and port", _reply_destination),
     Row("outer-reply", "VIP:port > client:port answers, for the client's number", _outer_reply),
+    Row("every-local", "every local address is used", _every_local),
+    Row("icmp-through", "ICMP errors from inside reach the client, translated", _icmp_through),
     Row("no-client-inside", "the client's address is on no inner link", _no_client_inside),
     Row("no-vip-inside", "the virtual address is on no inner link", _no_vip_inside),
     Row("no-inside-outside", "no server's or local address is outside", _no_inside_outside),

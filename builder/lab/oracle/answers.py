@@ -45,6 +45,27 @@ def _counters(evidence: Evidence) -> Judgement:
     return found.close(shown, "counters of the director")
 
 
+def _refused(evidence: Evidence) -> Judgement:
+    """Nothing is answered, and nothing of it reaches a server."""
+    found = Findings()
+    told = {answer.exchange: answer for answer in evidence.answers}
+    for exchange in evidence.exchanges:
+        answer = told.get(exchange.name)
+        words = f"no answer to {exchange.name}"
+        found.expect(answer is not None and not answer.ok, words)
+    for packet in evidence.openings:
+        found.expect(False, "nothing on its way to a server", packet)
+    return found.close(f"{len(evidence.answers)} exchanges", "the run has no traffic")
+
+
+def _fails_counted(evidence: Evidence) -> Judgement:
+    found = Findings()
+    count = evidence.counters.get("fails")
+    if count is not None:
+        found.expect(count > 0, f"the director counts what it refused, got {count}")
+    return found.close(f"fails {count}", "the director's counter of failures")
+
+
 def _ends_agree(evidence: Evidence) -> Judgement:
     """What one end of a link sent or got, the other end got or sent: the same packets."""
     found = Findings()
@@ -91,6 +112,8 @@ ROWS = (
     Row("answered", "every exchange of the client is answered", _answered),
     Row("in-turn", "the servers answer in turn", _in_turn),
     Row("counters", "the director counts the connections, and no failure", _counters),
+    Row("refused", "no exchange is answered, and none reaches a server", _refused),
+    Row("fails-counted", "the director counts what found no local port", _fails_counted),
     Row("ends-agree", "both ends of a link have captured the same", _ends_agree),
     Row("checksums", "every checksum is right after both translations", _checksums),
 )

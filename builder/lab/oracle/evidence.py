@@ -71,6 +71,10 @@ class Leg:
     def syn_ack(self) -> Packet | None:
         return next((one for one in self.back if one.flags & SYN), None)
 
+    def mirrored(self) -> Leg:
+        """With the other end as the first sender: a capture may lack the first packet."""
+        return Leg(self.link, (*self.ends[2:], *self.ends[:2]), self.packets)
+
     def content(self) -> bytes:
         """What its first sender said: a stream's bytes, or the datagrams'."""
         if self.packets[0].protocol == "tcp":
@@ -208,7 +212,7 @@ def _joined(exchange: Exchange, legs: Mapping[str, tuple[Leg, ...]]) -> Connecti
     """
     found: dict[str, Leg] = {}
     for link, candidates in legs.items():
-        for leg in candidates:
+        for leg in (*candidates, *(one.mirrored() for one in candidates)):
             own = (leg.ends[0], leg.ends[1]) == (exchange.client, exchange.port)
             said = leg.content().startswith(marks(exchange))
             if said or (own and not leg.content()):

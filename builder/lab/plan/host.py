@@ -82,4 +82,6 @@ def _switches(forward: bool) -> Iterable[str]:
 
 def director_commands(run: Run, series: Series) -> tuple[str, ...]:
     """What a run asks of the director, in the document's order."""
+    if run.keep:
+        return ()
     return (*balancing.switches(run, series), *balancing.commands(run))

@@ -15,6 +15,7 @@ from builder.lab.oracle import rows
 from builder.lab.scenario.model import (
     Host,
     Interface,
+    Link,
     Run,
     Scenario,
     Service,
@@ -102,7 +103,11 @@ def load_topology(folder: Path, name: str, asker: Path, asked: str) -> Topology:
             f"topologies: {', '.join(known)}",
         )
     text = path.read_text()
-    topology = toml.convert(path, text, toml.parse(path, text), Topology, "", hint=KEYS)
+    document = toml.parse(path, text)
+    links = toml.convert_tables(path, text, document.get("link", {}), Link, "link", hint=KEYS)
+    hosts = toml.convert_tables(path, text, document.get("host", {}), Host, "host", hint=KEYS)
+    document |= {"link": links, "host": hosts}
+    topology = toml.convert(path, text, document, Topology, "", hint=KEYS)
     for place, cause, hint in _topology_faults(topology):
         raise toml.refuse(path, toml.line_of(text, place), cause, hint)
     return topology
@@ -176,12 +181,20 @@ def _faults(scenario: Scenario, topology: Topology) -> Iterator[Fault]:
             yield f"{place}.name", f"there are two runs {run.name!r}", "give each its own name"
         names.add(run.name)
         yield from _row_faults(place, run)
-        for index, command in enumerate((*run.before, *run.after)):
-            yield from _host_faults(f"{place}.before[{index}].host", command.host, topology)
-        for index, traffic in enumerate(run.traffic):
-            yield from _host_faults(f"{place}.traffic[{index}].host", traffic.host, topology)
-        for index, service in enumerate(run.service):
-            yield from _service_faults(f"{place}.service[{index}]", service, topology)
+        yield from _run_faults(place, run, topology)
+
+
+def _run_faults(place: str, run: Run, topology: Topology) -> Iterator[Fault]:
+    asked = {
+        "before": [one.host for one in run.before],
+        "prepare": [one.host for one in run.prepare],
+        "traffic": [one.host for one in run.traffic],
+    }
+    for key, hosts in asked.items():
+        for index, host in enumerate(hosts):
+            yield from _host_faults(f"{place}.{key}[{index}].host", host, topology)
+    for index, service in enumerate(run.service):
+        yield from _service_faults(f"{place}.service[{index}]", service, topology)
 
 
 def _host_faults(place: str, host: str, topology: Topology) -> Iterator[Fault]:

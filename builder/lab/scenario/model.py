@@ -127,7 +127,8 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``rows``: names of the oracle's assertions.  ``must_fail``: makes it a negative control;
     these rows must fail.  ``only``: and no others may.  ``toa``: whether it is switched on.
     ``local_ports``: first and last, if not the series' own.  ``logged``: the kernel must log
-    the series' refusal.
+    the series' refusal.  ``keep``: services stay as the run before left them.  ``before``: ahead
+    of the director's configuration, ``prepare``: behind it, ahead of the traffic.
     """
 
     name: str
@@ -140,8 +141,9 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     toa: bool = True
     local_ports: tuple[int, int] | None = None
     logged: bool = False
+    keep: bool = False
     before: tuple[Command, ...] = ()
-    after: tuple[Command, ...] = ()
+    prepare: tuple[Command, ...] = ()
 
     @property
     def control(self) -> bool:
