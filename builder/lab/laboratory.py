@@ -76,7 +76,12 @@ async def _try_out(
     hosts = ", ".join(topology.host)
     say(f"lab {scenario.name}: powering on {hosts} ({bench.accelerator.kind.upper()})")
     async with network.power_on(
-        topology, bench.image, bench.accelerator, pace, bench.folder, bench.shells
+        topology,
+        bench.image,
+        bench.accelerator,
+        pace=pace,
+        folder=bench.folder,
+        shells=bench.shells,
     ) as net:
         booted = experiment.elapsed(began)
         say(f"lab {scenario.name}: all hosts are up after {booted:.1f} s")

@@ -104,6 +104,7 @@ async def power_on(
     topology: Topology,
     image: Image,
     accelerator: Accelerator,
+    *,
     pace: Pace,
     folder: Path,
     shells: Path,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from builder.lab.capture.packet import SYN, Packet
+from builder.lab.capture.packet import ACK, SYN, Packet
 from builder.lab.oracle.evidence import Evidence, Leg
 from builder.lab.oracle.judgement import Findings, Judgement, Row
 from builder.lab.oracle.options import NO_TCP, pairs
@@ -146,7 +146,26 @@ def _same_server(evidence: Evidence) -> Judgement:
     return found.close("every answered exchange", "an answered exchange")
 
 
+def _handshake_first(evidence: Evidence) -> Judgement:
+    """By the director's own clock, which both of its captures have."""
+    found = Findings()
+    director = evidence.topology.with_role("director")[0]
+    for _, outer, inner in pairs(evidence):
+        near = evidence.captures[f"{director}-{outer.link}"]
+        far = evidence.captures[f"{director}-{inner.link}"]
+        done = next((one for one in near if one.ends == outer.ends and one.is_only(ACK)), None)
+        syn = next((one for one in far if one.ends == inner.ends and one.is_only(SYN)), None)
+        found.expect(
+            done is not None and syn is not None and done.time < syn.time,
+            "the SYN to the server behind the client's ACK",
+            syn,
+            done,
+        )
+    return found.close("every SYN to a server", NO_TCP)
+
+
 ROWS = (
+    Row("handshake-first", "servers see a SYN only behind a whole handshake", _handshake_first),
     Row("first-packet", "captures began before the connections did", _first_packet),
     Row("sequence", "initial sequence numbers are treated as the series does", _sequence),
     Row("sequence-delta", "all numbers behind differ by one constant", _sequence_delta),

@@ -14,12 +14,12 @@ FLAGS = {"tcp": "-t", "udp": "-u"}
 
 def commands(run: Run) -> tuple[str, ...]:
     """``-C``, then for each service ``-A``, ``-a`` per server, ``-P`` per local address."""
-    return ("ipvsadm -C", *(word for service in run.service for word in _service(service)))
+    return ("ipvsadm -C", *(word for one in run.service for word in _service(one, run.synproxy)))
 
 
-def _service(service: Service) -> Iterator[str]:
+def _service(service: Service, synproxy: bool) -> Iterator[str]:
     flag, name = FLAGS[service.protocol], endpoint(service.address, service.port)
-    yield f"ipvsadm -A {flag} {name} -s {service.scheduler}"
+    yield f"ipvsadm -A {flag} {name} -s {service.scheduler}" + (" -j enable" if synproxy else "")
     for server in service.servers:
         yield f"ipvsadm -a {flag} {name} -r {server} {METHODS[service.method]}"
     for local in service.local:
