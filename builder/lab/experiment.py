@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -82,20 +84,26 @@ async def perform(
     run: Run, topology: Topology, series: Series, net: Network, pace: Pace
 ) -> RunRecord:
     """One run, from its configuration until the links are quiet again."""
-    director = net.one("director", topology)
+    directors = [net.hosts[name] for name in topology.with_role("director")]
     commands = plan.director_commands(run, series)
     for one in run.before:
         await net.hosts[one.host].must(one.run, pace.setup)
     mark = f"{MARK} {run.name}"
-    await director.must("\n".join(("set -e", f"echo '{mark}' >/dev/kmsg", *commands)), pace.setup)
+    script = "\n".join(("set -e", f"echo '{mark}' >/dev/kmsg", *commands))
+    await asyncio.gather(*(director.must(script, pace.setup) for director in directors))
     for one in run.prepare:
         await net.hosts[one.host].must(one.run, pace.setup)
     await network.quiet(net, QUIET_SECONDS, pace.traffic)
     before = net.sizes()
     exchanges = exchanges_of(run, topology)
-    answers = await _drive(run, exchanges, net, pace)
+    killing = asyncio.ensure_future(_kill(run, net))
+    try:
+        answers = await _drive(run, exchanges, net, pace)
+    finally:
+        killing.cancel()
     await network.quiet(net, QUIET_SECONDS, pace.traffic)
     after = net.sizes()
+    director = next(one for one in directors if not one.machine.ended.done())
     table = await director.must("ipvsadm -L -n; ipvsadm -G -n 2>&1 || :", pace.setup)
     return RunRecord(
         run,
@@ -109,6 +117,13 @@ async def perform(
     )
 
 
+async def _kill(run: Run, net: Network) -> None:
+    """Take a host's power away in the middle of the traffic."""
+    if run.kill is not None:
+        await asyncio.sleep(run.kill.after)
+        os.kill(net.hosts[run.kill.host].machine.pid, signal.SIGKILL)
+
+
 async def _drive(
     run: Run, exchanges: tuple[Exchange, ...], net: Network, pace: Pace
 ) -> tuple[Answer, ...]:
@@ -116,8 +131,8 @@ async def _drive(
     for traffic in run.traffic:
         own = [one for one in exchanges if one.traffic is traffic]
         words = " ".join(_word(one) for one in own)
-        limit = pace.traffic + traffic.seconds * traffic.count
-        script = f"{plan.TRAFFIC} ask {traffic.seconds} {words}"
+        limit = pace.traffic + (traffic.seconds + traffic.pause) * traffic.count
+        script = f"{plan.TRAFFIC} ask {traffic.seconds}/{traffic.pause} {words}"
         done = await net.hosts[traffic.host].run(script, limit)
         said += _answers(done.output, traffic.host)
     return tuple(said)

@@ -23,7 +23,8 @@ class Packet:
     ``place``: ``HOST-LINK``, the capture's name.  ``time``: seconds, by that host's own clock.
     Ports are 0 where the protocol has none, or in fragments but the first.  ``options``: TCP
     options in their order, kind and value.  ``sums_right``: every checksum that covers it.
-    ``quoted``: the ends that an ICMP error quotes.
+    ``quoted``: the ends that an ICMP error quotes.  ``mac``: the sender on this link.  ``inner``:
+    the packet that a tunnel carries.
     """
 
     place: str
@@ -44,6 +45,8 @@ class Packet:
     length: int = 0
     quoted: Ends | None = None
     icmp: str = ""
+    mac: str = ""
+    inner: Packet | None = None
 
     @property
     def ends(self) -> Ends:
@@ -86,6 +89,8 @@ class Packet:
             return " ".join(said)
         if self.icmp:
             return f"icmp {self.icmp}"
+        if self.inner is not None:
+            return f"{self.protocol} ({str(self.inner).partition(': ')[2]})"
         return f"{self.protocol} {len(self.payload)} bytes"
 
 
@@ -139,33 +144,46 @@ class _Transport:
 def decode(place: str, frame: int, time: float, data: bytes) -> Packet | None:
     """The IP packet in an Ethernet frame; None for other frames (ARP, LLDP)."""
     try:
-        ethernet = dpkt.ethernet.Ethernet(data)
+        ip = dpkt.ethernet.Ethernet(data).data
     except dpkt.Error:
         return None
-    ip = ethernet.data
+    if not isinstance(ip, dpkt.ip.IP | dpkt.ip6.IP6):
+        return None
+    return _packet(_Seen(place, frame, time, data[6:12].hex(":")), ip, data[14:])
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Where and when a frame was captured, and who sent it."""
+
+    place: str
+    frame: int
+    time: float
+    mac: str
+
+
+def _packet(seen: _Seen, ip: dpkt.ip.IP | dpkt.ip6.IP6, data: bytes) -> Packet:
     if isinstance(ip, dpkt.ip.IP):
-        raw, header = data[14 : 14 + ip.len], ip.hl * 4
+        raw, header = data[: ip.len], ip.hl * 4
         sums = dpkt.in_cksum(raw[:header]) in (0, 0xFFFF)
         first, whole = not ip.offset, not (ip.offset or ip.mf)
         number, ttl = ip.p, ip.ttl
-    elif isinstance(ip, dpkt.ip6.IP6):
-        raw, header = data[14 : 14 + 40 + ip.plen], 40
+    else:
+        raw, header = data[: 40 + ip.plen], 40
         sums, first, whole = True, True, True
         number, ttl = ip.nxt, ip.hlim
-    else:
-        return None
     body = bytes(raw[header:])
     layer = _transport(number, body) if first else _Transport(f"fragment {number}", payload=body)
     sums = sums and (not whole or _sum_right(layer.protocol, ip.src, ip.dst, number, body))
+    carried = ip.data if layer.protocol == "ipip" and isinstance(ip.data, dpkt.ip.IP) else None
     return Packet(
-        place=place,
-        frame=frame,
-        time=time,
+        **vars(seen),
         source=str(ip_address(ip.src)),
         destination=str(ip_address(ip.dst)),
         ttl=ttl,
         length=len(raw),
         sums_right=sums,
+        inner=_packet(seen, carried, body) if carried is not None else None,
         **vars(layer),
     )
 

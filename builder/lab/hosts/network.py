@@ -65,11 +65,6 @@ class Network:
         return self.hosts[topology.with_role(role)[0]]
 
 
-def mac(number: int, card: int) -> str:
-    """A locally administered address that tells host and card (IEEE 802, 8.2)."""
-    return f"52:54:00:0a:{number:02x}:{card:02x}"
-
-
 def _wires(topology: Topology, stack: contextlib.ExitStack) -> dict[tuple[str, str], list[int]]:
     """Socket numbers for each host's card on each link.
 
@@ -124,13 +119,13 @@ async def power_on(
     async with contextlib.AsyncExitStack() as stack:
         with contextlib.ExitStack() as sockets:
             wires = _wires(topology, sockets)
-            for number, (name, host) in enumerate(hosts.items()):
+            for name, host in hosts.items():
                 nics: list[Nic] = []
-                for card, interface in enumerate(topology.host[name].interface):
+                for interface in topology.host[name].interface:
                     place = f"{name}-{interface.link}"
                     places[place] = captures / f"{place}.pcap"
                     own = tuple(wires[name, interface.link])
-                    nics.append(Nic(mac(number, card), own, places[place]))
+                    nics.append(Nic(topology.mac(name, interface.link), own, places[place]))
                 hardware = Hardware(
                     accelerator,
                     (Disk(image.disk, "qcow2", "director"),),

@@ -181,7 +181,59 @@ def _director_source(evidence: Evidence) -> Judgement:
     return found.close("every first packet", "a first packet from the director to a server")
 
 
+def _untranslated(evidence: Evidence) -> Judgement:
+    """Direct routing: the packet is the client's own on every link."""
+    found = Findings()
+    for connection in evidence.connections:
+        outer = _outer_leg(evidence, connection.exchange)
+        for link, leg in connection.legs.items():
+            if outer is not None and link in evidence.next_to_director:
+                words = f"{endpoint(*outer.ends[:2])} > {endpoint(*outer.ends[2:])} inside, too"
+                found.expect(leg.ends == outer.ends, words, leg.packets[0])
+    return found.close("every connection", "a connection on the director's inner link")
+
+
+def _direct_return(evidence: Evidence) -> Judgement:
+    """What the client gets was not sent by the director."""
+    found = Findings()
+    topology = evidence.topology
+    for exchange in evidence.exchanges:
+        leg = _outer_leg(evidence, exchange)
+        if leg is None:
+            continue
+        own = {topology.mac(name, leg.link) for name in topology.with_role("director")}
+        for packet in leg.back:
+            found.expect(packet.mac not in own, "an answer that another host sent", packet)
+    return found.close("every packet to the client", "an answer on the client's link")
+
+
+def _tunnelled(evidence: Evidence) -> Judgement:
+    """The director sends what it got, as it is, inside packets to a server."""
+    found = Findings()
+    topology = evidence.topology
+    servers = {
+        one for name in topology.with_role("server") for one in topology.host[name].addresses
+    }
+    carried = [
+        packet
+        for link in evidence.next_to_director
+        for packet in evidence.witness(link)
+        if packet.inner is not None
+    ]
+    for exchange in evidence.exchanges:
+        leg = _outer_leg(evidence, exchange)
+        wanted = leg.ends if leg is not None else None
+        own = [one for one in carried if one.inner is not None and one.inner.ends == wanted]
+        right = [one for one in own if one.destination in servers]
+        words = f"{exchange.name} inside packets to a server"
+        found.expect(bool(own) and right == own, words, *own[:1])
+    return found.close(f"{len(carried)} packets carry others", "an exchange")
+
+
 ROWS = (
+    Row("untranslated", "the director leaves addresses as they are", _untranslated),
+    Row("direct-return", "answers do not pass the director", _direct_return),
+    Row("tunnelled", "requests reach the servers inside IP packets", _tunnelled),
     Row("outer-tuple", "client:port > VIP:port on the client's link", _outer_tuple),
     Row("inner-source", "a local address and port is the source towards servers", _inner_source),
     Row("reply-destination", "servers answer to that local address and port", _reply_destination),

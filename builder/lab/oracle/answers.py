@@ -66,6 +66,44 @@ def _fails_counted(evidence: Evidence) -> Judgement:
     return found.close(f"fails {count}", "the director's counter of failures")
 
 
+MAX_OUTAGE = 15.0
+"""Seconds.  VRRP with an interval of one second takes over after three to four of them; a
+client's own SYN that falls into the gap is repeated after 1, 3 and 7 s (RFC 6298)."""
+
+
+def _takes_over(evidence: Evidence) -> Judgement:
+    """One director dies: there is a gap in what the client gets, and it ends."""
+    found = Findings()
+    link = next(name for name, one in evidence.topology.link.items() if one.side == "outer")
+    services = {(one.address, one.port) for one in evidence.run.service}
+    packets = evidence.witness(link)
+    got = [one for one in packets if (one.source, one.source_port) in services]
+    directors = {
+        evidence.topology.mac(name, link): name for name in evidence.topology.with_role("director")
+    }
+    senders = [directors[one.mac] for one in got if one.mac in directors]
+    found.expect(len(set(senders)) == 2, f"answers by both directors, got {set(senders)}")
+    gap, before, after = max(
+        ((b.time - a.time, a, b) for a, b in itertools.pairwise(got)),
+        key=lambda one: one[0],
+        default=(0.0, None, None),
+    )
+    found.expect(gap <= MAX_OUTAGE, f"an outage of {MAX_OUTAGE} s at most", before, after)
+    lost = [
+        one
+        for one in packets
+        if before is not None
+        and after is not None
+        and before.frame < one.frame < after.frame
+        and (one.destination, one.port) in services
+    ]
+    told = [answer for answer in evidence.answers if not answer.ok]
+    ends = evidence.answers[-3:]
+    found.expect(all(answer.ok for answer in ends), "answers to the last three exchanges")
+    seen = f"outage {gap:.2f} s, {len(lost)} packets without an answer, {len(told)} exchanges lost"
+    return found.close(f"{seen} of {len(evidence.answers)}", "an answer")
+
+
 def _ends_agree(evidence: Evidence) -> Judgement:
     """What one end of a link sent or got, the other end got or sent: the same packets."""
     found = Findings()
@@ -114,6 +152,7 @@ ROWS = (
     Row("counters", "the director counts the connections, and no failure", _counters),
     Row("refused", "no exchange is answered, and none reaches a server", _refused),
     Row("fails-counted", "the director counts what found no local port", _fails_counted),
+    Row("takes-over", "when one director dies, the other serves on", _takes_over),
     Row("ends-agree", "both ends of a link have captured the same", _ends_agree),
     Row("checksums", "every checksum is right after both translations", _checksums),
 )

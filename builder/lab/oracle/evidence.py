@@ -137,7 +137,24 @@ class Evidence:
     def connections(self) -> tuple[Connection, ...]:
         """The exchanges, each followed across all links by what its client said."""
         legs = {name: legs_of(name, self.witness(name)) for name in self.topology.link}
-        return tuple(_joined(exchange, legs) for exchange in self.exchanges)
+        return tuple(self._joined(exchange, legs) for exchange in self.exchanges)
+
+    def _joined(self, exchange: Exchange, legs: Mapping[str, tuple[Leg, ...]]) -> Connection:
+        """The exchange's leg on every link that has one.
+
+        On the client's own link an exchange without payload is known by the client's address
+        and port; beyond it only what was said tells.
+        """
+        found: dict[str, Leg] = {}
+        for link, candidates in legs.items():
+            near = exchange.traffic.host in self.topology.hosts_on(link)
+            for leg in (*candidates, *(one.mirrored() for one in candidates)):
+                own = near and leg.ends[:2] == (exchange.client, exchange.port)
+                said = leg.content().startswith(marks(exchange))
+                if said or (own and not leg.content()):
+                    found[link] = leg
+                    break
+        return Connection(exchange, found)
 
     @cached_property
     def openings(self) -> tuple[Packet, ...]:
@@ -202,20 +219,3 @@ def marks(exchange: Exchange) -> tuple[bytes, ...]:
     """What the first bytes of an exchange's client are."""
     name = exchange.name.encode()
     return (b"POST /" + name + b" ", b"client " + name + b" ")
-
-
-def _joined(exchange: Exchange, legs: Mapping[str, tuple[Leg, ...]]) -> Connection:
-    """The exchange's leg on every link that has one.
-
-    On the client's own link an exchange without payload is known by the client's address and
-    port; beyond it only what was said tells.
-    """
-    found: dict[str, Leg] = {}
-    for link, candidates in legs.items():
-        for leg in (*candidates, *(one.mirrored() for one in candidates)):
-            own = (leg.ends[0], leg.ends[1]) == (exchange.client, exchange.port)
-            said = leg.content().startswith(marks(exchange))
-            if said or (own and not leg.content()):
-                found[link] = leg
-                break
-    return Connection(exchange, found)

@@ -57,7 +57,8 @@ def four(evidence: Evidence) -> tuple[View, ...]:
     outer, inner = _outer_leg(evidence, connection), _server_leg(evidence, connection)
     if outer is None or inner is None:
         return ()
-    server = evidence.topology.owner(inner.ends[2]) or "server"
+    owner = evidence.topology.owner(inner.ends[2])
+    server = owner if owner in evidence.topology.with_role("server") else "server"
     wanted = (
         ("client to VIP", outer.there[:1]),
         (f"director to {server}", inner.there[:1]),

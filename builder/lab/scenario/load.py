@@ -181,20 +181,24 @@ def _faults(scenario: Scenario, topology: Topology) -> Iterator[Fault]:
             yield f"{place}.name", f"there are two runs {run.name!r}", "give each its own name"
         names.add(run.name)
         yield from _row_faults(place, run)
-        yield from _run_faults(place, run, topology)
+        yield from _run_faults(place, run, topology, scenario.shared)
 
 
-def _run_faults(place: str, run: Run, topology: Topology) -> Iterator[Fault]:
+def _run_faults(
+    place: str, run: Run, topology: Topology, shared: tuple[str, ...]
+) -> Iterator[Fault]:
     asked = {
         "before": [one.host for one in run.before],
         "prepare": [one.host for one in run.prepare],
         "traffic": [one.host for one in run.traffic],
     }
+    if run.kill is not None:
+        yield from _host_faults(f"{place}.kill.host", run.kill.host, topology)
     for key, hosts in asked.items():
         for index, host in enumerate(hosts):
             yield from _host_faults(f"{place}.{key}[{index}].host", host, topology)
     for index, service in enumerate(run.service):
-        yield from _service_faults(f"{place}.service[{index}]", service, topology)
+        yield from _service_faults(f"{place}.service[{index}]", service, topology, shared)
 
 
 def _host_faults(place: str, host: str, topology: Topology) -> Iterator[Fault]:
@@ -212,12 +216,14 @@ def _row_faults(place: str, run: Run) -> Iterator[Fault]:
             yield f"{place}.must_fail", f"{row!r} is not judged in this run", "add it to rows"
 
 
-def _service_faults(place: str, service: Service, topology: Topology) -> Iterator[Fault]:
+def _service_faults(
+    place: str, service: Service, topology: Topology, shared: tuple[str, ...]
+) -> Iterator[Fault]:
     known = ", ".join(address for host in topology.host.values() for address in host.addresses)
     for server in service.servers:
         address = server.rpartition(":")[0].strip("[]")
         if not topology.owner(address):
             yield f"{place}.servers", f"no host has the address {address}", f"addresses: {known}"
     for local in service.local:
-        if not topology.owner(local):
+        if not topology.owner(local) and local not in shared:
             yield f"{place}.local", f"no host has the address {local}", f"addresses: {known}"

@@ -76,6 +76,12 @@ class Topology(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def with_role(self, role: str) -> tuple[str, ...]:
         return tuple(name for name, host in self.host.items() if host.role == role)
 
+    def mac(self, host: str, link: str) -> str:
+        """A locally administered address that tells host and card (IEEE 802, 8.2)."""
+        number = tuple(self.host).index(host)
+        card = [card.link for card in self.host[host].interface].index(link)
+        return f"52:54:00:0a:{number:02x}:{card:02x}"
+
     def owner(self, address: str) -> str:
         """The host with that address, or an empty text."""
         return next((name for name, host in self.host.items() if address in host.addresses), "")
@@ -96,7 +102,8 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Exchanges of one host with a service, one after the other.
 
-    ``send`` and ``receive``: bytes of the bodies.  ``seconds``: how long one exchange may take.
+    ``send`` and ``receive``: bytes of the bodies.  ``seconds``: how long one exchange may take,
+    ``pause``: before each.
     ``from_port``: the first one's own port, each further one has the next; the loader gives
     them out.
     """
@@ -110,6 +117,7 @@ class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     send: int = 4000
     receive: int = 20000
     seconds: int = 20
+    pause: float = 0
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -117,6 +125,13 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     host: str
     run: str
+
+
+class Kill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A host loses its power ``after`` seconds of traffic."""
+
+    host: str
+    after: float
 
 
 class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,7 +144,8 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``synproxy``: whether the services have it.
     ``local_ports``: first and last, if not the series' own.  ``logged``: the kernel must log
     the series' refusal.  ``keep``: services stay as the run before left them.  ``before``: ahead
-    of the director's configuration, ``prepare``: behind it, ahead of the traffic.
+    of the director's configuration, ``prepare``: behind it, ahead of the traffic.  ``kill``: a
+    host that dies while the traffic flows.
     """
 
     name: str
@@ -144,6 +160,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     local_ports: tuple[int, int] | None = None
     logged: bool = False
     keep: bool = False
+    kill: Kill | None = None
     before: tuple[Command, ...] = ()
     prepare: tuple[Command, ...] = ()
 
@@ -156,6 +173,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An experiment.  ``routes``: added to the topology's, by host.
 
     ``routing``: how hosts learn of networks beyond their own.  ``setup``: before any run.
+    ``shared``: addresses that hosts have in turn, and the topology gives to none.
     """
 
     name: str
@@ -165,3 +183,4 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     routing: Literal["static", "rip"] = "static"
     routes: dict[str, tuple[Route, ...]] = {}
     setup: tuple[Command, ...] = ()
+    shared: tuple[str, ...] = ()
