@@ -15,7 +15,7 @@ from builder.console import Console
 from builder.errors import SmokeError, UsageError
 from builder.host.paths import Cache, Project, runtime_folder
 from builder.lab import laboratory, results
-from builder.lab.hosts.network import PACES, Image, Network
+from builder.lab.hosts.network import PACES, Image, Images, Network
 from builder.lab.laboratory import Bench, Linger, Result
 from builder.lab.page.html import PAGE
 from builder.lab.scenario import load as scenarios
@@ -77,7 +77,7 @@ class Trial:
 
     request: Request
     series: Series
-    image: Image
+    images: Images
     accelerator: Accelerator
     work: Path
     target: Path
@@ -97,7 +97,7 @@ class Trial:
         bench = Bench(
             profile,
             self.series,
-            self.image,
+            self.images,
             self.accelerator,
             PACES[self.accelerator.kind],
             folder,
@@ -120,6 +120,13 @@ class Trial:
         return Verdict(scenario.name, scenario.summary, self.request.profile, outcome, complaint)
 
 
+def built_images(project: Project, profile: str, series: Series) -> Images:
+    """What directors and other hosts boot; raises UsageError if one was not built."""
+    director = built_image(project, profile)
+    others = built_image(project, series.companion) if series.companion else director
+    return Images(director, others)
+
+
 def run(request: Request, *, project: Project, cache: Cache, console: Console) -> None:
     """Try the scenarios one after the other.
 
@@ -135,15 +142,15 @@ def run(request: Request, *, project: Project, cache: Cache, console: Console) -
             f"{len(loaded)} scenarios were asked for",
             "name one: invoke lab --keep --scenario fullnat",
         )
-    image = built_image(project, request.profile)
+    images = built_images(project, request.profile, series)
     target = project.artifacts(request.profile) / "lab"
     with interruptible(), hold(cache.locks, f"lab of {request.profile}", console):
         _sweep(cache, request.profile)
         work = cache.scratch / f"{SCRATCH}{request.profile}-{os.getpid()}"
-        way = accelerator(cache, work / "probe", image.kernel)
+        way = accelerator(cache, work / "probe", images.others.kernel)
         if way.kind == "tcg":
             console.say(f"lab: without KVM ({way.why.splitlines()[0]}), so some 3 times slower")
-        trial = Trial(request, series, image, way, work, target, console)
+        trial = Trial(request, series, images, way, work, target, console)
         try:
             verdicts = [trial.of(scenario, topology) for scenario, topology in loaded]
         finally:

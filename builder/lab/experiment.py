@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from builder.errors import SmokeError
+from builder.lab import counters
 from builder.lab.hosts import network
 from builder.lab.hosts.host import LabHost
 from builder.lab.hosts.network import Network, Pace
@@ -94,6 +95,8 @@ async def perform(
     for one in run.prepare:
         await net.hosts[one.host].must(one.run, pace.setup)
     await network.quiet(net, QUIET_SECONDS, pace.traffic)
+    director = _alive(directors)
+    counted = counters.parse(await director.must(counters.COMMAND, pace.setup))
     before = net.sizes()
     exchanges = exchanges_of(run, topology)
     killing = asyncio.ensure_future(_kill(run, net))
@@ -103,18 +106,23 @@ async def perform(
         killing.cancel()
     await network.quiet(net, QUIET_SECONDS, pace.traffic)
     after = net.sizes()
-    director = next(one for one in directors if not one.machine.ended.done())
-    table = await director.must("ipvsadm -L -n; ipvsadm -G -n 2>&1 || :", pace.setup)
+    director = _alive(directors)
+    table = await director.must(counters.COMMAND, pace.setup)
     return RunRecord(
         run,
         commands,
         exchanges,
         answers,
         {place: Span(before[place], after[place]) for place in before},
-        _counters(table, series),
+        counters.grown(counted, counters.parse(table)),
         table,
         await _log_since(mark, director, pace),
     )
+
+
+def _alive(directors: list[LabHost]) -> LabHost:
+    """The first that still runs."""
+    return next(one for one in directors if not one.machine.ended.done())
 
 
 async def _kill(run: Run, net: Network) -> None:
@@ -151,18 +159,6 @@ def _answers(output: str, host: str) -> list[Answer]:
                     f"{host} does not say what came of its traffic", output.strip(), "a bug"
                 )
     return answers
-
-
-_LOCAL = re.compile(r"^\s*=> (\S+)\s+(\d+)\s+(\d+)\s+(\d+)\s*$", re.MULTILINE)
-
-
-def _counters(table: str, series: Series) -> dict[str, int]:
-    """Sums over ``ipvsadm -G``: connections, conflicts and fails of all local addresses."""
-    rows = _LOCAL.findall(table.partition("ipvsadm -G")[2] or table)
-    if not rows:
-        return {}
-    sums = [sum(int(row[index]) for row in rows) for index in (1, 2, 3)]
-    return dict(zip(("connections", "conflicts", "fails"), sums, strict=True))
 
 
 async def _log_since(mark: str, director: LabHost, pace: Pace) -> str:

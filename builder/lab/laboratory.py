@@ -12,7 +12,7 @@ from builder.lab import experiment
 from builder.lab.capture import files
 from builder.lab.experiment import RunRecord
 from builder.lab.hosts import network
-from builder.lab.hosts.network import Image, Network, Pace
+from builder.lab.hosts.network import Images, Network, Pace
 from builder.lab.oracle import judge, views
 from builder.lab.oracle.evidence import Evidence
 from builder.lab.scenario.model import Scenario, Topology
@@ -31,7 +31,7 @@ class Bench:
 
     profile: str
     series: Series
-    image: Image
+    images: Images
     accelerator: Accelerator
     pace: Pace
     folder: Path
@@ -77,7 +77,7 @@ async def _try_out(
     say(f"lab {scenario.name}: powering on {hosts} ({bench.accelerator.kind.upper()})")
     async with network.power_on(
         topology,
-        bench.image,
+        bench.images,
         bench.accelerator,
         pace=pace,
         folder=bench.folder,

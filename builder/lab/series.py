@@ -13,22 +13,25 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``local_ports``: first and last port towards servers.  ``sequence``: whether the client's
     sequence numbers are kept towards servers.  ``timestamp``: whether its timestamp option is.
     ``toa_kind``: TCP option with the client's address; ``toa_kind6``: the same for IPv6, 0 if
-    there is none.  ``toa_switch`` and ``port_switches``: sysctls.  ``refusal``: what the kernel
-    logs, as a regular expression, when a connection finds no local address.  ``interfaces``:
-    what hosts are configured with.  ``routing``: folder of zebra and ripd, empty if there is no
-    ripd.  ``unsupported``: scenarios and rows that this kernel or these tools cannot do, with
-    the reason.  ``prepare``: commands on the director before it gets services.
+    there is none.  ``toa_switches`` and ``port_switches``: sysctls.  ``refusal``: what the
+    kernel logs, as a regular expression, when a connection finds no local address.
+    ``interfaces``: what hosts are configured with.  ``routing``: folder of zebra and ripd, empty
+    if there is no ripd.  ``prepare``: commands on the director before it gets services.
+    ``companion``: the profile whose image all hosts but directors boot, if this one's runs too
+    little for clients and servers.  ``unsupported``: scenarios and rows that this kernel or
+    these tools cannot do, with the reason.
     """
 
     local_ports: tuple[int, int]
     sequence: Literal["kept", "randomised"]
     timestamp: Literal["kept", "removed"]
     toa_kind: int
-    toa_switch: str
+    toa_switches: tuple[str, ...]
     port_switches: tuple[str, str]
     refusal: str
     toa_kind6: int = 0
     interfaces: Literal["iproute2", "ifcfg"] = "iproute2"
     routing: str = ""
+    companion: str = ""
     prepare: tuple[str, ...] = ()
     unsupported: dict[str, str] = {}

@@ -25,7 +25,7 @@ SERIES = Series(
     sequence="kept",
     timestamp="kept",
     toa_kind=254,
-    toa_switch="toa",
+    toa_switches=("toa",),
     port_switches=("low", "high"),
     refusal="no local address",
 )

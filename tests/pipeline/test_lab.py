@@ -21,7 +21,7 @@ from builder.commands import lab
 from builder.errors import SmokeError
 from builder.host.paths import find_project
 from builder.lab import laboratory
-from builder.lab.hosts.network import Image, Pace
+from builder.lab.hosts.network import Images, Pace
 from builder.lab.laboratory import Bench
 from builder.lab.scenario.load import TOPOLOGIES, load, load_topology
 from builder.lab.scenario.model import Command, Scenario, Topology
@@ -154,19 +154,20 @@ def pair(built: Built, tmp_path: Path) -> tuple[Scenario, Topology, Bench]:
     scenario = msgspec.structs.replace(scenario, routing="static", run=scenario.run[:1])
     series = profiles.load(find_project().specs, "lts").lab
     assert series is not None
-    image = lab.built_image(find_project(), "lts")
-    way = accelerator(built.cache, tmp_path / "probe", image.kernel)
+    images = lab.built_images(find_project(), "lts", series)
+    way = accelerator(built.cache, tmp_path / "probe", images.director.kernel)
     pace = Pace(90.0, 60.0, 20.0)
-    return scenario, topology, Bench("lts", series, image, way, pace, tmp_path / "lab", tmp_path)
+    return scenario, topology, Bench("lts", series, images, way, pace, tmp_path / "lab", tmp_path)
 
 
 def test_a_host_that_does_not_boot_is_named_with_its_console(
     pair: tuple[Scenario, Topology, Bench], tmp_path: Path
 ) -> None:
     scenario, topology, bench = pair
-    line = bench.image.command_line.replace("root=", "root=UUID=none root_was=")
-    image = Image(bench.image.disk, bench.image.kernel, bench.image.initrd, f"{line} loglevel=7")
-    bench = replace(bench, image=image, pace=Pace(6.0, 6.0, 6.0))
+    good = bench.images.director
+    line = good.command_line.replace("root=", "root=UUID=none root_was=")
+    bad = replace(good, command_line=f"{line} loglevel=7")
+    bench = replace(bench, images=Images(bad, good), pace=Pace(6.0, 6.0, 6.0))
     with pytest.raises(SmokeError) as caught:
         laboratory.try_out(scenario, topology, bench, lambda _: None)
     assert "did not boot" in caught.value.what

@@ -10,7 +10,7 @@ import dpkt
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 FLAG_NAMES = ((SYN, "S"), (FIN, "F"), (RST, "R"), (PSH, "P"), (ACK, "."))
-OPT_NOP, OPT_MSS, OPT_TIMESTAMP = 1, 2, 8
+OPT_NOP, OPT_MSS, OPT_SACK, OPT_TIMESTAMP = 1, 2, 5, 8
 
 Ends = tuple[str, int, str, int]
 """Source address and port, destination address and port."""
@@ -104,7 +104,14 @@ def endpoint(address: str, port: int) -> str:
 def _option_text(kind: int, value: bytes) -> str:
     if kind == OPT_MSS:
         return f"mss {int.from_bytes(value, 'big')}"
-    names = {0: "eol", OPT_NOP: "nop", 3: "wscale", 4: "sackOK", 5: "sack", OPT_TIMESTAMP: "TS"}
+    names = {
+        0: "eol",
+        OPT_NOP: "nop",
+        3: "wscale",
+        4: "sackOK",
+        OPT_SACK: "sack",
+        OPT_TIMESTAMP: "TS",
+    }
     return names.get(kind, f"{kind}:{value.hex()}")
 
 

@@ -40,12 +40,23 @@ PACES = {"kvm": Pace(60.0, 30.0, 30.0), "tcg": Pace(240.0, 120.0, 60.0)}
 
 @dataclass(frozen=True)
 class Image:
-    """What hosts boot: the built image, and its kernel without its boot loader."""
+    """What a host boots: a built image, and its kernel without its boot loader."""
 
     disk: Path
     kernel: Path
     initrd: Path
     command_line: str
+
+
+@dataclass(frozen=True)
+class Images:
+    """``director``: what is on trial.  ``others``: for all other roles."""
+
+    director: Image
+    others: Image
+
+    def of(self, role: str) -> Image:
+        return self.director if role == "director" else self.others
 
 
 @dataclass(frozen=True)
@@ -97,7 +108,7 @@ def make_initrd(image: Image, target: Path) -> Path:
 @contextlib.asynccontextmanager
 async def power_on(
     topology: Topology,
-    image: Image,
+    images: Images,
     accelerator: Accelerator,
     *,
     pace: Pace,
@@ -113,7 +124,10 @@ async def power_on(
     captures, consoles = folder / "captures", folder / "consoles"
     for made in (captures, consoles, shells):
         made.mkdir(parents=True, exist_ok=True)
-    start = make_initrd(image, folder / "initrd.img")
+    starts = {
+        image: make_initrd(image, folder / f"initrd{number}.img")
+        for number, image in enumerate({images.director, images.others})
+    }
     hosts = {name: LabHost(name, consoles / f"{name}.log") for name in topology.host}
     places: dict[str, Path] = {}
     async with contextlib.AsyncExitStack() as stack:
@@ -126,10 +140,12 @@ async def power_on(
                     places[place] = captures / f"{place}.pcap"
                     own = tuple(wires[name, interface.link])
                     nics.append(Nic(topology.mac(name, interface.link), own, places[place]))
+                image = images.of(topology.host[name].role)
+                line = f"{image.command_line} lab.host={name}"
                 hardware = Hardware(
                     accelerator,
                     (Disk(image.disk, "qcow2", "director"),),
-                    kernel=Kernel(image.kernel, start, f"{image.command_line} lab.host={name}"),
+                    kernel=Kernel(image.kernel, starts[image], line),
                     cpus=1,
                     memory=MEMORY,
                     name=name,

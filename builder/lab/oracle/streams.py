@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from builder.lab.capture.packet import ACK, SYN, Packet
+from builder.lab.capture.packet import ACK, OPT_SACK, SYN, Packet
 from builder.lab.oracle.evidence import Evidence, Leg
 from builder.lab.oracle.judgement import Findings, Judgement, Row
 from builder.lab.oracle.options import NO_TCP, pairs
-from builder.lab.oracle.stream import SPACE
+from builder.lab.oracle.stream import SPACE, distance
 
 
 def _sequence(evidence: Evidence) -> Judgement:
@@ -146,6 +146,35 @@ def _same_server(evidence: Evidence) -> Judgement:
     return found.close("every answered exchange", "an answered exchange")
 
 
+def _edges(leg: Leg) -> Counter[tuple[int, ...]]:
+    """The SACK options on the way back, as distances in the client's stream."""
+    found: Counter[tuple[int, ...]] = Counter()
+    for packet in leg.back:
+        value = packet.option(OPT_SACK)
+        if value is not None:
+            words = range(0, len(value), 4)
+            edges = [int.from_bytes(value[at : at + 4], "big") for at in words]
+            found[tuple(distance(edge, leg.request.start) for edge in edges)] += 1
+    return found
+
+
+def _sack(evidence: Evidence) -> Judgement:
+    """What a server reports as received is what the client sent."""
+    found = Findings()
+    total = 0
+    for _, outer, inner in pairs(evidence):
+        near, far = _edges(outer), _edges(inner)
+        sent = len(inner.request.data) + 1  # a FIN takes a number, too
+        for option in far:
+            total += 1
+            reporters = [one for one in outer.back if one.option(OPT_SACK) is not None]
+            words = f"a SACK of bytes {option} at the client, too"
+            found.expect(near[option] == far[option], words, *reporters[:2])
+            inside = all(-sent <= edge <= sent for edge in option)
+            found.expect(inside, f"edges within the {sent} bytes that were sent", *reporters[:2])
+    return found.close(f"{total} different SACK options", "a SACK option from a server")
+
+
 def _handshake_first(evidence: Evidence) -> Judgement:
     """By the director's own clock, which both of its captures have."""
     found = Findings()
@@ -169,6 +198,7 @@ ROWS = (
     Row("first-packet", "captures began before the connections did", _first_packet),
     Row("sequence", "initial sequence numbers are treated as the series does", _sequence),
     Row("sequence-delta", "all numbers behind differ by one constant", _sequence_delta),
+    Row("sack", "SACK options name the client's own numbers", _sack),
     Row("payload", "the bytes are the same on every link, both ways", _payload),
     Row("same-server", "the page is of the server that the connection reached", _same_server),
 )

@@ -30,5 +30,6 @@ def switches(run: Run, series: Series) -> tuple[str, ...]:
     """The series' sysctls for a run."""
     low, high = run.local_ports or series.local_ports
     first, last = series.port_switches
-    wanted = ((series.toa_switch, int(run.toa)), (first, low), (last, high))
-    return tuple(f"sysctl -q -w {name}={value}" for name, value in wanted if name)
+    wanted = [(name, int(run.toa)) for name in series.toa_switches]
+    wanted += [(first, low), (last, high)]
+    return tuple(f"sysctl -q -w {name}={value}" for name, value in wanted)
