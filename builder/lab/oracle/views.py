@@ -51,7 +51,7 @@ def _server_leg(evidence: Evidence, connection: Connection) -> Leg | None:
 
 def four(evidence: Evidence) -> tuple[View, ...]:
     """(1) client to VIP, (2) director to server, (3) server to director, (4) VIP to client."""
-    connection = shown_connection(evidence)
+    connection = None if evidence.run.control else shown_connection(evidence)
     if connection is None:
         return ()
     outer, inner = _outer_leg(evidence, connection), _server_leg(evidence, connection)

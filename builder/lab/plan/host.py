@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from builder.lab.plan import balancing, interfaces, routing
+from builder.lab.plan import balancing, interfaces, keepalived, routing
 from builder.lab.plan.interfaces import File
 from builder.lab.scenario.model import Run, Scenario, Topology
 from builder.lab.series import Series
@@ -56,7 +56,7 @@ def configuration(
         routes = tuple(route for route in routes if ":" in route.via)
     files: list[File] = []
     commands = [*_switches(host.forward)]
-    if series.interfaces == "ifcfg":
+    if series.interfaces == "ifcfg" and (host.role == "director" or not series.companion):
         files += interfaces.ifcfg_files(host, routes)
     commands += interfaces.ip_commands(host, routes)
     wait: tuple[str, ...] = ()
@@ -84,4 +84,5 @@ def director_commands(run: Run, series: Series) -> tuple[str, ...]:
     """What a run asks of the director, in the document's order."""
     if run.keep:
         return ()
-    return (*balancing.switches(run, series), *balancing.commands(run))
+    services = keepalived.commands(run) if run.keepalived else balancing.commands(run)
+    return (*balancing.switches(run, series), *services)

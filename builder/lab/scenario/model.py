@@ -141,7 +141,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``rows``: names of the oracle's assertions.  ``must_fail``: makes it a negative control;
     these rows must fail.  ``only``: and no others may.  ``toa``: whether it is switched on.
-    ``synproxy``: whether the services have it.
+    ``synproxy``: whether the services have it.  ``keepalived``: it sets them up, not ipvsadm.
     ``local_ports``: first and last, if not the series' own.  ``logged``: the kernel must log
     the series' refusal.  ``keep``: services stay as the run before left them.  ``before``: ahead
     of the director's configuration, ``prepare``: behind it, ahead of the traffic.  ``kill``: a
@@ -157,6 +157,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     only: bool = False
     toa: bool = True
     synproxy: bool = False
+    keepalived: bool = False
     local_ports: tuple[int, int] | None = None
     logged: bool = False
     keep: bool = False
