@@ -264,15 +264,22 @@ def smoke(
         "profile",
         scenario="scenarios, separated by commas (default: all)",
         keep="leave the hosts running afterwards, until Ctrl-C",
+        load="measure instead: what goes through FULLNAT, NAT, direct routing and HAProxy",
     )
 )
-def lab(context: Context, profile: str = PROFILE, scenario: str = "", keep: bool = False) -> None:
+def lab(
+    context: Context,
+    profile: str = PROFILE,
+    scenario: str = "",
+    keep: bool = False,
+    load: bool = False,
+) -> None:
     """Prove FULLNAT by capture, on a network of machines that run the built image."""
     from builder.commands import lab as command  # noqa: PLC0415
 
     with _command() as place:
         command.run(
-            command.Request(profile, _names(scenario), keep),
+            command.Request(profile, _names(scenario), keep, load),
             project=place.project,
             cache=place.cache,
             console=place.console,

@@ -17,6 +17,7 @@ from builder.host.paths import Cache, Project, runtime_folder
 from builder.lab import laboratory, results
 from builder.lab.hosts.network import PACES, Image, Images, Network
 from builder.lab.laboratory import Bench, Linger, Result
+from builder.lab.load import measure
 from builder.lab.page.html import PAGE
 from builder.lab.scenario import load as scenarios
 from builder.lab.scenario.model import Scenario, Topology
@@ -34,11 +35,13 @@ IMAGE_FILES = ("director.qcow2", "vmlinuz", "initrd.img", "cmdline")
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be tried: no names mean every scenario.  ``keep``: hosts go on running."""
+    """What is to be tried: no names mean every scenario.  ``keep``: hosts go on running.
+    ``load``: not proof but ratios, of what goes through each method."""
 
     profile: str
     names: tuple[str, ...] = ()
     keep: bool = False
+    load: bool = False
 
 
 def shells_folder(profile: str) -> Path:
@@ -92,17 +95,8 @@ class Trial:
             results.publish_verdict(verdict, target)
             self.console.say(f"lab {scenario.name}: unsupported: {reason}")
             return verdict
-        profile = self.request.profile
-        folder = self.work / scenario.name
-        bench = Bench(
-            profile,
-            self.series,
-            self.images,
-            self.accelerator,
-            PACES[self.accelerator.kind],
-            folder,
-            shells_folder(profile),
-        )
+        bench = self._bench(scenario.name)
+        folder = bench.folder
         keeper = _keeper(self.series, bench, target, self.console) if self.request.keep else None
         try:
             result = laboratory.try_out(scenario, topology, bench, self.console.say, keeper)
@@ -115,6 +109,27 @@ class Trial:
             tell(result.verdict, self.console.say)
         remove(folder)
         return result.verdict
+
+    def under_load(self) -> None:
+        """Measure every method, print the table and keep it."""
+        report = measure.measure(self._bench("load"), self.console.say)
+        measure.save(report, self.target / measure.FILE)
+        for line in report.lines:
+            print(line)
+        for name, reason in report.unsupported.items():
+            print(f"{name:<10}unsupported: {reason}")
+
+    def _bench(self, name: str) -> Bench:
+        profile = self.request.profile
+        return Bench(
+            profile,
+            self.series,
+            self.images,
+            self.accelerator,
+            PACES[self.accelerator.kind],
+            self.work / name,
+            shells_folder(profile),
+        )
 
     def _without_trial(self, scenario: Scenario, outcome: Outcome, complaint: str) -> Verdict:
         return Verdict(scenario.name, scenario.summary, self.request.profile, outcome, complaint)
@@ -152,6 +167,9 @@ def run(request: Request, *, project: Project, cache: Cache, console: Console) -
             console.say(f"lab: without KVM ({way.why.splitlines()[0]}), so some 3 times slower")
         trial = Trial(request, series, images, way, work, target, console)
         try:
+            if request.load:
+                trial.under_load()
+                return
             verdicts = [trial.of(scenario, topology) for scenario, topology in loaded]
         finally:
             remove(work)

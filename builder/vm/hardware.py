@@ -62,12 +62,12 @@ class Nic:
 
     ``wires``: open stream sockets, whose other ends other machines have; with several, all of
     them and the card are joined by a hub.  ``capture``: file to which QEMU itself writes what
-    passes the card, in either direction (pcap-savefile(5)).
+    passes the card, in either direction (pcap-savefile(5)), if it is wanted.
     """
 
     mac: str
     wires: tuple[int, ...]
-    capture: Path
+    capture: Path | None
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,11 @@ def _nic_arguments(number: int, nic: Nic) -> list[str]:
             link = f"{card}w{index}"
             words += ["-netdev", f"socket,id={link},fd={wire}"]
             words += ["-netdev", f"hubport,id={link}p,hubid={number},netdev={link}"]
-    path = _quoted(nic.capture)
     # without a ROM to boot from, which nobody would run
     words += ["-device", f"virtio-net-pci,netdev={card},mac={nic.mac},romfile="]
-    words += ["-object", f"filter-dump,id={card}d,netdev={card},file={path},maxlen=65536"]
+    if nic.capture is not None:
+        file = f"file={_quoted(nic.capture)},maxlen=65536"
+        words += ["-object", f"filter-dump,id={card}d,netdev={card},{file}"]
     return words
 
 

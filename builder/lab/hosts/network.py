@@ -114,12 +114,14 @@ async def power_on(
     pace: Pace,
     folder: Path,
     shells: Path,
+    capture: bool = True,
 ) -> AsyncIterator[Network]:
     """All hosts, booted; none is left when the block ends.
 
     ``folder`` gets the captures (``captures/HOST-LINK.pcap``) and consoles
-    (``consoles/HOST.log``), ``shells`` a socket for each host's shell.  Raises SmokeError if a
-    host does not boot, EnvironmentFailure if QEMU does not run.
+    (``consoles/HOST.log``), ``shells`` a socket for each host's shell.  Without ``capture``
+    nothing is written down.  Raises SmokeError if a host does not boot, EnvironmentFailure if
+    QEMU does not run.
     """
     captures, consoles = folder / "captures", folder / "consoles"
     for made in (captures, consoles, shells):
@@ -137,9 +139,11 @@ async def power_on(
                 nics: list[Nic] = []
                 for interface in topology.host[name].interface:
                     place = f"{name}-{interface.link}"
-                    places[place] = captures / f"{place}.pcap"
+                    if capture:
+                        places[place] = captures / f"{place}.pcap"
                     own = tuple(wires[name, interface.link])
-                    nics.append(Nic(topology.mac(name, interface.link), own, places[place]))
+                    mac = topology.mac(name, interface.link)
+                    nics.append(Nic(mac, own, places.get(place)))
                 image = images.of(topology.host[name].role)
                 line = f"{image.command_line} lab.host={name}"
                 hardware = Hardware(

@@ -1,0 +1,1 @@
+"""How much goes through each method, as ratios to NAT."""
