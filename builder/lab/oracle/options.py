@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from ipaddress import ip_address
 
@@ -67,19 +68,19 @@ def _data(leg: Leg) -> tuple[Packet, ...]:
 
 
 def _toa_on_data(evidence: Evidence) -> Judgement:
-    """The first data segment; also those that repeat it."""
+    """The first data segment; a repetition of it is not judged, as series differ there."""
     if not _has_toa(evidence):
         return Judgement(unsupported=NO_TOA6)
     found = Findings()
     for connection, _, inner in pairs(evidence):
         wanted = toa_of(evidence, connection.exchange)
-        for packet in _data(inner):
-            if packet.sequence == inner.request.start:
-                found.expect(
-                    packet.options[:1] == (wanted,),
-                    f"{_shown(wanted)} as the first option of the first data segment",
-                    packet,
-                )
+        starts = (one for one in _data(inner) if one.sequence == inner.request.start)
+        for packet in itertools.islice(starts, 1):
+            found.expect(
+                packet.options[:1] == (wanted,),
+                f"{_shown(wanted)} as the first option of the first data segment",
+                packet,
+            )
     return found.close("every first data segment", NO_TCP)
 
 
