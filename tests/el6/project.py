@@ -26,7 +26,10 @@ def stand_in(bases: Path) -> Path:
     shutil.copytree(bases / ORIGIN, folder)
     text = (folder / "base.toml").read_text()
     named = text.replace(f'name = "{ORIGIN}"', f'name = "{EL6}"\nvsyscall = true')
-    (folder / "base.toml").write_text(named)
+    # busybox is a component of the profile in the base debian12 alone
+    (folder / "base.toml").write_text(named.replace('install = ["lvs-busybox"]\n', ""))
+    with (folder / "guest/sysv/packages.txt").open("a") as packages:
+        packages.write("busybox-static\n")
     return folder
 
 

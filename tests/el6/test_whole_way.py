@@ -1,4 +1,4 @@
-"""``invoke build --profile el6`` in the small world: from a vault to a repository."""
+"""``invoke build --profile el6`` in the small world: from a vault to a machine that boots."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from builder.vm import report as smoke_report
 from tests.el6 import project, world
 from tests.el6.signing import Key, throwaway_key
 from tests.el6.vault import Vault, serve
@@ -87,14 +88,15 @@ def small(tmp_path: Path, key: Key, sources: Sources, pipeline_cache: Path) -> I
 RELEASE = "2.6.32-220.23.1.el6.lvs"
 
 
-def test_the_whole_way_ends_with_a_repository_that_installs(small: Small) -> None:
+@pytest.mark.guest
+def test_the_whole_way_ends_with_a_repository_an_image_and_a_verdict(small: Small) -> None:
     # What ipvsadm needs is built, not found missing.
     alone = small.run("build", "--only", "ipvsadm")
     assert alone.status == 0, alone.errors
     for name in ("kernel", "keepalived", "ipvsadm"):
         assert f"build:{name}: done" in alone.errors
     assert "build:quagga" not in alone.errors
-    ended = small.run("repo")
+    ended = small.run("build")
     assert ended.status == 0, ended.errors
     assert "build:kernel: started" not in ended.errors
     repo = small.project.project / "artifacts/el6/repo"
@@ -115,7 +117,16 @@ def test_the_whole_way_ends_with_a_repository_that_installs(small: Small) -> Non
     }
     proof = json.loads((repo / "install-proof.json").read_text())
     assert any(package.startswith("lvs-director-1.0") for package in proof["packages"])
-    again = small.run("repo")
+    # The kernel of a few files looks at what its boot loader gave it, and runs no programs.
+    artifacts = small.project.project / "artifacts/el6"
+    assert (artifacts / "vm/release").read_text().strip() == f"{RELEASE}.x86_64"
+    report = smoke_report.load(artifacts / "smoke/smoke.json")
+    assert report.verdict == "pass"
+    proven = [check for check in report.checks if not check.unsupported]
+    assert [(check.check, check.detail) for check in proven] == [
+        ("kernel.release", f"{RELEASE}.x86_64")
+    ]
+    again = small.run("build")
     assert again.status == 0
     assert "nothing has changed" in again.errors
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -159,7 +158,7 @@ def test_the_spec_builds_all_rpms(tmp_path: Path) -> None:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """The kernel's tree, configured."""
-    tree = Path(shutil.copytree(DATA / "linux", tmp_path / "linux"))
+    tree = world.make_tree(tmp_path / "linux")
     (tree / ".config").write_text("CONFIG_IP_VS=m\nCONFIG_IP_VS_TAB_BITS=12\n")
     return tree
 

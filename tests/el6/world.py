@@ -8,6 +8,7 @@ have hand-written configure scripts.
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import subprocess
 import tarfile
@@ -15,10 +16,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from builder.vm import payload
 from tests.el6.signing import Key
 from tests.el6.vault import Vault
 
 DATA = Path(__file__).parent / "data"
+BOOT = "arch/x86/boot"
 RELEASE = "2.6.32-220.23.1.el6"
 SRPM = f"kernel-{RELEASE}.src.rpm"
 TARBALL = "Lvs-fullnat-synproxy.tar.gz"
@@ -85,10 +88,17 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
         (folder / name).write_text(text, newline="")
 
 
+def make_tree(folder: Path) -> Path:
+    """The kernel tree; its kernel knows the checks of el6's self-test."""
+    shutil.copytree(DATA / "linux", folder)
+    (folder / BOOT / "checks.h").write_text(_checks())
+    return folder
+
+
 def make_sources(scratch: Path, kernel: Kernel = PLAIN) -> Path:
     """The SOURCES folder of the source RPM, with the spec in it."""
-    tree, sources = scratch / "linux", scratch / "SOURCES"
-    shutil.copytree(DATA / "linux", tree)
+    sources = scratch / "SOURCES"
+    tree = make_tree(scratch / "linux")
     _write(tree, kernel.tree)
     if kernel.fail_at:
         (tree / "fail-at").write_text(f"{kernel.fail_at}\n")
@@ -101,6 +111,22 @@ def make_sources(scratch: Path, kernel: Kernel = PLAIN) -> Path:
     (sources / "kernel.spec").write_text(spec.replace("220.23.1", number))
     _write(sources, kernel.sources)
     return sources
+
+
+def _checks() -> str:
+    """What the small world's kernel says on the self-test's channel, as a C header."""
+    names = sorted(payload.load("classic").checks)
+    lines = {
+        "START": '{"phase": "start", "uptime": 0.0, "kernel_us": 0}',
+        "PASS": f'{{"verdict": "pass", "checks": {len(names)}}}',
+        "FAIL": f'{{"verdict": "fail", "checks": {len(names)}}}',
+    }
+    text = "".join(f"#define {name} {_c_string(line)}\n" for name, line in lines.items())
+    return f"#define CHECKS {', '.join(map(json.dumps, names))}\n{text}"
+
+
+def _c_string(line: str) -> str:
+    return json.dumps(line + "\n")
 
 
 def kabi_list(tree: Path) -> str:
