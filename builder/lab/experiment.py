@@ -102,6 +102,8 @@ async def perform(
     killing = asyncio.ensure_future(_kill(run, net))
     try:
         answers = await _drive(run, exchanges, net, pace)
+        for one in run.during:
+            await net.hosts[one.host].must(one.run, pace.traffic)
     finally:
         killing.cancel()
     await network.quiet(net, QUIET_SECONDS, pace.traffic)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 
-from builder.lab.capture.packet import Packet, endpoint
+from builder.lab.capture.packet import RST, Packet, endpoint
 from builder.lab.oracle.evidence import Evidence
 from builder.lab.oracle.judgement import Findings, Judgement, Row
 
@@ -68,6 +68,33 @@ def _fails_counted(evidence: Evidence) -> Judgement:
     if count is not None:
         found.expect(count > 0, f"the director counts what it refused, got {count}")
     return found.close(f"fails {count}", "the director's counter of failures")
+
+
+def _expiry_rst(evidence: Evidence) -> Judgement:
+    """A connection that times out is reset at both of its ends."""
+    found = Findings()
+    services = {(one.address, one.port) for one in evidence.run.service}
+    resets = [one for one in evidence.side("outer") if one.flags & RST]
+    own = [one for one in resets if (one.source, one.source_port) in services]
+    for opening in evidence.openings:
+        inner = [one for one in evidence.side("inner") if one.ends == opening.ends]
+        far = any(one.flags & RST for one in inner)
+        found.expect(far, "a reset to the server", opening, inner[-1] if inner else None)
+        found.expect(bool(own), "a reset to the client, from the virtual address", opening)
+    return found.close("resets to client and server", "a connection to a server")
+
+
+def _nothing_inside(evidence: Evidence) -> Judgement:
+    """What the client sends to a service goes no further."""
+    found = Findings()
+    services = {(one.address, one.port) for one in evidence.run.service}
+    sent = [one for one in evidence.side("outer") if (one.destination, one.port) in services]
+    servers = evidence.servers
+    found.expect(bool(sent), "a packet to the service on the client's link")
+    for packet in evidence.side("inner"):
+        known = (packet.destination, packet.port) in servers
+        found.expect(not known, "no packet on its way to a server", packet)
+    return found.close(f"{len(sent)} packets to the service", "a packet to the service")
 
 
 MAX_OUTAGE = 15.0
@@ -156,6 +183,8 @@ ROWS = (
     Row("counters", "the director counts the connections, and no failure", _counters),
     Row("refused", "no exchange is answered, and none reaches a server", _refused),
     Row("fails-counted", "the director counts what found no local port", _fails_counted),
+    Row("expiry-rst", "a connection that expires is reset at both ends", _expiry_rst),
+    Row("nothing-inside", "nothing that was sent reaches a server", _nothing_inside),
     Row("takes-over", "when one director dies, the other serves on", _takes_over),
     Row("ends-agree", "both ends of a link have captured the same", _ends_agree),
     Row("checksums", "every checksum is right after both translations", _checksums),

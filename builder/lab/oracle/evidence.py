@@ -159,17 +159,23 @@ class Evidence:
     @cached_property
     def openings(self) -> tuple[Packet, ...]:
         """First packets towards the run's servers on the inner links next to the director."""
-        servers = {_split(server) for service in self.run.service for server in service.servers}
         seen: set[Ends] = set()
         found: list[Packet] = []
         for link in self.next_to_director:
             for packet in self.witness(link):
                 fresh = packet.protocol == "udp" or packet.is_only(SYN)
-                known = (packet.destination, packet.port) in servers
+                known = (packet.destination, packet.port) in self.servers
                 if known and fresh and packet.ends not in seen:
                     seen.add(packet.ends)
                     found.append(packet)
         return tuple(found)
+
+    @cached_property
+    def servers(self) -> frozenset[tuple[str, int]]:
+        """Addresses and ports of the run's servers."""
+        return frozenset(
+            _split(server) for service in self.run.service for server in service.servers
+        )
 
     def service(self, exchange: Exchange) -> Service | None:
         """The service that an exchange was addressed to."""

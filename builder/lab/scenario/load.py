@@ -190,6 +190,7 @@ def _run_faults(
     asked = {
         "before": [one.host for one in run.before],
         "prepare": [one.host for one in run.prepare],
+        "during": [one.host for one in run.during],
         "traffic": [one.host for one in run.traffic],
     }
     if run.kill is not None:

@@ -144,8 +144,9 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``synproxy``: whether the services have it.  ``keepalived``: it sets them up, not ipvsadm.
     ``local_ports``: first and last, if not the series' own.  ``logged``: the kernel must log
     the series' refusal.  ``keep``: services stay as the run before left them.  ``before``: ahead
-    of the director's configuration, ``prepare``: behind it, ahead of the traffic.  ``kill``: a
-    host that dies while the traffic flows.
+    of the director's configuration, ``prepare``: behind it, ahead of the traffic.
+    ``during``: as part of the traffic, behind the exchanges.  ``kill``: a host that dies while
+    the traffic flows.
     """
 
     name: str
@@ -164,6 +165,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kill: Kill | None = None
     before: tuple[Command, ...] = ()
     prepare: tuple[Command, ...] = ()
+    during: tuple[Command, ...] = ()
 
     @property
     def control(self) -> bool:
