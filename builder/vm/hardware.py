@@ -10,6 +10,9 @@ from builder.host import process
 from builder.vm.channel import PORT
 
 DEBUG_EXIT_PORT = 0xF4
+INSTRUCTION_SHIFT = 3
+INSTRUCTION_NS = 1 << INSTRUCTION_SHIFT
+"""What a guest's clock advances by each instruction, if it counts them (qemu(1), -icount)."""
 AGREED = 0x2A
 """What the guest writes to the port of isa-debug-exit when all is well."""
 AGREED_STATUS = AGREED << 1 | 1
@@ -75,7 +78,8 @@ class Hardware:
     """The machine; ``memory`` in MiB.
 
     ``port``: the name of the virtio-serial port on which it reports.  ``shell``: a Unix
-    socket that QEMU makes for a virtio console.
+    socket that QEMU makes for a virtio console.  ``counted``: its clock counts instructions,
+    each of them ``INSTRUCTION_NS``; for TCG alone.
     """
 
     accelerator: Accelerator
@@ -87,6 +91,7 @@ class Hardware:
     port: str = PORT
     nics: tuple[Nic, ...] = ()
     shell: Path | None = None
+    counted: bool = False
 
 
 def _disk_arguments(number: int, disk: Disk) -> list[str]:
@@ -131,7 +136,11 @@ def command(hardware: Hardware, console: Path, control: int, report: int) -> lis
     words = [setpriv, "--pdeathsig=KILL", qemu, "-nodefaults", "-no-user-config"]
     words += ["-display", "none", "-no-reboot", "-net", "none", "-name", hardware.name]
     words += ["-machine", "q35,vmport=off"]
-    words += ["-accel", hardware.accelerator.option, "-cpu", hardware.accelerator.cpu]
+    if hardware.counted:
+        words += ["-accel", "tcg,thread=single", "-icount", f"shift={INSTRUCTION_SHIFT}"]
+    else:
+        words += ["-accel", hardware.accelerator.option]
+    words += ["-cpu", hardware.accelerator.cpu]
     words += ["-smp", str(hardware.cpus), "-m", str(hardware.memory)]
     words += ["-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=1"]
     words += ["-device", "pvpanic", "-device", "virtio-rng-pci"]
