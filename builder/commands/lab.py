@@ -14,18 +14,18 @@ from builder.commands.session import interruptible
 from builder.console import Console
 from builder.errors import SmokeError, UsageError
 from builder.host.paths import Cache, Project, runtime_folder
-from builder.lab import laboratory, results
+from builder.lab import catalogue, laboratory
 from builder.lab.hosts.network import PACES, Image, Images, Network
 from builder.lab.laboratory import Bench, Linger, Result
 from builder.lab.load import measure
 from builder.lab.page.html import PAGE
-from builder.lab.scenario import load as scenarios
 from builder.lab.scenario.model import Scenario, Topology
 from builder.lab.series import Series
 from builder.lab.verdict import FILE, Outcome, Verdict
 from builder.pipeline.lock import hold
 from builder.pipeline.store import remove
 from builder.profile import load as profiles
+from builder.report import lab as publishing
 from builder.stages.accelerator import accelerator
 from builder.vm.hardware import Accelerator
 
@@ -92,7 +92,7 @@ class Trial:
         reason = self.series.unsupported.get(scenario.name, "")
         if reason:
             verdict = self._without_trial(scenario, "unsupported", reason)
-            results.publish_verdict(verdict, target)
+            publishing.publish_verdict(verdict, target)
             self.console.say(f"lab {scenario.name}: unsupported: {reason}")
             return verdict
         bench = self._bench(scenario.name)
@@ -102,10 +102,10 @@ class Trial:
             result = laboratory.try_out(scenario, topology, bench, self.console.say, keeper)
         except SmokeError as error:
             verdict = self._without_trial(scenario, "fail", str(error))
-            results.publish_failure(verdict, error, folder, target)
+            publishing.publish_failure(verdict, error, folder, target)
             raise
         if keeper is None:
-            results.publish(result, self.series, folder, target)
+            publishing.publish(result, self.series, folder, target)
             tell(result.verdict, self.console.say)
         remove(folder)
         return result.verdict
@@ -149,8 +149,8 @@ def run(request: Request, *, project: Project, cache: Cache, console: Console) -
     cannot be tried at all.
     """
     series = _series(project, request.profile)
-    names = request.names or scenarios.available()
-    loaded = [scenarios.load(name) for name in names]
+    names = request.names or catalogue.available()
+    loaded = [catalogue.load(name) for name in names]
     if request.keep and len(loaded) != 1:
         raise UsageError(
             "only one lab can be kept running",
@@ -201,7 +201,7 @@ def _keeper(series: Series, bench: Bench, target: Path, console: Console) -> Lin
     """Publishes, says how to look around, and waits for Ctrl-C."""
 
     async def linger(result: Result, net: Network) -> None:
-        results.publish(result, series, bench.folder, target)
+        publishing.publish(result, series, bench.folder, target)
         tell(result.verdict, console.say)
         for line in _ways_in(bench, net):
             console.say(line)

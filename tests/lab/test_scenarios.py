@@ -9,16 +9,16 @@ import msgspec
 import pytest
 
 from builder.errors import UsageError
+from builder.lab import catalogue
 from builder.lab.plan import balancing, routing
 from builder.lab.plan import host as plan
 from builder.lab.plan.interfaces import ifcfg_files
-from builder.lab.scenario import load
 from tests.lab.wire import SERIES
 
 
-@pytest.mark.parametrize("name", load.available())
+@pytest.mark.parametrize("name", catalogue.available())
 def test_shipped_scenarios_load(name: str) -> None:
-    scenario, topology = load.load(name)
+    scenario, topology = catalogue.load(name)
     assert any(not run.control for run in scenario.run), "it proves nothing"
     assert any(run.control for run in scenario.run), "a verdict needs a negative control"
     ports = [
@@ -36,8 +36,8 @@ def test_shipped_scenarios_load(name: str) -> None:
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
     """Copies that a test may spoil."""
-    shutil.copytree(load.SCENARIOS, tmp_path / "scenarios")
-    shutil.copytree(load.TOPOLOGIES, tmp_path / "topologies")
+    shutil.copytree(catalogue.SCENARIOS, tmp_path / "scenarios")
+    shutil.copytree(catalogue.TOPOLOGIES, tmp_path / "topologies")
     return tmp_path / "scenarios", tmp_path / "topologies"
 
 
@@ -74,7 +74,7 @@ def test_mistakes_are_told_with_file_and_line(
     path.write_text(text.replace(old, new, 1))
     name = path.stem if file.startswith("scenarios") else "fullnat"
     with pytest.raises(UsageError) as caught:
-        load.load(name, *folders)
+        catalogue.load(name, *folders)
     assert words in str(caught.value)
     line = int(caught.value.what.partition(":")[2].split(" ", 1)[0])
     assert caught.value.what.startswith(file)
@@ -86,12 +86,12 @@ def test_mistakes_are_told_with_file_and_line(
 
 def test_an_unknown_scenario_is_answered_with_the_list() -> None:
     with pytest.raises(UsageError) as caught:
-        load.load("fulnat")
+        catalogue.load("fulnat")
     assert "fullnat-udp" in caught.value.hint
 
 
 def test_ipvsadm_is_called_in_the_document_s_order() -> None:
-    scenario, _ = load.load("fullnat")
+    scenario, _ = catalogue.load("fullnat")
     assert balancing.commands(scenario.run[0]) == (
         "ipvsadm -C",
         "ipvsadm -A -t 10.0.1.1:80 -s rr",
@@ -102,7 +102,7 @@ def test_ipvsadm_is_called_in_the_document_s_order() -> None:
 
 
 def test_el6_hosts_get_interface_and_route_files() -> None:
-    _, topology = load.load("fullnat")
+    _, topology = catalogue.load("fullnat")
     director = topology.host["director"]
     files = {
         file.path.rpartition("/")[2]: file.text for file in ifcfg_files(director, director.routes)
@@ -115,7 +115,7 @@ def test_el6_hosts_get_interface_and_route_files() -> None:
 
 
 def test_routes_come_from_rip_where_there_is_a_ripd_and_from_the_topology_otherwise() -> None:
-    scenario, topology = load.load("fullnat")
+    scenario, topology = catalogue.load("fullnat")
     static = plan.configuration(scenario, topology, SERIES, "director")
     assert "ip -4 route add 10.0.4.0/24 via 10.0.3.254" in static.commands
     assert not static.wait

@@ -14,9 +14,9 @@ from pathlib import Path
 import dpkt
 import msgspec
 
+from builder.lab import catalogue
 from builder.lab.capture import files
 from builder.lab.oracle.evidence import Answer, Evidence, Exchange
-from builder.lab.scenario import load
 from builder.lab.scenario.model import Run, Topology
 from builder.lab.series import Series
 
@@ -133,7 +133,7 @@ def write(
 
 def proof() -> tuple[Run, Topology]:
     """The document's run and its topology, as they are shipped."""
-    scenario, topology = load.load("fullnat")
+    scenario, topology = catalogue.load("fullnat")
     return scenario.run[0], topology
 
 

@@ -21,9 +21,9 @@ from builder.commands import lab
 from builder.errors import SmokeError
 from builder.host.paths import find_project
 from builder.lab import laboratory
+from builder.lab.catalogue import TOPOLOGIES, load, load_topology
 from builder.lab.hosts.network import Images, Pace
 from builder.lab.laboratory import Bench
-from builder.lab.scenario.load import TOPOLOGIES, load, load_topology
 from builder.lab.scenario.model import Command, Scenario, Topology
 from builder.lab.verdict import load as read_verdict
 from builder.profile import load as profiles

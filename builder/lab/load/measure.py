@@ -8,13 +8,12 @@ from pathlib import Path
 import msgspec
 
 from builder.errors import SmokeError
-from builder.lab import experiment
+from builder.lab import catalogue, experiment
 from builder.lab.hosts import network
 from builder.lab.hosts.host import LabHost
 from builder.lab.hosts.network import Network
 from builder.lab.laboratory import Bench, Say
 from builder.lab.plan import host as plan
-from builder.lab.scenario import load as scenarios
 from builder.lab.scenario.model import Run, Scenario, Topology
 from builder.vm.hardware import INSTRUCTION_NS
 
@@ -79,7 +78,7 @@ def measure(bench: Bench, say: Say) -> LoadReport:
 
 
 async def _measure(bench: Bench, say: Say) -> LoadReport:
-    scenario, topology = scenarios.load("methods", METHODS)
+    scenario, topology = catalogue.load("methods", METHODS)
     reasons = bench.series.unsupported
     unsupported = {run.name: reasons[run.name] for run in scenario.run if run.name in reasons}
     runs = [run for run in scenario.run if run.name not in unsupported]

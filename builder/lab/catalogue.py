@@ -23,8 +23,8 @@ from builder.lab.scenario.model import (
     Traffic,
 )
 
-SCENARIOS = Path(__file__).parents[1] / "scenarios"
-TOPOLOGIES = Path(__file__).parents[1] / "topologies"
+SCENARIOS = Path(__file__).parent / "scenarios"
+TOPOLOGIES = Path(__file__).parent / "topologies"
 FIRST_CLIENT_PORT = 50026
 """The document's own."""
 KEYS = "see docs/lab.md for the keys and their types"
