@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from builder.lab import experiment
 from builder.lab.capture import files
+from builder.lab.capture.files import Capture
 from builder.lab.experiment import RunRecord
 from builder.lab.hosts import network
 from builder.lab.hosts.network import Images, Network, Pace
@@ -93,7 +94,8 @@ async def _try_out(
             records.append(await experiment.perform(run, topology, bench.series, net, pace))
             say(f"lab {scenario.name}: {run.name} done after {experiment.elapsed(began):.1f} s")
         performed = experiment.elapsed(began)
-        evidence = tuple(_evidence(record, topology, bench.series, net) for record in records)
+        captures = {place: files.read(path, place) for place, path in net.captures.items()}
+        evidence = tuple(_evidence(one, topology, bench.series, captures) for one in records)
         runs = tuple(
             judge.judge(one, experiment.log_complaint(record, bench.series))
             for one, record in zip(evidence, records, strict=True)
@@ -125,17 +127,19 @@ async def _try_out(
     return result
 
 
-def _evidence(record: RunRecord, topology: Topology, series: Series, net: Network) -> Evidence:
-    captures = {
-        place: files.packets(net.captures[place], place, span.start, span.end)
-        for place, span in record.spans.items()
-    }
+def _evidence(
+    record: RunRecord, topology: Topology, series: Series, captures: Mapping[str, Capture]
+) -> Evidence:
     return Evidence(
         record.run,
         series,
         topology,
         record.exchanges,
-        captures,
+        {
+            place: captures[place].between(span.start, span.end)
+            for place, span in record.spans.items()
+        },
+        {place: capture.packets for place, capture in captures.items()},
         record.answers,
         record.counters,
     )

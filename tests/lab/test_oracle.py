@@ -346,17 +346,17 @@ def test_a_capture_cut_short_is_not_judged(tmp_path: Path, keep: int) -> None:
     hand.write(path, wire.frames["outer"])
     path.write_bytes(path.read_bytes()[:keep])
     if keep == 24:  # no packet at all, but whole
-        assert files.packets(path, "client-outer") == ()
+        assert files.read(path, "client-outer").packets == ()
         return
     with pytest.raises(SmokeError, match="cannot be judged"):
-        files.packets(path, "client-outer")
+        files.read(path, "client-outer")
 
 
 def test_a_capture_that_is_none_is_not_judged(tmp_path: Path) -> None:
     path = tmp_path / "client-outer.pcap"
     path.write_bytes(b"#!/bin/sh\n" * 10)
     with pytest.raises(SmokeError, match="cannot be judged"):
-        files.packets(path, "client-outer")
+        files.read(path, "client-outer")
 
 
 def test_packets_are_told_apart_by_where_they_end_in_the_file(tmp_path: Path) -> None:
@@ -364,7 +364,7 @@ def test_packets_are_told_apart_by_where_they_end_in_the_file(tmp_path: Path) ->
     path = tmp_path / "client-outer.pcap"
     hand.write(path, wire.frames["outer"])
     offsets = [frame.offset for frame in files.frames(path)]
-    some = files.packets(path, "client-outer", offsets[1], offsets[4])
+    some = files.read(path, "client-outer").between(offsets[1], offsets[4])
     assert [packet.frame for packet in some] == [3, 4, 5]
 
 

@@ -101,12 +101,13 @@ class Wire:
                 place = f"{host}-{link}"
                 path = folder / f"{place}.pcap"
                 write(path, self.only.get(place, self.frames.get(link, [])), self.bad_sums)
-                captures[place] = files.packets(path, place)
+                captures[place] = files.read(path, place).packets
         return Evidence(
             run,
             series,
             self.topology,
             tuple(self.exchanges),
+            captures,
             captures,
             tuple(self.answers),
             self.counters,

@@ -65,13 +65,24 @@ def _broken(path: Path, cause: str) -> SmokeError:
     )
 
 
-def packets(path: Path, place: str, start: int = 0, end: int | None = None) -> tuple[Packet, ...]:
-    """The IP packets whose records end in ``start`` < offset <= ``end`` of the file."""
-    found: list[Packet] = []
+@dataclass(frozen=True)
+class Capture:
+    """All IP packets of a capture, and where each one's record ends in the file."""
+
+    packets: tuple[Packet, ...]
+    offsets: tuple[int, ...]
+
+    def between(self, start: int, end: int) -> tuple[Packet, ...]:
+        """Those whose records end in ``start`` < offset <= ``end`` of the file, in bytes."""
+        found = zip(self.packets, self.offsets, strict=True)
+        return tuple(packet for packet, offset in found if start < offset <= end)
+
+
+def read(path: Path, place: str) -> Capture:
+    """The capture ``place``; raises SmokeError as ``frames`` does."""
+    found: list[tuple[Packet, int]] = []
     for frame in frames(path):
-        if frame.offset <= start or (end is not None and frame.offset > end):
-            continue
         packet = decode(place, frame.number, frame.time, frame.data)
         if packet is not None:
-            found.append(packet)
-    return tuple(found)
+            found.append((packet, frame.offset))
+    return Capture(tuple(one for one, _ in found), tuple(offset for _, offset in found))

@@ -94,8 +94,8 @@ class Connection:
 class Evidence:
     """All that rows are judged by.
 
-    ``captures``: packets of the run by ``HOST-LINK``.  ``counters``: what the director counted
-    in this run, by name.
+    ``captures``: packets of the run by ``HOST-LINK``; ``whole``: of all runs.
+    ``counters``: what the director counted in this run, by name.
     """
 
     run: Run
@@ -103,6 +103,7 @@ class Evidence:
     topology: Topology
     exchanges: tuple[Exchange, ...]
     captures: Mapping[str, tuple[Packet, ...]]
+    whole: Mapping[str, tuple[Packet, ...]]
     answers: tuple[Answer, ...]
     counters: Mapping[str, int]
 
