@@ -56,9 +56,8 @@ class LoadReport(msgspec.Struct, frozen=True):
     def lines(self) -> tuple[str, ...]:
         """A table with ratios to NAT."""
         base = next(one for one in self.loads if one.method == BASE)
-        head = (
-            f"{'':<10}{'connections/s':>22}{'MB/s':>18}{'CPU ms/connection':>24}{'CPU ms/MB':>20}"
-        )
+        titles = ("connections/s", "MB/s", "CPU ms/connection", "CPU ms/MB", "k instr/connection")
+        head = f"{'':<10}" + "".join(f"{title:>{WIDTH}}" for title in titles)
         return (head, *(_line(one, base) for one in self.loads))
 
 
