@@ -119,7 +119,7 @@ def _sweep(cache: Cache, profile: str) -> None:
             if folder.name.startswith((f"{profile}-", f".{profile}-")):
                 remove(folder)
     if cache.logs.is_dir():
-        runs = sorted(path for path in cache.logs.iterdir() if path.is_dir())
+        runs = sorted(path for path in cache.logs.glob(f"{profile}-*") if path.is_dir())
         for folder in runs[:-KEPT_LOGS]:
             remove(folder)
 
