@@ -19,7 +19,10 @@ CONSOLE_LINES = 12
 
 
 def _ladder(result: Result) -> Ladder | None:
-    """Of the first proof's connection."""
+    """Of the first proof's connection, where each link joins two hosts: on a hub it would not
+    show who sent what to whom."""
+    if any(len(result.topology.hosts_on(link)) > 2 for link in result.topology.link):
+        return None
     for evidence in result.evidence:
         connection = None if evidence.run.control else shown_connection(evidence)
         if connection is not None:
