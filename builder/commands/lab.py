@@ -164,7 +164,9 @@ def run(request: Request, *, project: Project, cache: Cache, console: Console) -
         work = cache.scratch / f"{SCRATCH}{request.profile}-{os.getpid()}"
         way = accelerator(cache, work / "probe", images.others.kernel)
         if way.kind == "tcg":
-            console.say(f"lab: without KVM ({way.why.splitlines()[0]}), so some 3 times slower")
+            times = PACES["tcg"].boot / PACES["kvm"].boot
+            reason = way.why.splitlines()[0]
+            console.say(f"lab: without KVM, so time limits are {times:.0f} times as long: {reason}")
         trial = Trial(request, series, images, way, work, target, console)
         try:
             if request.load:

@@ -208,11 +208,6 @@ class Machine:
             self._speak.write(data)
             await self._speak.drain()
 
-    @property
-    def uptime(self) -> float:
-        """Seconds since power-on."""
-        return time.monotonic() - self._watch.started
-
 
 async def _attend(
     watch: _Watch, machine: Machine, control: socket.socket, reader: asyncio.StreamReader

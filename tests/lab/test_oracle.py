@@ -265,6 +265,15 @@ def test_a_negative_control_that_passes_is_a_broken_lab(tmp_path: Path) -> None:
     assert verdict(control, wire, tmp_path).as_expected
 
 
+def test_a_negative_control_whose_rows_are_all_unsupported_controls_nothing(tmp_path: Path) -> None:
+    run, wire = hand.healthy()
+    control = msgspec.structs.replace(run, must_fail=("toa-first",))
+    series = msgspec.structs.replace(hand.SERIES, unsupported={"toa-first": "it has none"})
+    found = judge.judge(wire.evidence(control, tmp_path, series), "")
+    assert not found.as_expected
+    assert "none of toa-first can be judged here" in found.complaint
+
+
 def test_a_negative_control_that_fails_otherwise_as_well_is_none(tmp_path: Path) -> None:
     run, wire = hand.healthy()
     control = msgspec.structs.replace(run, must_fail=("toa-first",), only=True)
@@ -306,6 +315,24 @@ def test_rows_that_a_series_lacks_are_unsupported_with_the_reason(tmp_path: Path
     row = next(row for row in found.rows if row.name == "counters")
     assert (row.outcome, row.seen) == ("unsupported", "it has none")
     assert found.as_expected
+
+
+@pytest.mark.parametrize("shifted", [True, False])
+def test_sack_options_must_be_translated_with_the_numbers(tmp_path: Path, shifted: bool) -> None:
+    """The server reports the second segment, by the numbers that it got (2.6.32's series)."""
+    run, wire = hand.healthy()
+    run = msgspec.structs.replace(run, rows=("sack",))
+    first, second = hand.ISN + 1 + 520, hand.ISN + 1 + 530
+
+    def sack(delta: int) -> bytes:
+        edges = (first + delta).to_bytes(4, "big") + (second + delta).to_bytes(4, "big")
+        return b"\x01\x01\x05\x0a" + edges
+
+    other_initial_number(wire)
+    for link in ("inner", "web1"):
+        _options(wire, link, 5, sack(7))
+    _options(wire, "outer", 5, sack(0 if shifted else 7))
+    assert failed(verdict(run, wire, tmp_path)) == (set() if shifted else {"sack"})
 
 
 def test_a_missing_line_in_the_kernel_log_fails_the_run(tmp_path: Path) -> None:

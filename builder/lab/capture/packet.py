@@ -17,23 +17,14 @@ Ends = tuple[str, int, str, int]
 
 
 @dataclass(frozen=True)
-class Packet:
-    """An IP packet in frame ``frame`` (from 1) of a capture.
+class Transport:
+    """What the header behind IP's says.
 
-    ``place``: ``HOST-LINK``, the capture's name.  ``time``: seconds, by that host's own clock.
     Ports are 0 where the protocol has none, or in fragments but the first.  ``options``: TCP
-    options in their order, kind and value.  ``sums_right``: every checksum that covers it.
-    ``quoted``: the ends that an ICMP error quotes.  ``mac``: the sender on this link.  ``inner``:
-    the packet that a tunnel carries.
+    options in their order, kind and value.  ``quoted``: the ends that an ICMP error quotes.
     """
 
-    place: str
-    frame: int
-    time: float
     protocol: str
-    source: str
-    destination: str
-    ttl: int
     source_port: int = 0
     port: int = 0
     sequence: int = 0
@@ -41,11 +32,28 @@ class Packet:
     flags: int = 0
     options: tuple[tuple[int, bytes], ...] = ()
     payload: bytes = b""
-    sums_right: bool = True
-    length: int = 0
     quoted: Ends | None = None
     icmp: str = ""
-    mac: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packet(Transport):
+    """An IP packet in frame ``frame`` (from 1) of a capture.
+
+    ``place``: ``HOST-LINK``, the capture's name.  ``time``: seconds, by that host's own clock.
+    ``sums_right``: every checksum that covers it.  ``mac``: the sender on this link.  ``inner``:
+    the packet that a tunnel carries.
+    """
+
+    place: str
+    frame: int
+    time: float
+    source: str
+    destination: str
+    ttl: int
+    length: int
+    sums_right: bool
+    mac: str
     inner: Packet | None = None
 
     @property
@@ -132,22 +140,6 @@ def _pseudo_sum(source: bytes, destination: bytes, protocol: int, segment: bytes
     return dpkt.in_cksum(head + segment) in (0, 0xFFFF)
 
 
-@dataclass(frozen=True)
-class _Transport:
-    """What the header behind IP's says; the fields are those of ``Packet``."""
-
-    protocol: str
-    source_port: int = 0
-    port: int = 0
-    sequence: int = 0
-    acknowledgement: int = 0
-    flags: int = 0
-    options: tuple[tuple[int, bytes], ...] = ()
-    payload: bytes = b""
-    quoted: Ends | None = None
-    icmp: str = ""
-
-
 def decode(place: str, frame: int, time: float, data: bytes) -> Packet | None:
     """The IP packet in an Ethernet frame; None for other frames (ARP, LLDP)."""
     try:
@@ -180,7 +172,7 @@ def _packet(seen: _Seen, ip: dpkt.ip.IP | dpkt.ip6.IP6, data: bytes) -> Packet:
         sums, first, whole = True, True, True
         number, ttl = ip.nxt, ip.hlim
     body = bytes(raw[header:])
-    layer = _transport(number, body) if first else _Transport(f"fragment {number}", payload=body)
+    layer = _transport(number, body) if first else Transport(f"fragment {number}", payload=body)
     sums = sums and (not whole or _sum_right(layer.protocol, ip.src, ip.dst, number, body))
     carried = ip.data if layer.protocol == "ipip" and isinstance(ip.data, dpkt.ip.IP) else None
     return Packet(
@@ -204,12 +196,12 @@ def _sum_right(protocol: str, source: bytes, destination: bytes, number: int, bo
     return absent or _pseudo_sum(source, destination, number, body)
 
 
-def _transport(number: int, body: bytes) -> _Transport:
+def _transport(number: int, body: bytes) -> Transport:
     """What the transport layer's header says."""
     try:
         if number == dpkt.ip.IP_PROTO_TCP:
             tcp = dpkt.tcp.TCP(body)
-            return _Transport(
+            return Transport(
                 "tcp",
                 source_port=tcp.sport,
                 port=tcp.dport,
@@ -221,25 +213,25 @@ def _transport(number: int, body: bytes) -> _Transport:
             )
         if number == dpkt.ip.IP_PROTO_UDP:
             udp = dpkt.udp.UDP(body)
-            return _Transport("udp", source_port=udp.sport, port=udp.dport, payload=bytes(udp.data))
+            return Transport("udp", source_port=udp.sport, port=udp.dport, payload=bytes(udp.data))
     except dpkt.Error:
-        return _Transport(f"broken {number}", payload=body)
+        return Transport(f"broken {number}", payload=body)
     if number in (dpkt.ip.IP_PROTO_ICMP, dpkt.ip.IP_PROTO_ICMP6):
         return _icmp("icmp" if number == dpkt.ip.IP_PROTO_ICMP else "icmpv6", body)
     names = {4: "ipip", 41: "ip6ip", 2: "igmp", 89: "ospf", 112: "vrrp"}
-    return _Transport(names.get(number, f"ip-{number}"), payload=body)
+    return Transport(names.get(number, f"ip-{number}"), payload=body)
 
 
 ICMP_ERRORS = {"icmp": (3, 4, 5, 11, 12), "icmpv6": (1, 2, 3, 4)}
 
 
-def _icmp(name: str, body: bytes) -> _Transport:
+def _icmp(name: str, body: bytes) -> Transport:
     """Type and code, and for errors the ends that they quote (RFC 792, RFC 4443)."""
     if len(body) < 8:
-        return _Transport(f"broken {name}", payload=body)
+        return Transport(f"broken {name}", payload=body)
     words = f"type {body[0]} code {body[1]}"
     quoted = _quoted(name, body[8:]) if body[0] in ICMP_ERRORS[name] else None
-    return _Transport(name, payload=body, icmp=words, quoted=quoted)
+    return Transport(name, payload=body, icmp=words, quoted=quoted)
 
 
 def _quoted(name: str, inner: bytes) -> Ends | None:

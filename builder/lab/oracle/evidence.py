@@ -8,7 +8,7 @@ from functools import cached_property
 
 from builder.lab.capture.packet import SYN, Ends, Packet
 from builder.lab.oracle.stream import Stream, assemble
-from builder.lab.scenario.model import Run, Service, Topology, Traffic
+from builder.lab.scenario.model import Run, Topology, Traffic
 from builder.lab.series import Series
 
 
@@ -176,14 +176,6 @@ class Evidence:
         """Addresses and ports of the run's servers."""
         return frozenset(
             _split(server) for service in self.run.service for server in service.servers
-        )
-
-    def service(self, exchange: Exchange) -> Service | None:
-        """The service that an exchange was addressed to."""
-        wanted = (exchange.traffic.protocol, exchange.traffic.address, exchange.traffic.port)
-        return next(
-            (one for one in self.run.service if (one.protocol, one.address, one.port) == wanted),
-            None,
         )
 
     @property

@@ -16,12 +16,13 @@ SHOWN = 20
 def judge(evidence: Evidence, log: str) -> RunVerdict:
     """The verdict on a run; ``log``: what the run's kernel log must have had and has not."""
     rows = tuple(_row(name, evidence) for name in evidence.run.rows)
+    complaint = log or _complaint(evidence.run, rows)
     return RunVerdict(
         name=evidence.run.name,
         title=evidence.run.title,
         control=evidence.run.control,
-        as_expected=not log and _as_expected(evidence.run, rows),
-        complaint=log or _complaint(evidence.run, rows),
+        as_expected=not complaint,
+        complaint=complaint,
         rows=rows,
         answers=tuple(f"{answer.exchange}: {answer.words}" for answer in evidence.answers),
         counters=dict(evidence.counters),
@@ -53,16 +54,14 @@ def _failed(rows: tuple[RowVerdict, ...]) -> frozenset[str]:
     return frozenset(row.name for row in rows if row.outcome == "fail")
 
 
-def _as_expected(run: Run, rows: tuple[RowVerdict, ...]) -> bool:
-    return not _complaint(run, rows)
-
-
 def _complaint(run: Run, rows: tuple[RowVerdict, ...]) -> str:
     """What is wrong with a run as a whole; nothing if all is as it must be."""
     failed, wanted = _failed(rows), frozenset(run.must_fail)
     unsupported = frozenset(row.name for row in rows if row.outcome == "unsupported")
     if not run.control:
         return f"failed: {', '.join(sorted(failed))}" if failed else ""
+    if not wanted & failed and wanted <= unsupported:
+        return f"the lab is broken: none of {', '.join(sorted(wanted))} can be judged here"
     passed = wanted - failed - unsupported
     if passed:
         return f"the lab is broken: {', '.join(sorted(passed))} should have failed"

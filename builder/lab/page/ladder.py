@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from builder.lab.capture.packet import Packet, endpoint
 from builder.lab.oracle.evidence import Connection, Evidence
 from builder.lab.oracle.views import Step, steps
+from builder.lab.series import Series
 
 COLUMN = 350
 ROW = 46
@@ -102,7 +103,9 @@ def _arrows(step: Step, evidence: Evidence, places: dict[str, float], y: float) 
         left, right = min(ends), max(ends)
         x1, x2 = (left, right) if step.forth else (right, left)
         where = f"{packet.place} #{packet.frame}"
-        arrows.append(Arrow(x1, x2, y, _ends(packet, before), _detail(packet, before), where))
+        arrows.append(
+            Arrow(x1, x2, y, _ends(packet, before), _detail(packet, before, evidence.series), where)
+        )
         before = packet
     return arrows
 
@@ -119,7 +122,7 @@ def _ends(packet: Packet, before: Packet | None) -> tuple[Part, ...]:
     )
 
 
-def _detail(packet: Packet, before: Packet | None) -> tuple[Part, ...]:
+def _detail(packet: Packet, before: Packet | None, series: Series) -> tuple[Part, ...]:
     if packet.protocol != "tcp":
         return (Part(packet.detail, False),)
     parts = [Part(f"[{packet.flag_text}]", False)]
@@ -129,15 +132,17 @@ def _detail(packet: Packet, before: Packet | None) -> tuple[Part, ...]:
         parts.append(Part(f" {len(packet.payload)} B", False))
     if packet.mss is not None:
         parts.append(Part(f" mss {packet.mss}", before is not None and packet.mss != before.mss))
-    told = _toa(packet)
+    told = _toa(packet, series)
     if told is not None:
-        parts.append(Part(f" TOA {_client(told)}", before is not None and _toa(before) is None))
+        parts.append(
+            Part(f" TOA {_client(told)}", before is not None and _toa(before, series) is None)
+        )
     return tuple(parts)
 
 
-def _toa(packet: Packet) -> bytes | None:
-    """The client's address, by any of the kinds that series use for it."""
-    return next((value for kind, value in packet.options if kind in (200, 253, 254)), None)
+def _toa(packet: Packet, series: Series) -> bytes | None:
+    """The client's address, by the series' options for it."""
+    return packet.option(series.toa_kind) or packet.option(series.toa_kind6)
 
 
 def _client(value: bytes) -> str:
