@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from builder.console import Console
-from builder.errors import BuilderError, Interrupted
 from builder.host.paths import Cache, Project, find_cache, find_project
 
 PROFILE = "el6"
@@ -49,32 +47,15 @@ class Place:
 @contextmanager
 def _command() -> Iterator[Place]:
     """Runs a command; a failure ends in three lines and its exit code, never a traceback."""
-    from builder.report import failure  # noqa: PLC0415 - not needed by what goes well
-
     place = Place(find_project(), find_cache(), Console())
     try:
         yield place
-    except KeyboardInterrupt:
-        error: BuilderError = Interrupted(
-            "interrupted",
-            "the run was stopped by a signal",
-            "run the same command again: it goes on from the last finished stage",
-        )
-        raise Exit(failure.render(error, can_enter=False), error.exit_code) from None
     except Exit:  # a command's own exit status, such as the shell's
         raise
-    except Exception as caught:
-        from builder.commands import shell  # noqa: PLC0415
-        from builder.pipeline import room  # noqa: PLC0415
+    except (KeyboardInterrupt, Exception) as caught:
+        from builder.commands import outcome  # noqa: PLC0415 - not needed by what goes well
 
-        told = room.told(caught, room.places(place.cache))
-        if not isinstance(told, BuilderError):
-            traceback.print_exc()
-            raise Exit(
-                "this is a bug in the builder; please report it with the lines above", 1
-            ) from None
-        can_enter = told.stage is not None and shell.can_enter(place.cache, told.stage)
-        raise Exit(failure.render(told, can_enter=can_enter), told.exit_code) from None
+        raise Exit(*outcome.of(caught, place.cache)) from None
 
 
 def _locked(given: bool) -> bool:

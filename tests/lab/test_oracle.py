@@ -40,10 +40,10 @@ def test_a_faultless_capture_passes_every_row(tmp_path: Path) -> None:
 
 def wrong_source(wire: Wire) -> None:
     """An address of the director that is none of the service's local ones."""
-    wire.each(lambda ip: _move(ip, "10.0.3.1", "10.0.3.11"), *INSIDE)
+    wire.each(lambda ip: move(ip, "10.0.3.1", "10.0.3.11"), *INSIDE)
 
 
-def _move(ip: object, old: str, new: str) -> None:
+def move(ip: object, old: str, new: str) -> None:
     for name in ("src", "dst"):
         if getattr(ip, name) == socket.inet_aton(old):
             setattr(ip, name, socket.inet_aton(new))
@@ -63,16 +63,16 @@ def port_out_of_range(wire: Wire) -> None:
 def leaked_client(wire: Wire) -> None:
     """One packet that went past the translation."""
     for link in ("inner", "web1"):
-        _move(wire.ip(link, 2), "10.0.3.1", "10.0.1.2")
+        move(wire.ip(link, 2), "10.0.3.1", "10.0.1.2")
 
 
 def leaked_vip(wire: Wire) -> None:
     for link in ("inner", "web1"):
-        _move(wire.ip(link, 1), "10.0.3.1", "10.0.1.1")
+        move(wire.ip(link, 1), "10.0.3.1", "10.0.1.1")
 
 
 def leaked_server(wire: Wire) -> None:
-    _move(wire.ip("outer", 5), "10.0.1.1", "10.0.4.2")
+    move(wire.ip("outer", 5), "10.0.1.1", "10.0.4.2")
 
 
 def missing_toa(wire: Wire) -> None:

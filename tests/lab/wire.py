@@ -31,7 +31,7 @@ SERIES = Series(
 )
 CLIENT, VIP, LOCAL = ("10.0.1.2", 50026), ("10.0.1.1", 80), ("10.0.3.1", 5014)
 SERVERS = {"web1": ("10.0.4.2", 8080), "web2": ("10.0.5.2", 8080)}
-SYN, ACK, FIN, PSH = 2, 16, 1, 8
+SYN, ACK, FIN, PSH, RST = 2, 16, 1, 8, 4
 ISN, SERVER_ISN = 1000, 900_000_000
 MSS = b"\x02\x04\x05\xb4"
 TIMESTAMP = b"\x01\x01\x08\x0a" + (7).to_bytes(4, "big") + (0).to_bytes(4, "big")
