@@ -68,7 +68,7 @@ def built_image(project: Project, profile: str) -> Image:
         raise UsageError(
             f"profile {profile} has no disk image to try",
             f"{folder.relative_to(project.root)}/{missing[0]} does not exist",
-            f"build it first: invoke build --profile {profile} (--flavour vm is the quick one)",
+            f"build it first: invoke build --profile {profile}",
         )
     disk, kernel, initrd, line = (folder / name for name in IMAGE_FILES)
     return Image(disk, kernel, initrd, f"{line.read_text().strip()} quiet")

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import msgspec
 
+from builder import pages
 from builder.pipeline.ledger import write_whole
 from builder.pipeline.stage import OutputFile
 from builder.report.record import BuildRecord, StageRecord
@@ -113,13 +113,7 @@ def _smoke(target: Path) -> SmokeReport | None:
 
 def render(record: BuildRecord, smoke: SmokeReport | None) -> str:
     """The page for a build record and, if it was run, its smoke test."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = pages.environment(Path(__file__).parent)
     environment.filters["duration"] = duration
     environment.filters["size"] = size
     return environment.get_template("report.html.j2").render(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jinja2
-
+from builder import pages
 from builder.lab.laboratory import Result
 from builder.lab.oracle.views import shown_connection
 from builder.lab.page import topology
@@ -32,13 +31,7 @@ def _ladder(result: Result) -> Ladder | None:
 
 def render(result: Result, series: Series, consoles: Path) -> str:
     """The page for a scenario that was tried."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = pages.environment(Path(__file__).parent)
     hosts = [
         plan.configuration(result.scenario, result.topology, series, name)
         for name in result.topology.host
