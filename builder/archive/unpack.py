@@ -12,7 +12,6 @@ without asking the disk: a parent that is not a folder made here is not passed t
 from __future__ import annotations
 
 import os
-import shutil
 import tarfile
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from builder.archive import cpio, rpm
 from builder.archive.space import full_disk, is_full_disk
 from builder.archive.stream import CHUNK, ForwardReader, members, open_stream
 from builder.errors import UsageError, VerificationError
+from builder.host.removal import remove
 
 if TYPE_CHECKING:
     from builder.console import Console
@@ -96,12 +96,12 @@ def unpack(
         return tree.finish()
     except OSError as error:
         # Removed first: the message then tells the room that the next try will find.
-        shutil.rmtree(target, ignore_errors=True)
+        remove(target, target.parent)
         if is_full_disk(error):
             raise full_disk(f"cannot unpack {archive.name}", target, tree.needed) from error
         raise
     except BaseException:
-        shutil.rmtree(target, ignore_errors=True)
+        remove(target, target.parent)
         raise
 
 

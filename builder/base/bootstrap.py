@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from builder.errors import (
     SourceUnreachable,
     VerificationError,
 )
+from builder.host import removal
 from builder.host.process import require_tool, start
 
 _UNSIGNED = re.compile(
@@ -51,15 +51,14 @@ def bootstrap(order: Order) -> Bootstrapped:
     aside = target.with_name(f"{target.name}.partial")
     before = log.stat().st_size if log.exists() else 0
     # Beside the target: /tmp may be a small file system in memory.
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix="root-") as scratch:
-        Path(scratch).chmod(0o755)
-        status = Path(scratch) / "status"
+    with removal.scratch(target.parent, "root-") as scratch:
+        status = scratch / "status"
         try:
             ended = _run(
                 command(base, kind, program, aside, status),
                 apt_sources(base),
                 log,
-                {"TMPDIR": scratch, "SOURCE_DATE_EPOCH": str(base.settings.epoch)},
+                {"TMPDIR": str(scratch), "SOURCE_DATE_EPOCH": str(base.settings.epoch)},
             )
             if ended != 0:
                 raise _failure(base, kind, log, before)

@@ -8,7 +8,6 @@ container of it, its rpm installs the real one.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from builder.base.recipe import HOSTNAME
 from builder.base.signed import require_signatures
 from builder.engine.spec import ContainerSpec, Mount, describe_status
 from builder.errors import BuildError, EnvironmentFailure
-from builder.host import vsyscall
+from builder.host import removal, vsyscall
 from builder.host.process import require_tool, run
 from builder.rpm import diagnose
 from builder.source.model import without_secrets
@@ -69,9 +68,8 @@ def bootstrap(order: Order) -> Bootstrapped:
     order.target.parent.mkdir(parents=True, exist_ok=True)
     mirror = vault.choose(settings, lambda url: probe(url, Path("/")))
     order.console.say(f"{settings.name}: packages from {without_secrets(mirror)}")
-    with tempfile.TemporaryDirectory(dir=order.target.parent, prefix="root-") as scratch:
-        folders = _Folders(Path(scratch))
-        folders.top.chmod(0o755)
+    with removal.scratch(order.target.parent, "root-") as scratch:
+        folders = _Folders(scratch)
         for folder in (folders.rpms, folders.out):
             folder.mkdir()
         config = vault.write_config(settings, mirror, folders.top)

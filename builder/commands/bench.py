@@ -20,8 +20,8 @@ from builder.console import Console
 from builder.errors import BuildError, UsageError
 from builder.host import process
 from builder.host.paths import Cache, Project
+from builder.host.removal import remove
 from builder.pipeline.ledger import Ledger
-from builder.pipeline.store import remove
 from builder.profile import load
 from builder.stages.builds import CONTAINER_SECONDS
 from builder.stages.image import BUILD_STAGE, ReadyImage
@@ -50,9 +50,9 @@ def measure(profile: str, flavour: str, *, project: Project, cache: Cache, conso
     """
     bench = Cache(cache.root / "bench")
     copy = Project(bench.root / "project")
-    remove(copy.root)
-    remove(bench.ccache)
-    remove(bench.stages / "build-kernel")
+    remove(copy.root, bench.root)
+    remove(bench.ccache, bench.root)
+    remove(bench.stages / "build-kernel", bench.root)
     _copy_project(project, copy)
     _share(cache, bench)
     component = _largest(profile, project)

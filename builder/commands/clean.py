@@ -6,8 +6,8 @@ from pathlib import Path
 
 from builder.console import Console
 from builder.host.paths import Cache, Project
+from builder.host.removal import remove
 from builder.pipeline.lock import hold
-from builder.pipeline.store import remove
 from builder.profile import load
 
 
@@ -46,4 +46,4 @@ def clean(
 def _remove_said(folder: Path, root: Path, console: Console) -> None:
     if folder.exists():
         console.say(f"removing {folder.relative_to(root)} ({_disk_use(folder) / 1e6:.0f} MB)")
-        remove(folder)
+        remove(folder, root)

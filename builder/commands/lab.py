@@ -14,6 +14,7 @@ from builder.commands.session import interruptible
 from builder.console import Console
 from builder.errors import SmokeError, UsageError
 from builder.host.paths import Cache, Project, runtime_folder
+from builder.host.removal import remove
 from builder.lab import catalogue, laboratory
 from builder.lab.hosts.network import PACES, Image, Images, Network
 from builder.lab.laboratory import Bench, Linger, Result
@@ -23,7 +24,6 @@ from builder.lab.scenario.model import Scenario, Topology
 from builder.lab.series import Series
 from builder.lab.verdict import FILE, Outcome, Verdict
 from builder.pipeline.lock import hold
-from builder.pipeline.store import remove
 from builder.profile import load as profiles
 from builder.report import lab as publishing
 from builder.stages.accelerator import accelerator
@@ -107,7 +107,7 @@ class Trial:
         if keeper is None:
             publishing.publish(result, self.series, folder, target)
             tell(result.verdict, self.console.say)
-        remove(folder)
+        remove(folder, self.work)
         return result.verdict
 
     def under_load(self) -> None:
@@ -174,7 +174,7 @@ def run(request: Request, *, project: Project, cache: Cache, console: Console) -
                 return
             verdicts = [trial.of(scenario, topology) for scenario, topology in loaded]
         finally:
-            remove(work)
+            remove(work, cache.scratch)
     _judge(verdicts, target)
 
 
@@ -182,7 +182,7 @@ def _sweep(cache: Cache, profile: str) -> None:
     """Remove what labs left that were killed; the caller holds the lab's lock."""
     if cache.scratch.is_dir():
         for folder in cache.scratch.glob(f"{SCRATCH}{profile}-*"):
-            remove(folder)
+            remove(folder, cache.scratch)
 
 
 def tell(verdict: Verdict, say: Callable[[str], None]) -> None:

@@ -18,12 +18,13 @@ from builder.engine import connect
 from builder.errors import UsageError
 from builder.host.children import end_children
 from builder.host.paths import Cache, Project
+from builder.host.removal import remove
 from builder.pipeline.budget import Budget
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.lock import hold
 from builder.pipeline.schedule import Schedule, with_needs
 from builder.pipeline.stage import Done, Stage
-from builder.pipeline.store import Store, remove
+from builder.pipeline.store import Store
 from builder.profile import load
 from builder.profile.model import Profile
 from builder.stages import catalogue
@@ -117,11 +118,11 @@ def _sweep(cache: Cache, profile: str) -> None:
     if cache.scratch.is_dir():
         for folder in cache.scratch.iterdir():
             if folder.name.startswith((f"{profile}-", f".{profile}-")):
-                remove(folder)
+                remove(folder, cache.scratch)
     if cache.logs.is_dir():
         runs = sorted(path for path in cache.logs.glob(f"{profile}-*") if path.is_dir())
         for folder in runs[:-KEPT_LOGS]:
-            remove(folder)
+            remove(folder, cache.logs)
 
 
 def _raise_interrupt(number: int, frame: FrameType | None) -> None:
@@ -190,6 +191,6 @@ def open_session(
         try:
             yield Session(setting, stages, ledger, store, schedule)
         except OSError:  # no stage failed: there is nothing to open a shell in
-            remove(cache.scratch / run_id)
+            remove(cache.scratch / run_id, cache.scratch)
             raise
-        remove(cache.scratch / run_id)
+        remove(cache.scratch / run_id, cache.scratch)

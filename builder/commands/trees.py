@@ -8,7 +8,7 @@ from builder.commands.produce import Goals
 from builder.commands.session import Request, open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
-from builder.pipeline.store import remove
+from builder.host.removal import remove
 from builder.rpm import build
 from builder.rpm import tree as rpm_tree
 from builder.stages.packaging import packaging
@@ -36,7 +36,7 @@ def lay_out(
             manner = packaging(setting, name, component)
             done = session.settle(*manner.needs)
             home = project.artifacts(setting.profile.name) / "tree" / name
-            remove(home)
+            remove(home, project.artifacts(setting.profile.name))
             tree = rpm_tree.lay(home)
             manner.fill(tree.sources, done)
             build.write_spec(tree.specs / f"{component.package}.spec", manner.spec(done))

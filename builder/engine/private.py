@@ -28,6 +28,7 @@ from builder.engine.remains import Process, clear, engine_processes, wait_until_
 from builder.errors import EnvironmentFailure
 from builder.host.paths import Cache
 from builder.host.process import run
+from builder.host.removal import remove
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -157,7 +158,7 @@ def _ensure(engine: PrivateEngine, console: Console) -> None:
         # A full disk or a power cut leaves databases that dockerd dies of; it holds only
         # images, which are in the cache.
         console.say("The private engine's data is damaged: starting with none")
-        shutil.rmtree(engine.data)
+        remove(engine.data, engine.home)
         _start(engine)
     console.say(f"Private engine ready after {time.monotonic() - began:.1f} s")
 

@@ -8,9 +8,7 @@ the mounts lie in it or in the data folder.  Nothing else is touched.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import shutil
 import signal
 import time
 from collections.abc import Iterable
@@ -18,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.engine.identity import start_ticks
+from builder.host import mounts
+from builder.host.removal import remove
 
-MNT_DETACH = 2  # umount2(2)
 PATIENCE = 10.0
 
 
@@ -100,30 +99,6 @@ def kill_processes(run: Path) -> None:
     wait_until_dead([*processes, *inner], PATIENCE)
 
 
-def mounts_below(folders: Iterable[Path]) -> list[str]:
-    """Mount points at and inside the folders, innermost first.
-
-    dockerd mounts its data folder onto itself to make it private.
-    """
-    tops = {str(folder) for folder in folders}
-    prefixes = tuple(f"{top}/" for top in tops)
-    points = []
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        # proc(5): space, tab, newline and backslash are written as octal escapes.
-        point = line.split()[4].encode().decode("unicode_escape").encode("latin-1")
-        points.append(os.fsdecode(point))
-    return sorted(
-        (point for point in points if point in tops or point.startswith(prefixes)), reverse=True
-    )
-
-
-def unmount_all(folders: Iterable[Path]) -> None:
-    """Take away every mount inside the folders."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    for point in mounts_below(folders):
-        libc.umount2(os.fsencode(point), MNT_DETACH)
-
-
 def remove_shim_sockets(run: Path) -> None:
     """Shims listen outside the run folder; the file ``address`` of each names its socket."""
     for note in run.glob("containerd/daemon/io.containerd.runtime.v2.task/*/*/address"):
@@ -144,6 +119,6 @@ def clear(run: Path, data: Path, group: str) -> None:
     """Leave nothing running, mounted or lying about, except the data folder itself."""
     kill_processes(run)
     remove_shim_sockets(run)
-    unmount_all((run, data))
+    mounts.detach_below((run, data))  # by an engine that was not in a namespace of its own
     remove_groups(group)
-    shutil.rmtree(run, ignore_errors=True)
+    remove(run, run.parent)

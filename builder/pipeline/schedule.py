@@ -17,12 +17,13 @@ from pathlib import Path
 from builder.console import Console
 from builder.errors import BuilderError, DiskFull, Interrupted, SourceUnreachable, UsageError
 from builder.host.paths import Cache
+from builder.host.removal import remove
 from builder.pipeline import digest, room
 from builder.pipeline.budget import Budget
 from builder.pipeline.digest import Input
 from builder.pipeline.ledger import Entry, Ledger
 from builder.pipeline.stage import Done, Stage, Work
-from builder.pipeline.store import OUTPUT, Store, folder_name, remove
+from builder.pipeline.store import OUTPUT, Store, folder_name
 
 Outcome = Done | BaseException
 # Seconds for which a run that fails for want of a source waits for the other sources' answers.
@@ -110,7 +111,7 @@ class Schedule:
             self._join()
             if isinstance(error, DiskFull) and not running:
                 # What others keep for `invoke shell` only takes room here.
-                remove(self.cache.scratch / self.run_id)
+                remove(self.cache.scratch / self.run_id, self.cache.scratch)
             raise
         self._join()
         return self.done
@@ -174,7 +175,7 @@ class Schedule:
             self.console.say(f"{stage.name}: started")
             started = time.time()
             folder = self.cache.scratch / self.run_id / folder_name(stage.name)
-            remove(folder)
+            remove(folder, self.cache.scratch)
             (folder / "done" / OUTPUT).mkdir(parents=True)
             (folder / "work").mkdir()
             facts: dict[str, str] = {}
@@ -211,7 +212,7 @@ class Schedule:
 
     def _throw_away(self, folder: Path) -> None:
         """Remove a finished stage's scratch beside what runs next: it may have many files."""
-        sweeper = threading.Thread(target=remove, args=(folder,))
+        sweeper = threading.Thread(target=remove, args=(folder, self.cache.scratch))
         sweeper.start()
         self._sweepers.append(sweeper)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from builder.host.paths import Cache
+from builder.host.removal import remove
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Manifest, OutputFile
@@ -86,7 +87,7 @@ class Store:
         place = self.place(stage, key)
         place.parent.mkdir(parents=True, exist_ok=True)
         _sync(work)  # a full disk may show only here: nothing has been removed yet
-        remove(place)
+        remove(place, self.cache.stages)
         work.rename(place)
         return Done(stage, key, place / OUTPUT, False, manifest, by_content)
 
@@ -118,24 +119,3 @@ def _sync(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def remove(path: Path) -> None:
-    """Remove a file or a tree, also one with read-only folders; nothing there is fine.
-
-    The tree is renamed first, so that a kill in between never leaves half a tree under
-    its name.
-    """
-    if not path.exists() and not path.is_symlink():
-        return
-    doomed = path.with_name(f".{path.name}.removed-{os.getpid()}")
-    path.rename(doomed)
-    if doomed.is_dir() and not doomed.is_symlink():
-        for parent, folders, _ in os.walk(doomed):
-            for folder in folders:
-                inner = Path(parent, folder)
-                if not inner.is_symlink():
-                    inner.chmod(0o700)
-        shutil.rmtree(doomed)
-    else:
-        doomed.unlink()

@@ -6,13 +6,13 @@ import shutil
 from pathlib import Path
 
 from builder.errors import SmokeError
+from builder.host.removal import remove
 from builder.lab.capture import files, pcapng
 from builder.lab.laboratory import Result
 from builder.lab.page import html
 from builder.lab.scenario.model import Scenario, Topology
 from builder.lab.series import Series
 from builder.lab.verdict import FILE, Verdict, save
-from builder.pipeline.store import remove
 
 CONSOLES = "consoles"
 CAPTURES = "captures"
@@ -77,11 +77,11 @@ def publish_verdict(verdict: Verdict, target: Path) -> None:
 
 def _aside(target: Path) -> Path:
     aside = target.with_name(f".{target.name}.new")
-    remove(aside)
+    remove(aside, target.parent)
     aside.mkdir(parents=True)
     return aside
 
 
 def _settle(aside: Path, target: Path) -> None:
-    remove(target)
+    remove(target, target.parent)
     aside.rename(target)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import msgspec
 
+from builder.host.removal import remove
 from builder.pipeline.ledger import write_whole
 from builder.pipeline.stage import Done, OutputFile
-from builder.pipeline.store import LOG, folder_name, remove
+from builder.pipeline.store import LOG, folder_name
 from builder.report import record
 
 RECORD = "build.json"
@@ -79,13 +80,13 @@ def _complete(folder: Path, stage: Done) -> bool:
 
 def _copy(origin: Path, folder: Path) -> None:
     aside = folder.with_name(f".{folder.name}.new")
-    remove(aside)
+    remove(aside, folder.parent)
     try:
         shutil.copytree(origin, aside, symlinks=True)
     except OSError:
-        remove(aside)  # the disk may be full of it
+        remove(aside, folder.parent)  # the disk may be full of it
         raise
-    remove(folder)
+    remove(folder, folder.parent)
     aside.rename(folder)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from builder.archive import extract_member
 from builder.errors import SourceUnreachable, UsageError, VerificationError
 from builder.host.paths import Cache, Project
+from builder.host.removal import remove
 from builder.source import apt, ftp, local, web
 from builder.source.claim import claim
 from builder.source.known import (
@@ -202,7 +202,7 @@ def _ask_apt(job: Job, location: Location) -> _Brought:
         raise LocationFailed(
             f"{failure} (that version is pinned; `invoke fetch --update` takes a newer one)"
         ) from failure
-    return _Brought(got.path, got.version, drop=lambda: shutil.rmtree(folder))
+    return _Brought(got.path, got.version, drop=lambda: remove(folder, job.cache.partial))
 
 
 def _copy(job: Job, origin: Path) -> _Brought:

@@ -13,6 +13,7 @@ import msgspec
 
 from builder.errors import EnvironmentFailure, UsageError
 from builder.host import process
+from builder.host.removal import remove
 
 SERIAL = "selftest"
 SIZE = "2M"
@@ -69,7 +70,7 @@ def make(target: Path, kernel_release: str, payload: Payload) -> Path:
     """
     mke2fs = process.require_tool("mke2fs", "e2fsprogs", "to make the self-test's disk")
     folder = target.with_suffix(".d")
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder, target.parent)
     folder.mkdir(parents=True)
     for file in (*payload.programs, *payload.parts):
         shutil.copyfile(file, folder / file.name)
@@ -79,7 +80,7 @@ def make(target: Path, kernel_release: str, payload: Payload) -> Path:
     # Kernels of 2.6.32's age, too, must be able to mount it.
     options = ["-q", "-t", "ext4", "-O", "^has_journal,^metadata_csum,^64bit", "-m", "0"]
     done = process.run([mke2fs, *options, "-L", SERIAL, "-d", folder, target, SIZE], timeout=60)
-    shutil.rmtree(folder)
+    remove(folder, target.parent)
     if not done.ok:
         raise EnvironmentFailure(
             "cannot make the self-test's disk", done.complaint, "is there space on the disk?"

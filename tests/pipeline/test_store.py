@@ -8,7 +8,7 @@ from pathlib import Path
 from builder.host.paths import Cache
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
-from builder.pipeline.store import LOG, OUTPUT, Store, remove
+from builder.pipeline.store import LOG, OUTPUT, Store
 
 INPUTS = (Input("source", "aa"),)
 
@@ -77,15 +77,3 @@ def test_committing_again_replaces_what_was_there(tmp_path: Path) -> None:
     again = commit(store, tmp_path / "work", "anew")
     assert (again.path / "deep" / "file").read_text() == "anew"
     assert [path.name for path in again.path.parent.parent.iterdir()] == ["k" * 20]
-
-
-def test_read_only_trees_and_links_are_removed(tmp_path: Path) -> None:
-    tree = tmp_path / "tree"
-    (tree / "locked").mkdir(parents=True)
-    (tree / "locked" / "file").write_text("x")
-    (tree / "link").symlink_to("/etc")
-    (tree / "locked").chmod(0o500)
-    remove(tree)
-    remove(tree)
-    assert list(tmp_path.iterdir()) == []
-    assert Path("/etc/passwd").is_file()
