@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import subprocess
 import time
@@ -78,7 +79,13 @@ def _run(argv: list[str], words: str, log: Path, env: dict[str, str]) -> int:
     with (
         OutputLog(log, None) as output,
         start(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=env,
+            # An ordinary user's mmdebstrap makes namespaces by itself.
+            own_namespaces=os.geteuid() == 0,
         ) as process,
     ):
         if process.stdin:

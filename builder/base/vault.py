@@ -70,14 +70,6 @@ def choose(settings: Yum, probe: Probe) -> str:
     )
 
 
-def as_root() -> tuple[str, ...]:
-    """What makes an ordinary user root of their own files for one command (unshare(1))."""
-    if os.getuid() == 0:
-        return ()
-    unshare = require_tool("unshare", "util-linux", "to make a base without being root")
-    return (unshare, "--map-root-user")
-
-
 def write_config(settings: Yum, mirror: str, folder: Path) -> Path:
     """dnf's configuration for these repositories and nothing else; its file."""
     lines = [
@@ -115,7 +107,6 @@ def bring(
     program = require_tool("dnf", "dnf", "to find out which RPMs a base needs")
     finished = run(
         [
-            *as_root(),
             program,
             f"--config={config}",
             f"--installroot={config.parent / 'empty'}",
@@ -128,6 +119,7 @@ def bring(
             *packages,
         ],
         env={"LC_ALL": "C.UTF-8"},
+        own_namespaces=True,
     )
     with log.open("ab") as handle:
         handle.write(finished.stdout + finished.stderr)

@@ -126,12 +126,13 @@ def unpack(rpms: Sequence[Path], scratch: Path, log: Path) -> Path:
             # Devices are the engine's business.
             taken = run(
                 [
-                    *(*vault.as_root(), cpio, "--extract", "--make-directories", "--quiet"),
+                    *(cpio, "--extract", "--make-directories", "--quiet"),
                     *("--no-absolute-filenames", "--unconditional", "--owner=0:0"),
                     *("--nonmatching", "./dev/*", "./lib/udev/devices/*"),
                 ],
                 stdin_file=file,
                 cwd=root,
+                own_namespaces=True,
             )
         if not (opened.ok and taken.ok):
             raise BuildError(
@@ -141,7 +142,8 @@ def unpack(rpms: Sequence[Path], scratch: Path, log: Path) -> Path:
                 log=log,
             )
     packed = run(
-        [*vault.as_root(), "tar", "--create", f"--file={tar}", f"--directory={root}", "."],
+        ["tar", "--create", f"--file={tar}", f"--directory={root}", "."],
+        own_namespaces=True,
     )
     if not packed.ok:
         raise BuildError("the first root cannot be packed", packed.complaint, "", log=log)
@@ -181,7 +183,6 @@ def install_spec(image: str, order: Order, settings: Yum, folders: _Folders) -> 
             ("EPOCH", str(settings.epoch)),
             ("UNAME", settings.uname),
         ),
-        user="0:0",
         nofile=settings.nofile,
         root=True,
     )

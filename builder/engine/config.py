@@ -12,7 +12,8 @@ from docker.types import HostConfig, LogConfig, Ulimit
 from docker.types import Mount as BindMount
 
 from builder.engine.identity import LABEL
-from builder.engine.spec import BUILDER_GID, BUILDER_UID, ContainerSpec, Mount
+from builder.engine.spec import ContainerSpec, Mount
+from builder.engine.user import unused_number
 from builder.errors import EnvironmentFailure
 
 HOSTNAME = "lvs-builder"
@@ -73,15 +74,16 @@ def _open_files(soft: int, hard: int) -> Ulimit:
 def container_user(spec: ContainerSpec, *, rootless: bool, podman: bool) -> str:
     """Who the program runs as, so that what it writes belongs to the caller.
 
-    Root gives its writable folders to the builder's user and runs as that.  Another user
-    runs as themself.  Rootless Docker maps the container's root, which has no capabilities, to
+    Root gives its writable folders to a user that nobody else is, and runs as that.  Another
+    user runs as themself.  Rootless Docker maps the container's root, which has no capabilities, to
     the caller and every other user to a number the caller may not own; rootless Podman's
     keep-id maps the caller to themself.
     """
     if spec.root or (rootless and not podman):
         return "0:0"
     if os.getuid() == 0:
-        return spec.user
+        number = unused_number()
+        return f"{number}:{number}"
     return f"{os.getuid()}:{os.getgid()}"
 
 
@@ -101,19 +103,18 @@ def give_to_builder(spec: ContainerSpec) -> None:
 
     Links are changed themselves, never followed.
     """
-    uid, _, gid = spec.user.partition(":")
-    owner = (int(uid or BUILDER_UID), int(gid or BUILDER_GID))
+    number = 0 if spec.root else unused_number()
     for mount in spec.mounts:
         if mount.writable:
-            _give(mount.source, *owner)
+            _give(mount.source, number)
 
 
-def _give(top: Path, uid: int, gid: int) -> None:
-    if not top.exists() or top.stat().st_uid == uid:
+def _give(top: Path, number: int) -> None:
+    if not top.exists() or top.stat().st_uid == number:
         return
     if top.is_dir() and not top.is_symlink():
         for folder, folders, files in os.walk(top):
             for name in (*folders, *files):
-                os.lchown(Path(folder) / name, uid, gid)
+                os.lchown(Path(folder) / name, number, number)
     # Last, so that an interrupted walk is done again.
-    os.chown(top, uid, gid)
+    os.chown(top, number, number)

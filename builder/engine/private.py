@@ -2,8 +2,10 @@
 
 Several builder processes share one: each holds the lock ``users`` shared, and the last one
 to leave stops the engine.  A keeper waits for that lock too, so that the engine also ends
-after its users were killed.  Lock order: ``users`` before ``gate``; whoever holds the
-gate never waits for ``users``.
+after its users were killed.  It runs in mount and PID namespaces of its own: the host sees
+none of its mounts, and all of its processes end with it.
+
+Lock order: ``users`` before ``gate``; whoever holds the gate never waits for ``users``.
 """
 
 from __future__ import annotations
@@ -25,13 +27,14 @@ from pathlib import Path
 from builder.console import Console
 from builder.engine.location import Endpoint, ask
 from builder.engine.remains import Process, clear, engine_processes, wait_until_dead
-from builder.errors import EnvironmentFailure
+from builder.errors import EnvironmentFailure, Interrupted
 from builder.host.paths import Cache
 from builder.host.process import run
 from builder.host.removal import remove
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+HASTE_SECONDS = 0.8  # for an engine whose user wants to leave at once
 TAIL_LINES = 6
 CRASH_BYTES = 64 << 10
 # vfs copies whole layers: slow, but works on every filesystem (tmpfs, overlay, NFS).
@@ -105,16 +108,20 @@ def hold(engine: PrivateEngine, console: Console) -> Iterator[Endpoint]:
     """
     engine.home.mkdir(parents=True, exist_ok=True)
     gate = engine.home / "gate.lock"
+    patience = STOP_SECONDS
     with _lock(engine.home / "users.lock", fcntl.LOCK_SH) as users:
         try:
             with _lock(gate, fcntl.LOCK_EX):
                 _ensure(engine, console)
             yield engine.endpoint
+        except (KeyboardInterrupt, Interrupted):
+            patience = HASTE_SECONDS
+            raise
         finally:
             with _lock(gate, fcntl.LOCK_EX):
                 last = _try_exclusive(users)
                 if last:
-                    stop(engine)
+                    stop(engine, patience)
             if not last:
                 # Either others use it, then this passes at once; or the keeper was
                 # quicker, then this waits until it has stopped the engine.
@@ -200,7 +207,7 @@ def _drivers(engine: PrivateEngine) -> tuple[str, ...]:
 
 def _make_run_folder(run_folder: Path) -> None:
     # In a folder that all may write, somebody else may have been there before.
-    run_folder.mkdir(mode=0o711, exist_ok=True)
+    run_folder.mkdir(mode=0o700, exist_ok=True)
     found = run_folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise EnvironmentFailure(
@@ -220,11 +227,15 @@ def _launch(engine: PrivateEngine, driver: str) -> str | None:
     settings.write_text("{}\n")
     # setsid forks, so that the engine outlives this process if another one still uses it.
     argv = [
-        *("setsid", "--fork", find_daemon() or "dockerd"),
+        *("setsid", "--fork"),
+        # What the host mounts later must be seen by containers, never the other way round.
+        *("unshare", "--mount", "--propagation=slave", "--pid", "--fork", "--kill-child"),
+        *("--mount-proc", find_daemon() or "dockerd"),
         f"--data-root={engine.data}",
         f"--exec-root={engine.run}",
         f"--pidfile={engine.pidfile}",
-        f"--host=unix://{engine.socket}",
+        # By default all of group docker could use it, who are as good as root then.
+        *(f"--host=unix://{engine.socket}", "--group=root"),
         f"--storage-driver={driver}",
         # Builds have no network: nothing of the host's network is touched.
         *("--bridge=none", "--iptables=false", "--ip6tables=false"),
@@ -272,10 +283,10 @@ def _launch_keeper(engine: PrivateEngine) -> None:
     run(argv, log=engine.log, cwd=Path(__file__).parents[2])
 
 
-def stop(engine: PrivateEngine) -> None:
-    """End the engine with everything of it; what refuses is killed."""
+def stop(engine: PrivateEngine, patience: float = STOP_SECONDS) -> None:
+    """End the engine with everything of it; what has not ended after ``patience`` s is killed."""
     process = daemon_process(engine)
     if process:
         process.send(signal.SIGTERM)
-        wait_until_dead([process], STOP_SECONDS)
+        wait_until_dead([process], patience)
     clear(engine.run, engine.data, engine.group)

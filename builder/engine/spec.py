@@ -6,9 +6,6 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-BUILDER_UID = 1000
-BUILDER_GID = 1000
-
 
 @dataclass(frozen=True)
 class Mount:
@@ -35,7 +32,6 @@ class ContainerSpec:
     mounts: tuple[Mount, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     workdir: str = "/"
-    user: str = f"{BUILDER_UID}:{BUILDER_GID}"
     memory: int | None = None
     pids: int | None = None
     tmpfs: tuple[tuple[str, str], ...] = ()

@@ -2,7 +2,9 @@
 
 Arguments are lists, never shell strings.  Output goes to the caller or to a log file; a
 failure carries the last lines of what the program said.  Every child leads a process
-group of its own, so that an interrupt ends it with all its children.
+group of its own, so that an interrupt ends it with all its children, and dies with this
+process however that ends.  What needs privileges gets mount and PID namespaces of its own:
+nothing that it mounts is seen by the host, and nothing that it starts outlives it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,12 @@ from typing import IO
 from builder.errors import EnvironmentFailure
 
 TAIL_LINES = 20
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 1.0
+# The kernel kills the child when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG).
+# A parent that died before that was arranged is noticed by the child's new parent.
+_LEASH = ("setpriv", "--pdeathsig=KILL", "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"')
+_NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+_SYSTEM_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ def require_tool(name: str, package: str, purpose: str) -> str:
 
     Raises EnvironmentFailure that names the Debian ``package`` if it is missing.
     """
-    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/bin:/bin")
+    path = _find(name)
     if path is None:
         raise EnvironmentFailure(
             f"{name} is missing, it is needed {purpose}",
@@ -61,6 +68,21 @@ def require_tool(name: str, package: str, purpose: str) -> str:
             f"install it: apt-get install {package} (or run ./bootstrap, which asks and does it)",
         )
     return path
+
+
+def _find(name: str) -> str | None:
+    return shutil.which(name) or shutil.which(name, path=_SYSTEM_PATH)
+
+
+def _held(words: list[str], *, own_namespaces: bool) -> list[str]:
+    """The command line that starts ``words`` so that it cannot outlive this process."""
+    if _find(words[0]) is None:
+        there = "it is not executable" if Path(words[0]).exists() else "no such program"
+        raise EnvironmentFailure(f"cannot start {words[0]}", there, "run `invoke doctor`")
+    fence: tuple[str, ...] = ()
+    if own_namespaces:
+        fence = _NAMESPACES if os.geteuid() == 0 else (*_NAMESPACES, "--map-root-user")
+    return [*_LEASH, str(os.getpid()), *fence, *words]
 
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str] | None:
@@ -92,15 +114,18 @@ def start(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     pass_fds: Sequence[int] = (),
+    own_namespaces: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program in a process group of its own; leaving the block ends it.
 
-    ``env`` is added to the environment.  Raises EnvironmentFailure if it cannot be started.
+    ``env`` is added to the environment.  ``own_namespaces``: as root, in mount and PID
+    namespaces of its own; an ordinary user's program is root in a user namespace.  Raises
+    EnvironmentFailure if it cannot be started.
     """
     words = [str(word) for word in argv]
     try:
         process = subprocess.Popen(
-            words,
+            _held(words, own_namespaces=own_namespaces),
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
@@ -132,12 +157,13 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     timeout: float | None = None,
+    own_namespaces: bool = False,
 ) -> Finished:
     """Run a program to its end and return what it left; the caller judges the status.
 
     ``log``: append standard output and error to that file instead of keeping them.
-    ``timeout`` in seconds; when it runs out, the program's group is ended and
-    EnvironmentFailure is raised.
+    ``own_namespaces``: see ``start``.  ``timeout`` in seconds; when it runs out, the program's
+    group is ended and EnvironmentFailure is raised.
     """
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -148,7 +174,15 @@ def run(
             subprocess.PIPE if stdin is not None else subprocess.DEVNULL
         )
         err: int | IO[bytes] = handle or subprocess.PIPE
-        with start(argv, stdin=given, stdout=out, stderr=err, cwd=cwd, env=env) as process:
+        with start(
+            argv,
+            stdin=given,
+            stdout=out,
+            stderr=err,
+            cwd=cwd,
+            env=env,
+            own_namespaces=own_namespaces,
+        ) as process:
             try:
                 captured, complaint = process.communicate(stdin, timeout=timeout)
             except subprocess.TimeoutExpired as late:

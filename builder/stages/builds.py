@@ -76,6 +76,7 @@ def build_stage(
 
 def _folder(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
     return folder
 
 

@@ -1,8 +1,7 @@
 """Virtual machines under QEMU: started, watched and always ended.
 
 The control channel (QMP) and the guest's report channel are socket pairs handed to QEMU as
-open files: no path that could be too long, nothing left on disk.  QEMU is started through
-setpriv(1) with a parent death signal, so that it does not outlive a builder that crashed.
+open files: no path that could be too long, nothing left on disk.
 """
 
 from __future__ import annotations

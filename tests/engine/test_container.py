@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from builder.engine import ContainerSpec, Mount, describe_status
 from builder.engine.container import Engine
+from builder.engine.user import unused_number
 from builder.errors import EnvironmentFailure
 
 pytestmark = pytest.mark.engine
@@ -32,7 +35,8 @@ def test_it_is_fenced_in_from_inside(engine: Engine, tmp_path: Path) -> None:
     for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
         assert int(fields[name], 16) == 0
     assert fields["NoNewPrivs"] == "1"
-    assert fields["Uid"].split() == ["1000"] * 4
+    number = unused_number() if os.geteuid() == 0 else os.geteuid()
+    assert fields["Uid"].split() == fields["Gid"].split() == [str(number)] * 4
 
 
 def test_there_is_no_network(engine: Engine, tmp_path: Path) -> None:
@@ -58,8 +62,43 @@ def test_sources_are_read_only_and_outputs_belong_to_the_builder(
     script = "touch /output/inner/made && ! touch /source/made"
     assert engine.run(shell(script, *mounts), log=tmp_path / "log") == 0
     assert "Read-only file system" in (tmp_path / "log").read_text()
-    assert (output / "inner/made").stat().st_uid == 1000
+    number = unused_number() if os.geteuid() == 0 else os.geteuid()
+    assert (output / "inner/made").stat().st_uid == number
     assert not (source / "made").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's builds are theirs to change")
+def test_no_ordinary_user_can_change_a_running_build(engine: Engine, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    output.mkdir()
+    (output / "object").write_text("right")
+    output.chmod(0o700)
+    tmp_path.chmod(0o755)
+    attack = (
+        "for pid in $1; do echo wrong >/proc/$pid/root/output/object && echo done; "
+        "kill -9 $pid && echo killed; done; exit 0"
+    )
+    answers: list[str] = []
+
+    def act(line: str) -> None:
+        if line != "ready":
+            return
+        inside = [
+            path.parts[2]
+            for path in Path("/proc").glob("[0-9]*/root/output/object")
+            if path.read_text() == "right"
+        ]
+        assert inside
+        for number in ("1000", "65534", "1"):
+            words = ("setpriv", f"--reuid={number}", f"--regid={number}", "--clear-groups")
+            argv = (*words, "sh", "-c", attack, "sh", " ".join(inside))
+            answers.append(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
+
+    mount = Mount(output, "/output", writable=True)
+    spec = shell("echo ready; sleep 2; cat /output/object", mount)
+    assert engine.run(spec, log=tmp_path / "log", on_line=act) == 0
+    assert (tmp_path / "log").read_text() == "ready\nright"
+    assert answers == ["", "", ""]
 
 
 @pytest.mark.parametrize("status", [0, 1, 3, 125, 126, 127, 137, 255])

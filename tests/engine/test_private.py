@@ -55,6 +55,16 @@ def assert_nothing_left(private: PrivateEngine) -> None:
     assert list(Path("/sys/fs/cgroup").glob(f"**/{private.group}")) == []
 
 
+def assert_private(private: PrivateEngine) -> None:
+    """Its mounts are its own, and its socket is for root alone."""
+    mounts = Path("/proc/self/mountinfo").read_text()
+    assert str(private.run) not in mounts
+    assert str(private.home) not in mounts
+    status = private.socket.stat()
+    assert (status.st_uid, status.st_gid) == (0, 0)
+    assert private.run.stat().st_mode & 0o077 == 0
+
+
 def start_user(cache: Cache, tiny: Path, log: Path) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [sys.executable, "-c", USER, cache.root, tiny, log],
@@ -72,6 +82,7 @@ def test_it_says_so_and_ends_with_the_block(cache: Cache) -> None:
     with connect(cache, Console(stream, interactive=False)) as engine:
         assert engine.endpoint.private
         assert daemon_process(private)
+        assert_private(private)
     assert "starting a private one" in stream.getvalue()
     assert_nothing_left(private)
 
@@ -88,6 +99,7 @@ def test_two_share_one_and_the_last_one_stops_it(cache: Cache, tiny: Path, tmp_p
     first = daemon_process(private)
     with connect(cache, Console()) as engine:
         assert daemon_process(private) == first
+        assert_private(private)  # also while a container runs
         os.kill(other.pid, signal.SIGINT)
         assert other.wait(20) != 0
         assert daemon_process(private) == first
