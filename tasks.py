@@ -16,10 +16,14 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from builder.commands.interruption import interruptible, leave
 from builder.console import Console
+from builder.errors import Interrupted
 from builder.host.paths import Cache, Project, find_cache, find_project
 
 PROFILE = "el6"
+# What is made must be readable to whom containers run as, whatever the caller's own umask is.
+UMASK = 0o022
 _OPTIONS = {
     "profile": f"what to build: a folder of specs/ (default {PROFILE})",
     "flavour": "the kernel's configuration (default: the profile's)",
@@ -47,15 +51,20 @@ class Place:
 @contextmanager
 def _command() -> Iterator[Place]:
     """Runs a command; a failure ends in three lines and its exit code, never a traceback."""
+    os.umask(UMASK)
     place = Place(find_project(), find_cache(), Console())
     try:
-        yield place
+        with interruptible():
+            yield place
     except Exit:  # a command's own exit status, such as the shell's
         raise
     except (KeyboardInterrupt, Exception) as caught:
         from builder.commands import outcome  # noqa: PLC0415 - not needed by what goes well
 
-        raise Exit(*outcome.of(caught, place.cache)) from None
+        message, code = outcome.of(caught, place.cache)
+        if code == Interrupted.exit_code:
+            leave(message, code)
+        raise Exit(message, code) from None
 
 
 def _locked(given: bool) -> bool:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from builder.commands.session import interruptible
 from builder.console import Console
 from builder.errors import SmokeError, UsageError
 from builder.host.paths import Cache, Project, runtime_folder
@@ -159,7 +158,7 @@ def run(request: Request, *, project: Project, cache: Cache, console: Console) -
         )
     images = built_images(project, request.profile, series)
     target = project.artifacts(request.profile) / "lab"
-    with interruptible(), hold(cache.locks, f"lab of {request.profile}", console):
+    with hold(cache.locks, f"lab of {request.profile}", console):
         _sweep(cache, request.profile)
         work = cache.scratch / f"{SCRATCH}{request.profile}-{os.getpid()}"
         way = accelerator(cache, work / "probe", images.others.kernel)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import traceback
 
 from builder.commands import shell
-from builder.errors import BuilderError, Interrupted
+from builder.commands.interruption import interrupted
+from builder.errors import BuilderError
 from builder.host.paths import Cache
 from builder.pipeline import room
 from builder.report import failure
@@ -16,11 +17,7 @@ BUG = "this is a bug in the builder; please report it with the lines above"
 def of(caught: BaseException, cache: Cache) -> tuple[str, int]:
     """Text and exit code for what was raised; a traceback is printed for bugs only."""
     if isinstance(caught, KeyboardInterrupt):
-        caught = Interrupted(
-            "interrupted",
-            "the run was stopped by a signal",
-            "run the same command again: it goes on from the last finished stage",
-        )
+        caught = interrupted()
     told = room.told(caught, room.places(cache)) if isinstance(caught, Exception) else caught
     if not isinstance(told, BuilderError):
         traceback.print_exception(caught)

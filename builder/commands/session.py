@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from builder.console import Console
@@ -125,21 +123,6 @@ def _sweep(cache: Cache, profile: str) -> None:
             remove(folder, cache.logs)
 
 
-def _raise_interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP end a run as Ctrl-C does."""
-    before = {n: signal.signal(n, _raise_interrupt) for n in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 @contextmanager
 def open_session(
     request: Request,
@@ -158,7 +141,6 @@ def open_session(
     profile, flavour, base = choose(project, request)
     run_id = f"{profile.name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     with ExitStack() as stack:
-        stack.enter_context(interruptible())
         if not reading:
             stack.enter_context(hold(cache.locks, f"profile {profile.name}", console))
             _sweep(cache, profile.name)

@@ -28,6 +28,10 @@ from builder.pipeline.store import OUTPUT, Store, folder_name
 Outcome = Done | BaseException
 # Seconds for which a run that fails for want of a source waits for the other sources' answers.
 HEARD_OUT = 10.0
+# Seconds for which a run that ends waits for its stages to notice.
+STOPPING = 5.0
+STOPPING_AT_ONCE = 0.8  # when a user waits at the terminal
+POLL = 0.2
 
 
 def with_needs(stages: Mapping[str, Stage], goals: Iterable[str]) -> tuple[Stage, ...]:
@@ -107,8 +111,10 @@ class Schedule:
         except BaseException as error:
             if isinstance(error, SourceUnreachable):
                 self._hear_out(error, running, ended)
-            self._stop_all(running, ended)
-            self._join()
+            at_once = isinstance(error, KeyboardInterrupt | Interrupted)
+            self._stop_all(running, ended, STOPPING_AT_ONCE if at_once else STOPPING)
+            if not at_once:
+                self._join()
             if isinstance(error, DiskFull) and not running:
                 # What others keep for `invoke shell` only takes room here.
                 remove(self.cache.scratch / self.run_id, self.cache.scratch)
@@ -212,7 +218,7 @@ class Schedule:
 
     def _throw_away(self, folder: Path) -> None:
         """Remove a finished stage's scratch beside what runs next: it may have many files."""
-        sweeper = threading.Thread(target=remove, args=(folder, self.cache.scratch))
+        sweeper = threading.Thread(target=remove, args=(folder, self.cache.scratch), daemon=True)
         sweeper.start()
         self._sweepers.append(sweeper)
 
@@ -233,25 +239,19 @@ class Schedule:
             if isinstance(outcome, SourceUnreachable):
                 error.add(outcome)
 
-    def _stop_all(self, running: set[str], ended: queue.Queue[tuple[str, Outcome]]) -> None:
-        """End what still runs; a stage that ends well in the meantime stays finished."""
+    def _stop_all(
+        self, running: set[str], ended: queue.Queue[tuple[str, Outcome]], seconds: float
+    ) -> None:
+        """End what still runs; a stage that ends well in the meantime stays finished.
+
+        One that does not notice in time ends with this process: its output is not there yet.
+        """
         self.stop.set()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + seconds
         while running and time.monotonic() < deadline:
             self.stop_work()
             try:
-                name, _ = ended.get(timeout=0.5)
+                name, _ = ended.get(timeout=POLL)
             except queue.Empty:
                 continue
             running.discard(name)
-        if running:
-            self.console.say(f"still ending: {', '.join(sorted(running))}")
-
-
-def interrupted() -> Interrupted:
-    """The error for Ctrl-C and SIGTERM."""
-    return Interrupted(
-        "interrupted",
-        "the run was stopped by a signal",
-        "run the same command again: it goes on from the last finished stage",
-    )
