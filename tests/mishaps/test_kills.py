@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.mishaps.traces import Traces
+from tests.mishaps.waiting import Listener
 from tests.world import SOURCE, SPEC, World
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
@@ -18,73 +18,72 @@ BUILD = ("build", "--profile", "small", "--only", "tool")
 SLOW = SPEC.replace("make %", "sleep 20; make %")
 
 
-def wait_for(process: subprocess.Popen[str], words: str, seconds: float = 600) -> str:
-    """Read the process's messages until one has ``words``."""
-    assert process.stderr is not None
-    seen = ""
-    deadline = time.monotonic() + seconds
-    for line in process.stderr:
-        seen += line
-        if words in line:
-            return seen
-        if time.monotonic() > deadline:
-            break
-    pytest.fail(f"{words!r} was not said:\n{seen}")
-
-
-def drain(process: subprocess.Popen[str]) -> None:
-    """Read on, so that the process does not stop at a full pipe."""
-    threading.Thread(target=process.communicate, daemon=True).start()
-
-
 def unique(small: World) -> None:
     """Make this test's source its own, so that no other test's output fits."""
     small.write_source({**SOURCE, "ID": str(time.time_ns())})
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_build_ends_soon_and_leaves_nothing(
-    small: World, number: signal.Signals
-) -> None:
+@pytest.mark.parametrize("stage", ["fetch:tool", "unpack:tool", "prep:tool", "build:tool"])
+def test_a_killed_run_is_gone_on_with(small: World, stage: str) -> None:
+    before = Traces.now(small.cache)
     unique(small)
-    small.write_spec(SLOW)
+    small.write_spec(SLOW if stage == "build:tool" else SPEC)
     process = small.start(*BUILD)
-    wait_for(process, "build:tool: started")
-    time.sleep(3)
-    process.send_signal(number)
-    begun = time.monotonic()
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert time.monotonic() - begun < 15
-    assert "it goes on from the last finished stage" in errors
-    assert "Traceback" not in errors
+    Listener(process).wait_for(f"{stage}: started")
+    time.sleep(2 if stage == "build:tool" else 0)
+    process.kill()
+    process.wait(30)
+    before.require_unchanged()
     small.write_spec(SPEC)
     again = small.run(*BUILD)
     assert again.status == 0, again.errors
-    assert "prep:tool: started" not in again.errors
     assert small.leavings() == []
+    before.require_unchanged()
 
 
-@pytest.mark.parametrize("stage", ["fetch:tool", "unpack:tool", "prep:tool", "build:tool"])
-def test_a_killed_run_is_gone_on_with(small: World, stage: str) -> None:
-    unique(small)
-    process = small.start(*BUILD)
-    wait_for(process, f"{stage}: started")
+@pytest.mark.registry
+@pytest.mark.parametrize("seconds", [3, 12])
+def test_a_killed_bootstrap_leaves_no_process_and_no_mount(small: World, seconds: float) -> None:
+    before = Traces.now(small.cache)
+    process = small.start("image", "--refresh", "--profile", "small")
+    Listener(process).wait_for("Bootstrapping the guest root")
+    time.sleep(seconds)
     process.kill()
-    process.communicate(timeout=30)
-    again = small.run(*BUILD)
+    process.wait(30)
+    before.require_unchanged(2.0)
+    again = small.run("patch", "--profile", "small")
     assert again.status == 0, again.errors
     assert small.leavings() == []
+
+
+def test_a_killed_clean_is_gone_on_with(small: World) -> None:
+    before = Traces.now(small.cache)
+    kept = small.project / "artifacts" / "other"
+    kept.mkdir(parents=True)
+    assert small.run("tree", "--profile", "small").status == 0
+    doomed = small.project / "artifacts" / "small"
+    for number in range(200):
+        (doomed / str(number)).mkdir()
+        for name in range(200):
+            (doomed / str(number) / str(name)).touch()
+    process = small.start("clean", "--profile", "small")
+    Listener(process).wait_for("removing")
+    process.kill()
+    process.wait(30)
+    again = small.run("clean", "--profile", "small")
+    assert again.status in (0, 2), again.errors
+    assert [path.name for path in kept.parent.iterdir()] == ["other"]
+    before.require_unchanged()
 
 
 def test_two_builds_at_once_do_not_hurt_each_other(small: World) -> None:
     unique(small)
     small.write_spec(SPEC.replace("make %", "sleep 4; make %"))
     first = small.start(*BUILD)
-    seen = wait_for(first, "build:tool: started")
+    listener = Listener(first)
+    listener.wait_for("build:tool: started")
     second = small.run(*BUILD)
-    _, errors = first.communicate(timeout=60)
-    assert first.returncode == 0, seen + errors
+    assert first.wait(60) == 0, listener.text
     assert second.status == 0, second.errors
     assert f"waiting for process {first.pid}" in second.errors
     assert "build:tool: started" not in second.errors
@@ -107,16 +106,16 @@ def test_an_engine_that_dies_in_mid_build_is_said(small: World) -> None:
     unique(small)
     small.write_spec(SLOW)
     process = small.start(*BUILD)
-    wait_for(process, "build:tool: started")
+    listener = Listener(process)
+    listener.wait_for("build:tool: started")
     time.sleep(3)
     pid = engine_pid(small)
     if pid is None:
         process.kill()
         pytest.skip("this host has an engine of its own, which is not ours to end")
     os.kill(pid, signal.SIGKILL)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 7, errors
-    assert "Traceback" not in errors
+    assert process.wait(60) == 7, listener.text
+    assert "Traceback" not in listener.text
     small.write_spec(SPEC)
     again = small.run(*BUILD)
     assert again.status == 0, again.errors
