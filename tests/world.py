@@ -128,8 +128,12 @@ class World:
 
     def run(self, *words: str, timeout: float = 900) -> Outcome:
         """Run ``invoke WORDS`` in the project."""
+        return self.run_words(*self.command(*words), timeout=timeout)
+
+    def run_words(self, *words: str, timeout: float = 900) -> Outcome:
+        """Run a program of the host in the project."""
         ended = subprocess.run(
-            self.command(*words),
+            words,
             cwd=self.project,
             env=self.environment,
             stdin=subprocess.DEVNULL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from builder.pipeline.store import folder_name
 from builder.stages.setting import Setting
 
 NOTE = "container.json"
+GIVEN = "given"
 
 
 def run_container(
@@ -23,10 +25,42 @@ def run_container(
     log: Path,
     see: Callable[[str], None] | None = None,
 ) -> int:
-    """Run ``spec`` and return its exit status; how is noted in ``scratch`` for ``shell``."""
-    limited = replace(spec, nofile=load_base(setting.base_folder).settings.nofile)
+    """Run ``spec`` and return its exit status; how is noted in ``scratch`` for ``shell``.
+
+    What it is given from outside of the cache (scripts of ours, files of the checkout) is
+    copied first: the container's user could not read a checkout made under umask 077, and an
+    edit in the meantime changes no build.
+    """
+    given = scratch / GIVEN
+    given.mkdir(exist_ok=True)
+    mounts = tuple(
+        mount
+        if mount.writable or mount.source.is_relative_to(setting.cache.root)
+        else replace(mount, source=readable_copy(mount.source, given / str(number)))
+        for number, mount in enumerate(spec.mounts)
+    )
+    nofile = load_base(setting.base_folder).settings.nofile
+    limited = replace(spec, nofile=nofile, mounts=mounts)
     (scratch / NOTE).write_bytes(msgspec.json.encode(limited, enc_hook=str))
     return setting.engine().run(limited, log=log, on_line=see)
+
+
+def readable_copy(origin: Path, target: Path) -> Path:
+    """A copy of a file or a folder that every user can read; links stay links."""
+    if origin.is_dir():
+        shutil.copytree(origin, target, symlinks=True, copy_function=_copy_file)
+        for folder in (target, *(path for path in target.rglob("*") if path.is_dir())):
+            if not folder.is_symlink():
+                folder.chmod(0o755)
+    else:
+        _copy_file(origin, target)
+    return target
+
+
+def _copy_file(origin: str | Path, target: str | Path) -> None:
+    shutil.copyfile(origin, target)
+    executable = Path(origin).stat().st_mode & 0o100
+    Path(target).chmod(0o755 if executable else 0o644)
 
 
 def noted(scratch_root: Path, stage: str) -> ContainerSpec | None:
