@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import subprocess
 import time
@@ -84,8 +83,8 @@ def _run(argv: list[str], words: str, log: Path, env: dict[str, str]) -> int:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=env,
-            # An ordinary user's mmdebstrap makes namespaces by itself.
-            own_namespaces=os.geteuid() == 0,
+            own_namespaces=True,
+            many_users=True,
         ) as process,
     ):
         if process.stdin:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,7 +100,8 @@ def command(base: Base, kind: Kind, program: str, target: Path, status: Path) ->
     settings = debian(base)
     return [
         program,
-        f"--mode={'root' if os.getuid() == 0 else 'unshare'}",
+        # An ordinary user is root in a user namespace, see ``process.start``.
+        "--mode=root",
         f"--variant={settings.variant}",
         "--format=tar",
         f"--include={','.join(base.packages(kind))}",

@@ -74,14 +74,14 @@ def _find(name: str) -> str | None:
     return shutil.which(name) or shutil.which(name, path=_SYSTEM_PATH)
 
 
-def _held(words: list[str], *, own_namespaces: bool) -> list[str]:
+def _held(words: list[str], *, own_namespaces: bool, many_users: bool) -> list[str]:
     """The command line that starts ``words`` so that it cannot outlive this process."""
     if _find(words[0]) is None:
         there = "it is not executable" if Path(words[0]).exists() else "no such program"
         raise EnvironmentFailure(f"cannot start {words[0]}", there, "run `invoke doctor`")
-    fence: tuple[str, ...] = ()
-    if own_namespaces:
-        fence = _NAMESPACES if os.geteuid() == 0 else (*_NAMESPACES, "--map-root-user")
+    fence: tuple[str, ...] = _NAMESPACES if own_namespaces else ()
+    if own_namespaces and os.geteuid() != 0:
+        fence = (*fence, "--map-root-user", *(("--map-auto",) if many_users else ()))
     return [*_LEASH, str(os.getpid()), *fence, *words]
 
 
@@ -115,17 +115,19 @@ def start(
     env: Mapping[str, str] | None = None,
     pass_fds: Sequence[int] = (),
     own_namespaces: bool = False,
+    many_users: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program in a process group of its own; leaving the block ends it.
 
     ``env`` is added to the environment.  ``own_namespaces``: as root, in mount and PID
-    namespaces of its own; an ordinary user's program is root in a user namespace.  Raises
+    namespaces of its own; an ordinary user's program is root in a user namespace, with
+    ``many_users`` beside the users of its subordinate range (subuid(5)).  Raises
     EnvironmentFailure if it cannot be started.
     """
     words = [str(word) for word in argv]
     try:
         process = subprocess.Popen(
-            _held(words, own_namespaces=own_namespaces),
+            _held(words, own_namespaces=own_namespaces, many_users=many_users),
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,

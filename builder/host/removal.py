@@ -10,14 +10,17 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shlex
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.errors import EnvironmentFailure
-from builder.host import mounts
+from builder.host import mounts, process
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEEPEST = 64  # open folders at once; deeper ones are first moved up
@@ -50,7 +53,32 @@ def remove(path: Path, below: Path) -> None:
             place.rename(doomed)
         except FileNotFoundError:
             return
-    _clear(doomed)
+    try:
+        _clear(doomed)
+    except PermissionError:
+        if os.geteuid() == 0:
+            raise
+        _clear_as_mapped_root(doomed)
+
+
+def _clear_as_mapped_root(doomed: Path) -> None:
+    """Remove what also has files of the caller's subordinate users (subuid(5)): killed roots."""
+    words = ("-m", "builder.host.removal", str(doomed), str(doomed.parent))
+    with process.start(
+        [sys.executable, *words],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.DEVNULL,
+        own_namespaces=True,
+        many_users=True,
+    ) as running:
+        _, complaint = running.communicate()
+    if running.returncode != 0:
+        last = (complaint.decode(errors="replace").strip().splitlines() or ["it failed"])[-1]
+        raise EnvironmentFailure(
+            f"cannot remove {doomed}",
+            last,
+            f"run: sudo rm -r --one-file-system {shlex.quote(str(doomed))}",
+        )
 
 
 def sweep(folder: Path, below: Path) -> None:
@@ -214,3 +242,7 @@ def _make_writable(folder: int) -> None:
     mode = stat.S_IMODE(os.fstat(folder).st_mode)
     if mode & 0o700 != 0o700:
         os.fchmod(folder, 0o700)
+
+
+if __name__ == "__main__":
+    remove(Path(sys.argv[1]), Path(sys.argv[2]))

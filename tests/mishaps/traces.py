@@ -7,11 +7,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.engine.private import private_engine
+from builder.host.paths import Cache
 
-def _mounts(mark: str) -> frozenset[str]:
-    """Points of this mount namespace below the cache, or in a private engine's folder."""
+
+def _mounts(*marks: str) -> frozenset[str]:
+    """Points of this mount namespace with one of ``marks`` in their names."""
     points = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
-    return frozenset(point for point in points if mark in point or "/lvs-builder-" in point)
+    return frozenset(point for point in points if any(mark in point for mark in marks))
 
 
 def _processes(mark: str) -> frozenset[str]:
@@ -31,8 +34,11 @@ def _processes(mark: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _groups() -> frozenset[str]:
-    return frozenset(str(path) for path in Path("/sys/fs/cgroup").glob("**/lvs-builder-*"))
+def _groups(name: str) -> frozenset[str]:
+    """The private engine's control groups, in every hierarchy."""
+    root = Path("/sys/fs/cgroup")
+    places = (root / name, *(top / name for top in root.iterdir() if top.is_dir()))
+    return frozenset(str(place) for place in places if place.exists())
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,13 @@ class Traces:
 
     @staticmethod
     def now(cache: Path) -> Traces:
-        return Traces(cache, _mounts(str(cache)), _processes(str(cache)), _groups())
+        private = private_engine(Cache(cache))
+        return Traces(
+            cache,
+            _mounts(str(cache), str(private.run)),
+            _processes(str(cache)) | _processes(str(private.run)),
+            _groups(private.group),
+        )
 
     def require_unchanged(self, seconds: float = 10.0) -> None:
         """Nothing is left of a run; the keeper of a killed run's engine has ``seconds``."""
