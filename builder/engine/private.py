@@ -34,6 +34,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 TAIL_LINES = 6
 CRASH_BYTES = 64 << 10
+USERS = "users.lock"
 # vfs copies whole layers: slow, but works on every filesystem (tmpfs, overlay, NFS).
 STORAGE_DRIVERS = ("overlay2", "vfs")
 
@@ -105,7 +106,7 @@ def hold(engine: PrivateEngine, console: Console) -> Iterator[Endpoint]:
     """
     engine.home.mkdir(parents=True, exist_ok=True)
     gate = engine.home / "gate.lock"
-    with _lock(engine.home / "users.lock", fcntl.LOCK_SH) as users:
+    with _lock(engine.home / USERS, fcntl.LOCK_SH) as users:
         try:
             with _lock(gate, fcntl.LOCK_EX):
                 _ensure(engine, console)
@@ -265,7 +266,7 @@ def _last_words(log: Path, before: int) -> str:
 
 def _launch_keeper(engine: PrivateEngine) -> None:
     argv: list[str | Path] = [
-        *("setsid", "--fork", "flock", "--exclusive", engine.home / "users.lock"),
+        *("setsid", "--fork", "flock", "--exclusive", engine.home / USERS),
         *(sys.executable, "-m", "builder.engine.keeper"),
         *(engine.home, engine.run, engine.log),
     ]
