@@ -287,7 +287,7 @@ def lab_console(context: Context, host: str, profile: str = PROFILE) -> None:
     from builder.commands import terminal  # noqa: PLC0415
 
     with _command() as place:
-        terminal.enter(host, command.shells_folder(profile), profile, place.console)
+        terminal.enter(host, command.shells_folder(place.project, profile), profile, place.console)
 
 
 @task(
@@ -330,15 +330,24 @@ def shell(context: Context, stage: str) -> None:
     help={
         "profile": "only this profile's artifacts",
         "all": "also the cache: sources, images, ccache, finished stages",
+        "yes": "remove without asking; --all needs it where there is no terminal",
     }
 )
-def clean(context: Context, profile: str = "", all: bool = False) -> None:  # noqa: A002
+def clean(
+    context: Context,
+    profile: str | None = None,
+    all: bool = False,  # noqa: A002
+    yes: bool = False,
+) -> None:
     """Remove artifacts and dead runs' leavings; with --all also the cache."""
     from builder.commands import clean as command  # noqa: PLC0415
 
     with _command() as place:
         command.clean(
-            profile, everything=all, project=place.project, cache=place.cache, console=place.console
+            command.Request(profile, everything=all, agreed=yes),
+            project=place.project,
+            cache=place.cache,
+            console=place.console,
         )
 
 
@@ -348,7 +357,7 @@ def report(context: Context, profile: str = PROFILE) -> None:
     from builder.commands import reports  # noqa: PLC0415
 
     with _command() as place:
-        print(reports.write(place.project.artifacts(profile)))
+        print(reports.write(place.project, profile))
 
 
 @task(help=_help("profile", "json", fix="install what is missing, after asking"))

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from builder import names
 from builder.errors import UsageError
 
 T = TypeVar("T")
@@ -84,7 +85,7 @@ def convert(path: Path, text: str, value: Any, kind: type[T], prefix: str, *, hi
         unknown = _UNKNOWN.search(words)
         parts = (prefix, below, unknown[1] if unknown else "")
         dotted = ".".join(part for part in parts if part)
-        cause = f"{dotted or 'document'}: {words}"
+        cause = f"{dotted or 'document'}: {names.plainly(words)}"
         raise refuse(path, line_of(text, dotted), cause, hint) from error
 
 
@@ -93,6 +94,10 @@ def convert_tables(
 ) -> dict[str, T]:
     """The tables ``[prefix.NAME]``, each converted by itself so that errors name it."""
     tables = convert(path, text, value, dict[str, dict[str, Any]], prefix, hint=hint)
+    for name in tables:
+        if not names.is_name(name):
+            cause = f"{names.shown(name)} is not the name of a {prefix}: {names.RULE}"
+            raise refuse(path, line_of(text, f"{prefix}.{name}"), cause, hint)
     return {
         name: convert(path, text, table, kind, f"{prefix}.{name}", hint=hint)
         for name, table in tables.items()

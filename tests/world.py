@@ -187,9 +187,17 @@ class World:
 
         Other profiles' failed stages in the shared cache may still be entered (invoke shell).
         """
-        left = [str(path) for path in self.cache.glob("scratch/*") if "small-" in path.name]
+        left = [str(path) for path in self.cache.glob("scratch/small/*")]
+        left += [str(path) for path in self.cache.glob("locks/runs/small/*")]
+        for depth in ("", "*/", "*/*/"):
+            left += [str(path) for path in self.cache.glob(f"{depth}.*.removed-*")]
         mounts = Path("/proc/mounts").read_text().splitlines()
         return left + [line for line in mounts if str(self.cache) in line]
+
+
+def copy(folder: Path, target: Path) -> None:
+    """Copy a folder of a project, without what Python compiled."""
+    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def make(project: Path, cache: Path) -> World:
@@ -197,9 +205,7 @@ def make(project: Path, cache: Path) -> World:
     project.mkdir(parents=True)
     shutil.copy(ROOT / "tasks.py", project)
     for folder in ("builder", "dockerfiles"):
-        shutil.copytree(
-            ROOT / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        copy(ROOT / folder, project / folder)
     (project / "specs" / "small").mkdir(parents=True)
     (project / "specs" / "small" / "profile.toml").write_text(PROFILE)
     (project / "specs" / "small" / "host.toml").write_text("")

@@ -2,7 +2,7 @@
 
 from builder.base.image import ensure_image, identity, image_tag, make_root, require_host
 from builder.base.method import Bootstrapped, Order
-from builder.base.model import Base, Kind, load_base
+from builder.base.model import Base, Kind, find, load_base
 
 __all__ = [
     "Base",
@@ -10,6 +10,7 @@ __all__ = [
     "Kind",
     "Order",
     "ensure_image",
+    "find",
     "identity",
     "image_tag",
     "load_base",

@@ -8,11 +8,14 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from builder import names
 from builder.errors import UsageError
+from builder.names import Name
 
 Kind = Literal["build", "guest"]
 Limits = tuple[int, int]
 
+FILE_NAME = "base.toml"
 OPEN_FILES: Limits = (4096, 4096)
 
 
@@ -42,14 +45,14 @@ class Mmdebstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     # Debian Policy 5.6.1: names of packages.
     PACKAGE: ClassVar[re.Pattern[str]] = re.compile(r"^[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?$")
 
-    name: str
+    name: Name
     method: Literal["mmdebstrap"]
     suite: str
     variant: Literal["essential", "apt", "minbase", "buildd"]
     components: tuple[str, ...]
     epoch: int
     build: tuple[str, ...]
-    guest: dict[str, GuestRoot]
+    guest: dict[Name, GuestRoot]
     vsyscall: bool = False
     noprep: bool = True
     nofile: Limits = OPEN_FILES
@@ -74,7 +77,7 @@ class Yum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
         r"^[A-Za-z0-9][A-Za-z0-9+._-]*(\([\w:.+-]+\))?$"
     )
 
-    name: str
+    name: Name
     method: Literal["yum"]
     release: str
     arch: str
@@ -85,7 +88,7 @@ class Yum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     uname: str
     epoch: int
     build: tuple[str, ...]
-    guest: dict[str, GuestRoot]
+    guest: dict[Name, GuestRoot]
     image: str = ""
     vsyscall: bool = False
     noprep: bool = True
@@ -126,19 +129,32 @@ class Base(msgspec.Struct, frozen=True):
         return self.build_packages if kind == "build" else self.guest_packages
 
 
+def available(bases: Path) -> tuple[str, ...]:
+    """Names of the bases in the folder ``bases``, sorted."""
+    found = {path.parent.name for path in bases.glob(f"*/{FILE_NAME}")}
+    return tuple(sorted(filter(names.is_name, found)))
+
+
+def find(bases: Path, name: str) -> str:
+    """``name``, if there is a base of that name; raises UsageError with the nearest one."""
+    return names.choose("base", name, available(bases), "--base names a folder of dockerfiles/")
+
+
 def load_base(folder: Path, guest: str = "") -> Base:
     """Read a base.  Raises UsageError with file and line if something is wrong.
 
     ``guest``: name of the root that virtual machines get; the base's first one by default.
     """
-    path = folder / "base.toml"
+    path = folder / FILE_NAME
     try:
         words = path.read_bytes()
         named = msgspec.toml.decode(words, type=_Named)
         settings = msgspec.toml.decode(words, type=_SETTINGS[named.method])
     except (OSError, msgspec.DecodeError) as error:
         raise UsageError(
-            f"base {folder.name} cannot be read", f"{path}: {error}", f"correct {path}"
+            f"base {folder.name} cannot be read",
+            f"{path}: {names.plainly(str(error))}",
+            f"correct {path}",
         ) from error
     root = _guest_root(path, settings, guest)
     return Base(
@@ -154,15 +170,15 @@ def _guest_root(path: Path, settings: Settings, name: str) -> GuestRoot:
     offered = settings.guest
     if not offered or (name and name not in offered):
         raise UsageError(
-            f"base {settings.name} has no guest root {name!r}",
+            f"base {settings.name} has no guest root {name!r}{names.nearest(name, offered)}",
             f"{path}: tables [guest.NAME] are there for: {', '.join(offered) or 'nothing'}",
             "name one of these in the profile (guest), or take another base",
         )
     return offered[name] if name else next(iter(offered.values()))
 
 
-def _packages(folder: Path, settings: Settings, names: tuple[str, ...]) -> tuple[str, ...]:
-    found = {word for name in names for word in _read_list(folder / name, settings.PACKAGE)}
+def _packages(folder: Path, settings: Settings, lists: tuple[str, ...]) -> tuple[str, ...]:
+    found = {word for name in lists for word in _read_list(folder / name, settings.PACKAGE)}
     return tuple(sorted(found))
 
 

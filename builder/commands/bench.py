@@ -15,10 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.commands.session import Request, ledger_path, open_session
+from builder.commands.session import Request, choose, ledger_path, open_session
 from builder.console import Console
 from builder.errors import BuildError, UsageError
-from builder.host import process
+from builder.host import ownership, process
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
 from builder.pipeline.ledger import Ledger
@@ -48,30 +48,38 @@ def measure(profile: str, flavour: str, *, project: Project, cache: Cache, conso
     over the time of its container, from which the processor time is taken that the builder
     used meanwhile, as if it had all been missing there.
     """
-    bench = Cache(cache.root / "bench")
-    copy = Project(bench.root / "project")
-    remove(copy.root, bench.root)
-    remove(bench.ccache, bench.root)
-    remove(bench.stages / "build-kernel", bench.root)
-    _copy_project(project, copy)
-    _share(cache, bench)
+    choose(project, Request(profile, flavour))  # refuses names that do not exist
+    bench = Cache(cache.bench / "cache")
+    copy = Project(cache.bench / "project")
+    with ownership.use(cache, console), ownership.use(bench, console):
+        remove(copy.root, cache.bench)
+        remove(bench.ccache, bench.root)
+        remove(bench.stages / "build-kernel", bench.root)
+        _copy_project(project, copy)
+        _share(cache, bench)
+        return _measure(profile, flavour, project=copy, cache=bench, console=console)
+
+
+def _measure(
+    profile: str, flavour: str, *, project: Project, cache: Cache, console: Console
+) -> str:
     component = _largest(profile, project)
     request = Request(profile, flavour)
-    with open_session(request, project=copy, cache=bench, console=console) as session:
+    with open_session(request, project=project, cache=cache, console=console) as session:
         done = session.settle(f"prep:{component}", BUILD_STAGE)
         prepared = done[f"prep:{component}"].path / TREE
         # Imported into the engine by whoever builds first, once for all.
         ReadyImage(session.setting)(done[BUILD_STAGE])
         chosen = session.setting
-        ledger = ledger_path(bench, profile, chosen.flavour_name, chosen.base)
+        ledger = ledger_path(cache, profile, chosen.flavour_name, chosen.base)
     console.say(f"cold build of {component}")
-    cold = _timed(lambda: _invoke(copy, bench, profile, flavour, component))
+    cold = _timed(lambda: _invoke(project, cache, profile, flavour, component))
     bare = _container_seconds(ledger, component) - cold.used / (os.cpu_count() or 1)
     console.say("the same again")
-    nothing = _timed(lambda: _invoke(copy, bench, profile, flavour, component))
+    nothing = _timed(lambda: _invoke(project, cache, profile, flavour, component))
     console.say(f"one line of {CHANGED} changed")
-    _change_line(copy, prepared, profile, component)
-    changed = _timed(lambda: _invoke(copy, bench, profile, flavour, component))
+    _change_line(project, prepared, profile, component)
+    changed = _timed(lambda: _invoke(project, cache, profile, flavour, component))
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return _table(
         [

@@ -1,49 +1,239 @@
-"""Removes what was built: artifacts, and on request everything that the cache holds."""
+"""Removes what was built: artifacts, and on request everything that the cache holds.
+
+Only known folders are removed: those of ``artifacts/`` that belong to a profile, and those that
+a cache has that carries the builder's mark.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
+from builder import names
 from builder.console import Console
+from builder.engine import private
+from builder.errors import UsageError
+from builder.host import ownership, removal
+from builder.host.lock import hold
+from builder.host.ownership import State
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
-from builder.pipeline.lock import hold
+from builder.pipeline import run as runs
 from builder.profile import load
+from builder.report import publish, record
 
 
-def _disk_use(folder: Path) -> int:
-    """Bytes on disk of a folder; files with several names count once."""
+@dataclass(frozen=True)
+class Request:
+    """What is to go.  ``profile``: None means all.  ``everything``: the cache, too.
+    ``agreed``: nobody has to be asked."""
+
+    profile: str | None = None
+    everything: bool = False
+    agreed: bool = False
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A folder or file that goes; ``below``: the folder that must hold it."""
+
+    path: Path
+    below: Path
+    shown: str
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.shown} ({_amount(self.size)})"
+
+
+def clean(request: Request, *, project: Project, cache: Cache, console: Console) -> None:
+    """Remove one profile's artifacts, or all profiles'; with ``everything`` also the cache.
+
+    Says what goes and how much it is, and asks on a terminal.  Waits for runs that are under
+    way.  An engine's images are left to the engine, except for the private engine's, which go
+    with the cache.  Raises UsageError, and removes nothing, if there is nothing to remove, if
+    the cache is not the builder's, and if all is to go and nobody can be asked.
+    """
+    profiles = _profiles(request, project)
+    state = ownership.examine(cache)
+    if request.everything:
+        _require_ours(cache, state)
+    targets = list(_targets(request, profiles, project, cache, state))
+    if not targets:
+        raise _nothing(request, project, cache)
+    if not _agreed(request, targets, console):
+        console.say("nothing was removed")
+        return
+    with _locked(request, profiles, cache, state, console):
+        _remove_all(targets, cache, console)
+        removal.sweep(project.results, project.results)
+        if state is State.MARKED:
+            for profile in profiles:
+                runs.sweep(cache, profile)
+            removal.sweep(cache.root, cache.root)
+    _tell_left(request, project, cache, console)
+
+
+def _remove_all(targets: Iterable[_Target], cache: Cache, console: Console) -> None:
+    for target in targets:
+        console.say(f"removing {target}")
+        if target.below == cache.scratch:
+            if not runs.sweep_one(cache, target.path.parent.name, target.path.name):
+                console.say(f"left: {target.shown}, which is in use")
+            continue
+        if target.path == cache.engine and not target.path.is_symlink():
+            _end_engine(cache, console)
+        remove(target.path, target.below)
+
+
+def _profiles(request: Request, project: Project) -> tuple[str, ...]:
+    """Profiles that exist, and those that have left artifacts behind."""
+    known = sorted({*load.available(project.specs), *_left_behind(project)})
+    if request.profile is None:
+        return tuple(known)
+    return (
+        names.choose(
+            "profile",
+            request.profile,
+            known,
+            "--profile names a folder of specs/, or what it has left in artifacts/",
+        ),
+    )
+
+
+def _left_behind(project: Project) -> Iterator[str]:
+    """Names of folders whose ``build.json`` says that it was built there, as that profile."""
+    for path in project.results.glob(f"*/{publish.RECORD}"):
+        try:
+            made = record.decode(path.read_bytes())
+        except (OSError, msgspec.DecodeError):
+            continue
+        if made.profile == path.parent.name and names.is_name(made.profile):
+            yield made.profile
+
+
+def _tell_left(request: Request, project: Project, cache: Cache, console: Console) -> None:
+    """Name what lies where the builder's things were and is not the builder's."""
+    if request.profile is None and project.results.is_dir():
+        for path in sorted(project.results.iterdir()):
+            if path.is_dir() and not path.name.startswith("."):
+                console.say(f"left: {path.relative_to(project.root)}, which is no profile's")
+    if request.everything and cache.root.is_dir():
+        for name in ownership.strangers(cache):
+            console.say(f"left: {cache.root / name}, which is not the builder's")
+
+
+def _require_ours(cache: Cache, state: State) -> None:
+    if state is State.FOREIGN:
+        raise ownership.foreign(cache)
+    if state is State.EARLIER:
+        raise UsageError(
+            f"the cache {cache.root} has no mark ({ownership.MARK})",
+            "it looks like the cache of an earlier version, which made none",
+            "run `invoke fetch`, which marks it; or remove it by hand",
+        )
+
+
+def _targets(
+    request: Request, profiles: Iterable[str], project: Project, cache: Cache, state: State
+) -> Iterator[_Target]:
+    for profile in profiles:
+        yield from _target(project.artifacts(profile), project.results, project.root)
+    if state is not State.MARKED:
+        return
+    if request.everything:
+        for path in (*cache.folders, *cache.notes):
+            yield from _target(path, cache.root, cache.root.parent)
+        return
+    for profile in profiles:
+        for folder in runs.dead(cache, profile):
+            yield from _target(folder, cache.scratch, cache.root.parent)
+
+
+def _target(path: Path, below: Path, shown_from: Path) -> Iterator[_Target]:
+    if path.is_symlink() or path.exists():
+        size = 0 if path.is_symlink() else _disk_use(path)
+        yield _Target(path, below, str(path.relative_to(shown_from)), size)
+
+
+def _nothing(request: Request, project: Project, cache: Cache) -> UsageError:
+    of = f"profile {request.profile}" if request.profile else "any profile"
+    place = f"{project.results.name}/ has nothing of {of}"
+    also = f", and the cache {cache.root} is empty" if request.everything else ""
+    hint = "nothing is left to do"
+    if not request.everything and any(path.exists() for path in cache.folders):
+        hint = "invoke clean --all removes the cache as well"
+    return UsageError("there is nothing to clean", f"{place}{also}", hint)
+
+
+def _agreed(request: Request, targets: list[_Target], console: Console) -> bool:
+    """Ask on a terminal.  Artifacts are soon made again, the cache is not: it needs a yes."""
+    if request.agreed:
+        return True
+    total = _amount(sum(target.size for target in targets))
+    if sys.stdin.isatty():
+        for target in targets:
+            console.say(f"  {target}")
+        return _ask(f"Remove these ({total})?")
+    if request.everything:
+        raise UsageError(
+            f"clean --all would remove {total}, and nobody has agreed to that",
+            "standard input is no terminal, so nobody can be asked; nothing was removed",
+            "invoke clean --all --yes",
+        )
+    return True
+
+
+def _ask(question: str) -> bool:
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:  # Ctrl-D
+        return False
+
+
+@contextmanager
+def _locked(
+    request: Request, profiles: Iterable[str], cache: Cache, state: State, console: Console
+) -> Iterator[None]:
+    """Keep runs out of what is removed: nobody uses the cache, or these profiles' artifacts."""
+    with ExitStack() as stack:
+        if state is State.MARKED:
+            keep = ownership.alone if request.everything else ownership.read
+            stack.enter_context(keep(cache, console))
+        if state in {State.MARKED, State.EARLIER}:
+            for profile in profiles:
+                for lock in (runs.profile_lock(cache, profile), runs.lab_lock(cache, profile)):
+                    stack.enter_context(hold(lock, lock.stem, console))
+        yield
+
+
+def _end_engine(cache: Cache, console: Console) -> None:
+    """Stop a private engine that nobody uses any more, and remove its data."""
+    engine = private.private_engine(cache)
+    with hold(engine.home / private.USERS, "the private engine", console):
+        private.stop(engine)  # its keeper, too, which waits for the same lock
+        remove(engine.data, engine.home)
+
+
+def _disk_use(path: Path) -> int:
+    """Bytes on disk of a folder or a file; files with several names count once."""
     seen: set[tuple[int, int]] = set()
     total = 0
-    for path in folder.rglob("*"):
-        status = path.lstat()
+    for one in (path, *path.rglob("*")):
+        try:
+            status = one.lstat()
+        except FileNotFoundError:  # a run that is under way has removed it
+            continue
         if (status.st_dev, status.st_ino) not in seen:
             seen.add((status.st_dev, status.st_ino))
             total += status.st_blocks * 512
     return total
 
 
-def clean(
-    profile: str, *, everything: bool, project: Project, cache: Cache, console: Console
-) -> None:
-    """Remove one profile's artifacts, or all profiles'; ``everything``: also the cache.
-
-    Waits for runs that are under way.  An engine's images are left to the engine, except
-    for the private engine's, which go with the cache.
-    """
-    names = (profile,) if profile else load.available(project.specs)
-    for name in names:
-        with hold(cache.locks, f"profile {name}", console):
-            _remove_said(project.artifacts(name), project.root, console)
-            for folder in cache.scratch.glob(f"{name}-*") if cache.scratch.is_dir() else ():
-                _remove_said(folder, cache.root, console)
-    if everything:
-        for folder in sorted(cache.root.iterdir()) if cache.root.is_dir() else ():
-            if folder != cache.locks:
-                _remove_said(folder, cache.root.parent, console)
-
-
-def _remove_said(folder: Path, root: Path, console: Console) -> None:
-    if folder.exists():
-        console.say(f"removing {folder.relative_to(root)} ({_disk_use(folder) / 1e6:.0f} MB)")
-        remove(folder, root)
+def _amount(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

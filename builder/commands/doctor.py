@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from builder.base import load_base
+from builder.base import find, load_base
 from builder.console import Console
 from builder.doctor import examination, finding
 from builder.doctor.tools import tools_for
@@ -31,7 +31,7 @@ def examine(
 ) -> int:
     """Print the findings; returns 7 if a build cannot work, else 0."""
     chosen = load.load(project.specs, profile)
-    base = load_base(project.bases / chosen.base)
+    base = load_base(project.bases / find(project.bases, chosen.base))
     scope = examination.Scope(
         cache=cache.root,
         artifacts=project.artifacts(chosen.name),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from builder.console import Console
 from builder.errors import SmokeError, UsageError
+from builder.host import ownership
+from builder.host.lock import hold
 from builder.host.paths import Cache, Project, runtime_folder
 from builder.host.removal import remove
 from builder.lab import catalogue, laboratory
@@ -22,13 +24,12 @@ from builder.lab.page.html import PAGE
 from builder.lab.scenario.model import Scenario, Topology
 from builder.lab.series import Series
 from builder.lab.verdict import FILE, Outcome, Verdict
-from builder.pipeline.lock import hold
+from builder.pipeline import run as runs
 from builder.profile import load as profiles
 from builder.report import lab as publishing
 from builder.stages.accelerator import accelerator
 from builder.vm.hardware import Accelerator
 
-SCRATCH = "lab-"
 IMAGE_FILES = ("director.qcow2", "vmlinuz", "initrd.img", "cmdline")
 
 
@@ -43,9 +44,9 @@ class Request:
     load: bool = False
 
 
-def shells_folder(profile: str) -> Path:
-    """Where the sockets of the hosts' shells are."""
-    return runtime_folder(f"lab-{profile}")
+def shells_folder(project: Project, profile: str) -> Path:
+    """Where the sockets of the hosts' shells are; raises UsageError for no profile's name."""
+    return runtime_folder(f"lab-{profiles.find(project.specs, profile)}")
 
 
 def _series(project: Project, name: str) -> Series:
@@ -83,6 +84,7 @@ class Trial:
     accelerator: Accelerator
     work: Path
     target: Path
+    shells: Path
     console: Console
 
     def of(self, scenario: Scenario, topology: Topology) -> Verdict:
@@ -127,7 +129,7 @@ class Trial:
             self.accelerator,
             PACES[self.accelerator.kind],
             self.work / name,
-            shells_folder(profile),
+            self.shells,
         )
 
     def _without_trial(self, scenario: Scenario, outcome: Outcome, complaint: str) -> Verdict:
@@ -137,7 +139,8 @@ class Trial:
 def built_images(project: Project, profile: str, series: Series) -> Images:
     """What directors and other hosts boot; raises UsageError if one was not built."""
     director = built_image(project, profile)
-    others = built_image(project, series.companion) if series.companion else director
+    companion = series.companion and profiles.find(project.specs, series.companion)
+    others = built_image(project, companion) if companion else director
     return Images(director, others)
 
 
@@ -147,9 +150,9 @@ def run(request: Request, *, project: Project, cache: Cache, console: Console) -
     Raises SmokeError when all are done if one of them is not proven, UsageError for what
     cannot be tried at all.
     """
+    profiles.find(project.specs, request.profile)
+    loaded = [catalogue.load(name) for name in request.names or catalogue.available()]
     series = _series(project, request.profile)
-    names = request.names or catalogue.available()
-    loaded = [catalogue.load(name) for name in names]
     if request.keep and len(loaded) != 1:
         raise UsageError(
             "only one lab can be kept running",
@@ -158,15 +161,14 @@ def run(request: Request, *, project: Project, cache: Cache, console: Console) -
         )
     images = built_images(project, request.profile, series)
     target = project.artifacts(request.profile) / "lab"
-    with hold(cache.locks, f"lab of {request.profile}", console):
-        _sweep(cache, request.profile)
-        work = cache.scratch / f"{SCRATCH}{request.profile}-{os.getpid()}"
+    shells = shells_folder(project, request.profile)
+    with _work_folder(cache, request.profile, console) as work:
         way = accelerator(cache, work / "probe", images.others.kernel)
         if way.kind == "tcg":
             times = PACES["tcg"].boot / PACES["kvm"].boot
             reason = way.why.splitlines()[0]
             console.say(f"lab: without KVM, so time limits are {times:.0f} times as long: {reason}")
-        trial = Trial(request, series, images, way, work, target, console)
+        trial = Trial(request, series, images, way, work, target, shells, console)
         try:
             if request.load:
                 trial.under_load()
@@ -177,11 +179,18 @@ def run(request: Request, *, project: Project, cache: Cache, console: Console) -
     _judge(verdicts, target)
 
 
-def _sweep(cache: Cache, profile: str) -> None:
-    """Remove what labs left that were killed; the caller holds the lab's lock."""
-    if cache.scratch.is_dir():
-        for folder in cache.scratch.glob(f"{SCRATCH}{profile}-*"):
-            remove(folder, cache.scratch)
+@contextmanager
+def _work_folder(cache: Cache, profile: str, console: Console) -> Iterator[Path]:
+    """The folder of this lab, the only one of its profile; what killed labs left is removed."""
+    lock = runs.lab_lock(cache, profile)
+    name = f"{runs.LAB}{runs.new_name()}"
+    with (
+        ownership.use(cache, console),
+        hold(lock, f"lab of profile {profile}", console),
+        runs.owned(cache, profile, name, console) as folder,
+    ):
+        runs.sweep(cache, profile, runs.LAB)
+        yield folder
 
 
 def tell(verdict: Verdict, say: Callable[[str], None]) -> None:

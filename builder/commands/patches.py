@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from builder.commands.produce import Goals
-from builder.commands.session import Request, Session, open_session
+from builder.commands.session import Request, Session, choose, open_session
 from builder.console import Console
 from builder.errors import VerificationError
 from builder.forensics import findings, view
@@ -38,8 +38,9 @@ def report(
     the patched trees.  Raises PatchError for a series that does not apply in full,
     VerificationError for components that disagree on what they pass to each other.
     """
+    wanted = goals(choose(project, request)[0])  # refuses unknown names before it waits
+    names = [goal.removeprefix("prep:") for goal in wanted]
     with open_session(request, project=project, cache=cache, console=console) as session:
-        names = [goal.removeprefix("prep:") for goal in goals(session.setting.profile)]
         if not check:
             session.settle(*(f"prep:{name}" for name in names))
         found = _find(session, names)

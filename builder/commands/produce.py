@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from builder.commands.session import Request, Session, open_session
+from builder import names
+from builder.commands.session import Request, Session, choose, open_session
 from builder.console import Console
-from builder.errors import UsageError
 from builder.host.paths import Cache, Project
 from builder.pipeline.stage import Done
 from builder.profile.model import Profile
@@ -27,18 +27,19 @@ def everything(profile: Profile) -> tuple[str, ...]:
     return ("smoke",)
 
 
-def only(prefix: str, names: tuple[str, ...]) -> Goals:
+def only(prefix: str, components: tuple[str, ...]) -> Goals:
     """One stage of a kind for each name, for all components if no name is given."""
 
     def goals(profile: Profile) -> tuple[str, ...]:
-        unknown = [name for name in names if name not in profile.component]
-        if unknown:
-            raise UsageError(
-                f"profile {profile.name} has no component {unknown[0]!r}",
-                f"components: {', '.join(profile.component)}",
-                "name some of these with --only, separated by commas",
+        for component in components:
+            names.choose(
+                "component",
+                component,
+                profile.component,
+                "--only names tables [component.NAME] of profile.toml, separated by commas",
+                of=f"profile {profile.name}",
             )
-        chosen = names or tuple(profile.component)
+        chosen = components or tuple(profile.component)
         return tuple(
             f"{prefix}:{name}"
             for name in chosen
@@ -69,8 +70,8 @@ def produce(
 
     ``forced``: run these even if nothing has changed.
     """
+    wanted = goals(choose(project, request)[0])  # refuses unknown names before it waits
     with open_session(request, project=project, cache=cache, console=console) as session:
-        wanted = goals(session.setting.profile)
         done = session.settle(*wanted, forced=forced)
         _publish(session, done, project, console)
         return done

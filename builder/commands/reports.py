@@ -7,11 +7,14 @@ from pathlib import Path
 import msgspec
 
 from builder.errors import UsageError
+from builder.host.paths import Project
+from builder.profile import load
 from builder.report import html, publish, record
 
 
-def write(target: Path) -> Path:
+def write(project: Project, profile: str) -> Path:
     """The page's path.  Raises UsageError if nothing was built yet."""
+    target = project.artifacts(load.find(project.specs, profile))
     path = target / publish.RECORD
     try:
         made = record.decode(path.read_bytes())

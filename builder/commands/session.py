@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from builder import names
+from builder.base import find as find_base
 from builder.console import Console
 from builder.engine import connect
-from builder.errors import UsageError
+from builder.host import ownership
 from builder.host.children import end_children
+from builder.host.lock import hold
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
+from builder.pipeline import run as runs
 from builder.pipeline.budget import Budget
 from builder.pipeline.ledger import Ledger
-from builder.pipeline.lock import hold
 from builder.pipeline.schedule import Schedule, with_needs
 from builder.pipeline.stage import Done, Stage
 from builder.pipeline.store import Store
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from builder.engine import Engine
 
 T = TypeVar("T")
-KEPT_LOGS = 20
 
 
 @dataclass(frozen=True)
@@ -89,38 +90,40 @@ def choose(project: Project, request: Request) -> tuple[Profile, str, str]:
     Raises UsageError for names that do not exist.
     """
     profile = load.load(project.specs, request.profile)
-    flavour = request.flavour or profile.default_flavour
-    if flavour not in profile.flavour:
-        raise UsageError(
-            f"profile {profile.name} has no flavour {flavour!r}",
-            f"flavours: {', '.join(profile.flavour)}",
-            "name one of these with --flavour",
-        )
-    base = request.base or profile.base
-    if not (project.bases / base).is_dir():
-        known = sorted(path.name for path in project.bases.iterdir() if path.is_dir())
-        raise UsageError(
-            f"there is no base {base!r}",
-            f"bases: {', '.join(known)}",
-            "name one of these with --base",
-        )
+    flavour = names.choose(
+        "flavour",
+        request.flavour or profile.default_flavour,
+        profile.flavour,
+        "--flavour names a table [flavour.NAME] of profile.toml",
+        of=f"profile {profile.name}",
+    )
+    base = find_base(project.bases, request.base or profile.base)
     return profile.in_base(base), flavour, base
 
 
 def ledger_path(cache: Cache, profile: str, flavour: str, base: str) -> Path:
-    return cache.ledger / f"{profile}-{flavour}-{base}.json"
+    return cache.ledger / profile / f"{flavour}-{base}.json"
 
 
-def _sweep(cache: Cache, profile: str) -> None:
-    """Remove what dead runs of this profile left; the caller holds the profile's lock."""
-    if cache.scratch.is_dir():
-        for folder in cache.scratch.iterdir():
-            if folder.name.startswith((f"{profile}-", f".{profile}-")):
-                remove(folder, cache.scratch)
-    if cache.logs.is_dir():
-        runs = sorted(path for path in cache.logs.glob(f"{profile}-*") if path.is_dir())
-        for folder in runs[:-KEPT_LOGS]:
-            remove(folder, cache.logs)
+@contextmanager
+def _writing(cache: Cache, project: Project, profile: str, console: Console) -> Iterator[str]:
+    """Hold what a run that writes needs, and sweep behind dead ones; the run's name."""
+    run = runs.new_name()
+    with (
+        ownership.use(cache, console),
+        hold(runs.profile_lock(cache, profile), f"profile {profile}", console),
+    ):
+        runs.sweep(cache, profile)
+        runs.sweep_logs(cache, profile)
+        runs.sweep_removals(cache, project, profile)
+        with runs.owned(cache, profile, run, console):
+            yield run
+
+
+@contextmanager
+def _reading(cache: Cache, console: Console) -> Iterator[str]:
+    with ownership.read(cache, console):
+        yield runs.new_name()
 
 
 @contextmanager
@@ -139,11 +142,11 @@ def open_session(
     when the first stage asks for them.
     """
     profile, flavour, base = choose(project, request)
-    run_id = f"{profile.name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     with ExitStack() as stack:
-        if not reading:
-            stack.enter_context(hold(cache.locks, f"profile {profile.name}", console))
-            _sweep(cache, profile.name)
+        enter = (
+            _reading(cache, console) if reading else _writing(cache, project, profile.name, console)
+        )
+        run_id = f"{profile.name}/{stack.enter_context(enter)}"
         engine: _Once[Engine] = _Once(lambda: stack.enter_context(connect(cache, console)))
         jobs = request.jobs or os.cpu_count() or 1
         budget: _Once[Budget] = _Once(lambda: Budget(cache.scratch / run_id / "jobs", jobs))

@@ -4,32 +4,53 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from builder import names
 from builder.console import Console
 from builder.engine import connect
 from builder.errors import UsageError
+from builder.host import ownership
+from builder.host.lock import hold_if_free
 from builder.host.paths import Cache
-from builder.stages.containers import noted
+from builder.pipeline.run import run_lock
+from builder.stages.containers import Note, noted
 
 SHELL = ("/bin/bash", "-i")
 
 
 def can_enter(cache: Cache, stage: str) -> bool:
     """Is there a failed container of this stage to enter?"""
-    return noted(cache.scratch, stage) is not None
+    return any(note.stage == stage for note in noted(cache.scratch))
 
 
 def enter(stage: str, *, cache: Cache, console: Console) -> int:
-    """Open the shell; returns its exit status.
+    """Open the shell; returns its exit status.  What it works in is not swept meanwhile.
 
     Raises UsageError if no failed run of the stage is left (the next run sweeps it).
     """
-    spec = noted(cache.scratch, stage)
-    if spec is None:
-        raise UsageError(
-            f"there is no failed container of stage {stage!r}",
-            "it did not fail last time, it runs in no container, or a later run swept it",
-            "run the build again; when it fails, it names the shell to open",
-        )
+    if ownership.examine(cache) is ownership.State.MARKED:
+        with ownership.use(cache, console):
+            for note in noted(cache.scratch):
+                if note.stage != stage:
+                    continue
+                # A run that goes on has its lock alone: its stage has not failed.
+                lock = run_lock(cache, note.profile, note.run)
+                with hold_if_free(lock, shared=True) as free:
+                    if free and note.path.exists():
+                        return _enter(note, cache, console)
+    raise _none(stage, cache)
+
+
+def _enter(note: Note, cache: Cache, console: Console) -> int:
+    spec = note.read()
     console.say(f"this is how it was run: {' '.join(spec.argv)}")
     with connect(cache, console) as engine:
         return engine.shell(replace(spec, argv=SHELL))
+
+
+def _none(stage: str, cache: Cache) -> UsageError:
+    failed = sorted({note.stage for note in noted(cache.scratch)})
+    return UsageError(
+        f"there is no failed container of stage {names.shown(stage)}{names.nearest(stage, failed)}",
+        "it did not fail last time, it runs in no container, or a later run swept it",
+        "run the build again; when it fails, it names the shell to open",
+    )

@@ -12,6 +12,7 @@ import tty
 from collections.abc import Iterator
 from pathlib import Path
 
+from builder import names
 from builder.console import Console
 from builder.errors import UsageError
 
@@ -38,15 +39,15 @@ def enter(host: str, folder: Path, profile: str, console: Console) -> None:
 
     Raises UsageError if no such host runs.
     """
-    path = folder / host
+    known = sorted(one.name for one in folder.iterdir())
+    path = folder / names.require("lab host", host, f"hosts: {', '.join(known) or 'none runs'}")
     with socket.socket(socket.AF_UNIX) as shell:
         try:
             shell.connect(str(path))
         except OSError as error:
-            running = ", ".join(sorted(one.name for one in folder.iterdir())) or "none"
             raise UsageError(
-                f"no lab host {host!r} of profile {profile} runs",
-                f"{error.strerror}; hosts that were: {running}",
+                f"no lab host {host!r} of profile {profile} runs{names.nearest(host, known)}",
+                f"{error.strerror}; hosts that were: {', '.join(known) or 'none'}",
                 f"start a lab: invoke lab --keep --scenario fullnat --profile {profile}",
             ) from error
         console.say(f"{host}: Ctrl-] leaves; the shell stays where it is")

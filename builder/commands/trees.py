@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from builder.commands.produce import Goals
-from builder.commands.session import Request, open_session
+from builder.commands.session import Request, choose, open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
@@ -27,9 +27,9 @@ def lay_out(
 
     Trees lie in ``artifacts/<profile>/tree/<component>/`` and are made anew each time.
     """
+    goals(choose(project, request)[0])  # refuses unknown components
     with open_session(request, project=project, cache=cache, console=console) as session:
         setting = session.setting
-        goals(setting.profile)  # refuses unknown components
         lines: list[str] = []
         for name in names or tuple(setting.profile.component):
             component = setting.profile.component[name]

@@ -37,6 +37,7 @@ STOP_SECONDS = 20.0
 HASTE_SECONDS = 0.8  # for an engine whose user wants to leave at once
 TAIL_LINES = 6
 CRASH_BYTES = 64 << 10
+USERS = "users.lock"
 # vfs copies whole layers: slow, but works on every filesystem (tmpfs, overlay, NFS).
 STORAGE_DRIVERS = ("overlay2", "vfs")
 
@@ -109,7 +110,7 @@ def hold(engine: PrivateEngine, console: Console) -> Iterator[Endpoint]:
     engine.home.mkdir(parents=True, exist_ok=True)
     gate = engine.home / "gate.lock"
     patience = STOP_SECONDS
-    with _lock(engine.home / "users.lock", fcntl.LOCK_SH) as users:
+    with _lock(engine.home / USERS, fcntl.LOCK_SH) as users:
         try:
             with _lock(gate, fcntl.LOCK_EX):
                 _ensure(engine, console)
@@ -276,7 +277,7 @@ def _last_words(log: Path, before: int) -> str:
 
 def _launch_keeper(engine: PrivateEngine) -> None:
     argv: list[str | Path] = [
-        *("setsid", "--fork", "flock", "--exclusive", engine.home / "users.lock"),
+        *("setsid", "--fork", "flock", "--exclusive", engine.home / USERS),
         *(sys.executable, "-m", "builder.engine.keeper"),
         *(engine.home, engine.run, engine.log),
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
+from builder import names
 from builder.errors import EnvironmentFailure
 
 APPLICATION = "lvs-fullnat-builder"
@@ -38,13 +39,22 @@ class Project:
         """The folder for sources that were brought by hand (air gap)."""
         return self.root / "sources"
 
+    @property
+    def results(self) -> Path:
+        """All profiles' artifacts."""
+        return self.root / "artifacts"
+
     def artifacts(self, profile: str) -> Path:
-        return self.root / "artifacts" / profile
+        """One profile's; raises UsageError for what is no name."""
+        return self.results / names.require("profile", profile)
 
 
 @dataclass(frozen=True)
 class Cache:
-    """The builder's memory between runs, outside every checkout."""
+    """The builder's memory between runs, outside every checkout.
+
+    ``ownership`` says whose a folder is before anything is written there or removed.
+    """
 
     root: Path
 
@@ -75,7 +85,7 @@ class Cache:
 
     @property
     def scratch(self) -> Path:
-        """Running stages' work; swept when nobody holds its lock."""
+        """Running stages' work: ``<profile>/<run>/``, see ``builder.pipeline.run``."""
         return self.root / "scratch"
 
     @property
@@ -93,11 +103,38 @@ class Cache:
 
     @property
     def ledger(self) -> Path:
+        """What stages were last run with: ``<profile>/<flavour>-<base>.json``."""
         return self.root / "ledger"
 
     @property
     def logs(self) -> Path:
+        """``<profile>/<run>/<stage>.log``, and the private engine's ``engine.log``."""
         return self.root / "logs"
+
+    @property
+    def bench(self) -> Path:
+        """The cache and the project that ``invoke bench`` measures."""
+        return self.root / "bench"
+
+    def accelerator(self, boot: str) -> Path:
+        """What was found out about KVM since this boot of the host."""
+        return self.root / f"accelerator-{boot}.json"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All that a cache may have, but its locks: they keep others out while the rest goes."""
+        return (
+            *(self.blobs, self.aside, self.partial, self.apt, self.stages, self.scratch),
+            *(self.ccache, self.engine, self.ledger, self.logs, self.bench),
+        )
+
+    @property
+    def notes(self) -> tuple[Path, ...]:
+        """The files that lie directly in the cache."""
+        return tuple(sorted(self.root.glob("accelerator-*.json")))
+
+    def lock(self, name: str) -> Path:
+        return self.locks / f"{name}.lock"
 
 
 def find_cache() -> Cache:

@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from builder import toml
-from builder.errors import UsageError
+from builder import names, toml
 from builder.lab.oracle import rows
 from builder.lab.scenario.model import (
     Host,
@@ -31,8 +30,8 @@ KEYS = "see docs/lab.md for the keys and their types"
 
 
 def available(folder: Path = SCENARIOS) -> tuple[str, ...]:
-    """Names of the scenarios, sorted."""
-    return tuple(sorted(path.stem for path in folder.glob("*.toml")))
+    """Names of the scenarios (or topologies) in a folder, sorted."""
+    return tuple(sorted(filter(names.is_name, (path.stem for path in folder.glob("*.toml")))))
 
 
 def load(
@@ -43,13 +42,8 @@ def load(
     Raises UsageError with file and line for unknown keys, wrong types, addresses that no host
     or two hosts have, and for hosts, links and rows that do not exist.
     """
-    path = scenarios / f"{name}.toml"
-    if "/" in name or not path.is_file():
-        raise UsageError(
-            f"there is no scenario {name!r}",
-            f"{path.parent.name}/{path.name} does not exist",
-            f"scenarios: {', '.join(available(scenarios))}",
-        )
+    rule = "--scenario names files of builder/lab/scenarios/, separated by commas"
+    path = scenarios / f"{names.choose('scenario', name, available(scenarios), rule)}.toml"
     text = path.read_text()
     document = {**_with_likes(path, text, toml.parse(path, text)), "name": name}
     scenario = _numbered(toml.convert(path, text, document, Scenario, "", hint=KEYS))
@@ -93,15 +87,15 @@ def _numbered(scenario: Scenario) -> Scenario:
 
 def load_topology(folder: Path, name: str, asker: Path, asked: str) -> Topology:
     """The topology that the file ``asker``, whose text is ``asked``, names."""
-    path = folder / f"{name}.toml"
-    if "/" in name or not path.is_file():
-        known = sorted(one.stem for one in folder.glob("*.toml"))
+    known = available(folder)
+    if name not in known:
         raise toml.refuse(
             asker,
             toml.line_of(asked, "topology"),
-            f"there is no topology {name!r}",
+            f"there is no topology {name!r}{names.nearest(name, known)}",
             f"topologies: {', '.join(known)}",
         )
+    path = folder / f"{name}.toml"
     text = path.read_text()
     document = toml.parse(path, text)
     links = toml.convert_tables(path, text, document.get("link", {}), Link, "link", hint=KEYS)
@@ -174,12 +168,12 @@ def _faults(scenario: Scenario, topology: Topology) -> Iterator[Fault]:
         yield from _host_faults(f"routes.{host}", host, topology)
     for number, command in enumerate(scenario.setup):
         yield from _host_faults(f"setup[{number}].host", command.host, topology)
-    names: set[str] = set()
+    seen: set[str] = set()
     for number, run in enumerate(scenario.run):
         place = f"run[{number}]"
-        if run.name in names:
+        if run.name in seen:
             yield f"{place}.name", f"there are two runs {run.name!r}", "give each its own name"
-        names.add(run.name)
+        seen.add(run.name)
         yield from _row_faults(place, run)
         yield from _run_faults(place, run, topology, scenario.shared)
 
@@ -204,7 +198,8 @@ def _run_faults(
 
 def _host_faults(place: str, host: str, topology: Topology) -> Iterator[Fault]:
     if host not in topology.host:
-        yield place, f"there is no host {host!r}", f"hosts: {', '.join(topology.host)}"
+        words = f"there is no host {host!r}{names.nearest(host, topology.host)}"
+        yield place, words, f"hosts: {', '.join(topology.host)}"
 
 
 def _row_faults(place: str, run: Run) -> Iterator[Fault]:

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from builder.names import OptionalName
+
 
 class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A profile's FULLNAT: the table ``[lab]`` of its profile.toml.
@@ -32,6 +34,6 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     toa_kind6: int = 0
     interfaces: Literal["iproute2", "ifcfg"] = "iproute2"
     routing: str = ""
-    companion: str = ""
+    companion: OptionalName = ""
     prepare: tuple[str, ...] = ()
     unsupported: dict[str, str] = {}

@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from builder import names
 from builder.console import Console
 from builder.errors import BuilderError, DiskFull, Interrupted, SourceUnreachable, UsageError
 from builder.host.paths import Cache
@@ -46,7 +47,7 @@ def with_needs(stages: Mapping[str, Stage], goals: Iterable[str]) -> tuple[Stage
             return
         if name not in stages:
             raise UsageError(
-                f"there is no stage {name!r}",
+                f"there is no stage {names.shown(name)}{names.nearest(name, stages)}",
                 f"stages: {', '.join(stages)}",
                 "name one of these",
             )
@@ -72,6 +73,7 @@ def all_inputs(stage: Stage, done: Mapping[str, Done]) -> tuple[Input, ...]:
 class Schedule:
     """One run of some stages.
 
+    ``run_id``: the run's path below the cache's scratch and logs, ``<profile>/<run>``.
     ``budget`` makes the job budget when the first stage has to run; ``stop_work`` ends
     what running stages have started (containers, programs), so that their threads end.
     """

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from builder import toml
-from builder.errors import UsageError
+from builder import names, toml
 from builder.profile.model import Component, Flavour, Profile
 from builder.source.model import Source
 
@@ -17,7 +16,8 @@ KEYS = "see docs/profiles.md for the keys and their types"
 
 def available(specs: Path) -> tuple[str, ...]:
     """Names of the profiles in ``specs``, sorted."""
-    return tuple(sorted(path.parent.name for path in specs.glob(f"*/{FILE_NAME}")))
+    found = {path.parent.name for path in specs.glob(f"*/{FILE_NAME}")}
+    return tuple(sorted(filter(names.is_name, found)))
 
 
 def _named(name: str, table: Any) -> Any:
@@ -51,7 +51,8 @@ def _check_references(path: Path, text: str, profile: Profile) -> None:
         raise toml.refuse(
             path,
             toml.line_of(text, "default_flavour"),
-            f"default_flavour names {profile.default_flavour!r}, which is no flavour",
+            f"default_flavour names {profile.default_flavour!r}, which is no flavour"
+            + names.nearest(profile.default_flavour, profile.flavour),
             f"flavours: {', '.join(profile.flavour)}",
         )
     for name, component in profile.component.items():
@@ -60,10 +61,12 @@ def _check_references(path: Path, text: str, profile: Profile) -> None:
                 raise toml.refuse(
                     path,
                     toml.line_of(text, f"component.{name}.{place}"),
-                    f"component {name} names source {source!r}, which has no table",
+                    f"component {name} names source {source!r}, which has no table"
+                    + names.nearest(source, profile.source),
                     f"sources: {', '.join(profile.source)}",
                 )
         _check_needs(path, text, profile, name)
+        _check_flavours(path, text, profile, name)
     _check_keys(path, text, profile)
     _check_layouts(path, text, profile)
 
@@ -99,12 +102,26 @@ def _check_needs(path: Path, text: str, profile: Profile, name: str) -> None:
                 path,
                 toml.line_of(text, f"component.{name}.needs"),
                 f"component {name} needs {need!r}, which "
-                + ("needs it in turn" if need == name else "has no table"),
+                + ("needs it in turn" if need == name else "has no table")
+                + names.nearest(need, (one for one in profile.component if one != name)),
                 f"components: {', '.join(profile.component)}",
             )
         if need not in seen:
             seen.add(need)
             waiting += profile.component[need].needs
+
+
+def _check_flavours(path: Path, text: str, profile: Profile, name: str) -> None:
+    """What is different in a flavour must be of one that there is."""
+    for flavour in profile.component[name].flavour:
+        if flavour not in profile.flavour:
+            raise toml.refuse(
+                path,
+                toml.line_of(text, f"component.{name}.flavour.{flavour}"),
+                f"component {name} names flavour {flavour!r}, which has no table"
+                + names.nearest(flavour, profile.flavour),
+                f"flavours: {', '.join(profile.flavour)}",
+            )
 
 
 def _check_layouts(path: Path, text: str, profile: Profile) -> None:
@@ -123,19 +140,18 @@ def _check_layouts(path: Path, text: str, profile: Profile) -> None:
             )
 
 
+def find(specs: Path, name: str) -> str:
+    """``name``, if there is a profile of that name; raises UsageError with the nearest one."""
+    return names.choose("profile", name, available(specs), "--profile names a folder of specs/")
+
+
 def load(specs: Path, name: str) -> Profile:
     """The profile ``name`` of the folder ``specs``.
 
     Raises UsageError with file and line for unknown keys, wrong types and references to
     things that are not there; with the list of profiles if there is none of that name.
     """
-    path = specs / name / FILE_NAME
-    if "/" in name or not path.is_file():
-        raise UsageError(
-            f"there is no profile {name!r}",
-            f"{path.parent.name}/{FILE_NAME} does not exist",
-            f"profiles: {', '.join(available(specs)) or 'none'}",
-        )
+    path = specs / find(specs, name) / FILE_NAME
     text = path.read_text()
     profile = _decode(path, text)
     _check_references(path, text, profile)

@@ -10,6 +10,7 @@ import msgspec
 from builder.forensics.copies import KabiList, LayoutCheck
 from builder.kernel.vendor import Vendor
 from builder.lab.series import Series
+from builder.names import FileName, Name, OptionalName
 from builder.patch.apply import MAX_FUZZ
 from builder.source.model import Source
 
@@ -31,14 +32,14 @@ class Flavour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     summary: str
-    fragments: tuple[str, ...] = ()
+    fragments: tuple[FileName, ...] = ()
     suffix: str = ""
 
 
 class ForeignPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A patch that comes out of a source: ``file`` is its path in that source's tree."""
 
-    source: str
+    source: Name
     file: str
 
     @property
@@ -56,7 +57,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     settings: dict[str, str] = {}
     patches: tuple[ForeignPatch, ...] = ()
-    series: tuple[str, ...] = ()
+    series: tuple[Name, ...] = ()
 
 
 class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,22 +76,22 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     is built in, all if none is named.
     """
 
-    package: str
+    package: FileName
     version: str
     release: str
     packages: tuple[str, ...]
-    source: str = ""
+    source: OptionalName = ""
     inside: tuple[str, ...] = ()
     flavoured: bool = False
     configured: bool = False
     settings: dict[str, str] = {}
     patches: tuple[ForeignPatch, ...] = ()
-    needs: tuple[str, ...] = ()
-    flavour: dict[str, Variant] = {}
-    base: dict[str, Variant] = {}
+    needs: tuple[Name, ...] = ()
+    flavour: dict[Name, Variant] = {}
+    base: dict[Name, Variant] = {}
     vendor: Vendor | None = None
     kabi: KabiList | None = None
-    bases: tuple[str, ...] = ()
+    bases: tuple[Name, ...] = ()
 
     @property
     def fuzz(self) -> int:
@@ -118,18 +119,18 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``lab``: its FULLNAT as the lab's captures must show it, if it can be tried there.
     """
 
-    name: str
+    name: Name
     summary: str
-    base: str
-    default_flavour: str
-    host: str
+    base: Name
+    default_flavour: Name
+    host: FileName
     changelog: Changelog
-    flavour: dict[str, Flavour]
-    component: dict[str, Component]
-    source: dict[str, Source]
+    flavour: dict[Name, Flavour]
+    component: dict[Name, Component]
+    source: dict[Name, Source]
     install: tuple[str, ...] = ()
-    guest: str = "systemd"
-    selftest: str = "current"
+    guest: Name = "systemd"
+    selftest: Name = "current"
     layout: tuple[LayoutCheck, ...] = ()
     lab: Series | None = None
 

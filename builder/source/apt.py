@@ -18,8 +18,8 @@ from urllib.parse import unquote
 
 from builder.archive.space import full_disk
 from builder.host import process
+from builder.host.lock import check, hold
 from builder.source import aptconf
-from builder.source.claim import check, claim
 from builder.source.transfer import LocationFailed
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Apt:
     def _refresh(self, age: float) -> bool:
         """Update the lists if they are older than ``age`` seconds; tell if that was done."""
         stamp = self.root / "refreshed"
-        with claim(self.locks, "apt-lists", "apt lists", console=self.console, stop=self.stop):
+        with hold(self.locks / "apt-lists.lock", "apt lists", self.console, stop=self.stop):
             sources = aptconf.host_sources()
             if not sources:
                 raise LocationFailed("this host has no apt sources")

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import msgspec
 
+from builder.names import FileName, Name
+
 _USERINFO = re.compile(r"^([a-z]+://)[^/@]*@")
 _GIB = 1 << 30
 
@@ -59,8 +61,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``alternative``: what else to do if no location serves it, the end of a sentence.
     """
 
-    name: str
-    file: str
+    name: Name
+    file: FileName
     locations: tuple[Location, ...]
     sha256: str | None = None
     max_bytes: int = 2 * _GIB

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from requests.utils import get_environ_proxies, select_proxy
 
-from builder.source.claim import check
+from builder.host.lock import check
 from builder.source.transfer import LocationFailed
 
 _PORTS = {"http": 80, "https": 443, "ftp": 21, "socks5": 1080, "socks5h": 1080}

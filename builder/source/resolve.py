@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from builder.archive import extract_member
 from builder.errors import SourceUnreachable, UsageError, VerificationError
+from builder.host.lock import hold
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
 from builder.source import apt, ftp, local, web
-from builder.source.claim import claim
 from builder.source.known import (
     DROPIN,
     dropin_label,
@@ -85,9 +85,8 @@ def resolve(job: Job) -> Fetched:
         )
     key = hashlib.sha256(repr(job.source).encode()).hexdigest()[:16]
     what = f"fetch of {job.source.name}"
-    with claim(
-        job.cache.locks, f"source-{job.source.name}-{key}", what, console=job.console, stop=job.stop
-    ):
+    place = job.cache.lock(f"source-{job.source.name}-{key}")
+    with hold(place, what, job.console, stop=job.stop):
         if not job.update:
             job.lock.reload()
             found = find(job.source, cache=job.cache, lock=job.lock)
@@ -107,9 +106,8 @@ def _try_places(job: Job) -> Fetched:
             job.console.say(f"{job.source.name}: from {place.label}")
             key = hashlib.sha256(place.label.encode()).hexdigest()[:16]
             # Another source may name the same place: its partial file is one at a time's.
-            with claim(
-                job.cache.locks, f"place-{key}", place.label, console=job.console, stop=job.stop
-            ):
+            path = job.cache.lock(f"place-{key}")
+            with hold(path, place.label, job.console, stop=job.stop):
                 return _accept(job, place, place.bring())
         except LocationFailed as failure:
             answers.append((place.label, str(failure)))
@@ -267,13 +265,9 @@ def _pin(job: Job, place: _Place, pin: Pin) -> None:
             f"{job.source.name}: first use, no digest was known: sha256 {pin.sha256} "
             f"from {place.label} is written to {job.lock.path}"
         )
-    with claim(
-        job.cache.locks,
-        f"lock-{hashlib.sha256(str(job.lock.path).encode()).hexdigest()[:16]}",
-        str(job.lock.path),
-        console=job.console,
-        stop=job.stop,
-    ):
+    key = hashlib.sha256(str(job.lock.path).encode()).hexdigest()[:16]
+    path = job.cache.lock(f"lock-{key}")
+    with hold(path, str(job.lock.path), job.console, stop=job.stop):
         job.lock.record(job.source.name, place.kind, pin)
 
 

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from builder.archive.space import full_disk, is_full_disk
-from builder.source.claim import check
+from builder.host.lock import check
 from builder.source.model import Bounds, without_secrets
 
 if TYPE_CHECKING:

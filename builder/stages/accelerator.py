@@ -15,12 +15,12 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 def accelerator(cache: Cache, scratch: Path, kernel: Path) -> Accelerator:
     """KVM or TCG, found out by booting ``kernel``; kept until the host boots again."""
-    note = cache.root / f"accelerator-{BOOT_ID.read_text().strip()}.json"
+    note = cache.accelerator(BOOT_ID.read_text().strip())
     try:
         return msgspec.json.decode(note.read_bytes(), type=Accelerator)
     except (FileNotFoundError, msgspec.DecodeError):
         decided = decide(scratch, kernel=kernel)
-        for old in cache.root.glob("accelerator-*.json"):
+        for old in cache.notes:
             old.unlink()
         write_whole(note, msgspec.json.encode(decided))
         return decided

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from builder.base import load_base
 from builder.engine.spec import ContainerSpec
-from builder.pipeline.store import folder_name
 from builder.stages.setting import Setting
 
 NOTE = "container.json"
@@ -63,15 +62,34 @@ def _copy_file(origin: str | Path, target: str | Path) -> None:
     Path(target).chmod(0o755 if executable else 0o644)
 
 
-def noted(scratch_root: Path, stage: str) -> ContainerSpec | None:
-    """The container of the stage's last failed run, if it is still there."""
-    notes = sorted(
-        scratch_root.glob(f"*/{folder_name(stage)}/work/{NOTE}"),
-        key=lambda path: path.stat().st_mtime,
-    )
-    if not notes:
-        return None
-    return msgspec.json.decode(notes[-1].read_bytes(), type=ContainerSpec, dec_hook=_path)
+@dataclass(frozen=True)
+class Note:
+    """How a container was run: ``profile`` and ``run`` say by whom, ``stage`` for what."""
+
+    path: Path
+
+    @property
+    def stage(self) -> str:
+        # No kind of stage has a hyphen in its name.
+        return self.path.parts[-3].replace("-", ":", 1)
+
+    @property
+    def run(self) -> str:
+        return self.path.parts[-4]
+
+    @property
+    def profile(self) -> str:
+        return self.path.parts[-5]
+
+    def read(self) -> ContainerSpec:
+        """Raises FileNotFoundError if a sweep was quicker."""
+        return msgspec.json.decode(self.path.read_bytes(), type=ContainerSpec, dec_hook=_path)
+
+
+def noted(scratch: Path) -> list[Note]:
+    """The containers of runs that did not end well, or still go on, the last one first."""
+    found = [(path.stat().st_mtime, path) for path in scratch.glob(f"*/*/*/work/{NOTE}")]
+    return [Note(path) for _, path in sorted(found, reverse=True)]
 
 
 def _path(kind: type, value: object) -> Path:

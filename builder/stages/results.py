@@ -19,6 +19,7 @@ from builder.stages.builds import rpms_of, source_rpms_of
 from builder.stages.containers import run_container
 from builder.stages.image import BUILD_STAGE, GUEST_STAGE, ReadyImage, root_tar
 from builder.stages.setting import Setting
+from builder.vm import payload
 from builder.vm import smoke as vm_smoke
 
 PROOF = "install-proof.json"
@@ -148,4 +149,7 @@ def smoke_stage(setting: Setting) -> Stage:
         work.note("seconds", f"{report.seconds:.1f}")
         work.note("accelerator", report.accelerator)
 
-    return Stage("smoke", ("vm",), inputs, run)
+    def check() -> None:
+        payload.load(setting.profile.selftest)  # refuses an unknown one
+
+    return Stage("smoke", ("vm",), inputs, run, check=check)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from builder.errors import EnvironmentFailure, UsageError
+from builder import names
+from builder.errors import EnvironmentFailure
 from builder.host import process
 from builder.host.removal import remove
 
@@ -46,14 +47,10 @@ class Payload(msgspec.Struct, frozen=True):
 
 def load(name: str) -> Payload:
     """The self-test of that name.  Raises UsageError if there is none."""
-    folder = GUESTS / name
-    if "/" in name or not (folder / TABLE).is_file():
-        known = ", ".join(sorted(path.parent.name for path in GUESTS.glob(f"*/{TABLE}")))
-        raise UsageError(
-            f"there is no self-test {name!r}",
-            f"{folder / TABLE} does not exist",
-            f"name another one in the profile (selftest): {known}",
-        )
+    known = sorted(path.parent.name for path in GUESTS.glob(f"*/{TABLE}"))
+    folder = GUESTS / names.choose(
+        "self-test", name, known, "the profile names a folder of builder/vm/guest/ (selftest)"
+    )
     table = msgspec.toml.decode((folder / TABLE).read_bytes(), type=_Table)
     return Payload(
         tuple((folder / file).resolve() for file in table.programs),

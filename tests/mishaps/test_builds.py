@@ -126,3 +126,30 @@ def test_a_log_is_kept_for_every_failure(small: World) -> None:
     ended = small.run(*BUILD)
     (named,) = [line for line in ended.errors.splitlines() if line.startswith("log:")]
     assert "told in the log" in Path(named.removeprefix("log:").strip()).read_text()
+
+
+def test_a_failed_container_is_entered_and_kept_while_somebody_is_in_it(small: World) -> None:
+    small.write_spec(SPEC.replace("make %", "touch made-before; false; make %"))
+    assert small.run(*BUILD).status == 6
+    wrong = small.run("shell", "build:tol")
+    assert "did you mean 'build:tool'?" in wrong.errors
+    shell = subprocess.Popen(
+        small.command("shell", "build:tool"),
+        cwd=small.project,
+        env=small.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert shell.stdin is not None
+    assert shell.stdout is not None
+    shell.stdin.write("echo in$((1))side\n")
+    shell.stdin.flush()
+    assert any("in1side" in line for line in shell.stdout)
+    assert small.run("fetch", "--profile", "small").status == 0
+    assert len(list(small.cache.glob("scratch/small/*/build-tool"))) == 1
+    shell.communicate("exit 3\n", timeout=60)
+    assert shell.returncode == 3
+    assert small.run("fetch", "--profile", "small").status == 0
+    assert small.leavings() == []

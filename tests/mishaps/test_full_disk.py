@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from builder.console import Console
 from builder.engine.private import private_engine
+from builder.host import ownership
 from builder.host.paths import Cache
 from tests import world
 from tests.world import PATCH, SOURCE, SPEC, Outcome, World
@@ -68,7 +70,8 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 @pytest.fixture
 def tight(tmp_path: Path, disk: Disk) -> World:
     """A small project whose cache is on the small disk; its engine and base are not there yet."""
-    (disk.mount / "cache").mkdir()
+    with ownership.use(Cache(disk.mount / "cache"), Console()):
+        pass  # what is lent is put into a cache, not into somebody's folder
     return world.make(tmp_path / "tight", disk.mount / "cache")
 
 

@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from builder.names import Name
+
 Side = Literal["outer", "inner"]
 Method = Literal["fullnat", "nat", "dr", "tun"]
 
@@ -28,7 +30,7 @@ class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Interface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A host's card: eth0 is the first in its list."""
 
-    link: str
+    link: Name
     addresses: tuple[str, ...]
 
 
@@ -62,8 +64,8 @@ class Topology(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Hosts and links by name."""
 
     summary: str
-    link: dict[str, Link]
-    host: dict[str, Host]
+    link: dict[Name, Link]
+    host: dict[Name, Host]
 
     def hosts_on(self, link: str) -> tuple[str, ...]:
         """Names of the hosts with a card on a link, in the file's order."""
@@ -112,7 +114,7 @@ class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: int
     from_port: int = 0
     count: int = 2
-    host: str = "client"
+    host: Name = "client"
     protocol: Literal["tcp", "udp"] = "tcp"
     send: int = 4000
     receive: int = 20000
@@ -123,14 +125,14 @@ class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A shell command on a host, for what the other tables have no word for."""
 
-    host: str
+    host: Name
     run: str
 
 
 class Kill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A host loses its power ``after`` seconds of traffic."""
 
-    host: str
+    host: Name
     after: float
 
 
@@ -149,7 +151,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     the traffic flows.
     """
 
-    name: str
+    name: Name
     title: str
     service: tuple[Service, ...] = ()
     traffic: tuple[Traffic, ...] = ()
@@ -179,11 +181,11 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``shared``: addresses that hosts have in turn, and the topology gives to none.
     """
 
-    name: str
+    name: Name
     summary: str
-    topology: str
+    topology: Name
     run: tuple[Run, ...]
     routing: Literal["static", "rip"] = "static"
-    routes: dict[str, tuple[Route, ...]] = {}
+    routes: dict[Name, tuple[Route, ...]] = {}
     setup: tuple[Command, ...] = ()
     shared: tuple[str, ...] = ()

@@ -1,0 +1,236 @@
+"""Whose a cache's folder is.  Only what carries our mark is ever removed, and only by its names.
+
+A cache carries ``CACHEDIR.TAG`` (the Cache Directory Tagging Specification, bford.info/cachedir),
+by which backup programs know it, and a mark of ours with the version of its layout.  The first
+command that writes to it makes and marks it; nobody else's folder is ever marked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+
+from builder.console import Console
+from builder.errors import EnvironmentFailure, UsageError
+from builder.host.lock import hold
+from builder.host.paths import APPLICATION, CACHE_VARIABLE, Cache, find_project
+from builder.host.removal import remove
+
+TAG = "CACHEDIR.TAG"
+TAG_TEXT = f"""\
+Signature: 8a477f597d28d172789f06886806bc55
+# This folder is the cache of {APPLICATION}; all of it can be made again.
+# See https://bford.info/cachedir/
+"""
+MARK = f"{APPLICATION}.json"
+LAYOUT = 2
+_MODE = 0o700
+_LOCK = "cache"
+_TOLD = 4  # names in a message
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_ONES = frozenset({"lost+found"})  # ext4's own, in a file system for the cache alone
+_ASIDE = re.compile(r"^\.(.+)\.(removed-)?[0-9][0-9-]*$")
+_NOTE = re.compile(r"^accelerator-[0-9a-f-]+\.json$")
+_LOCK_NAMES = re.compile(r"^(.*\.(lock|holder)|runs)$")
+_HINT = f"set {CACHE_VARIABLE} to a new folder, or unset it"
+
+
+class State(Enum):
+    """What a cache's folder is."""
+
+    NEW = "missing or empty"
+    MARKED = "a cache that carries our mark"
+    EARLIER = "a cache of a version that made no marks"
+    FOREIGN = "somebody else's"
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """``layout``: version of what lies where in the cache."""
+
+    application: str
+    layout: int
+
+
+def examine(cache: Cache) -> State:
+    """Whose the folder is; changes nothing.
+
+    Raises UsageError if it cannot be read, or was made by a newer version.
+    """
+    try:
+        if not str(cache.root).isprintable():
+            raise OSError("its name has a control character")
+        found = {entry.name for entry in os.scandir(cache.root)} - _NO_ONES
+        layout = _marked_layout(cache.root / MARK)
+        if layout > LAYOUT:
+            raise UsageError(
+                f"the cache {cache.root} is a newer version's",
+                f"its layout is {layout}, this version knows layouts up to {LAYOUT}",
+                f"update this checkout, or {_HINT}",
+            )
+        if _holds_more(cache.root):
+            return State.FOREIGN
+        if layout:
+            return State.MARKED
+        if not found:
+            return State.NEW
+        return State.EARLIER if _is_earlier(cache, found) else State.FOREIGN
+    except FileNotFoundError:
+        return State.NEW
+    except OSError as error:
+        reason = error.strerror or str(error)
+        shown = str(cache.root)[:200]
+        raise UsageError(f"the cache cannot be used: {shown!r}", reason, _HINT) from error
+
+
+def strangers(cache: Cache) -> tuple[str, ...]:
+    """Names of what lies in the cache and is not the builder's."""
+    return tuple(
+        sorted(entry.name for entry in os.scandir(cache.root) if not _is_known(cache, entry.name))
+    )
+
+
+@contextmanager
+def use(cache: Cache, console: Console) -> Iterator[None]:
+    """Keep the cache from being removed while something is written to it.
+
+    Makes and marks it if that was not done yet.  Raises UsageError if the folder is somebody
+    else's, EnvironmentFailure if it belongs to another user or cannot be written.
+    """
+    if examine(cache) is not State.MARKED:
+        _own(cache, console)
+    _require_own(cache)
+    with hold(cache.lock(_LOCK), "the cache", console, shared=True):
+        yield
+
+
+@contextmanager
+def read(cache: Cache, console: Console) -> Iterator[None]:
+    """Keep the cache from being removed while it is read; makes nothing."""
+    if examine(cache) is not State.MARKED:
+        yield
+        return
+    with hold(cache.lock(_LOCK), "the cache", console, shared=True):
+        yield
+
+
+@contextmanager
+def alone(cache: Cache, console: Console) -> Iterator[None]:
+    """Wait until nobody uses the cache, and keep everybody out."""
+    with hold(cache.lock(_LOCK), "the cache", console):
+        yield
+
+
+def _marked_layout(path: Path) -> int:
+    """The layout's version; 0 if there is no mark, or none that can be read."""
+    try:
+        mark = msgspec.json.decode(path.read_bytes(), type=Mark)
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
+        return 0
+    return mark.layout if mark.application == APPLICATION else 0
+
+
+def _holds_more(root: Path) -> bool:
+    """Whether a home or the checkout is in the folder: no cache has that."""
+    place = root.resolve()
+    homes = [find_project().root]
+    with contextlib.suppress(RuntimeError):  # a user without one
+        homes.append(Path.home().resolve())
+    return any(place == home or place in home.parents for home in homes)
+
+
+def _is_known(cache: Cache, name: str) -> bool:
+    names = {folder.name for folder in (*cache.folders, cache.locks)} | {TAG, MARK} | _NO_ONES
+    aside = _ASIDE.match(name)
+    plain = aside[1] if aside else name
+    return plain in names or _NOTE.match(plain) is not None
+
+
+def _is_earlier(cache: Cache, found: set[str]) -> bool:
+    """Every run of an earlier version has made ``locks``, and nothing beyond the known names."""
+    return (
+        cache.locks.is_dir()
+        and all(_is_known(cache, name) for name in found)
+        and all(_LOCK_NAMES.match(entry.name) for entry in os.scandir(cache.locks))
+        and all(folder.is_dir() for folder in cache.folders if folder.name in found)
+    )
+
+
+def _own(cache: Cache, console: Console) -> None:
+    """Make the folder if there is none, and mark it; once in its life."""
+    _refuse_foreign(cache)
+    try:
+        cache.root.mkdir(mode=_MODE, parents=True, exist_ok=True)
+        if os.geteuid() == 0 and cache.root.stat().st_uid != 0 and examine(cache) is State.NEW:
+            os.chown(cache.root, 0, 0)
+        _require_own(cache)
+        with alone(cache, console):
+            state = examine(cache)
+            if state is State.MARKED:  # by another run, meanwhile
+                return
+            _refuse_foreign(cache)
+            if any(folder.exists() for folder in cache.folders):
+                console.say(f"{cache.root} is a cache of an earlier version: taking it over")
+                _clear_earlier(cache, console)
+            cache.root.chmod(_MODE)
+            _write(cache.root / TAG, TAG_TEXT.encode())
+            _write(cache.root / MARK, msgspec.json.encode(Mark(APPLICATION, LAYOUT)) + b"\n")
+    except OSError as error:
+        if error.errno in _FULL:  # told as such by the caller
+            raise
+        raise UsageError(f"the cache {cache.root} cannot be made", str(error), _HINT) from error
+
+
+def _refuse_foreign(cache: Cache) -> None:
+    if examine(cache) is State.FOREIGN:
+        raise foreign(cache)
+
+
+def foreign(cache: Cache) -> UsageError:
+    """The refusal of a folder that is no cache of ours."""
+    if _holds_more(cache.root):
+        reason = "a home or this checkout is in it"
+    else:
+        others = strangers(cache) or tuple(sorted(entry.name for entry in os.scandir(cache.root)))
+        more = f" and {len(others) - _TOLD} more" if len(others) > _TOLD else ""
+        reason = f"it holds {', '.join(others[:_TOLD])}{more}, and has no mark ({MARK})"
+    return UsageError(f"{cache.root} is not the builder's cache", reason, _HINT)
+
+
+def _require_own(cache: Cache) -> None:
+    owner = cache.root.stat().st_uid
+    if owner != os.geteuid():
+        raise EnvironmentFailure(
+            f"the cache {cache.root} belongs to another user",
+            f"it is owned by user {owner}, and you are user {os.geteuid()}",
+            f"run as that user, or {_HINT}",
+        )
+
+
+def _clear_earlier(cache: Cache, console: Console) -> None:
+    """Remove what has another layout now; what took time to make stays.
+
+    A run of the earlier version may be under way: it has its profile's lock.
+    """
+    with ExitStack() as stack:
+        for pattern in ("profile *.lock", "lab of *.lock"):
+            for lock in sorted(cache.locks.glob(pattern)):
+                stack.enter_context(hold(lock, lock.stem, console))
+        for folder in (cache.scratch, cache.ledger, cache.bench):
+            remove(folder, cache.root)
+        for run in cache.logs.iterdir() if cache.logs.is_dir() else ():
+            if run.is_dir() and not run.is_symlink():
+                remove(run, cache.logs)
+
+
+def _write(path: Path, data: bytes) -> None:
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_bytes(data)
+    aside.replace(path)

@@ -1,0 +1,115 @@
+"""A run's own folders, ``scratch/<profile>/<run>/`` and ``logs/<profile>/<run>/``, and its lock.
+
+Who works in a run's folder holds its lock; what nobody holds is a dead run's.  A failed run's
+folder stays for ``invoke shell`` until the next run of its profile sweeps it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from builder.console import Console
+from builder.host import removal
+from builder.host.lock import hold, hold_if_free
+from builder.host.paths import Cache, Project
+from builder.host.removal import remove
+
+KEPT_LOGS = 20
+LAB = "lab-"
+
+
+def new_name() -> str:
+    """A run's name, unlike any other's on this host; later ones sort behind."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+
+
+def profile_lock(cache: Cache, profile: str) -> Path:
+    """Held by the one run of a profile that makes or removes its stages and artifacts."""
+    return cache.lock(f"profile {profile}")
+
+
+def lab_lock(cache: Cache, profile: str) -> Path:
+    """Held by the one lab of a profile."""
+    return cache.lock(f"lab of {profile}")
+
+
+def run_lock(cache: Cache, profile: str, name: str) -> Path:
+    return cache.locks / "runs" / profile / f"{name}.lock"
+
+
+@contextmanager
+def owned(cache: Cache, profile: str, name: str, console: Console) -> Iterator[Path]:
+    """The run's folder, which nobody sweeps within the block; the caller makes and removes it."""
+    folder = cache.scratch / profile / name
+    lock = run_lock(cache, profile, name)
+    with hold(lock, f"run {profile}/{name}", console):
+        try:
+            yield folder
+        finally:
+            if not folder.exists():
+                lock.unlink(missing_ok=True)
+
+
+def dead(cache: Cache, profile: str) -> list[Path]:
+    """Folders below scratch of this profile's runs that nobody works in."""
+    found = []
+    for name in _names(cache, profile):
+        with hold_if_free(run_lock(cache, profile, name)) as free:
+            if free:
+                found.append(cache.scratch / profile / name)
+    return [folder for folder in found if folder.exists()]
+
+
+def sweep(cache: Cache, profile: str, prefix: str = "") -> None:
+    """Remove the folders of this profile's dead runs whose names begin with ``prefix``."""
+    for name in _names(cache, profile):
+        if name.startswith(prefix):
+            sweep_one(cache, profile, name)
+    removal.sweep(cache.scratch / profile, cache.scratch)
+
+
+def sweep_one(cache: Cache, profile: str, name: str) -> bool:
+    """Remove a run's folder if nobody works in it; whether that was so."""
+    lock = run_lock(cache, profile, name)
+    with hold_if_free(lock) as free:
+        if free:
+            remove(cache.scratch / profile / name, cache.scratch)
+            lock.unlink(missing_ok=True)
+        return free
+
+
+def sweep_logs(cache: Cache, profile: str) -> None:
+    """Remove all but the newest logs; the caller holds the profile's lock."""
+    folder = cache.logs / profile
+    for name in _visible(folder)[:-KEPT_LOGS]:
+        remove(folder / name, cache.logs)
+
+
+def sweep_removals(cache: Cache, project: Project, profile: str) -> None:
+    """Finish the removals that were killed, wherever a run of this profile removes something."""
+    inside = [cache.root, cache.scratch, cache.logs, cache.logs / profile, cache.partial]
+    inside += [cache.engine, cache.stages]
+    inside += [cache.stages / name for name in _visible(cache.stages)]
+    for folder in inside:
+        removal.sweep(folder, cache.root)
+    artifacts = project.artifacts(profile)
+    for folder in (project.results, artifacts, *(artifacts / name for name in _visible(artifacts))):
+        removal.sweep(folder, project.results)
+
+
+def _names(cache: Cache, profile: str) -> list[str]:
+    locks = run_lock(cache, profile, "x").parent
+    names = {Path(name).stem for name in _visible(locks)} | set(_visible(cache.scratch / profile))
+    return sorted(names)
+
+
+def _visible(folder: Path) -> list[str]:
+    """Names in a folder but hidden ones, sorted; none if there is no such folder."""
+    try:
+        return sorted(name for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208
+    except (FileNotFoundError, NotADirectoryError):
+        return []
