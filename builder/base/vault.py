@@ -74,7 +74,7 @@ def as_root() -> tuple[str, ...]:
     """What makes an ordinary user root of their own files for one command (unshare(1))."""
     if os.getuid() == 0:
         return ()
-    unshare = require_tool("unshare", "util-linux", "to make a base without being root")
+    unshare = require_tool("unshare", "to make a base without being root")
     return (unshare, "--map-root-user")
 
 
@@ -112,7 +112,7 @@ def bring(
     is in no repository).
     """
     target.mkdir(exist_ok=True)
-    program = require_tool("dnf", "dnf", "to find out which RPMs a base needs")
+    program = require_tool("dnf")
     finished = run(
         [
             *as_root(),

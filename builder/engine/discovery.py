@@ -12,6 +12,7 @@ from builder.engine.location import Endpoint, ask, named_endpoint, usual_endpoin
 from builder.engine.private import find_daemon, hold, private_engine
 from builder.errors import EnvironmentFailure
 from builder.host.paths import Cache
+from builder.host.tools import table
 
 
 @contextmanager
@@ -70,5 +71,5 @@ def _require_private() -> None:
         raise EnvironmentFailure(
             "no container engine answers",
             "no socket of Docker or Podman answers, and dockerd is not installed",
-            "install it: apt-get install docker.io (or run ./bootstrap, which asks and does it)",
+            f"apt-get install {table()['dockerd'].package}",
         )

@@ -28,6 +28,7 @@ from builder.engine.remains import Process, clear, engine_processes, wait_until_
 from builder.errors import EnvironmentFailure
 from builder.host.paths import Cache
 from builder.host.process import run
+from builder.host.tools import find
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -83,7 +84,7 @@ def private_engine(cache: Cache) -> PrivateEngine:
 
 def find_daemon() -> str | None:
     """Path of dockerd, or None."""
-    return shutil.which("dockerd") or shutil.which("dockerd", path="/usr/sbin:/sbin")
+    return find("dockerd")
 
 
 @contextmanager

@@ -8,7 +8,6 @@ group of its own, so that an interrupt ends it with all its children.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from builder.errors import EnvironmentFailure
+from builder.host import tools
 
 TAIL_LINES = 20
 GRACE_SECONDS = 5.0
@@ -48,17 +48,20 @@ class Finished:
         return "\n".join(words.splitlines()[-TAIL_LINES:]) or f"exit status {self.status}"
 
 
-def require_tool(name: str, package: str, purpose: str) -> str:
+def require_tool(name: str, purpose: str = "") -> str:
     """Path of program ``name``, found on PATH or in the sbin folders.
 
-    Raises EnvironmentFailure that names the Debian ``package`` if it is missing.
+    ``purpose``: completes "it is needed", if the table of tools is not exact enough.  Raises
+    EnvironmentFailure that names the Debian package if it is missing, KeyError if
+    ``tools.toml`` does not have it.
     """
-    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin:/usr/bin:/bin")
+    tool = tools.table()[name]
+    path = tools.find(name)
     if path is None:
         raise EnvironmentFailure(
-            f"{name} is missing, it is needed {purpose}",
-            f"no program named {name} on this host",
-            f"install it: apt-get install {package} (or run ./bootstrap, which asks and does it)",
+            f"{name} is missing; it is needed {purpose or tool.purpose}",
+            f"this host has no program named {name}",
+            f"apt-get install {tool.package}",
         )
     return path
 

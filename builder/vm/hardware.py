@@ -131,8 +131,8 @@ def _quoted(path: Path) -> str:
 
 def command(hardware: Hardware, console: Path, control: int, report: int) -> list[str]:
     """The whole command line; ``control`` and ``report`` are open file numbers."""
-    setpriv = process.require_tool("setpriv", "util-linux", "to start the VM")
-    qemu = process.require_tool("qemu-system-x86_64", "qemu-system-x86", "to boot the VM image")
+    setpriv = process.require_tool("setpriv")
+    qemu = process.require_tool("qemu-system-x86_64")
     words = [setpriv, "--pdeathsig=KILL", qemu, "-nodefaults", "-no-user-config"]
     words += ["-display", "none", "-no-reboot", "-net", "none", "-name", hardware.name]
     words += ["-machine", "q35,vmport=off"]

@@ -67,7 +67,7 @@ def make(target: Path, kernel_release: str, payload: Payload) -> Path:
 
     Raises EnvironmentFailure if mke2fs is missing or fails.
     """
-    mke2fs = process.require_tool("mke2fs", "e2fsprogs", "to make the self-test's disk")
+    mke2fs = process.require_tool("mke2fs")
     folder = target.with_suffix(".d")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
