@@ -195,8 +195,8 @@ def _fill(root: Path, folder: Path, kind: str) -> None:
 
 
 def _base_python() -> str:
-    """The interpreter outside every environment."""
-    return getattr(sys, "_base_executable", "") or sys.executable
+    """The interpreter outside every environment; its name does not change its meaning."""
+    return os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
 
 
 def _step(folder: Path, what: str, *argv: str) -> None:

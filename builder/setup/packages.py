@@ -71,12 +71,10 @@ def install(lacking: Sequence[Tool], *, yes: bool) -> None:
     with _idle_daemons() if root and "docker.io" in names else contextlib.nullcontext():
         if UNFINISHED.is_dir() and any(UNFINISHED.iterdir()):
             say("finishing what an interrupted dpkg left")
-            _run(*env, "dpkg", "--configure", "-a")
-        _run(*env, "apt-get", "-q", "update")
-        _run(
-            *(*env, "apt-get", "-q", "install", "--yes", "--no-install-recommends"),
-            *("-o", "DPkg::Lock::Timeout=600", *names),
-        )
+            _run(env, "dpkg", "--configure", "-a")
+        _run(env, "apt-get", "-q", "update")
+        options = ("--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=600")
+        _run(env, "apt-get", "-q", "install", *options, *names)
 
 
 def describe(lacking: Sequence[Tool]) -> Iterator[str]:
@@ -112,26 +110,25 @@ def _agreed() -> bool:
     return sys.stdin.readline().strip().lower().startswith("y")
 
 
-def _run(*argv: str) -> None:
-    """Run a program of apt's in the foreground; an interrupt is passed on and waited for.
+def _run(before: Sequence[str], *argv: str) -> None:
+    """Run a program of apt's, by way of ``before``; an interrupt is passed on and waited for.
 
     Raises EnvironmentFailure if it fails.
     """
-    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=sys.stderr) as running:
+    with subprocess.Popen([*before, *argv], stdin=subprocess.DEVNULL, stdout=sys.stderr) as running:
         try:
             status = running.wait()
         except KeyboardInterrupt:
             # dpkg finishes the package that it unpacks: half of one would be worse.
-            say(f"interrupted: {argv[-1]} is being ended")
+            say(f"interrupted; waiting for {argv[0]} to end")
             running.send_signal(signal.SIGINT)
             running.wait()
             raise
     if status != 0:
-        line = " ".join(argv)
         raise EnvironmentFailure(
             "the host packages could not be installed",
             f"exit status {status}; its message is printed above",
-            line,
+            " ".join([*before, *argv]),
         )
 
 
