@@ -43,6 +43,12 @@ def _endpoint(cache: Cache, console: Console) -> Iterator[Endpoint]:
         yield endpoint
 
 
+def require_reachable() -> None:
+    """An engine must answer, or a private one must be possible; else EnvironmentFailure."""
+    if _answering() is None:
+        _require_private()
+
+
 def _answering() -> Endpoint | None:
     named = named_endpoint()
     if named:

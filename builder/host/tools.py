@@ -22,6 +22,7 @@ class Need(StrEnum):
     """Who needs a tool; the words are explained at the head of the table."""
 
     BUILD = "build"
+    MMDEBSTRAP = "mmdebstrap"
     YUM = "yum"
     ENGINE = "engine"
     MMDEBSTRAP_USER = "mmdebstrap-user"
@@ -72,8 +73,14 @@ def for_base(method: str, *, root: bool) -> tuple[Tool, ...]:
 
     dockerd is not among them: whether it is needed depends on the engines that answer.
     """
-    wanted = {Need.BUILD.value, method} | (set() if root else {f"{method}-user"})
-    return tuple(tool for tool in table().values() if tool.need in wanted and not tool.module)
+    programs = tuple(tool for tool in of(Need.BUILD) if not tool.module)
+    return (*programs, *for_method(method, root=root))
+
+
+def for_method(method: str, *, root: bool) -> tuple[Tool, ...]:
+    """The tools that making a base of this method takes, beyond those of every build."""
+    wanted = {method} if root else {method, f"{method}-user"}
+    return tuple(tool for tool in table().values() if tool.need in wanted)
 
 
 def of(*needs: Need) -> tuple[Tool, ...]:

@@ -47,7 +47,7 @@ def split(words: Sequence[str]) -> tuple[bool, list[str]]:
 
 def needs(task: str, *, root: bool) -> tuple[Need, ...]:
     """Whose tools a task takes: those of every shipped base, so that any can be built."""
-    found = [Need.BUILD, Need.YUM]
+    found = [Need.BUILD, Need.MMDEBSTRAP, Need.YUM]
     if not packages.engine_is_named_or_present():
         found.append(Need.ENGINE)
     if not root:

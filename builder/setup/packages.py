@@ -162,11 +162,10 @@ def _idle_daemons() -> Iterator[None]:
         aside.rename(POLICY)
     try:
         yield
-        for command in (
-            ("deb-systemd-helper", "disable", *DAEMONS),
-            ("update-rc.d", "docker", "disable"),
-        ):
-            subprocess.run(command, capture_output=True, check=False)
+        # Whichever manager of services this host has.
+        for command in (("systemctl", "disable", *DAEMONS), ("update-rc.d", "docker", "disable")):
+            if tools.find(command[0]):
+                subprocess.run(command, capture_output=True, check=False)
     finally:
         if ours:
             POLICY.unlink(missing_ok=True)

@@ -10,6 +10,8 @@ import msgspec
 
 from builder.disk import image as disk_image
 from builder.disk.root import RootInputs
+from builder.engine import require as require_engine
+from builder.host import process
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
@@ -95,7 +97,7 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
         (work.output / PROOF).write_bytes(msgspec.json.format(msgspec.json.encode(proof)))
         work.note("packages", str(len(proof.packages)))
 
-    return Stage("repo", (*builds, BUILD_STAGE, GUEST_STAGE), inputs, run)
+    return Stage("repo", (*builds, BUILD_STAGE, GUEST_STAGE), inputs, run, check=require_engine)
 
 
 def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
@@ -125,7 +127,7 @@ def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
             shutil.move(made.folder / name, work.output / name)
         work.note("release", made.release)
 
-    return Stage("vm", ("repo", BUILD_STAGE, GUEST_STAGE), inputs, run)
+    return Stage("vm", ("repo", BUILD_STAGE, GUEST_STAGE), inputs, run, check=require_engine)
 
 
 def smoke_stage(setting: Setting) -> Stage:
@@ -148,4 +150,8 @@ def smoke_stage(setting: Setting) -> Stage:
         work.note("seconds", f"{report.seconds:.1f}")
         work.note("accelerator", report.accelerator)
 
-    return Stage("smoke", ("vm",), inputs, run)
+    def check() -> None:
+        for name in vm_smoke.PROGRAMS:
+            process.require_tool(name)
+
+    return Stage("smoke", ("vm",), inputs, run, check=check)

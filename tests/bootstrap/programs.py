@@ -27,7 +27,7 @@ def named_in(path: Path) -> set[str]:
         elif called in LINES:
             for argument in node.args:
                 found |= set(_first(argument, variables))
-    return {name for name in found if name and " " not in name and not name.startswith("-")}
+    return {name for name in found if name and " " not in name and name[0] not in "-."}
 
 
 def _last_name(node: ast.expr) -> str:
