@@ -126,15 +126,18 @@ def _packages(folder: Path) -> Path:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether everything that was there when it was made is there, and for this Python."""
-    contents = _bytes(folder / CONTENTS)
-    if contents is None or not os.access(folder / "bin/python", os.X_OK):
+    """Whether everything that was there when it was made is there, and for this Python.
+
+    In another place the first lines of its scripts would lead to the old one.
+    """
+    place, *contents = (_bytes(folder / CONTENTS) or b"").decode().splitlines() or [""]
+    if place != str(folder) or not os.access(folder / "bin/python", os.X_OK):
         return False
     try:
         present = set(os.listdir(_packages(folder)))  # noqa: PTH208 - names, quickly
     except OSError:
         return False
-    return present.issuperset(contents.decode().splitlines())
+    return present.issuperset(contents)
 
 
 @contextlib.contextmanager
@@ -191,7 +194,7 @@ def _fill(root: Path, folder: Path, kind: str) -> None:
         (folder / _lock_of(root, name).name).write_bytes(_lock_of(root, name).read_bytes())
     (folder / USED).touch()
     names = sorted(set(os.listdir(_packages(folder))) - {"__pycache__"})  # noqa: PTH208
-    (folder / CONTENTS).write_text("".join(f"{name}\n" for name in names))
+    (folder / CONTENTS).write_text("".join(f"{line}\n" for line in (folder, *names)))
 
 
 def _base_python() -> str:

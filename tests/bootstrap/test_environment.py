@@ -200,6 +200,17 @@ def test_a_damaged_environment_heals(damaged: Checkout, name: str) -> None:
     assert damaged.link.is_symlink()
 
 
+def test_a_moved_checkout_heals(fresh: Checkout, tmp_path: Path) -> None:
+    """Else the scripts of .venv/bin would run what is left, or is not, in the old place."""
+    require_list(fresh.run("--list"))
+    moved = Checkout(fresh.root.rename(tmp_path / "moved"))
+    require_list(moved.run("--list"))
+    script = moved.link / "bin/invoke"
+    assert checkout.run([str(script), "--version"], moved.root).status == 0
+    assert str(tmp_path / "checkout") not in script.read_text()
+    assert moved.run("--list").stderr == ""
+
+
 @pytest.mark.parametrize("moment", ["venv", "pip", "check", "import"])
 def test_a_kill_at_any_moment_heals(fresh: Checkout, moment: str) -> None:
     """Nothing goes on after the kill, and the next run makes the environment whole."""
