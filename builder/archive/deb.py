@@ -18,7 +18,7 @@ def extract_member(package: Path, member: str, target: Path, *, max_bytes: int) 
     Raises VerificationError if it is not there as a plain file, larger than ``max_bytes``, or
     the package is damaged; EnvironmentFailure if the disk is full or dpkg-deb is missing.
     """
-    tool = process.require_tool("dpkg-deb", "dpkg", f"to open {package.name}")
+    tool = process.require_tool("dpkg-deb", f"to open {package.name}")
     wanted = member.removeprefix("./").strip("/")
     argv = (tool, "--fsys-tarfile", str(package))
     # Other members lie before it: their bytes pass through, but are not kept.

@@ -21,17 +21,13 @@ _HINT = "fetch it again (`invoke fetch --update` if it was replaced on purpose)"
 
 # First bytes of a compressed file, the program that opens it, its Debian package.  Memory
 # is limited: an archive says itself how much its decompressor must hold.
-_DECOMPRESSORS: tuple[tuple[bytes, tuple[str, ...], str], ...] = (
-    (b"\xfd7zXZ\x00", ("xz", "-dc", "-T0", "--memlimit-decompress=1GiB"), "xz-utils"),
-    (b"\x1f\x8b", ("gzip", "-dc"), "gzip"),
-    (b"BZh", ("bzip2", "-dc"), "bzip2"),
-    (b"\x28\xb5\x2f\xfd", ("zstd", "-dcq", "--memory=512MB"), "zstd"),
+_DECOMPRESSORS: tuple[tuple[bytes, tuple[str, ...]], ...] = (
+    (b"\xfd7zXZ\x00", ("xz", "-dc", "-T0", "--memlimit-decompress=1GiB")),
+    (b"\x1f\x8b", ("gzip", "-dc")),
+    (b"BZh", ("bzip2", "-dc")),
+    (b"\x28\xb5\x2f\xfd", ("zstd", "-dcq", "--memory=512MB")),
     # The format before xz has no magic: the usual properties, and the low byte of a large size.
-    (
-        b"\x5d\x00\x00",
-        ("xz", "-dc", "--format=lzma", "--memlimit-decompress=1GiB"),
-        "xz-utils",
-    ),
+    (b"\x5d\x00\x00", ("xz", "-dc", "--format=lzma", "--memlimit-decompress=1GiB")),
 )
 
 
@@ -100,9 +96,9 @@ def _decompressor(archive: Path, offset: int) -> tuple[str, ...] | None:
     with archive.open("rb") as file:
         file.seek(offset)
         start = file.read(8)
-    for magic, argv, package in _DECOMPRESSORS:
+    for magic, argv in _DECOMPRESSORS:
         if start.startswith(magic):
-            tool = process.require_tool(argv[0], package, f"to unpack {archive.name}")
+            tool = process.require_tool(argv[0], f"to unpack {archive.name}")
             return (tool, *argv[1:])
     return None
 

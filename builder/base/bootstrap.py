@@ -41,7 +41,7 @@ def bootstrap(order: Order) -> Bootstrapped:
     EnvironmentFailure (mmdebstrap missing, disk full) or BuildError.
     """
     base, kind, target, log = order.base, order.kind, order.target, order.log
-    program = require_tool("mmdebstrap", "mmdebstrap", "to make the base from Debian packages")
+    program = require_tool("mmdebstrap")
     order.console.say(
         f"Bootstrapping the {kind} root of {base.settings.name}: "
         f"{len(base.packages(kind))} packages and what they need"

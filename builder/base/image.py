@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,9 @@ import msgspec
 from builder.base import bootstrap, recipe, yum
 from builder.base.method import Bootstrapped, Order
 from builder.base.model import Base, Kind
+from builder.engine import require
 from builder.errors import EnvironmentFailure
-from builder.host import vsyscall
+from builder.host import process, subordinate, tools, vsyscall
 
 if TYPE_CHECKING:
     from builder.engine import Engine
@@ -25,16 +27,22 @@ CHANGES = ("ENV HOME=/home/builder LANG=C.UTF-8", "USER 1000:1000", "WORKDIR /ho
 
 @dataclass(frozen=True)
 class Method:
-    """A way to make a base.  ``recipe`` and ``changes`` belong to what identifies an image."""
+    """A way to make a base.  ``recipe`` and ``changes`` belong to what identifies an image.
+
+    ``engine``: it runs containers.  ``subordinate``: another user than root needs subordinate
+    user ids for it.
+    """
 
     make: Callable[[Order], Bootstrapped]
     recipe: int | str
     changes: tuple[str, ...]
+    engine: bool = False
+    subordinate: bool = False
 
 
 METHODS = {
-    "mmdebstrap": Method(bootstrap.bootstrap, recipe.RECIPE, CHANGES),
-    "yum": Method(yum.bootstrap, yum.recipe(), yum.CHANGES),
+    "mmdebstrap": Method(bootstrap.bootstrap, recipe.RECIPE, CHANGES, subordinate=True),
+    "yum": Method(yum.bootstrap, yum.recipe(), yum.CHANGES, engine=True),
 }
 
 
@@ -49,10 +57,18 @@ def make_root(order: Order) -> Bootstrapped:
 
 
 def require_host(base: Base) -> None:
-    """This host must be able to run the base's programs, or EnvironmentFailure is raised.
+    """This host must be able to make the base and to run its programs, or EnvironmentFailure
+    is raised.
 
     To be asked before anything is downloaded.
     """
+    root = os.getuid() == 0
+    for tool in tools.for_method(base.settings.method, root=root):
+        process.require_tool(tool.name)
+    if method(base).subordinate and not root:
+        subordinate.require(os.getuid())
+    if method(base).engine:
+        require()
     if base.settings.vsyscall and not vsyscall.is_mapped():
         raise EnvironmentFailure(
             f"this host cannot run the programs of base {base.settings.name}",

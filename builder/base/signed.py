@@ -26,7 +26,7 @@ def require_signatures(rpms: Sequence[Path], keys: Sequence[str], scratch: Path)
     The host's own rpm database is neither read nor written.  Raises VerificationError with
     the RPMs that are not, EnvironmentFailure if rpmkeys is missing.
     """
-    program = require_tool("rpmkeys", "rpm", "to verify the RPMs of a base")
+    program = require_tool("rpmkeys")
     with tempfile.TemporaryDirectory(dir=scratch, prefix="keys-") as folder:
         database = f"--dbpath={folder}/db"
         for number, key in enumerate(keys):

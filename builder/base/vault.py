@@ -104,7 +104,7 @@ def bring(
     is in no repository).
     """
     target.mkdir(exist_ok=True)
-    program = require_tool("dnf", "dnf", "to find out which RPMs a base needs")
+    program = require_tool("dnf")
     finished = run(
         [
             program,

@@ -117,8 +117,8 @@ def unpack(rpms: Sequence[Path], scratch: Path, log: Path) -> Path:
     """
     root, archive, tar = scratch / "first", scratch / "first.cpio", scratch / "first.tar"
     root.mkdir()
-    opener = require_tool("rpm2cpio", "rpm2cpio", "to unpack the first packages of a base")
-    cpio = require_tool("cpio", "cpio", "to unpack the first packages of a base")
+    opener = require_tool("rpm2cpio")
+    cpio = require_tool("cpio")
     for rpm in rpms:
         with archive.open("wb") as file:
             opened = run([opener, rpm], stdout_file=file)
@@ -142,7 +142,7 @@ def unpack(rpms: Sequence[Path], scratch: Path, log: Path) -> Path:
                 log=log,
             )
     packed = run(
-        ["tar", "--create", f"--file={tar}", f"--directory={root}", "."],
+        [require_tool("tar"), "--create", f"--file={tar}", f"--directory={root}", "."],
         own_namespaces=True,
     )
     if not packed.ok:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from builder.base import find, load_base
 from builder.console import Console
 from builder.doctor import examination, finding
-from builder.doctor.tools import tools_for
+from builder.host import tools
 from builder.host.paths import Cache, Project
 from builder.profile import load
 from builder.source.probe import probe
@@ -41,7 +42,7 @@ def examine(
         ),
         probe=lambda url: probe(url, project.root),
         vsyscall=base.settings.vsyscall,
-        tools=tools_for(base.settings.method),
+        tools=tools.for_base(base.settings.method, root=os.getuid() == 0),
         dated=(project.specs / chosen.name / "sources.lock",),
     )
     findings = examination.examine(scope)

@@ -17,10 +17,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from builder.doctor.finding import Finding, Status
-from builder.doctor.tools import find
+from builder.host.tools import find, table
 
 ASK_SECONDS = 5.0
-INSTALL = ("apt-get", "install", "-y", "docker.io")
 SYSTEM_SOCKETS = (Path("/var/run/docker.sock"), Path("/run/podman/podman.sock"))
 
 
@@ -135,7 +134,8 @@ def _examine_private(refusals: list[str], user: int) -> Finding:
     daemon = find("dockerd")
     if daemon is None:
         reason = f"{heard}; and dockerd, to start a private one, is not installed"
-        return Finding("engine", Status.FAILURE, "none", reason, " ".join(INSTALL), INSTALL)
+        install = ("apt-get", "install", "-y", table()["dockerd"].package)
+        return Finding("engine", Status.FAILURE, "none", reason, " ".join(install), install)
     if user != 0:
         reason = f"{heard}; starting a private one needs root (this is user {user})"
         mend = "systemctl --user start podman.socket, or systemctl start docker, or run as root"

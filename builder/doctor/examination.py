@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from builder.console import Console
@@ -12,6 +12,7 @@ from builder.doctor import engine, machine, outside, tools
 from builder.doctor.finding import Finding, Status
 from builder.errors import EnvironmentFailure
 from builder.host import process
+from builder.host.tools import Tool
 
 Ask = Callable[[str], bool]
 NO_QUESTIONS = {"DEBIAN_FRONTEND": "noninteractive"}
@@ -33,7 +34,7 @@ class Scope:
     kvm_probe: machine.KvmProbe | None = None
     vsyscall: bool = False
     date: str | None = None
-    tools: tuple[tools.Tool, ...] = field(default=tools.TOOLS)
+    tools: tuple[Tool, ...] = ()
 
 
 def examine(scope: Scope) -> tuple[Finding, ...]:

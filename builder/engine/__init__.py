@@ -8,10 +8,10 @@ connection, so that a run in which nothing changed does not pay for it; annotati
 
 from typing import TYPE_CHECKING
 
-from builder.engine.connection import connect
+from builder.engine.connection import connect, require
 from builder.engine.spec import ContainerSpec, Mount, describe_status
 
 if TYPE_CHECKING:
     from builder.engine.container import Engine
 
-__all__ = ["ContainerSpec", "Engine", "Mount", "connect", "describe_status"]
+__all__ = ["ContainerSpec", "Engine", "Mount", "connect", "describe_status", "require"]

@@ -18,3 +18,13 @@ def connect(cache: Cache, console: Console) -> AbstractContextManager[Engine]:
     from builder.engine.discovery import discover  # noqa: PLC0415
 
     return discover(cache, console)
+
+
+def require() -> None:
+    """Raise EnvironmentFailure if ``connect`` would find no engine and could start none.
+
+    To be asked before anything slow is begun; nothing is started.
+    """
+    from builder.engine.discovery import require_reachable  # noqa: PLC0415
+
+    require_reachable()

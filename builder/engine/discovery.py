@@ -12,6 +12,7 @@ from builder.engine.location import Endpoint, ask, named_endpoint, usual_endpoin
 from builder.engine.private import find_daemon, hold, private_engine
 from builder.errors import EnvironmentFailure
 from builder.host.paths import Cache
+from builder.host.tools import table
 
 
 @contextmanager
@@ -42,6 +43,12 @@ def _endpoint(cache: Cache, console: Console) -> Iterator[Endpoint]:
         yield endpoint
 
 
+def require_reachable() -> None:
+    """An engine must answer, or a private one must be possible; else EnvironmentFailure."""
+    if _answering() is None:
+        _require_private()
+
+
 def _answering() -> Endpoint | None:
     named = named_endpoint()
     if named:
@@ -70,5 +77,5 @@ def _require_private() -> None:
         raise EnvironmentFailure(
             "no container engine answers",
             "no socket of Docker or Podman answers, and dockerd is not installed",
-            "install it: apt-get install docker.io (or run ./bootstrap, which asks and does it)",
+            f"apt-get install {table()['dockerd'].package}",
         )

@@ -13,7 +13,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import shutil
 import signal
 import stat
 import sys
@@ -31,6 +30,7 @@ from builder.errors import EnvironmentFailure, Interrupted
 from builder.host.paths import Cache
 from builder.host.process import run
 from builder.host.removal import remove
+from builder.host.tools import find
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -88,7 +88,7 @@ def private_engine(cache: Cache) -> PrivateEngine:
 
 def find_daemon() -> str | None:
     """Path of dockerd, or None."""
-    return shutil.which("dockerd") or shutil.which("dockerd", path="/usr/sbin:/sbin")
+    return find("dockerd")
 
 
 @contextmanager

@@ -10,7 +10,6 @@ nothing that it mounts is seen by the host, and nothing that it starts outlives 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from builder.errors import EnvironmentFailure
+from builder.host import tools
 
 TAIL_LINES = 20
 GRACE_SECONDS = 1.0
@@ -27,7 +27,6 @@ GRACE_SECONDS = 1.0
 # A parent that died before that was arranged is noticed by the child's new parent.
 _LEASH = ("setpriv", "--pdeathsig=KILL", "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"')
 _NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-_SYSTEM_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 
 @dataclass(frozen=True)
@@ -55,28 +54,27 @@ class Finished:
         return "\n".join(words.splitlines()[-TAIL_LINES:]) or f"exit status {self.status}"
 
 
-def require_tool(name: str, package: str, purpose: str) -> str:
+def require_tool(name: str, purpose: str = "") -> str:
     """Path of program ``name``, found on PATH or in the sbin folders.
 
-    Raises EnvironmentFailure that names the Debian ``package`` if it is missing.
+    ``purpose``: completes "it is needed", if the table of tools is not exact enough.  Raises
+    EnvironmentFailure that names the Debian package if it is missing, KeyError if
+    ``tools.toml`` does not have it.
     """
-    path = _find(name)
+    tool = tools.table()[name]
+    path = tools.find(name)
     if path is None:
         raise EnvironmentFailure(
-            f"{name} is missing, it is needed {purpose}",
-            f"no program named {name} on this host",
-            f"install it: apt-get install {package} (or run ./bootstrap, which asks and does it)",
+            f"{name} is missing; it is needed {purpose or tool.purpose}",
+            f"this host has no program named {name}",
+            f"apt-get install {tool.package}",
         )
     return path
 
 
-def _find(name: str) -> str | None:
-    return shutil.which(name) or shutil.which(name, path=_SYSTEM_PATH)
-
-
 def _held(words: list[str], *, own_namespaces: bool, many_users: bool) -> list[str]:
     """The command line that starts ``words`` so that it cannot outlive this process."""
-    if _find(words[0]) is None:
+    if tools.find(words[0]) is None:
         there = "it is not executable" if Path(words[0]).exists() else "no such program"
         raise EnvironmentFailure(f"cannot start {words[0]}", there, "run `invoke doctor`")
     fence: tuple[str, ...] = _NAMESPACES if own_namespaces else ()

@@ -87,7 +87,7 @@ def run(patch: Patch, folder: Path, max_fuzz: int) -> tuple[FileAnswer, ...]:
     Returns one answer for each of the patch's files, in its order.  Raises PatchError if
     the tool breaks down or says what is not understood, EnvironmentFailure if it is missing.
     """
-    tool = process.require_tool("patch", "patch", "to apply patch series")
+    tool = process.require_tool("patch")
     # POSIXLY_CORRECT, even empty, changes how patch picks files; env takes it away.
     done = process.run(
         [

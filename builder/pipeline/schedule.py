@@ -88,6 +88,7 @@ class Schedule:
     stop: threading.Event = field(default_factory=threading.Event)
     done: dict[str, Done] = field(default_factory=dict)
     _sweepers: list[threading.Thread] = field(default_factory=list)
+    _checked: bool = False
 
     def run(
         self, stages: tuple[Stage, ...], forced: frozenset[str] = frozenset()
@@ -135,6 +136,7 @@ class Schedule:
         ended: queue.Queue[tuple[str, Outcome]],
         forced: frozenset[str],
     ) -> None:
+        ready: list[tuple[Stage, tuple[Input, ...]]] = []
         for stage in list(waiting.values()):
             if not all(need in self.done for need in stage.needs):
                 continue
@@ -144,8 +146,18 @@ class Schedule:
             if found is not None:
                 self.done[stage.name] = found
                 continue
+            ready.append((stage, inputs))
+        self._check([*(stage for stage, _ in ready), *waiting.values()])
+        for stage, inputs in ready:
             running.add(stage.name)
             threading.Thread(target=self._run_one, args=(stage, inputs, ended), daemon=True).start()
+
+    def _check(self, unsettled: list[Stage]) -> None:
+        """Before the first stage is begun: can this host do all that is left?"""
+        if not self._checked:
+            for check in dict.fromkeys(stage.check for stage in unsettled):
+                check()
+            self._checked = bool(unsettled)
 
     def _find(self, stage: Stage, inputs: tuple[Input, ...]) -> Done | None:
         found = self.store.find(stage.name, digest.key(inputs), by_content=stage.by_content)

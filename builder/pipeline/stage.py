@@ -90,7 +90,7 @@ class Stage:
     digests in the manifest.  ``slot``: it computes, so it takes a share of the job budget.
     ``by_content``: what needs it depends on what came out, not on what went in (a source
     that one of several locations served).  ``check``: raises if this host cannot do it; called
-    before any stage of a run is begun.
+    before the first stage of a run is begun, if this one may have to run.
     """
 
     name: str

@@ -7,7 +7,6 @@ signatures; we only lend it state of our own (see ``aptconf``).
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import threading
 import time
@@ -19,6 +18,7 @@ from urllib.parse import unquote
 from builder.archive.space import full_disk
 from builder.host import process
 from builder.host.lock import check, hold
+from builder.host.tools import find
 from builder.source import aptconf
 from builder.source.transfer import LocationFailed
 
@@ -93,7 +93,7 @@ class Apt:
 
         Raises LocationFailed with apt's own words, EnvironmentFailure if the disk is full.
         """
-        if shutil.which("apt-get") is None:
+        if find("apt-get") is None:
             raise LocationFailed("this host has no apt client")
         self._refresh(_JUST_NOW if renew else FRESH)
         offer = self._find(package)

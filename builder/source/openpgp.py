@@ -76,7 +76,7 @@ def verify(signature: bytes, signed: IO[bytes], keys: Sequence[Key]) -> Signed:
     ``signed`` must be a file of the system's.  Raises BadSignature, UsageError if a key's file
     does not hold that key, EnvironmentFailure if gpgv is missing.
     """
-    tool = process.require_tool("gpgv", "gpgv", "to verify signatures")
+    tool = process.require_tool("gpgv")
     if not _is_one_signature(signature):
         raise BadSignature("it is no single OpenPGP signature")
     with tempfile.TemporaryDirectory(prefix="gpgv-") as folder:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from builder.engine import require as require_engine
 from builder.engine.spec import ContainerSpec
 from builder.pipeline.digest import Input
 from builder.pipeline.ledger import Ledger
@@ -71,7 +72,9 @@ def build_stage(
         _keep(built.source, work.output / SRPMS)
         work.note("objects", str(built.objects))
 
-    return Stage(stage_name, (*manner.needs, *needs, BUILD_STAGE), inputs, run)
+    return Stage(
+        stage_name, (*manner.needs, *needs, BUILD_STAGE), inputs, run, check=require_engine
+    )
 
 
 def _folder(folder: Path) -> Path:

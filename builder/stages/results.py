@@ -10,6 +10,8 @@ import msgspec
 
 from builder.disk import image as disk_image
 from builder.disk.root import RootInputs
+from builder.engine import require as require_engine
+from builder.host import process
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
@@ -96,7 +98,7 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
         (work.output / PROOF).write_bytes(msgspec.json.format(msgspec.json.encode(proof)))
         work.note("packages", str(len(proof.packages)))
 
-    return Stage("repo", (*builds, BUILD_STAGE, GUEST_STAGE), inputs, run)
+    return Stage("repo", (*builds, BUILD_STAGE, GUEST_STAGE), inputs, run, check=require_engine)
 
 
 def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
@@ -126,7 +128,7 @@ def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
             shutil.move(made.folder / name, work.output / name)
         work.note("release", made.release)
 
-    return Stage("vm", ("repo", BUILD_STAGE, GUEST_STAGE), inputs, run)
+    return Stage("vm", ("repo", BUILD_STAGE, GUEST_STAGE), inputs, run, check=require_engine)
 
 
 def smoke_stage(setting: Setting) -> Stage:
@@ -151,5 +153,7 @@ def smoke_stage(setting: Setting) -> Stage:
 
     def check() -> None:
         payload.load(setting.profile.selftest)  # refuses an unknown one
+        for name in vm_smoke.PROGRAMS:
+            process.require_tool(name)
 
     return Stage("smoke", ("vm",), inputs, run, check=check)

@@ -30,7 +30,7 @@ def decide(scratch: Path, *, kernel: Path | None = None, device: Path = DEVICE) 
     comes out holds until the host's next boot.  ``scratch``: a folder for the guests' files.
     Raises EnvironmentFailure if QEMU itself is missing.
     """
-    process.require_tool("qemu-system-x86_64", "qemu-system-x86", "to boot the VM image")
+    process.require_tool("qemu-system-x86_64")
     started = time.monotonic()
     reason = _unusable(device)
     if not reason:

@@ -131,7 +131,7 @@ def _quoted(path: Path) -> str:
 
 def command(hardware: Hardware, console: Path, control: int, report: int) -> list[str]:
     """The whole command line; ``control`` and ``report`` are open file numbers."""
-    qemu = process.require_tool("qemu-system-x86_64", "qemu-system-x86", "to boot the VM image")
+    qemu = process.require_tool("qemu-system-x86_64")
     words = [qemu, "-nodefaults", "-no-user-config"]
     words += ["-display", "none", "-no-reboot", "-net", "none", "-name", hardware.name]
     words += ["-machine", "q35,vmport=off"]

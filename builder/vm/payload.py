@@ -65,7 +65,7 @@ def make(target: Path, kernel_release: str, payload: Payload) -> Path:
 
     Raises EnvironmentFailure if mke2fs is missing or fails.
     """
-    mke2fs = process.require_tool("mke2fs", "e2fsprogs", "to make the self-test's disk")
+    mke2fs = process.require_tool("mke2fs")
     folder = target.with_suffix(".d")
     remove(folder, target.parent)
     folder.mkdir(parents=True)

@@ -12,6 +12,8 @@ from builder.vm.hardware import Accelerator, Disk, Hardware, Kernel
 from builder.vm.machine import End, Limits, Run
 from builder.vm.report import SmokeReport, Timing
 
+# Of the host, asked for before anything is begun.
+PROGRAMS = ("setpriv", "qemu-system-x86_64", "mke2fs")
 CONSOLE_LOG = "console.log"
 REPORT = "smoke.json"
 LIMITS = {"kvm": Limits(total=90.0, silence=30.0), "tcg": Limits(total=300.0, silence=120.0)}

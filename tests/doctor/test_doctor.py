@@ -19,9 +19,10 @@ from builder.doctor import machine, outside
 from builder.doctor.engine import examine_engine
 from builder.doctor.examination import Scope, examine, mend
 from builder.doctor.finding import Finding, Status, as_json, lines, worst
-from builder.doctor.tools import Tool, examine_python, examine_tools, tools_for
+from builder.doctor.tools import examine_python, examine_tools
 from builder.errors import EnvironmentFailure
-from builder.host import vsyscall
+from builder.host import tools, vsyscall
+from builder.host.tools import Need, Tool
 
 
 class Engine(BaseHTTPRequestHandler):
@@ -55,30 +56,29 @@ def program(folder: Path, name: str, script: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "needed", "status", "words"),
+    ("script", "status", "words"),
     [
-        ("echo tool 1.2.3", True, Status.OK, "1.2.3"),
-        ("echo no >&2; exit 3", True, Status.FAILURE, "no"),
-        ("exit 3", False, Status.WARNING, "does not work"),
+        ("echo tool 1.2.3", Status.OK, "1.2.3"),
+        ("echo no >&2; exit 3", Status.FAILURE, "no"),
+        ("exit 3", Status.FAILURE, "does not work"),
     ],
 )
 def test_tools_are_really_run(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     script: str,
-    needed: bool,
     status: Status,
     words: str,
 ) -> None:
     program(tmp_path / "bin", "frobnicate", script)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    (found,) = examine_tools((Tool("frobnicate", "frob", "frobnicates", needed),))
+    (found,) = examine_tools((Tool("frobnicate", "frob", "to frobnicate", Need.BUILD),))
     assert found.status is status
     assert words in found.value + found.reason
 
 
 def test_a_missing_tool_names_its_package() -> None:
-    (found,) = examine_tools((Tool("no-such-tool", "frob", "frobnicates"),))
+    (found,) = examine_tools((Tool("no-such-tool", "frob", "to frobnicate", Need.BUILD),))
     assert (found.status, found.mend) == (Status.FAILURE, "apt-get install frob")
     assert found.fix == ("apt-get", "install", "-y", "frob")
 
@@ -128,7 +128,7 @@ def test_without_an_engine_a_private_one_needs_dockerd_and_root(
     plain = {"HOME": str(tmp_path)}
     assert examine_engine(plain, system_sockets=(), user=0).status is Status.OK
     assert "needs root" in examine_engine(plain, system_sockets=(), user=1000).reason
-    monkeypatch.setattr("builder.doctor.tools.SYSTEM_PATH", str(tmp_path))
+    monkeypatch.setattr("builder.host.tools.SYSTEM_PATH", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     missing = examine_engine(plain, system_sockets=(), user=0)
     assert missing.fix == ("apt-get", "install", "-y", "docker.io")
@@ -191,9 +191,13 @@ def test_the_vsyscall_page_is_read_off_the_maps(tmp_path: Path) -> None:
 
 
 def test_a_base_of_rpms_takes_tools_of_its_own() -> None:
-    names = {tool.name for tool in tools_for("yum")}
-    assert {"dnf", "rpmkeys", "cpio", "mmdebstrap"} <= names
-    assert "dnf" not in {tool.name for tool in tools_for("mmdebstrap")}
+    def names(method: str, *, root: bool) -> set[str]:
+        return {tool.name for tool in tools.for_base(method, root=root)}
+
+    assert {"dnf", "rpmkeys", "rpm2cpio", "cpio", "mke2fs"} <= names("yum", root=True)
+    assert not {"dnf", "newuidmap"} & names("mmdebstrap", root=True)
+    assert {"newuidmap", "newgidmap", "mke2fs"} <= names("mmdebstrap", root=False)
+    assert "newuidmap" not in names("yum", root=False)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +252,7 @@ def test_the_whole_examination_is_a_table_and_json(tmp_path: Path) -> None:
         tmp_path / "artifacts",
         sources=(("kernel", ("here",)),),
         probe=lambda url: "200",
-        tools=(Tool("no-such-tool", "frob", "frobnicates"),),
+        tools=(Tool("no-such-tool", "frob", "to frobnicate", Need.BUILD),),
     )
     found = examine(scope)
     assert worst(found) == 7

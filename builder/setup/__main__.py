@@ -1,0 +1,107 @@
+"""``python -m builder.setup [--yes] [TASK ...]``: prepare what is missing, then run the task.
+
+Exit code 7 if the host cannot be prepared, 130 if that is interrupted, else the task's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+from builder.errors import BuilderError, EnvironmentFailure
+from builder.host import tools
+from builder.host.tools import Need
+from builder.setup import environment, packages
+
+YES = ("--yes", "-y")
+# Tasks that run the linters and tests.
+TEST_TASKS = ("test",)
+
+
+def _raise_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the preparation as Ctrl-C does."""
+    before = {n: signal.signal(n, _raise_interrupt) for n in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def split(words: Sequence[str]) -> tuple[bool, list[str]]:
+    """Whether ``--yes`` stands before the task, and the words without it for Invoke to judge."""
+    task = next((n for n, word in enumerate(words) if not word.startswith("-")), len(words))
+    before = [word for word in words[:task] if word not in YES]
+    return len(before) < task, [*before, *words[task:]]
+
+
+def needs(task: str, *, root: bool) -> tuple[Need, ...]:
+    """Whose tools a task takes: those of every shipped base, so that any can be built."""
+    found = [Need.BUILD, Need.MMDEBSTRAP, Need.YUM]
+    if not packages.engine_is_named_or_present():
+        found.append(Need.ENGINE)
+    if not root:
+        found.append(Need.MMDEBSTRAP_USER)
+    if task in TEST_TASKS:
+        found.append(Need.TEST)
+    return tuple(found)
+
+
+def prepare(root: Path, words: Sequence[str], *, yes: bool) -> Path:
+    """Bring what is missing for the task; the folder of the Python environment.
+
+    Raises EnvironmentFailure if something cannot be brought.
+    """
+    _require_encoding(root)
+    task = next((word for word in words if not word.startswith("-")), "")
+    missing = packages.missing(tools.of(*needs(task, root=os.getuid() == 0)))
+    if missing:
+        packages.install(missing, yes=yes)
+    kind = "test" if task in TEST_TASKS else "runtime"
+    return environment.ensure(root, kind)
+
+
+def _require_encoding(root: Path) -> None:
+    try:
+        os.fsencode(root).decode()
+    except UnicodeDecodeError:
+        raise EnvironmentFailure(
+            "this checkout cannot be used where it is",
+            f"its path is not valid UTF-8: {os.fsencode(root)!r}",
+            "move it to a path that is, such as ~/director-builder",
+        ) from None
+
+
+def _fail(error: BuilderError) -> int:
+    lines = (f"failed: {error.what}", f"cause: {error.cause}", f"next:  {error.hint}")
+    print("\n".join(lines), file=sys.stderr)
+    return error.exit_code
+
+
+def main(arguments: Sequence[str]) -> int:
+    root = Path(__file__).resolve().parents[2]
+    yes, words = split(arguments)
+    try:
+        with _interruptible():
+            folder = prepare(root, words, yes=yes)
+    except KeyboardInterrupt:
+        return 130
+    except BuilderError as error:
+        return _fail(error)
+    except OSError as error:
+        return _fail(environment.told(error, root))
+    return environment.run(folder, words or ["--list"])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
