@@ -74,8 +74,9 @@ def require_tool(name: str, purpose: str = "") -> str:
 
 def _held(words: list[str], *, own_namespaces: bool, many_users: bool) -> list[str]:
     """The command line that starts ``words`` so that it cannot outlive this process."""
-    if tools.find(words[0]) is None:
-        there = "it is not executable" if Path(words[0]).exists() else "no such program"
+    found = tools.find(words[0])
+    if found is None or not os.access(found, os.X_OK):
+        there = "it is not executable" if found else "no such program"
         raise EnvironmentFailure(f"cannot start {words[0]}", there, "run `invoke doctor`")
     fence: tuple[str, ...] = _NAMESPACES if own_namespaces else ()
     if own_namespaces and os.geteuid() != 0:

@@ -135,5 +135,5 @@ def test_a_program_that_is_not_there_is_told_by_name() -> None:
 
 def test_words_reach_the_program_as_they_are() -> None:
     words = ["a b", "$(touch /nonexistent/x)", "-x", "--", "'", '"', "\n", "*"]
-    done = process.run(["printf", "%s\\0", *words])
+    done = process.run(["sh", "-c", 'printf "%s\\0" "$@"', "sh", *words])
     assert done.stdout.split(b"\0")[:-1] == [word.encode() for word in words]

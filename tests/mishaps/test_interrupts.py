@@ -122,9 +122,9 @@ def test_a_second_ctrl_c_leaves_at_once(small: World) -> None:
 
 
 def test_what_a_shell_tells_to_ignore_the_hangup_goes_on(small: World) -> None:
-    words = ("nohup", *small.command("fetch", "--profile", "small"))
+    words = ("sh", "-c", 'trap "" HUP; exec "$@"', "sh", *small.command("fetch"))
     process = subprocess.Popen(
-        words,
+        (*words, "--profile", "small"),
         cwd=small.project,
         env=small.environment,
         stdin=subprocess.DEVNULL,
