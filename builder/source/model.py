@@ -8,8 +8,13 @@ from typing import Annotated
 
 import msgspec
 
+from builder.digest import Digest, Size
+
 _USERINFO = re.compile(r"^([a-z]+://)[^/@]*@")
 _GIB = 1 << 30
+
+FileName = Annotated[str, msgspec.Meta(pattern=r"^(?!\.{1,2}$)[^/\x00-\x1f]+\Z")]
+"""The name of a file, without a folder: it becomes part of paths."""
 
 
 class Location(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,7 +27,7 @@ class Location(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     url: str
-    sha256: str | None = None
+    sha256: Digest | None = None
     member: str | None = None
 
     @property
@@ -60,10 +65,10 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     name: str
-    file: str
+    file: FileName
     locations: tuple[Location, ...]
-    sha256: str | None = None
-    max_bytes: int = 2 * _GIB
+    sha256: Digest | None = None
+    max_bytes: Size = 2 * _GIB
     signed_by: tuple[SigningKey, ...] = ()
     alternative: str = ""
 
@@ -93,8 +98,8 @@ class Fetched(msgspec.Struct, frozen=True):
     name: str
     file: str
     path: Path
-    sha256: str
-    size: int
+    sha256: Digest
+    size: Size
     url: str
     version: str | None = None
 
