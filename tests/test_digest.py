@@ -19,7 +19,9 @@ class Thing(msgspec.Struct, frozen=True):
     size: Size = 0
 
 
-@pytest.mark.parametrize("bad", ["", GOOD[:-1], GOOD + "0", GOOD[:-1] + "g", GOOD + "\n", "../" * 21 + "x"])
+@pytest.mark.parametrize(
+    "bad", ["", GOOD[:-1], GOOD + "0", GOOD[:-1] + "g", GOOD + "\n", "../" * 21 + "x"]
+)
 def test_what_is_no_digest_is_refused(bad: str) -> None:
     with pytest.raises(ValueError, match="64 hexadecimal digits"):
         Digest(bad)

@@ -16,14 +16,16 @@ from pathlib import Path
 
 from builder.console import Console
 from builder.errors import BuilderError, DiskFull, Interrupted, SourceUnreachable, UsageError
+from builder.host.listing import Listing
 from builder.host.paths import Cache
 from builder.host.removal import remove
 from builder.pipeline import digest, room
 from builder.pipeline.budget import Budget
 from builder.pipeline.digest import Input
 from builder.pipeline.ledger import Entry, Ledger
-from builder.pipeline.stage import Done, Stage, Work
+from builder.pipeline.stage import Damaged, Done, Stage, Work
 from builder.pipeline.store import OUTPUT, Store, folder_name
+from builder.pipeline.trust import Trust
 
 Outcome = Done | BaseException
 # Seconds for which a run that fails for want of a source waits for the other sources' answers.
@@ -82,6 +84,11 @@ class Schedule:
     stop: threading.Event = field(default_factory=threading.Event)
     done: dict[str, Done] = field(default_factory=dict)
     _sweepers: list[threading.Thread] = field(default_factory=list)
+    _stages: dict[str, Stage] = field(default_factory=dict)
+    _damaged: dict[str, Damaged] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.trust = Trust(self.store, self.stop)
 
     def run(
         self, stages: tuple[Stage, ...], forced: frozenset[str] = frozenset()
@@ -89,9 +96,11 @@ class Schedule:
         """Settle all stages; returns them by name.
 
         ``forced``: run these even if nothing has changed.  Raises the first failure,
-        with the stage's name and log in it.
+        with the stage's name and log in it.  An output of the cache that is found to be damaged
+        is put aside, and its stage run again, before a stage is run that needs it.
         """
         waiting = {stage.name: stage for stage in stages}
+        self._stages |= waiting
         running: set[str] = set()
         ended: queue.Queue[tuple[str, Outcome]] = queue.Queue()
         try:
@@ -101,6 +110,10 @@ class Schedule:
                     continue
                 name, outcome = ended.get()
                 running.discard(name)
+                if isinstance(outcome, Damaged):
+                    self._damaged.setdefault(outcome.done.name, outcome)
+                    waiting[name] = self._stages[name]
+                    continue
                 if isinstance(outcome, BaseException):
                     raise outcome
                 self.done[name] = outcome
@@ -127,8 +140,9 @@ class Schedule:
         ended: queue.Queue[tuple[str, Outcome]],
         forced: frozenset[str],
     ) -> None:
+        self._replace_damaged(waiting, running)
         for stage in list(waiting.values()):
-            if not all(need in self.done for need in stage.needs):
+            if not all(need in self.done and need not in self._damaged for need in stage.needs):
                 continue
             del waiting[stage.name]
             inputs = all_inputs(stage, self.done)
@@ -140,10 +154,33 @@ class Schedule:
             threading.Thread(target=self._run_one, args=(stage, inputs, ended), daemon=True).start()
 
     def _find(self, stage: Stage, inputs: tuple[Input, ...]) -> Done | None:
-        found = self.store.find(stage.name, digest.key(inputs), by_content=stage.by_content)
+        try:
+            found = self.store.find(stage.name, digest.key(inputs), by_content=stage.by_content)
+        except Damaged as damaged:
+            self._set_aside(damaged)
+            return None
         if found is not None:
             self._record(found)
         return found
+
+    def _replace_damaged(self, waiting: dict[str, Stage], running: set[str]) -> None:
+        """Put damaged outputs aside that no running stage uses, to be made anew."""
+        for name, damaged in list(self._damaged.items()):
+            if any(name in self._stages[one].needs for one in running):
+                continue
+            del self._damaged[name]
+            if self.done.get(name) is damaged.done:
+                del self.done[name]
+                self._set_aside(damaged)
+                waiting[name] = self._stages[name]
+
+    def _set_aside(self, damaged: Damaged) -> None:
+        kept = self.store.set_aside(damaged.done)
+        self.trust.note_damaged(damaged.done)
+        self.console.say(
+            f"{damaged.done.name}: its output in the cache has changed since it was made: "
+            f"{damaged.fault}; kept as {kept}, and made anew"
+        )
 
     def _record(self, done: Done) -> None:
         manifest = done.manifest
@@ -170,6 +207,7 @@ class Schedule:
         return self.cache.logs / self.run_id / f"{folder_name(stage.name)}.log"
 
     def _perform(self, stage: Stage, inputs: tuple[Input, ...]) -> Done:
+        self.trust.require_needs(stage, self.done)
         slot = self.budget().slot(self.stop) if stage.slot else nullcontext()
         with slot:
             self.console.say(f"{stage.name}: started")
@@ -182,6 +220,7 @@ class Schedule:
             log = self._log(stage)
             log.parent.mkdir(parents=True, exist_ok=True)
             needs = {name: self.done[name] for name in stage.needs}
+            stated: list[Listing] = []
             stage.run(
                 Work(
                     output=folder / "done" / OUTPUT,
@@ -190,6 +229,7 @@ class Schedule:
                     needs=needs,
                     note=facts.__setitem__,
                     stop=self.stop,
+                    state=stated.append,
                 )
             )
             if stage.by_content:  # a source that was pinned by this very run
@@ -204,7 +244,9 @@ class Schedule:
                 started=started,
                 facts=facts,
                 log=log,
+                listing=stated[-1] if stated else None,
             )
+        self.trust.note_made(stage, done, self.done)
         self._throw_away(folder)
         self._record(done)
         self.console.say(f"{stage.name}: done in {done.manifest.seconds:.1f} s")

@@ -283,7 +283,9 @@ def _pin(job: Job, place: _Place, pin: Pin) -> None:
         job.lock.record(job.source.name, place.kind, pin)
 
 
-def _refusal(job: Job, place: _Place, brought: _Brought, sha256: Digest) -> VerificationError | None:
+def _refusal(
+    job: Job, place: _Place, brought: _Brought, sha256: Digest
+) -> VerificationError | None:
     """Why these bytes are not to be used, None if they are; announces who signed them."""
     fits = not place.allowed or sha256 in place.allowed
     try:

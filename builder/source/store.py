@@ -25,14 +25,14 @@ class Damage:
     kept: Path
 
     def __str__(self) -> str:
-        return f"{self.file} in the cache is damaged: its sha256 is {self.found}; kept as {self.kept}"
+        return (
+            f"{self.file} in the cache is damaged: its sha256 is {self.found}; kept as {self.kept}"
+        )
 
     @property
     def cause(self) -> str:
         """What was expected and what was found, in lines."""
-        return (
-            f"sha256 expected {self.expected}\nsha256 got      {self.found}\nkept as {self.kept}"
-        )
+        return f"sha256 expected {self.expected}\nsha256 got      {self.found}\nkept as {self.kept}"
 
 
 def find_blob(cache: Cache, sha256: Digest) -> Path | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import threading
@@ -12,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from builder.errors import Interrupted, SourceUnreachable, UsageError, VerificationError
 from builder.digest import Digest
+from builder.errors import Interrupted, SourceUnreachable, UsageError, VerificationError
 from builder.source import Location, Source, fetch
+from tests.damage import spoil
 from tests.source.server import BODY, DIGEST, Habits
 from tests.source.site import Site, source_of
 
@@ -143,14 +143,6 @@ def test_a_hit_takes_no_time_no_network_and_no_requests_module(site: Site, serve
     assert len(server.requests) == asked
     script = "import sys, builder.source; sys.exit('requests' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
-
-
-def spoil(path: Path, data: bytes) -> None:
-    """Change a file as a failing disk does: neither its size, if ``data`` has it, nor its time."""
-    before = path.stat()
-    path.chmod(0o644)
-    path.write_bytes(data)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 @pytest.mark.parametrize("bad", [b"cut", BODY[:-1] + b"!"], ids=["shorter", "same size"])
