@@ -63,6 +63,10 @@ class Ledger:
     def last(self, stage: str) -> Entry | None:
         return self._entries.get(stage)
 
+    def keys(self) -> dict[str, Digest]:
+        """Every stage's last key."""
+        return {stage: entry.key for stage, entry in self._entries.items()}
+
     def record(self, stage: str, entry: Entry) -> None:
         """Remember a run; the file is written at once."""
         with self._guard:

@@ -91,20 +91,24 @@ class Schedule:
         self.trust = Trust(self.store, self.stop)
 
     def run(
-        self, stages: tuple[Stage, ...], forced: frozenset[str] = frozenset()
+        self,
+        stages: tuple[Stage, ...],
+        forced: frozenset[str] = frozenset(),
+        read: Iterable[str] = (),
     ) -> dict[str, Done]:
         """Settle all stages; returns them by name.
 
-        ``forced``: run these even if nothing has changed.  Raises the first failure,
-        with the stage's name and log in it.  An output of the cache that is found to be damaged
-        is put aside, and its stage run again, before a stage is run that needs it.
+        ``forced``: run these even if nothing has changed.  ``read``: the caller is about to use
+        these outputs, so they are held against their digests as a stage's needs are.  An output
+        that is found to be damaged is put aside, and its stage run again, before a stage is run
+        that needs it.  Raises the first failure, with the stage's name and log in it.
         """
         waiting = {stage.name: stage for stage in stages}
         self._stages |= waiting
         running: set[str] = set()
         ended: queue.Queue[tuple[str, Outcome]] = queue.Queue()
         try:
-            while waiting or running:
+            while waiting or running or self._doubt(read, waiting, running):
                 self._start_ready(waiting, running, ended, forced)
                 if not running:
                     continue
@@ -154,8 +158,11 @@ class Schedule:
             threading.Thread(target=self._run_one, args=(stage, inputs, ended), daemon=True).start()
 
     def _find(self, stage: Stage, inputs: tuple[Input, ...]) -> Done | None:
+        key, before = digest.key(inputs), self.done.get(stage.name)
+        if before is not None and before.key == key and not before.hit:
+            return before  # this very run has made it
         try:
-            found = self.store.find(stage.name, digest.key(inputs), by_content=stage.by_content)
+            found = self.store.find(stage.name, key, by_content=stage.by_content)
         except Damaged as damaged:
             self._set_aside(damaged)
             return None
@@ -173,6 +180,16 @@ class Schedule:
                 del self.done[name]
                 self._set_aside(damaged)
                 waiting[name] = self._stages[name]
+
+    def _doubt(self, read: Iterable[str], waiting: dict[str, Stage], running: set[str]) -> bool:
+        """Read what the caller is about to use; whether something is to be made anew for it."""
+        for name in read:
+            try:
+                self.trust.require(self.done[name])
+            except Damaged as damaged:
+                self._damaged[name] = damaged
+        self._replace_damaged(waiting, running)
+        return bool(waiting)
 
     def _set_aside(self, damaged: Damaged) -> None:
         kept = self.store.set_aside(damaged.done)
