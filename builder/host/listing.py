@@ -53,7 +53,7 @@ class Listing:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """What ``encode`` wrote.  Raises ValueError for anything else."""
+        """The listing that was ``encoded``.  Raises ValueError for anything else."""
         entries: dict[bytes, bytes] = {}
         *lines, rest = data.split(b"\0")
         for line in lines:
@@ -65,14 +65,15 @@ class Listing:
             raise ValueError("the listing ends within a line")
         return cls(entries)
 
-    def encode(self) -> bytes:
+    @cached_property
+    def encoded(self) -> bytes:
         """The lines in the order of their paths, each ended by a NUL: entry, blank, path."""
         return b"".join(b"%b %b\0" % (entry, path) for path, entry in sorted(self.entries.items()))
 
     @cached_property
     def digest(self) -> Digest:
         """One digest for all that the folder holds."""
-        return of_bytes(self.encode())
+        return of_bytes(self.encoded)
 
     def files(self) -> Iterator[tuple[str, Digest]]:
         """Path and digest of every file, links not followed, in the order of their paths."""
@@ -96,6 +97,12 @@ class Listing:
             else:
                 entries[path] = entry
         return Listing(entries)
+
+    def fault(self, root: Path, names: Iterable[str]) -> str:
+        """What is different now at ``names`` below ``root`` and the folders above them."""
+        paths = _with_parents(names)
+        now = {path: _look(os.path.join(os.fsencode(root), path)) for path in paths}
+        return _only(paths, self.entries).difference(_only(paths, now))
 
     def difference(self, now: Listing) -> str:
         """What is different ``now``, in words that name the first files; empty if nothing is."""
@@ -182,6 +189,11 @@ def _hash(handle: int) -> str:
     while data := os.read(handle, _CHUNK):
         made.update(data)
     return made.hexdigest()
+
+
+def _only(paths: Iterable[bytes], entries: Mapping[bytes, bytes | None]) -> Listing:
+    chosen = {path: entries.get(path) for path in paths}
+    return Listing({path: entry for path, entry in chosen.items() if entry is not None})
 
 
 def _with_parents(names: Iterable[str]) -> set[bytes]:

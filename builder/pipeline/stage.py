@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from builder.digest import Digest, Size
+from builder.digest import Digest, Size, of_bytes
 from builder.errors import VerificationError
 from builder.host.listing import Listing
 from builder.pipeline import digest
@@ -76,12 +76,12 @@ class Done:
     def listing(self) -> Listing:
         """What came out, as it was listed then.  Raises Damaged if that is not known any more."""
         try:
-            known = Listing.decode((self.path.parent / LISTING).read_bytes())
-        except (OSError, ValueError) as error:
+            data = (self.path.parent / LISTING).read_bytes()
+        except OSError as error:
             raise Damaged(self, f"its list of files cannot be read: {error}") from error
-        if known.digest != self.manifest.listing:
+        if of_bytes(data) != self.manifest.listing:
             raise Damaged(self, "its list of files has changed")
-        return known
+        return Listing.decode(data)
 
 
 class Damaged(VerificationError):

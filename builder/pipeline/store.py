@@ -134,7 +134,7 @@ class Store:
             seconds=time.time() - started,
             facts=facts,
         )
-        (work / LISTING).write_bytes(listing.encode())
+        (work / LISTING).write_bytes(listing.encoded)
         (work / STATUS).write_bytes(encode(look(work / OUTPUT, _told_by(manifest))))
         (work / MANIFEST).write_bytes(encode(manifest))
         if log.is_file():

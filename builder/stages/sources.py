@@ -173,7 +173,7 @@ def _known(pristine: Done, output: Path, names: list[str]) -> Listing:
     Raises Damaged if one of these is not what came out.
     """
     known = pristine.listing()
-    fault = known.difference(known.renewed(output, names))
+    fault = known.fault(output, names)
     if fault:
         raise Damaged(pristine, fault)
     return known

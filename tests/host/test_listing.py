@@ -31,7 +31,7 @@ def tree(tmp_path: Path) -> Path:
 def test_a_listing_goes_into_a_file_and_back(tree: Path) -> None:
     made = listing.read(tree)
     assert len(made.entries) == 8
-    again = Listing.decode(made.encode())
+    again = Listing.decode(made.encoded)
     assert again.entries == made.entries
     assert again.digest == made.digest
 
@@ -74,6 +74,17 @@ def test_what_has_changed_can_be_read_alone(tree: Path) -> None:
     (tree / "empty").rmdir()
     names = ["deep/er/run", "brand/new/file", "empty", "never/there"]
     assert before.renewed(tree, names).entries == listing.read(tree).entries
+
+
+def test_some_names_can_be_looked_at_alone(tree: Path) -> None:
+    before = listing.read(tree)
+    (tree / "file").write_text("changed")
+    (tree / "deep" / "new").write_text("")
+    assert before.fault(tree, ["deep/er/run", "deep/link", "never/there"]) == ""
+    assert before.fault(tree, ["file"]) == "file has changed"
+    assert before.fault(tree, ["deep/new"]) == "deep/new was added"
+    shutil.rmtree(tree / "deep" / "er")
+    assert before.fault(tree, ["deep/er/run"]) == "deep/er is missing, deep/er/run is missing"
 
 
 def test_a_listing_can_be_moved_below_a_folder(tree: Path) -> None:

@@ -138,7 +138,7 @@ def test_a_list_of_files_that_has_changed_vouches_for_nothing(tmp_path: Path) ->
     store = Store(Cache(tmp_path / "cache"))
     made = commit(store, tmp_path / "work", listed=False)
     (made.path / "deep" / "file").write_text("other")
-    (made.path.parent / "stage.files").write_bytes(read(made.path).encode())
+    (made.path.parent / "stage.files").write_bytes(read(made.path).encoded)
     with pytest.raises(Damaged, match="its list of files has changed"):
         made.listing()
     assert "its list of files has changed" in store.fault(made)
