@@ -147,6 +147,18 @@ def test_a_digest_in_capitals_is_folded(tmp_path: Path) -> None:
     assert load.load(tmp_path, "p").source["tool"].sha256 == "ab" * 32
 
 
+VENDOR = """
+[component.tool.vendor]
+spec = "tool.spec"
+patches = { tags = "a", apply = "b", fuzz = -1 }
+"""
+
+
+def test_other_numbers_are_not_negative_either(tmp_path: Path) -> None:
+    error = refused(tmp_path, GOOD + VENDOR)
+    assert "component.tool.vendor.patches.fuzz: Expected `int` >= 0" in error.cause
+
+
 @pytest.mark.parametrize("name", ["../tool.tar", "..", "a/b", ""])
 def test_a_source_s_file_is_a_name_without_a_folder(tmp_path: Path, name: str) -> None:
     error = refused(tmp_path, GOOD.replace('file = "tool-1.0.tar.gz"', f'file = "{name}"'))
