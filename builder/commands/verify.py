@@ -188,7 +188,7 @@ def verify(profile: str, *, fix: bool, project: Project, cache: Cache, console: 
     choice = _Choice(profile, project, cache)
     bad = 0
     with ExitStack() as stack:
-        # Here belongs the lock on the whole cache: shared, or exclusive with ``fix``.
+        # Nothing may be taken away that a running build uses.
         for name in choice.profiles if fix else ():
             stack.enter_context(hold(cache.locks, f"profile {name}", console))
         progress = stack.enter_context(console.progress("verify", None, "things"))

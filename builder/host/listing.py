@@ -136,7 +136,11 @@ class _Reading:
         waiting = [b""]
         while waiting:
             if self.stop is not None and self.stop.is_set():
-                raise Interrupted("stopped while finished outputs were checked")
+                raise Interrupted(
+                    f"stopped while {os.fsdecode(self.root)} was read",
+                    "the run was being stopped",
+                    "run the same command again",
+                )
             waiting += self._read_folder(waiting.pop())
         return self.entries
 

@@ -10,6 +10,7 @@ When nothing is made of it, a look at inodes, sizes and times must do (``find``)
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import threading
@@ -100,7 +101,8 @@ class Store:
         kept = self.cache.aside / folder_name(done.name)
         self.cache.aside.mkdir(parents=True, exist_ok=True)
         remove(kept, self.cache.aside)
-        done.path.parent.rename(kept)
+        with contextlib.suppress(FileNotFoundError):  # another run has done so
+            done.path.parent.rename(kept)
         return kept
 
     def commit(

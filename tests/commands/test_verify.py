@@ -128,6 +128,30 @@ def test_patching_changes_no_file_of_the_pristine_tree(own: World) -> None:
     assert (pristine / "tool.c").read_text() == world.SOURCE["tool.c"]
 
 
+MORE = """\
+--- a/only/one
++++ /dev/null
+@@ -1 +0,0 @@
+-one
+--- /dev/null
++++ b/new/deep/file
+@@ -0,0 +1 @@
++new
+"""
+
+
+def test_a_patched_tree_is_listed_as_it_is(own: World) -> None:
+    """Files and folders that come and go are known without the tree having been read."""
+    own.write_source({**world.SOURCE, "only/one": "one\n"})
+    own.write_patches(say_two=world.PATCH, more=MORE)
+    ended = own.run("patch", *SMALL)
+    assert ended.status == 0, ended.errors
+    (tree,) = (path.parent for path in own.cache.glob("stages/prep-tool/*/output/tree/new"))
+    assert not (tree / "only").exists()
+    assert (tree / "new/deep/file").read_text() == "new\n"
+    assert own.run("verify").status == 0
+
+
 def test_an_editor_in_sources_changes_neither_cache_nor_checkout(own: World) -> None:
     extra = own.project / "specs/small/tool/extra.conf"
     extra.parent.mkdir()
