@@ -193,7 +193,7 @@ def verify(profile: str, *, fix: bool, project: Project, cache: Cache, console: 
             stack.enter_context(hold(cache.locks, f"profile {name}", console))
         progress = stack.enter_context(console.progress("verify", None, "things"))
         reading = _Reading(choice, progress)
-        for finding in reading.run():
+        for finding in list(reading.run()):  # all is read before anything is taken away
             bad += 1
             became = f"; {finding.fix()}" if fix else ""
             print(f"bad: {finding.place}: {finding.fault}{became}")

@@ -59,20 +59,23 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Cache]:
     return project, cache
 
 
-def test_nothing_changed_is_said_at_once(settled: tuple[Project, Cache]) -> None:
+def _invoke(settled: tuple[Project, Cache], *words: str) -> subprocess.CompletedProcess[str]:
     project, cache = settled
-    command = (sys.executable, "-m", "invoke", "build", "--profile", "lts", "--flavour", "vm")
+    return subprocess.run(
+        (sys.executable, "-m", "invoke", *words, "--profile", "lts"),
+        cwd=project.root,
+        env={**os.environ, "LVS_BUILDER_CACHE": str(cache.root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_nothing_changed_is_said_at_once(settled: tuple[Project, Cache]) -> None:
     seconds = []
     for _ in range(4):
         before = os.times()
-        ended = subprocess.run(
-            command,
-            cwd=project.root,
-            env={**os.environ, "LVS_BUILDER_CACHE": str(cache.root)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        ended = _invoke(settled, "build", "--flavour", "vm")
         assert ended.returncode == 0, ended.stderr
         after = os.times()
         # Processor time: other programs of this machine do not count.
@@ -85,3 +88,35 @@ def test_nothing_changed_is_said_at_once(settled: tuple[Project, Cache]) -> None
     assert "nothing has changed" in ended.stderr
     print(f"processor seconds: {seconds}")
     assert statistics.median(seconds[1:]) < 0.5
+
+
+def test_a_published_file_that_was_changed_is_told_and_published_again(
+    settled: tuple[Project, Cache],
+) -> None:
+    build = ("build", "--flavour", "vm")
+    assert _invoke(settled, *build).returncode == 0
+    file = settled[0].artifacts("lts") / "vm" / "tree" / "file0"
+    good = file.read_text()
+    file.write_text("V" + good[1:])
+    told = _invoke(settled, "verify")
+    assert told.returncode == 4
+    assert f"bad: {file}: vm/tree/file0 has changed" in told.stdout
+    ended = _invoke(settled, *build)
+    assert ended.returncode == 0, ended.stderr
+    assert "artifacts/lts: tree/file0 has changed; it is published again" in ended.stderr
+    assert file.read_text() == good
+    told = _invoke(settled, "verify")
+    assert told.returncode == 0, told.stdout
+    assert f"{COUNT} finished stages, {3 * FILES} published files; all are good" in told.stdout
+
+
+def test_fix_takes_a_changed_folder_away(settled: tuple[Project, Cache]) -> None:
+    folder = settled[0].artifacts("lts") / "vm"
+    (folder / "tree" / "file0").write_text("changed")
+    (folder / "tree" / "file7").unlink()
+    told = _invoke(settled, "verify", "--fix").stdout
+    assert told.count("bad: ") == 2
+    assert "vm/ was removed" in told
+    assert not folder.exists()
+    assert _invoke(settled, "build", "--flavour", "vm").returncode == 0
+    assert folder.is_dir()

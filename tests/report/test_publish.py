@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from builder.commands.lab import IMAGE_FILES, built_image
 from builder.digest import Digest
 from builder.errors import VerificationError
-from builder.host.paths import Cache
+from builder.host.paths import Cache, Project
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
 from builder.pipeline.store import OUTPUT, Store
@@ -21,6 +22,21 @@ from builder.report.publish import Publication
 from tests.damage import spoil
 
 PUBLICATIONS = (Publication("repo", "repo"), Publication("vm", "vm"))
+
+
+def commit(store: Store, stage: str, work: Path, key: str = "a") -> Done:
+    """Finish a stage whose output lies in ``work``."""
+    return store.commit(
+        stage,
+        Digest(key * 64),
+        (Input("x", "y"),),
+        work,
+        listed=True,
+        by_content=False,
+        started=time.time(),
+        facts={},
+        log=work / "log",
+    )
 
 
 @dataclass
@@ -38,17 +54,7 @@ class Site:
         (work / OUTPUT / "deep").mkdir(parents=True)
         (work / OUTPUT / "deep" / "file").write_text(f"{stage} {text}")
         (work / OUTPUT / "other").write_text("other")
-        return Store(Cache(self.root / "cache")).commit(
-            stage,
-            Digest(key * 64),
-            (Input("x", "y"),),
-            work,
-            listed=True,
-            by_content=False,
-            started=time.time(),
-            facts={},
-            log=self.root / "log",
-        )
+        return commit(Store(Cache(self.root / "cache")), stage, work, key)
 
     def stale(self, *stages: Done) -> dict[str, str]:
         return publish.stale(self.target, PUBLICATIONS, {one.name: one for one in stages})
@@ -158,3 +164,19 @@ def test_a_note_of_an_earlier_version_costs_a_copy(site: Site) -> None:
     assert site.stale(vm) == {"vm": ""}
     site.publish(vm)
     assert site.stale(vm) == {}
+
+
+def test_the_lab_boots_no_image_that_was_changed(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    (work / OUTPUT).mkdir(parents=True)
+    for name in IMAGE_FILES:
+        (work / OUTPUT / name).write_text(name)
+    vm = commit(Store(Cache(tmp_path / "cache")), "vm", work)
+    project = Project(tmp_path)
+    publish.publish(
+        project.artifacts("p"), PUBLICATIONS, {"vm": vm}, ["vm"], profile="p", flavour="f", base="b"
+    )
+    assert built_image(project, "p").disk.name == IMAGE_FILES[0]
+    (project.artifacts("p") / "vm" / IMAGE_FILES[0]).write_text(IMAGE_FILES[0].upper())
+    with pytest.raises(VerificationError, match=IMAGE_FILES[0]):
+        built_image(project, "p")
