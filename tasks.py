@@ -351,6 +351,24 @@ def clean(
         )
 
 
+@task(
+    help={
+        "profile": "only what this profile's builds use, and its artifacts (default: everything)",
+        "fix": "put aside what is damaged, so that the next build makes it anew",
+    }
+)
+def verify(context: Context, profile: str | None = None, fix: bool = False) -> None:
+    """Hold cached sources, finished stages and artifacts against their digests."""
+    from builder.commands import verify as command  # noqa: PLC0415
+
+    with _command() as place:
+        print(
+            command.verify(
+                profile, fix=fix, project=place.project, cache=place.cache, console=place.console
+            )
+        )
+
+
 @task(help=_help("profile"))
 def report(context: Context, profile: str = PROFILE) -> None:
     """Write report.html anew from build.json, and print where it is."""

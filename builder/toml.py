@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from builder import names
+from builder.digest import read_hook
 from builder.errors import UsageError
 
 T = TypeVar("T")
@@ -65,22 +66,25 @@ def refuse(path: Path, line: int, cause: str, hint: str) -> UsageError:
     return UsageError(f"{path.parent.name}/{path.name}:{line} cannot be used", cause, hint)
 
 
-def parse(path: Path, text: str) -> dict[str, Any]:
+def parse(
+    path: Path, text: str, *, hint: str = "correct the TOML syntax on that line"
+) -> dict[str, Any]:
     """The document; raises UsageError for what is no TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
         line = int(found[1]) if found else len(text.splitlines())
-        raise refuse(path, line, str(error), "mend the TOML syntax on that line") from error
+        raise refuse(path, line, str(error), hint) from error
 
 
 def convert(path: Path, text: str, value: Any, kind: type[T], prefix: str, *, hint: str) -> T:
     """``value``, which stands at ``prefix`` of the document, as ``kind``; raises UsageError."""
     try:
-        return msgspec.convert(value, kind)
+        return msgspec.convert(value, kind, dec_hook=read_hook)
     except msgspec.ValidationError as error:
-        words, _, place = str(error).partition(" - at ")
+        words, _, place = str(error).rpartition(" - at ")
+        words, place = (words, place) if words else (place, "")
         below = place.strip("`").lstrip("$").lstrip(".")
         unknown = _UNKNOWN.search(words)
         parts = (prefix, below, unknown[1] if unknown else "")

@@ -11,6 +11,7 @@ without asking the disk: a parent that is not a folder made here is not passed t
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tarfile
 import time
@@ -23,6 +24,7 @@ from builder.archive import cpio, rpm
 from builder.archive.space import full_disk, is_full_disk
 from builder.archive.stream import CHUNK, ForwardReader, members, open_stream
 from builder.errors import UsageError, VerificationError
+from builder.host.listing import FOLDER, Listing, file_entry, link_entry
 from builder.host.removal import remove
 
 if TYPE_CHECKING:
@@ -46,10 +48,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What came out: number of files (links included, folders not) and their bytes."""
+    """What came out: number of files (links included, folders not) and their bytes.
+
+    ``listing``: of all that was written, with digests of the bytes as they went by.
+    """
 
     files: int
     bytes: int
+    listing: Listing
 
 
 def unpack(
@@ -123,6 +129,7 @@ class _Tree:
     _folders: dict[bytes, int] = field(default_factory=lambda: {b"": -1})  # name: its time
     _links: list[bytes] = field(default_factory=list)
     _seen: set[bytes] = field(default_factory=set)  # folders that ``only`` could have named
+    _entries: dict[bytes, bytes] = field(default_factory=dict)  # links and files
     _members: int = 0
     _files: int = 0
     _bytes: int = 0
@@ -146,7 +153,8 @@ class _Tree:
             raise VerificationError(f"{self.archive} is empty", "no member in it", "fetch it again")
         if self.only and not self._files:
             raise self._lacks()
-        return Unpacked(self._files, self._bytes)
+        folders = {folder: FOLDER for folder in self._folders if folder}
+        return Unpacked(self._files, self._bytes, Listing(folders | self._entries))
 
     def _maker(
         self, member: tarfile.TarInfo
@@ -215,6 +223,7 @@ class _Tree:
     def _add_file(self, name: bytes, member: tarfile.TarInfo, reader: ForwardReader) -> None:
         self._enter(name, member)
         descriptor = self._create(name, member)
+        made, runs = hashlib.sha256(), bool(member.mode & 0o100)
         try:
             left = member.size
             while left:
@@ -223,12 +232,14 @@ class _Tree:
                 if not data:
                     raise tarfile.ReadError(f"it ends within {member.name}")
                 _write(descriptor, data)
+                made.update(data)
                 left -= len(data)
-            os.fchmod(descriptor, 0o755 if member.mode & 0o100 else 0o644)
+            os.fchmod(descriptor, 0o755 if runs else 0o644)
             moment = self._moment(member)
             os.utime(descriptor, (moment, moment))
         finally:
             os.close(descriptor)
+        self._entries[name] = file_entry(made.hexdigest(), runs=runs)
         self._files += 1
 
     def _create(self, name: bytes, member: tarfile.TarInfo) -> int:
@@ -271,6 +282,7 @@ class _Tree:
         moment = self._moment(member)
         os.utime(path, (moment, moment), follow_symlinks=False)
         self._links.append(name)
+        self._entries[name] = link_entry(goal)
         self._files += 1
 
     def _add_hardlink(self, name: bytes, member: tarfile.TarInfo, _: ForwardReader) -> None:
@@ -286,6 +298,7 @@ class _Tree:
         if os.path.lexists(path):
             self._replace(name, member)
         os.link(self._path(goal), path, follow_symlinks=False)
+        self._entries[name] = self._entries[goal]
         self._files += 1
 
     def _enter(self, name: bytes, member: tarfile.TarInfo) -> None:

@@ -142,8 +142,9 @@ def _require_ours(cache: Cache, state: State) -> None:
 def _targets(
     request: Request, profiles: Iterable[str], project: Project, cache: Cache, state: State
 ) -> Iterator[_Target]:
-    for profile in profiles:
-        yield from _target(project.artifacts(profile), project.results, project.root)
+    doomed = removal.leavings(project.results)
+    for folder in (*map(project.artifacts, profiles), *doomed):
+        yield from _target(folder, project.results, project.root)
     if state is not State.MARKED:
         return
     if request.everything:

@@ -27,6 +27,7 @@ from builder.lab.verdict import FILE, Outcome, Verdict
 from builder.pipeline import run as runs
 from builder.profile import load as profiles
 from builder.report import lab as publishing
+from builder.report import publish
 from builder.stages.accelerator import accelerator
 from builder.vm.hardware import Accelerator
 
@@ -61,7 +62,10 @@ def _series(project: Project, name: str) -> Series:
 
 
 def built_image(project: Project, profile: str) -> Image:
-    """The image that `invoke build` made; raises UsageError if there is none."""
+    """The image that `invoke build` made.
+
+    Raises UsageError if there is none, VerificationError if it has changed since.
+    """
     folder = project.artifacts(profile) / "vm"
     missing = [name for name in IMAGE_FILES if not (folder / name).is_file()]
     if missing:
@@ -70,6 +74,7 @@ def built_image(project: Project, profile: str) -> Image:
             f"{folder.relative_to(project.root)}/{missing[0]} does not exist",
             f"build it first: invoke build --profile {profile}",
         )
+    publish.require(folder.parent, folder.name)
     disk, kernel, initrd, line = (folder / name for name in IMAGE_FILES)
     return Image(disk, kernel, initrd, f"{line.read_text().strip()} quiet")
 

@@ -73,19 +73,27 @@ def produce(
     wanted = goals(choose(project, request)[0])  # refuses unknown names before it waits
     with open_session(request, project=project, cache=cache, console=console) as session:
         done = session.settle(*wanted, forced=forced)
-        _publish(session, done, project, console)
-        return done
+        return _publish(session, done, project, console)
 
 
-def _publish(session: Session, done: dict[str, Done], project: Project, console: Console) -> None:
+def _publish(
+    session: Session, done: dict[str, Done], project: Project, console: Console
+) -> dict[str, Done]:
+    """Publish what was settled; returns it, with what had to be made anew for that."""
     setting = session.setting
     if not any(publication.stage in done for publication in PUBLICATIONS):
-        return
+        return done
     target = project.artifacts(setting.profile.name)
+    stale = publish.stale(target, PUBLICATIONS, done)
+    for fault in filter(None, stale.values()):
+        console.say(f"{target.relative_to(project.root)}: {fault}; it is published again")
+    if stale:
+        done = session.settle(*done, read=tuple(stale))
     record = publish.publish(
         target,
         PUBLICATIONS,
         done,
+        stale,
         profile=setting.profile.name,
         flavour=setting.flavour_name,
         base=setting.base,
@@ -97,3 +105,4 @@ def _publish(session: Session, done: dict[str, Done], project: Project, console:
         console.say(f"{len(ran)} of {len(done)} stages ran; results are in {shown}/")
     else:
         console.say(f"nothing has changed; results are in {shown}/")
+    return done

@@ -69,7 +69,10 @@ class _Once(Generic[T]):
 
 @dataclass(frozen=True)
 class Session:
-    """A run under way.  ``settle`` runs what the goals need and returns it."""
+    """A run under way.  ``settle`` runs what the goals need and returns it.
+
+    ``read``: outputs that the caller is about to use (see ``Schedule.run``).
+    """
 
     setting: Setting
     stages: dict[str, Stage]
@@ -77,9 +80,11 @@ class Session:
     store: Store
     schedule: Schedule
 
-    def settle(self, *goals: str, forced: tuple[str, ...] = ()) -> dict[str, Done]:
+    def settle(
+        self, *goals: str, forced: tuple[str, ...] = (), read: tuple[str, ...] = ()
+    ) -> dict[str, Done]:
         wanted = with_needs(self.stages, goals)
-        return self.schedule.run(wanted, frozenset(forced))
+        return self.schedule.run(wanted, frozenset(forced), read)
 
 
 def choose(project: Project, request: Request) -> tuple[Profile, str, str]:

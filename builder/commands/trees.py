@@ -34,7 +34,7 @@ def lay_out(
         for name in names or tuple(setting.profile.component):
             component = setting.profile.component[name]
             manner = packaging(setting, name, component)
-            done = session.settle(*manner.needs)
+            done = session.settle(*manner.needs, read=manner.needs)
             home = project.artifacts(setting.profile.name) / "tree" / name
             remove(home, project.artifacts(setting.profile.name))
             tree = rpm_tree.lay(home)

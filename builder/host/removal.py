@@ -83,8 +83,13 @@ def _clear_as_mapped_root(doomed: Path) -> None:
 
 def sweep(folder: Path, below: Path) -> None:
     """Remove what removals that were killed have left directly in ``folder``."""
-    for leaving in folder.glob(f".*{_MARK}*") if folder.is_dir() else ():
+    for leaving in leavings(folder):
         remove(leaving, below)
+
+
+def leavings(folder: Path) -> tuple[Path, ...]:
+    """What removals that were killed have left directly in ``folder``."""
+    return tuple(sorted(folder.glob(f".*{_MARK}*"))) if folder.is_dir() else ()
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated
 
 import msgspec
 
@@ -60,8 +61,8 @@ class PatchPlaces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tags: str
     apply: str
     command: str = "ApplyPatch {name}"
-    first: int = 90001
-    fuzz: int = 1
+    first: Annotated[int, msgspec.Meta(ge=0)] = 90001
+    fuzz: Annotated[int, msgspec.Meta(ge=0)] = 1
 
 
 class Vendor(Additions, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from builder.names import OptionalName
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+OptionKind = Annotated[int, msgspec.Meta(ge=0, le=255)]
 
 
 class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,14 +27,14 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     these tools cannot do, with the reason.
     """
 
-    local_ports: tuple[int, int]
+    local_ports: tuple[Port, Port]
     sequence: Literal["kept", "randomised"]
     timestamp: Literal["kept", "removed"]
-    toa_kind: int
+    toa_kind: OptionKind
     toa_switches: tuple[str, ...]
     port_switches: tuple[str, str]
     refusal: str
-    toa_kind6: int = 0
+    toa_kind6: OptionKind = 0
     interfaces: Literal["iproute2", "ifcfg"] = "iproute2"
     routing: str = ""
     companion: OptionalName = ""

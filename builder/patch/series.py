@@ -42,9 +42,15 @@ def load(folder: Path) -> Series:
     missing, unlisted, repeated or malformed patch, and VerificationError for one that
     touches paths outside its tree.
     """
-    listed = tuple(_read_series(folder / SERIES)) if (folder / SERIES).is_file() else ()
-    _refuse_unlisted(folder, {name for _, name in listed})
-    return Series(folder, tuple(_read_patch(folder, line, name) for line, name in listed))
+    return Series(folder, tuple(_read_patch(folder, line, name) for line, name in _listed(folder)))
+
+
+def names(folder: Path) -> tuple[str, ...]:
+    """The patches' names in their order; none of them is read.
+
+    Raises UsageError with file and line for a list that cannot be used.
+    """
+    return tuple(name for _, name in _listed(folder))
 
 
 def read(path: Path) -> Patch:
@@ -81,6 +87,13 @@ def touched(series: Series) -> frozenset[str]:
     return frozenset(
         path for patch in series.patches for file in patch.files for path in file.paths
     )
+
+
+def _listed(folder: Path) -> tuple[tuple[int, str], ...]:
+    """Line number and name of each patch."""
+    listed = tuple(_read_series(folder / SERIES)) if (folder / SERIES).is_file() else ()
+    _refuse_unlisted(folder, {name for _, name in listed})
+    return listed
 
 
 def _read_series(path: Path) -> Iterator[tuple[int, str]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-CHUNK = 1 << 20
+from builder.digest import Digest, of_file, of_text
+
+__all__ = ["Input", "files", "key", "of_file", "of_text"]
 
 
 @dataclass(frozen=True, order=True)
@@ -17,20 +18,6 @@ class Input:
 
     name: str
     value: str
-
-
-def of_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(CHUNK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def of_text(text: str) -> str:
-    """SHA-256 of a text in UTF-8, in hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def files(prefix: str, root: Path, paths: Iterable[Path]) -> tuple[Input, ...]:
@@ -56,7 +43,7 @@ def _below(folder: Path) -> list[Path]:
     ]
 
 
-def key(inputs: Iterable[Input]) -> str:
+def key(inputs: Iterable[Input]) -> Digest:
     """The digest of all inputs together; order does not matter."""
     rows = sorted((entry.name, entry.value) for entry in inputs)
     return of_text(json.dumps(rows, separators=(",", ":")))

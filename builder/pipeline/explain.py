@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from builder.digest import Digest
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.ledger import Change, Ledger, compare
 from builder.pipeline.schedule import with_needs
-from builder.pipeline.stage import Done, Stage
+from builder.pipeline.stage import Damaged, Done, Stage
 from builder.pipeline.store import Store
 
 SHORT = 12
@@ -41,12 +42,12 @@ def explain(
     Nothing is run.  Raises UsageError for a name that is no stage.
     """
     lines: list[str] = []
-    keys: dict[str, str] = {}
+    keys: dict[str, Digest] = {}
     unknown: set[str] = set()
     for stage in with_needs(stages, goals):
         inputs, complete = _inputs(stage, keys, frozenset(unknown))
         key = digest.key(inputs)
-        found = store.find(stage.name, key, by_content=stage.by_content) if complete else None
+        found = _find(stage, key, store) if complete else None
         lines += _tell(stage, inputs, complete, found, ledger)
         if found is not None:
             keys[stage.name] = found.content if found.by_content else found.key
@@ -55,6 +56,13 @@ def explain(
         else:
             keys[stage.name] = key
     return lines
+
+
+def _find(stage: Stage, key: Digest, store: Store) -> Done | None:
+    try:
+        return store.find(stage.name, key, by_content=stage.by_content)
+    except Damaged:
+        return None
 
 
 def _tell(
@@ -78,5 +86,5 @@ def _tell(
     if not complete:
         lines.append("    a stage it needs would run, and what comes out of that is not known yet")
     if not lines:
-        lines.append("    its output is not in the cache any more")
+        lines.append("    its output is not in the cache any more, or has changed there")
     return [f"{stage.name}: would run", *lines]

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import msgspec
 
+from builder.digest import Digest, decode, encode
 from builder.pipeline.digest import Input
 
 
 class Entry(msgspec.Struct, frozen=True):
     """The last run of one stage: its key, inputs, duration in seconds, and its facts."""
 
-    key: str
+    key: Digest
     inputs: dict[str, str]
     seconds: float
     facts: dict[str, str] = {}
@@ -55,12 +56,16 @@ class Ledger:
         self._entries: dict[str, Entry] = {}
         if path.is_file():
             try:
-                self._entries = msgspec.json.decode(path.read_bytes(), type=dict[str, Entry])
+                self._entries = decode(path.read_bytes(), dict[str, Entry])
             except msgspec.DecodeError:
                 self._entries = {}  # only explanations are lost
 
     def last(self, stage: str) -> Entry | None:
         return self._entries.get(stage)
+
+    def keys(self) -> dict[str, Digest]:
+        """Every stage's last key."""
+        return {stage: entry.key for stage, entry in self._entries.items()}
 
     def record(self, stage: str, entry: Entry) -> None:
         """Remember a run; the file is written at once."""
@@ -68,7 +73,7 @@ class Ledger:
             if self._entries.get(stage) == entry:
                 return
             self._entries[stage] = entry
-            write_whole(self._path, msgspec.json.format(msgspec.json.encode(self._entries)))
+            write_whole(self._path, encode(self._entries))
 
 
 def compare(old: dict[str, str], new: Iterable[Input]) -> tuple[Change, ...]:

@@ -17,14 +17,16 @@ from pathlib import Path
 from builder import names
 from builder.console import Console
 from builder.errors import BuilderError, DiskFull, Interrupted, SourceUnreachable, UsageError
+from builder.host.listing import Listing
 from builder.host.paths import Cache
 from builder.host.removal import remove
 from builder.pipeline import digest, room
 from builder.pipeline.budget import Budget
 from builder.pipeline.digest import Input
 from builder.pipeline.ledger import Entry, Ledger
-from builder.pipeline.stage import Done, Stage, Work
+from builder.pipeline.stage import Damaged, Done, Stage, Work
 from builder.pipeline.store import OUTPUT, Store, folder_name
+from builder.pipeline.trust import Trust
 
 Outcome = Done | BaseException
 # Seconds for which a run that fails for want of a source waits for the other sources' answers.
@@ -89,41 +91,65 @@ class Schedule:
     done: dict[str, Done] = field(default_factory=dict)
     _sweepers: list[threading.Thread] = field(default_factory=list)
     _checked: bool = False
+    _stages: dict[str, Stage] = field(default_factory=dict)
+    _damaged: dict[str, Damaged] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.trust = Trust(self.store, self.stop)
 
     def run(
-        self, stages: tuple[Stage, ...], forced: frozenset[str] = frozenset()
+        self,
+        stages: tuple[Stage, ...],
+        forced: frozenset[str] = frozenset(),
+        read: Iterable[str] = (),
     ) -> dict[str, Done]:
         """Settle all stages; returns them by name.
 
-        ``forced``: run these even if nothing has changed.  Raises the first failure,
-        with the stage's name and log in it.
+        ``forced``: run these even if nothing has changed.  ``read``: the caller is about to use
+        these outputs, so they are held against their digests as a stage's needs are.  An output
+        that is found to be damaged is put aside, and its stage run again, before a stage is run
+        that needs it.  Raises the first failure, with the stage's name and log in it.
         """
         waiting = {stage.name: stage for stage in stages}
+        self._stages |= waiting
         running: set[str] = set()
         ended: queue.Queue[tuple[str, Outcome]] = queue.Queue()
         try:
-            while waiting or running:
+            while waiting or running or self._doubt(read, waiting, running):
                 self._start_ready(waiting, running, ended, forced)
                 if not running:
                     continue
                 name, outcome = ended.get()
                 running.discard(name)
+                if isinstance(outcome, Damaged):
+                    self._damaged.setdefault(outcome.done.name, outcome)
+                    waiting[name] = self._stages[name]
+                    continue
                 if isinstance(outcome, BaseException):
                     raise outcome
                 self.done[name] = outcome
         except BaseException as error:
-            if isinstance(error, SourceUnreachable):
-                self._hear_out(error, running, ended)
-            at_once = isinstance(error, KeyboardInterrupt | Interrupted)
-            self._stop_all(running, ended, STOPPING_AT_ONCE if at_once else STOPPING)
-            if not at_once:
-                self._join()
-            if isinstance(error, DiskFull) and not running:
-                # What others keep for `invoke shell` only takes room here.
-                remove(self.cache.scratch / self.run_id, self.cache.scratch)
+            self._give_up(error, running, ended)
             raise
         self._join()
         return self.done
+
+    def _give_up(
+        self,
+        error: BaseException,
+        running: set[str],
+        ended: queue.Queue[tuple[str, Outcome]],
+    ) -> None:
+        """End what still runs after a failure or an interrupt."""
+        if isinstance(error, SourceUnreachable):
+            self._hear_out(error, running, ended)
+        at_once = isinstance(error, KeyboardInterrupt | Interrupted)
+        self._stop_all(running, ended, STOPPING_AT_ONCE if at_once else STOPPING)
+        if not at_once:
+            self._join()
+        if isinstance(error, DiskFull) and not running:
+            # What others keep for `invoke shell` only takes room here.
+            remove(self.cache.scratch / self.run_id, self.cache.scratch)
 
     def _join(self) -> None:
         for sweeper in self._sweepers:
@@ -137,8 +163,9 @@ class Schedule:
         forced: frozenset[str],
     ) -> None:
         ready: list[tuple[Stage, tuple[Input, ...]]] = []
+        self._replace_damaged(waiting, running)
         for stage in list(waiting.values()):
-            if not all(need in self.done for need in stage.needs):
+            if not all(need in self.done and need not in self._damaged for need in stage.needs):
                 continue
             del waiting[stage.name]
             inputs = all_inputs(stage, self.done)
@@ -160,10 +187,46 @@ class Schedule:
             self._checked = bool(unsettled)
 
     def _find(self, stage: Stage, inputs: tuple[Input, ...]) -> Done | None:
-        found = self.store.find(stage.name, digest.key(inputs), by_content=stage.by_content)
+        key, before = digest.key(inputs), self.done.get(stage.name)
+        if before is not None and before.key == key and not before.hit:
+            return before  # this very run has made it
+        try:
+            found = self.store.find(stage.name, key, by_content=stage.by_content)
+        except Damaged as damaged:
+            self._set_aside(damaged)
+            return None
         if found is not None:
             self._record(found)
         return found
+
+    def _replace_damaged(self, waiting: dict[str, Stage], running: set[str]) -> None:
+        """Put damaged outputs aside that no running stage uses, to be made anew."""
+        for name, damaged in list(self._damaged.items()):
+            if any(name in self._stages[one].needs for one in running):
+                continue
+            del self._damaged[name]
+            if self.done.get(name) is damaged.done:
+                del self.done[name]
+                self._set_aside(damaged)
+                waiting[name] = self._stages[name]
+
+    def _doubt(self, read: Iterable[str], waiting: dict[str, Stage], running: set[str]) -> bool:
+        """Read what the caller is about to use; whether something is to be made anew for it."""
+        for name in read:
+            try:
+                self.trust.require(self.done[name])
+            except Damaged as damaged:
+                self._damaged[name] = damaged
+        self._replace_damaged(waiting, running)
+        return bool(waiting)
+
+    def _set_aside(self, damaged: Damaged) -> None:
+        kept = self.store.set_aside(damaged.done)
+        self.trust.note_damaged(damaged.done)
+        self.console.say(
+            f"{damaged.done.name}: its output in the cache has changed since it was made: "
+            f"{damaged.fault}; kept as {kept}, and made anew"
+        )
 
     def _record(self, done: Done) -> None:
         manifest = done.manifest
@@ -190,6 +253,7 @@ class Schedule:
         return self.cache.logs / self.run_id / f"{folder_name(stage.name)}.log"
 
     def _perform(self, stage: Stage, inputs: tuple[Input, ...]) -> Done:
+        self.trust.require_needs(stage, self.done)
         slot = self.budget().slot(self.stop) if stage.slot else nullcontext()
         with slot:
             self.console.say(f"{stage.name}: started")
@@ -202,6 +266,7 @@ class Schedule:
             log = self._log(stage)
             log.parent.mkdir(parents=True, exist_ok=True)
             needs = {name: self.done[name] for name in stage.needs}
+            stated: list[Listing] = []
             stage.run(
                 Work(
                     output=folder / "done" / OUTPUT,
@@ -210,6 +275,7 @@ class Schedule:
                     needs=needs,
                     note=facts.__setitem__,
                     stop=self.stop,
+                    state=stated.append,
                 )
             )
             if stage.by_content:  # a source that was pinned by this very run
@@ -224,7 +290,9 @@ class Schedule:
                 started=started,
                 facts=facts,
                 log=log,
+                listing=stated[-1] if stated else None,
             )
+        self.trust.note_made(stage, done, self.done)
         self._throw_away(folder)
         self._record(done)
         self.console.say(f"{stage.name}: done in {done.manifest.seconds:.1f} s")

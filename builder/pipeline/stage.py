@@ -14,16 +14,25 @@ from pathlib import Path
 
 import msgspec
 
+from builder.digest import Digest, Size, of_bytes
+from builder.errors import VerificationError
+from builder.host.listing import Listing
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
+
+LISTING = "stage.files"
 
 
 class OutputFile(msgspec.Struct, frozen=True):
     """One file that a stage put out: path below its folder, size in bytes, SHA-256."""
 
     path: str
-    size: int
-    sha256: str
+    size: Size
+    sha256: Digest
+
+    def __post_init__(self) -> None:
+        if self.path.startswith("/") or ".." in self.path.split("/"):
+            raise ValueError(f"{self.path!r} leads out of the folder")
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -31,13 +40,15 @@ class Manifest(msgspec.Struct, frozen=True):
 
     ``started``: seconds since the epoch.  ``seconds``: how long it ran.  ``cpu_seconds``:
     of the container's or the programs' processors, where known.  ``outputs``: every file,
-    or none for folders too large to list (prepared trees).
+    or none for folders too large to list here (trees).  ``listing``: the digest of the file
+    ``stage.files`` beside it, which lists all that came out.
     """
 
     stage: str
-    key: str
+    key: Digest
     inputs: dict[str, str]
     outputs: tuple[OutputFile, ...]
+    listing: Digest
     started: float
     seconds: float
     facts: dict[str, str] = {}
@@ -51,16 +62,39 @@ class Done:
     """
 
     name: str
-    key: str
+    key: Digest
     path: Path
     hit: bool
     manifest: Manifest
     by_content: bool = False
 
     @property
-    def content(self) -> str:
+    def content(self) -> Digest:
         """Digest of what came out, for stages whose output the inputs do not determine."""
         return digest.key(Input(entry.path, entry.sha256) for entry in self.manifest.outputs)
+
+    def listing(self) -> Listing:
+        """What came out, as it was listed then.  Raises Damaged if that is not known any more."""
+        try:
+            data = (self.path.parent / LISTING).read_bytes()
+        except OSError as error:
+            raise Damaged(self, f"its list of files cannot be read: {error}") from error
+        if of_bytes(data) != self.manifest.listing:
+            raise Damaged(self, "its list of files has changed")
+        return Listing.decode(data)
+
+
+class Damaged(VerificationError):
+    """A finished output is not what came out when the stage ran: ``fault`` says what differs."""
+
+    def __init__(self, done: Done, fault: str) -> None:
+        super().__init__(
+            f"the finished output of {done.name} in the cache has changed",
+            f"{done.path}: {fault}",
+            "run: invoke verify --fix\nand then the same command again: it makes the output anew",
+        )
+        self.done = done
+        self.fault = fault
 
 
 @dataclass(frozen=True)
@@ -70,7 +104,8 @@ class Work:
     ``output``: the folder to fill; it appears in the store as a whole or not at all.
     ``scratch``: thrown away after success.  ``log``: the stage's log file.  ``needs``: the
     stages it asked for, by name.  ``note``: keeps a fact for the manifest.  ``stop`` is set
-    when the run is being stopped.
+    when the run is being stopped.  ``state``: takes the listing of the whole output from a stage
+    that knows it, which spares a reading of what was only just written.
     """
 
     output: Path
@@ -79,6 +114,7 @@ class Work:
     needs: Mapping[str, Done]
     note: Callable[[str, str], None]
     stop: threading.Event
+    state: Callable[[Listing], None]
 
 
 @dataclass(frozen=True)
@@ -89,8 +125,11 @@ class Stage:
     not need the network or an engine.  ``listed``: its output files are listed with
     digests in the manifest.  ``slot``: it computes, so it takes a share of the job budget.
     ``by_content``: what needs it depends on what came out, not on what went in (a source
-    that one of several locations served).  ``check``: raises if this host cannot do it; called
-    before the first stage of a run is begun, if this one may have to run.
+    that one of several locations served).  ``carries``: needs whose files it takes over by hard
+    links, unread, and states with the digests that they had: who reads those files finds out
+    whether they still have them.  All other needs are held against their digests before it
+    runs.  ``check``: raises if this host cannot do it; called before the first stage of a run is
+    begun, if this one may have to run.
     """
 
     name: str
@@ -100,4 +139,5 @@ class Stage:
     listed: bool = True
     slot: bool = True
     by_content: bool = False
+    carries: tuple[str, ...] = ()
     check: Callable[[], None] = lambda: None

@@ -1,28 +1,37 @@
-"""The finished outputs of stages: whole or not there at all.
+"""The finished outputs of stages: whole or not there at all, and as they were when they came out.
 
 A stage writes into a scratch folder; when it ends well, its manifest is written beside
 its output and the folder is renamed into place.  A kill before the rename costs that
 stage and nothing else.
+
+An output is held against the digest of its listing before anything is made of it (``fault``).
+When nothing is made of it, a look at inodes, sizes and times must do (``find``).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
+from builder.digest import Digest, decode, encode
+from builder.host.listing import Listing, Memory, read
 from builder.host.paths import Cache
 from builder.host.removal import remove
-from builder.pipeline import digest
 from builder.pipeline.digest import Input
-from builder.pipeline.stage import Done, Manifest, OutputFile
+from builder.pipeline.ledger import write_whole
+from builder.pipeline.stage import LISTING, Damaged, Done, Manifest, OutputFile
+from builder.pipeline.status import Status, look, unchanged
 
 MANIFEST = "stage.json"
+STATUS = "stage.status"
 LOG = "stage.log"
 OUTPUT = "output"
 KEY_LENGTH = 20
@@ -39,24 +48,67 @@ class Store:
 
     cache: Cache
 
-    def place(self, stage: str, key: str) -> Path:
+    def place(self, stage: str, key: Digest) -> Path:
         return self.cache.stages / folder_name(stage) / key[:KEY_LENGTH]
 
-    def find(self, stage: str, key: str, *, by_content: bool = False) -> Done | None:
-        """The finished output for this key, if there is one and its files are all there."""
-        place = self.place(stage, key)
+    def find(self, stage: str, key: Digest, *, by_content: bool = False) -> Done | None:
+        """The finished output for this key, None if there is none.
+
+        Its files are not read if they look untouched.  Raises Damaged if they have changed.
+        """
+        done = self.at(self.place(stage, key))
+        if done is None or (done.name, done.key) != (stage, key):
+            return None
+        done = replace(done, by_content=by_content)
+        if not unchanged(done.path, _read_status(done)):
+            self.require(done)
+        return done
+
+    def at(self, place: Path) -> Done | None:
+        """The output in a folder of the store, whatever became of it; None without a manifest."""
         try:
-            manifest = msgspec.json.decode((place / MANIFEST).read_bytes(), type=Manifest)
+            manifest = decode((place / MANIFEST).read_bytes(), Manifest)
         except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
             return None
-        if manifest.key != key or not _all_there(place / OUTPUT, manifest.outputs):
-            return None
-        return Done(stage, key, place / OUTPUT, True, manifest, by_content)
+        return Done(manifest.stage, manifest.key, place / OUTPUT, True, manifest)
+
+    def fault(
+        self, done: Done, *, stop: threading.Event | None = None, memory: Memory | None = None
+    ) -> str:
+        """Read an output whole: what is no longer as it came out, empty if all is."""
+        try:
+            now = read(done.path, stop=stop, memory=memory)
+        except OSError as error:
+            return str(error)
+        if now.digest == done.manifest.listing:
+            return ""
+        try:
+            return done.listing().difference(now)
+        except Damaged as damaged:
+            return f"it is not what came out, and {damaged.fault}"
+
+    def require(self, done: Done, *, stop: threading.Event | None = None) -> None:
+        """Read an output whole.  Raises Damaged if it is not as it came out."""
+        fault = self.fault(done, stop=stop)
+        if fault:
+            raise Damaged(done, fault)
+        status = look(done.path, _told_by(done.manifest))
+        if status != _read_status(done):  # copied to another disk, or touched
+            write_whole(done.path.parent / STATUS, encode(status))
+
+    def set_aside(self, done: Done) -> Path:
+        """Keep a damaged output for inspection, the last one of its stage; returns where."""
+        kept = self.cache.aside / folder_name(done.name)
+        self.cache.aside.mkdir(parents=True, exist_ok=True)
+        remove(kept, self.cache.aside)
+        with contextlib.suppress(FileNotFoundError):  # another run has done so
+            done.path.parent.rename(kept)
+        return kept
 
     def commit(
         self,
         stage: str,
-        key: str,
+        key: Digest,
         inputs: Iterable[Input],
         work: Path,
         *,
@@ -65,23 +117,28 @@ class Store:
         started: float,
         facts: dict[str, str],
         log: Path,
+        listing: Listing | None = None,
     ) -> Done:
         """Move the finished ``work / OUTPUT`` into place and return what it is.
 
-        The log at ``log`` goes with it.  The folder that another run may have put there
-        in the meantime is replaced.
+        The log at ``log`` goes with it.  ``listing``: of the output, if it is known; otherwise
+        all is read.  The folder that another run may have put there in the meantime is replaced.
         """
-        outputs = tuple(_list(work / OUTPUT)) if listed else ()
+        listing = listing or read(work / OUTPUT)
+        outputs = tuple(_files(work / OUTPUT, listing)) if listed else ()
         manifest = Manifest(
             stage=stage,
             key=key,
             inputs={entry.name: entry.value for entry in inputs},
             outputs=outputs,
+            listing=listing.digest,
             started=started,
             seconds=time.time() - started,
             facts=facts,
         )
-        (work / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+        (work / LISTING).write_bytes(listing.encoded)
+        (work / STATUS).write_bytes(encode(look(work / OUTPUT, _told_by(manifest))))
+        (work / MANIFEST).write_bytes(encode(manifest))
         if log.is_file():
             shutil.copyfile(log, work / LOG)
         place = self.place(stage, key)
@@ -92,23 +149,22 @@ class Store:
         return Done(stage, key, place / OUTPUT, False, manifest, by_content)
 
 
-def _list(root: Path) -> Iterable[OutputFile]:
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and not path.is_symlink():
-            yield OutputFile(str(path.relative_to(root)), path.stat().st_size, digest.of_file(path))
+def _files(root: Path, listing: Listing) -> Iterator[OutputFile]:
+    for name, sha256 in listing.files():
+        yield OutputFile(name, (root / name).stat().st_size, sha256)
 
 
-def _all_there(root: Path, outputs: tuple[OutputFile, ...]) -> bool:
-    """Are all files there with their sizes?  (Bytes were checked when they were written.)"""
-    if not root.is_dir():
-        return False
-    for entry in outputs:
-        try:
-            if (root / entry.path).stat().st_size != entry.size:
-                return False
-        except OSError:
-            return False
-    return True
+def _told_by(manifest: Manifest) -> tuple[str, ...]:
+    """What is looked at to see whether an output was touched: its files, or the top of a tree."""
+    files = tuple(entry.path for entry in manifest.outputs)
+    return (".", *files) if files else ()
+
+
+def _read_status(done: Done) -> Status:
+    try:
+        return decode((done.path.parent / STATUS).read_bytes(), Status)
+    except (OSError, msgspec.DecodeError):
+        return {}
 
 
 def _sync(folder: Path) -> None:

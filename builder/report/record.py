@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from builder import digest
+from builder.digest import Digest
 from builder.pipeline.stage import Done, OutputFile
 
 
@@ -16,7 +18,7 @@ class StageRecord(msgspec.Struct, frozen=True):
     """
 
     name: str
-    key: str
+    key: Digest
     hit: bool
     started: float
     seconds: float
@@ -65,9 +67,9 @@ def record(
 
 
 def encode(made: BuildRecord) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(made)) + b"\n"
+    return digest.encode(made) + b"\n"
 
 
 def decode(data: bytes) -> BuildRecord:
     """Raises msgspec.DecodeError for what is no record of this format."""
-    return msgspec.json.decode(data, type=BuildRecord)
+    return digest.decode(data, BuildRecord)

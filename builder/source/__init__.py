@@ -4,7 +4,6 @@ from builder.source.fetch import fetch, open_lock
 from builder.source.known import find
 from builder.source.lock import Pin, SourcesLock
 from builder.source.model import Bounds, Fetched, Location, Source
-from builder.source.store import verify
 
 __all__ = [
     "Bounds",
@@ -16,5 +15,4 @@ __all__ = [
     "fetch",
     "find",
     "open_lock",
-    "verify",
 ]

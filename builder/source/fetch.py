@@ -1,7 +1,7 @@
 """The one way in which bytes come into a build.
 
-What was fetched and pinned before is found without a network, a lock or a byte read; all that
-takes longer is in ``resolve``, which is not even imported then.
+What was fetched and pinned before is found without a network or a lock, and read once, to hold
+it against its digest; all that takes longer is in ``resolve``, which is not even imported then.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.host.paths import Cache, Project
-from builder.source.known import find, require_signature
+from builder.source.known import find_sound, require_signature
 from builder.source.lock import SourcesLock
 from builder.source.model import Bounds, Fetched, Source
+from builder.source.store import Damage
 
 if TYPE_CHECKING:
     from builder.console import Console
@@ -36,12 +37,16 @@ def fetch(
     """The verified bytes of ``source``, from the cache or from the first location that serves it.
 
     ``locked``: refuse what is not pinned.  ``update``: pay no heed to sources.lock and pin anew.
-    ``stop``: set it from another thread to end the download.
+    ``stop``: set it from another thread to end the download.  A damaged blob is put aside, told,
+    and fetched anew.
 
     Raises SourceUnreachable, VerificationError, EnvironmentFailure (disk full), Interrupted.
     """
+    damages: tuple[Damage, ...] = ()
     if not update:
-        found = find(source, cache=cache, lock=lock)
+        found, damages = find_sound(source, cache=cache, lock=lock)
+        for one in damages:
+            console.say(f"{source.name}: {one}")
         if found is not None:
             require_signature(source, found.path, lock)
             return found
@@ -58,6 +63,7 @@ def fetch(
             update=update,
             bounds=bounds,
             stop=stop or threading.Event(),
+            damages=damages,
         )
     )
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from builder.digest import Digest
 from builder.host.paths import Cache
 from builder.source.lock import Pin, SourcesLock
 from builder.source.model import Fetched, Location, Source
-from builder.source.store import find_blob
+from builder.source.store import Damage, damage, find_blob
 
 DROPIN = "drop-in"  # the kind of location that the folder for hand-brought files is
 
@@ -27,13 +28,13 @@ def valid_pins(source: Source, lock: SourcesLock) -> dict[str, Pin]:
     }
 
 
-def profile_digest(source: Source, location: Location) -> str | None:
+def profile_digest(source: Source, location: Location) -> Digest | None:
     """What the profile itself says about the bytes of a location."""
     return location.sha256 or source.sha256
 
 
 def find(source: Source, *, cache: Cache, lock: SourcesLock) -> Fetched | None:
-    """The source if its digest is known and its bytes are in the cache."""
+    """The source if its digest is known and there is a blob of that name; none of it is read."""
     pins = valid_pins(source, lock)
     for location in source.locations:
         pin = pins.get(location.kind)
@@ -50,10 +51,24 @@ def find(source: Source, *, cache: Cache, lock: SourcesLock) -> Fetched | None:
     return _found(source, cache, pin.sha256, pin, pin.url)
 
 
+def find_sound(
+    source: Source, *, cache: Cache, lock: SourcesLock
+) -> tuple[Fetched | None, tuple[Damage, ...]]:
+    """As ``find``, with the bytes held against the digest; and what was put aside for damage."""
+    damages: list[Damage] = []
+    while (found := find(source, cache=cache, lock=lock)) is not None:
+        wrong = damage(cache, found.sha256, source.file)
+        if wrong is not None:
+            damages.append(wrong)
+        elif found.path.exists():
+            break
+    return found, tuple(damages)
+
+
 def _found(
-    source: Source, cache: Cache, sha256: str, pin: Pin | None, label: str
+    source: Source, cache: Cache, sha256: Digest, pin: Pin | None, label: str
 ) -> Fetched | None:
-    path = find_blob(cache, sha256, pin.size if pin else None)
+    path = find_blob(cache, sha256)
     if path is None:
         return None
     size = path.stat().st_size

@@ -17,21 +17,25 @@ from pathlib import Path
 
 import msgspec
 
+from builder import toml
+from builder.digest import Digest, Size
 from builder.errors import UsageError
+from builder.names import FileName
 
 _HEADER = """\
 # What `invoke fetch` got and every later fetch must get.  Written by the builder; commit it.
 # `invoke fetch --update` renews it.
 """
+_HINT = "take its last good version from git"
 _BARE_KEY = re.compile(r"^[A-Za-z0-9_-]+$")
 
 
 class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The bytes of one source from one kind of location.  ``size`` in bytes."""
 
-    file: str
-    sha256: str
-    size: int
+    file: FileName
+    sha256: Digest
+    size: Size
     url: str
     date: datetime.date
     version: str | None = None
@@ -78,15 +82,16 @@ class SourcesLock:
 
 def _load(path: Path) -> dict[str, dict[str, Pin]]:
     try:
-        text = path.read_bytes()
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
-    try:
-        return msgspec.toml.decode(text, type=dict[str, dict[str, Pin]])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"cannot read {path}", str(error), "take its last good version from git"
-        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} cannot be read", str(error), _HINT) from error
+    document = toml.parse(path, text, hint=_HINT)
+    return {
+        name: toml.convert_tables(path, text, pins, Pin, name, hint=_HINT)
+        for name, pins in document.items()
+    }
 
 
 def _render(tables: Mapping[str, Mapping[str, Pin]]) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 
+from builder.digest import Digest, Size
 from builder.names import FileName, Name
 
 _USERINFO = re.compile(r"^([a-z]+://)[^/@]*@")
@@ -24,7 +25,7 @@ class Location(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     url: str
-    sha256: str | None = None
+    sha256: Digest | None = None
     member: str | None = None
 
     @property
@@ -64,8 +65,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Name
     file: FileName
     locations: tuple[Location, ...]
-    sha256: str | None = None
-    max_bytes: int = 2 * _GIB
+    sha256: Digest | None = None
+    max_bytes: Size = 2 * _GIB
     signed_by: tuple[SigningKey, ...] = ()
     alternative: str = ""
 
@@ -95,8 +96,8 @@ class Fetched(msgspec.Struct, frozen=True):
     name: str
     file: str
     path: Path
-    sha256: str
-    size: int
+    sha256: Digest
+    size: Size
     url: str
     version: str | None = None
 

@@ -7,11 +7,12 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.archive import extract_member
+from builder.digest import Digest
 from builder.errors import SourceUnreachable, UsageError, VerificationError
 from builder.host.lock import hold
 from builder.host.paths import Cache, Project
@@ -20,7 +21,7 @@ from builder.source import apt, ftp, local, web
 from builder.source.known import (
     DROPIN,
     dropin_label,
-    find,
+    find_sound,
     profile_digest,
     require_signature,
     valid_pins,
@@ -28,7 +29,7 @@ from builder.source.known import (
 from builder.source.lock import Pin, SourcesLock
 from builder.source.model import Bounds, Fetched, Location, Source
 from builder.source.reach import Reach
-from builder.source.store import adopt, find_blob, measure, set_aside
+from builder.source.store import Damage, adopt, measure, set_aside
 from builder.source.transfer import LocationFailed, Partial, Transfer
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """One source to be fetched, with all that this takes (see ``fetch.fetch``)."""
+    """One source to be fetched, with all that this takes (see ``fetch.fetch``).
+
+    ``damages``: what the cache had of it, and was put aside.
+    """
 
     source: Source
     cache: Cache
@@ -48,6 +52,7 @@ class Job:
     update: bool
     bounds: Bounds
     stop: threading.Event
+    damages: tuple[Damage, ...] = ()
 
     @property
     def pins(self) -> dict[str, Pin]:
@@ -61,7 +66,7 @@ class _Place:
 
     kind: str
     label: str
-    allowed: frozenset[str]
+    allowed: frozenset[Digest]
     bring: Callable[[], _Brought]
 
 
@@ -89,7 +94,8 @@ def resolve(job: Job) -> Fetched:
     with hold(place, what, job.console, stop=job.stop):
         if not job.update:
             job.lock.reload()
-            found = find(job.source, cache=job.cache, lock=job.lock)
+            found, damages = find_sound(job.source, cache=job.cache, lock=job.lock)
+            job = replace(job, damages=(*job.damages, *damages))
             if found is not None:
                 require_signature(job.source, found.path, job.lock)
                 return found
@@ -144,7 +150,7 @@ def _places(job: Job) -> list[_Place]:
     return places
 
 
-def _allowed(job: Job, location: Location, pins: dict[str, Pin]) -> frozenset[str]:
+def _allowed(job: Job, location: Location, pins: dict[str, Pin]) -> frozenset[Digest]:
     digest = profile_digest(job.source, location)
     if digest is None:
         pin = pins.get(location.kind)
@@ -241,7 +247,7 @@ def _accept(job: Job, place: _Place, brought: _Brought) -> Fetched:
         kept = set_aside(job.cache, brought.path, sha256, job.source.file)
         _discard(brought)
         raise VerificationError(refusal.what, f"{refusal.cause}\nkept as {kept}", refusal.hint)
-    path = find_blob(job.cache, sha256, size) or adopt(job.cache, brought.path, sha256)
+    path = adopt(job.cache, brought.path, sha256)
     _discard(brought)
     pin = Pin(
         file=job.source.file,
@@ -271,7 +277,9 @@ def _pin(job: Job, place: _Place, pin: Pin) -> None:
         job.lock.record(job.source.name, place.kind, pin)
 
 
-def _refusal(job: Job, place: _Place, brought: _Brought, sha256: str) -> VerificationError | None:
+def _refusal(
+    job: Job, place: _Place, brought: _Brought, sha256: Digest
+) -> VerificationError | None:
     """Why these bytes are not to be used, None if they are; announces who signed them."""
     fits = not place.allowed or sha256 in place.allowed
     try:
@@ -287,7 +295,7 @@ def _refusal(job: Job, place: _Place, brought: _Brought, sha256: str) -> Verific
     return None
 
 
-def _mismatch(job: Job, place: _Place, sha256: str, verdict: str) -> VerificationError:
+def _mismatch(job: Job, place: _Place, sha256: Digest, verdict: str) -> VerificationError:
     """``verdict``: what the signature says of bytes that are not the pinned ones."""
     expected = " or ".join(sorted(place.allowed))
     return VerificationError(
@@ -308,13 +316,21 @@ def _unpinned(job: Job, cause: str) -> VerificationError:
 
 def _unreachable(
     job: Job, places: list[_Place], answers: list[tuple[str, str]]
-) -> SourceUnreachable:
+) -> SourceUnreachable | VerificationError:
     digests = sorted(frozenset().union(*(place.allowed for place in places)))
     wanted = f" (sha256 {' or '.join(digests)})" if digests else ""
     alternative = f"; {job.source.alternative}" if job.source.alternative else ""
-    return SourceUnreachable(
-        f"no location can serve {job.source.file} of source {job.source.name}",
-        "\n".join(f"{label}: {answer}" for label, answer in answers) or "it has no location",
+    told = "\n".join(f"{label}: {answer}" for label, answer in answers) or "it has no location"
+    hint = (
         f"check the network and the proxy (`invoke doctor`), or put {job.source.file}{wanted} "
-        f"into {job.project.dropin}{alternative}",
+        f"into {job.project.dropin}{alternative}"
+    )
+    if job.damages:
+        return VerificationError(
+            f"{job.source.file} in the cache is damaged, and no location can serve it anew",
+            "\n".join([*(one.cause for one in job.damages), told]),
+            hint,
+        )
+    return SourceUnreachable(
+        f"no location can serve {job.source.file} of source {job.source.name}", told, hint
     )

@@ -1,36 +1,60 @@
-"""Verified bytes in the cache, each file named by its SHA-256 and never changed again."""
+"""Verified bytes in the cache, each file named by its SHA-256 and never changed again.
+
+Disks fail and people edit, so whoever is about to use a blob holds it against its name first
+(``damage``).
+"""
 
 from __future__ import annotations
 
-import hashlib
 import os
+import stat
+from dataclasses import dataclass
 from pathlib import Path
 
-from builder.errors import VerificationError
+from builder.digest import Digest, of_file
 from builder.host.paths import Cache
 
 
-def find_blob(cache: Cache, sha256: str, size: int | None = None) -> Path | None:
-    """The blob of that digest if it is there whole; no byte of it is read.
+@dataclass(frozen=True)
+class Damage:
+    """A blob of other bytes than its name says: ``kept`` is where they were put aside."""
 
-    ``size`` in bytes, if known: a blob of another size (a disk's mishap) counts as missing.
-    """
+    file: str
+    expected: Digest
+    found: Digest
+    kept: Path
+
+    def __str__(self) -> str:
+        return (
+            f"{self.file} in the cache is damaged: its sha256 is {self.found}; kept as {self.kept}"
+        )
+
+    @property
+    def cause(self) -> str:
+        """What was expected and what was found, in lines."""
+        return f"sha256 expected {self.expected}\nsha256 got      {self.found}\nkept as {self.kept}"
+
+
+def find_blob(cache: Cache, sha256: Digest) -> Path | None:
+    """The blob of that digest, if there is such a file; no byte of it is read."""
     path = cache.blobs / sha256
     try:
-        found = path.stat().st_size
+        found = path.lstat()
     except FileNotFoundError:
         return None
-    return path if size is None or found == size else None
+    return path if stat.S_ISREG(found.st_mode) else None
 
 
-def measure(path: Path) -> tuple[str, int]:
+def measure(path: Path) -> tuple[Digest, int]:
     """SHA-256 and size in bytes of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest(), os.fstat(file.fileno()).st_size
+    return of_file(path), path.stat().st_size
 
 
-def adopt(cache: Cache, path: Path, sha256: str) -> Path:
-    """Move a measured file of the cache's own disk into the blobs, whole or not at all."""
+def adopt(cache: Cache, path: Path, sha256: Digest) -> Path:
+    """Move a measured file of the cache's own disk into the blobs, whole or not at all.
+
+    A blob of that name is replaced: nobody has measured that one.
+    """
     cache.blobs.mkdir(parents=True, exist_ok=True)
     with path.open("rb") as file:
         os.fsync(file.fileno())
@@ -41,7 +65,7 @@ def adopt(cache: Cache, path: Path, sha256: str) -> Path:
     return blob
 
 
-def set_aside(cache: Cache, path: Path, sha256: str, file: str) -> Path:
+def set_aside(cache: Cache, path: Path, sha256: Digest, file: str) -> Path:
     """Keep bytes that failed verification for inspection; return where."""
     cache.aside.mkdir(parents=True, exist_ok=True)
     kept = cache.aside / f"{sha256[:16]}-{file}"
@@ -49,25 +73,20 @@ def set_aside(cache: Cache, path: Path, sha256: str, file: str) -> Path:
     return kept
 
 
-def verify(cache: Cache, sha256: str, file: str) -> Path:
-    """Read a blob again and hold it against its digest; return its path.
+def damage(cache: Cache, sha256: Digest, file: str) -> Damage | None:
+    """Read a blob again and hold it against its digest; other bytes are put aside.
 
-    Raises VerificationError, and puts the bytes aside, if the disk gives other bytes back.
+    ``file``: the name under which people know it.  None if the bytes are the right ones, and if
+    there is no such blob (any more: another run may have put it aside).
     """
     path = cache.blobs / sha256
-    if not path.exists():
-        raise VerificationError(
-            f"{file} is not in the cache", f"no blob {sha256}", "run `invoke fetch`"
-        )
-    found, _ = measure(path)
-    if found != sha256:
-        kept = set_aside(cache, path, found, file)
-        raise VerificationError(
-            f"{file} in the cache is damaged",
-            f"sha256 expected {sha256}\nsha256 got      {found}\nkept as {kept}",
-            "run `invoke fetch`, and check the disk",
-        )
-    return path
+    try:
+        found = of_file(path)
+        if found == sha256:
+            return None
+        return Damage(file, sha256, found, set_aside(cache, path, found, file))
+    except FileNotFoundError:
+        return None
 
 
 def _sync(folder: Path) -> None:

@@ -7,10 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from builder.errors import UsageError
-from builder.forensics import findings, kconfig
-from builder.forensics.view import View
 from builder.kernel import vendor
-from builder.patch.series import touched
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
@@ -53,6 +50,9 @@ def checks_stage(setting: Setting) -> Stage:
         )
 
     def run(work: Work) -> None:
+        from builder.forensics import findings  # noqa: PLC0415 - only a run pays for them
+        from builder.forensics.view import View  # noqa: PLC0415
+
         for name in names:
             component = profile.component[name]
             if component.vendor is not None:
@@ -84,6 +84,10 @@ def _needs(setting: Setting, name: str) -> tuple[str, ...]:
 
 def _require_lines(packed: Vendored, done: Mapping[str, Done]) -> None:
     """Every symbol that the patches bring must have a value; %prep would ask, much later."""
+    from builder.forensics import kconfig  # noqa: PLC0415
+    from builder.forensics.view import View  # noqa: PLC0415
+    from builder.patch.series import touched  # noqa: PLC0415
+
     name, component = packed.name, packed.component
     series = patching.collect(packed.setting, name, component, done)
     pristine, patched = (

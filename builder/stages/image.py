@@ -14,6 +14,7 @@ from builder.base import (
     make_root,
     require_host,
 )
+from builder.digest import Digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
 from builder.stages.setting import Setting
@@ -51,6 +52,10 @@ def root_tar(done: Done) -> Path:
     return done.path / TAR
 
 
+def _tar_digest(done: Done) -> Digest:
+    return next(entry.sha256 for entry in done.manifest.outputs if entry.path == TAR)
+
+
 class ReadyImage:
     """Has the engine hold a base's image, once per run, whichever stage asks first."""
 
@@ -62,7 +67,7 @@ class ReadyImage:
     def __call__(self, done: Done) -> str:
         """The image's tag; imports the root if the engine lost it or never had it."""
         base = self._setting.load_base()
-        tag = image_tag(base, done.manifest.facts["sha256"])
+        tag = image_tag(base, _tar_digest(done))
         with self._guard:
             if tag not in self._ready:
                 engine = self._setting.engine()

@@ -32,11 +32,7 @@ def foreign(setting: Setting, component: Component) -> tuple[ForeignPatch, ...]:
 
 def names(setting: Setting, name: str, component: Component) -> tuple[str, ...]:
     """The patches' file names in the order in which they are applied."""
-    own = [
-        patch.name
-        for folder in folders(setting, name, component)
-        for patch in series.load(folder).patches
-    ]
+    own = [patch for folder in folders(setting, name, component) for patch in series.names(folder)]
     return (*(patch.name for patch in foreign(setting, component)), *own)
 
 

@@ -15,14 +15,11 @@ from builder.host import process
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
-from builder.rpm import capabilities, install_proof, repository
-from builder.stages.accelerator import accelerator
+from builder.rpm import install_proof
 from builder.stages.builds import rpms_of, source_rpms_of
 from builder.stages.containers import run_container
 from builder.stages.image import BUILD_STAGE, GUEST_STAGE, ReadyImage, root_tar
 from builder.stages.setting import Setting
-from builder.vm import payload
-from builder.vm import smoke as vm_smoke
 
 PROOF = "install-proof.json"
 REQUIREMENTS = "requirements.txt"
@@ -72,6 +69,8 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
         )
 
     def run(work: Work) -> None:
+        from builder.rpm import capabilities, repository  # noqa: PLC0415 - only a run pays for it
+
         built = [work.needs[name] for name in builds]
         made = repository.make(
             work.output,
@@ -138,6 +137,9 @@ def smoke_stage(setting: Setting) -> Stage:
         return (Input("selftest", setting.profile.selftest), *setting.recipe("vm"))
 
     def run(work: Work) -> None:
+        from builder.stages.accelerator import accelerator  # noqa: PLC0415 - only a run pays for it
+        from builder.vm import smoke as vm_smoke  # noqa: PLC0415
+
         made = disk_image.read(work.needs["vm"].path)
         report = vm_smoke.smoke(
             made.image,
@@ -152,6 +154,9 @@ def smoke_stage(setting: Setting) -> Stage:
         work.note("accelerator", report.accelerator)
 
     def check() -> None:
+        from builder.vm import payload  # noqa: PLC0415 - only a run pays for it
+        from builder.vm import smoke as vm_smoke  # noqa: PLC0415
+
         payload.load(setting.profile.selftest)  # refuses an unknown one
         for name in vm_smoke.PROGRAMS:
             process.require_tool(name)

@@ -11,10 +11,13 @@ import msgspec
 
 from builder.archive.inner import unpack_inner
 from builder.archive.unpack import unpack
+from builder.digest import of_bytes, write_hook
+from builder.host.listing import Listing
 from builder.patch import apply
+from builder.patch.series import touched
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
-from builder.pipeline.stage import Done, Stage, Work
+from builder.pipeline.stage import Damaged, Done, Stage, Work
 from builder.profile.model import Component
 from builder.source.fetch import fetch
 from builder.source.known import valid_pins
@@ -45,7 +48,7 @@ def fetch_stage(
         # Without a digest nothing tells whether what was got before is still what is meant.
         unknown = () if pins or known else (Input("pin", f"none at {time.time_ns()}"),)
         return (
-            Input("source", digest.of_text(msgspec.json.encode(source).decode())),
+            Input("source", of_bytes(msgspec.json.encode(source, enc_hook=write_hook))),
             *digest.files(
                 "key", setting.specs, (setting.specs / one.key for one in source.signed_by)
             ),
@@ -89,6 +92,7 @@ def unpack_stage(setting: Setting, source: Source) -> Stage:
         made = unpack(source_file(work.needs[need]), work.output / TREE, console=setting.console)
         work.note("files", str(made.files))
         work.note("bytes", str(made.bytes))
+        work.state(made.listing.below(TREE))
 
     return Stage(
         f"unpack:{source.name}", (need,), lambda: setting.recipe("archive"), run, listed=False
@@ -121,6 +125,7 @@ def inner_stage(setting: Setting, name: str, component: Component) -> Stage:
             console=setting.console,
         )
         work.note("files", str(made.files))
+        work.state(made.listing.below(TREE))
 
     return Stage(f"inner:{name}", (need,), inputs, run, listed=False)
 
@@ -139,6 +144,8 @@ def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
     def run(work: Work) -> None:
         series = patching.collect(setting, name, component, work.needs)
         copy_by_links(work.needs[need].path / TREE, work.output / TREE)
+        changing = [f"{TREE}/{path}" for path in sorted(touched(series))]
+        before = _known(work.needs[need], work.output, changing)
         report = apply.apply(series, work.output / TREE, max_fuzz=component.fuzz)
         (work.output / PATCHES).mkdir()
         for patch in series.patches:
@@ -147,10 +154,29 @@ def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
         work.log.write_text("".join(f"{line}\n" for line in report.lines()))
         for line in report.lines():
             setting.console.say(f"prep:{name}: {line}")
+        patches = [f"{PATCHES}/{patch.name}" for patch in series.patches]
+        work.state(before.renewed(work.output, [*changing, PATCHES, *patches, REPORT]))
 
     return Stage(
-        f"prep:{name}", (need, *patching.needs(setting, component)), inputs, run, listed=False
+        f"prep:{name}",
+        tuple(dict.fromkeys((need, *patching.needs(setting, component)))),
+        inputs,
+        run,
+        listed=False,
+        carries=() if need in patching.needs(setting, component) else (need,),
     )
+
+
+def _known(pristine: Done, output: Path, names: list[str]) -> Listing:
+    """What came out of a stage, and went into ``output`` by links; ``names`` are read.
+
+    Raises Damaged if one of these is not what came out.
+    """
+    known = pristine.listing()
+    fault = known.fault(output, names)
+    if fault:
+        raise Damaged(pristine, fault)
+    return known
 
 
 def patches_of(done: Done) -> tuple[Path, ...]:

@@ -17,6 +17,7 @@ from builder.archive import Limits, Unpacked, unpack
 from builder.archive.stream import CHUNK
 from builder.console import Console
 from builder.errors import UsageError, VerificationError
+from builder.host.listing import read
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_700_000_000
@@ -58,7 +59,10 @@ def _folder(name: str) -> tuple[tarfile.TarInfo, bytes]:
 
 def _unpack(archive: Path, strip: int = 1, limits: Limits | None = None) -> Unpacked:
     target = archive.parent / "out"
-    return unpack(archive, target, console=QUIET, strip=strip, limits=limits or Limits())
+    made = unpack(archive, target, console=QUIET, strip=strip, limits=limits or Limits())
+    assert made.listing.difference(read(target)) == "", "it lists what it has written"
+    assert made.listing.digest == read(target).digest
+    return made
 
 
 @pytest.fixture

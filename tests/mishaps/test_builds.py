@@ -153,3 +153,17 @@ def test_a_failed_container_is_entered_and_kept_while_somebody_is_in_it(small: W
     assert shell.returncode == 3
     assert small.run("fetch", "--profile", "small").status == 0
     assert small.leavings() == []
+
+
+def test_files_that_only_their_owner_may_read_are_built_from(small: World) -> None:
+    """As in a checkout under umask 077: the container's user is another one."""
+    extra = small.project / "specs/small/tool/extra.conf"
+    extra.parent.mkdir()
+    extra.write_text("for the package\n")
+    spec = SPEC.replace("{{ sources[0] }}", "{{ sources[0] }}\nSource1: {{ sources[1] }}")
+    small.write_spec(spec.replace("\nmake %", "\ncat %{SOURCE0} %{SOURCE1} > /dev/null\nmake %"))
+    for folder in ("specs", "patches"):
+        for path in (small.project / folder).rglob("*"):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+    ended = small.run(*BUILD)
+    assert ended.status == 0, ended.errors

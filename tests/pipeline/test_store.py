@@ -2,39 +2,57 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from builder.digest import Digest, decode
+from builder.host.listing import Listing, read
 from builder.host.paths import Cache
 from builder.pipeline.digest import Input
-from builder.pipeline.stage import Done
+from builder.pipeline.stage import Damaged, Done
+from builder.pipeline.status import Status
 from builder.pipeline.store import LOG, OUTPUT, Store
+from tests.damage import spoil
 
+KEY = Digest("a" * 64)
 INPUTS = (Input("source", "aa"),)
 
 
-def commit(store: Store, work: Path, text: str = "made") -> Done:
+def commit(
+    store: Store,
+    work: Path,
+    text: str = "made",
+    *,
+    listed: bool = True,
+    listing: Listing | None = None,
+) -> Done:
     (work / OUTPUT / "deep").mkdir(parents=True)
     (work / OUTPUT / "deep" / "file").write_text(text)
     log = work.parent / "log"
     log.write_text("what happened")
     return store.commit(
         "build:x",
-        "k" * 64,
+        KEY,
         INPUTS,
         work,
-        listed=True,
+        listed=listed,
         by_content=False,
         started=time.time(),
         facts={"objects": "3"},
         log=log,
+        listing=listing,
     )
 
 
 def test_a_committed_output_is_found_with_its_facts_and_log(tmp_path: Path) -> None:
     store = Store(Cache(tmp_path / "cache"))
     made = commit(store, tmp_path / "work")
-    found = store.find("build:x", "k" * 64)
+    found = store.find("build:x", KEY)
     assert found is not None
     assert found.hit
     assert not made.hit
@@ -46,29 +64,120 @@ def test_a_committed_output_is_found_with_its_facts_and_log(tmp_path: Path) -> N
 def test_another_key_is_not_found(tmp_path: Path) -> None:
     store = Store(Cache(tmp_path / "cache"))
     commit(store, tmp_path / "work")
-    assert store.find("build:x", "m" * 64) is None
+    assert store.find("build:x", Digest("b" * 64)) is None
 
 
 def test_a_key_that_shares_its_beginning_is_not_taken_for_the_other(tmp_path: Path) -> None:
     store = Store(Cache(tmp_path / "cache"))
     commit(store, tmp_path / "work")
-    assert store.find("build:x", "k" * 40 + "m" * 24) is None
+    assert store.find("build:x", Digest("a" * 40 + "b" * 24)) is None
 
 
-def test_an_output_with_a_missing_or_shortened_file_is_not_found(tmp_path: Path) -> None:
+def test_an_output_with_a_missing_or_shortened_file_is_damaged(tmp_path: Path) -> None:
     store = Store(Cache(tmp_path / "cache"))
     made = commit(store, tmp_path / "work")
     (made.path / "deep" / "file").write_text("cut")
-    assert store.find("build:x", "k" * 64) is None
+    with pytest.raises(Damaged, match="deep/file has changed"):
+        store.find("build:x", KEY)
     (made.path / "deep" / "file").unlink()
-    assert store.find("build:x", "k" * 64) is None
+    with pytest.raises(Damaged, match="deep/file is missing") as caught:
+        store.find("build:x", KEY)
+    assert caught.value.exit_code == 4
+    assert "invoke verify --fix" in caught.value.hint
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_output_that_looks_untouched_is_found_without_reading_it(
+    tmp_path: Path, listed: bool
+) -> None:
+    store = Store(Cache(tmp_path / "cache"))
+    made = commit(store, tmp_path / "work", listed=listed)
+    spoil(made.path / "deep" / "file", b"mad3")
+    assert store.find("build:x", KEY) is not None
+    assert store.fault(made) == "deep/file has changed"
+    with pytest.raises(Damaged):
+        store.require(made)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_touched_output_is_read_and_remembered(tmp_path: Path, listed: bool) -> None:
+    store = Store(Cache(tmp_path / "cache"))
+    made = commit(store, tmp_path / "work", listed=listed)
+    for path in (made.path, made.path / "deep", made.path / "deep" / "file"):
+        os.utime(path, (1, 1))
+    assert store.find("build:x", KEY) is not None
+    assert decode((made.path.parent / "stage.status").read_bytes(), Status)["."][2] == 10**9
+
+
+def test_a_cache_that_was_copied_is_as_good(tmp_path: Path) -> None:
+    commit(Store(Cache(tmp_path / "cache")), tmp_path / "work")
+    shutil.copytree(tmp_path / "cache", tmp_path / "copy")
+    assert Store(Cache(tmp_path / "copy")).find("build:x", KEY) is not None
+
+
+@pytest.mark.parametrize("change", ["more", "mode", "link", "empty folder", "name"])
+def test_a_tree_has_one_state(tmp_path: Path, change: str) -> None:
+    store = Store(Cache(tmp_path / "cache"))
+    made = commit(store, tmp_path / "work", listed=False)
+    file = made.path / "deep" / "file"
+    changes: dict[str, Callable[[], object]] = {
+        "more": lambda: (made.path / "deep" / "more").write_text(""),
+        "mode": lambda: file.chmod(0o755),
+        "link": lambda: file.replace(made.path / "moved"),
+        "empty folder": (made.path / "deep" / "empty").mkdir,
+        "name": lambda: file.rename(file.with_name("other")),
+    }
+    assert store.fault(made) == ""
+    changes[change]()
+    if change == "link":
+        file.symlink_to("../moved")
+    assert store.fault(made).startswith("deep/")
+
+
+def test_a_list_of_files_that_has_changed_vouches_for_nothing(tmp_path: Path) -> None:
+    store = Store(Cache(tmp_path / "cache"))
+    made = commit(store, tmp_path / "work", listed=False)
+    (made.path / "deep" / "file").write_text("other")
+    (made.path.parent / "stage.files").write_bytes(read(made.path).encoded)
+    with pytest.raises(Damaged, match="its list of files has changed"):
+        made.listing()
+    assert "its list of files has changed" in store.fault(made)
+
+
+def test_a_damaged_output_is_kept_once(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    store = Store(cache)
+    for text in ("one", "two"):
+        kept = store.set_aside(commit(store, tmp_path / "work", text))
+        assert (kept / OUTPUT / "deep" / "file").read_text() == text
+    assert [path.name for path in cache.aside.iterdir()] == ["build-x"]
+    assert store.find("build:x", KEY) is None
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x"])
+def test_a_manifest_cannot_name_files_elsewhere(tmp_path: Path, path: str) -> None:
+    store = Store(Cache(tmp_path / "cache"))
+    manifest = commit(store, tmp_path / "work").path.parent / "stage.json"
+    manifest.write_text(manifest.read_text().replace('"deep/file"', f'"{path}"'))
+    assert store.find("build:x", KEY) is None
+
+
+@pytest.mark.parametrize("old", ['"size": 4', '"key": "aaaa', '"listing": "'])
+def test_a_manifest_has_sizes_and_digests(tmp_path: Path, old: str) -> None:
+    store = Store(Cache(tmp_path / "cache"))
+    manifest = commit(store, tmp_path / "work").path.parent / "stage.json"
+    text = manifest.read_text()
+    assert old in text
+    new = {'"size": 4': '"size": -4'}.get(old, old + "/")
+    manifest.write_text(text.replace(old, new))
+    assert store.find("build:x", KEY) is None
 
 
 def test_a_broken_manifest_is_not_an_output(tmp_path: Path) -> None:
     store = Store(Cache(tmp_path / "cache"))
     made = commit(store, tmp_path / "work")
     (made.path.parent / "stage.json").write_text("{")
-    assert store.find("build:x", "k" * 64) is None
+    assert store.find("build:x", KEY) is None
 
 
 def test_committing_again_replaces_what_was_there(tmp_path: Path) -> None:
@@ -76,4 +185,4 @@ def test_committing_again_replaces_what_was_there(tmp_path: Path) -> None:
     commit(store, tmp_path / "work")
     again = commit(store, tmp_path / "work", "anew")
     assert (again.path / "deep" / "file").read_text() == "anew"
-    assert [path.name for path in again.path.parent.parent.iterdir()] == ["k" * 20]
+    assert [path.name for path in again.path.parent.parent.iterdir()] == ["a" * 20]

@@ -118,3 +118,48 @@ def test_every_profile_that_is_shipped_can_be_used() -> None:
         profile = load.load(specs, name)
         for base in ("debian12", profile.base):
             assert profile.in_base(base).component
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('sha256 = "../../../../etc/hostname"', "has 64 hexadecimal digits"),
+        ('sha256 = "abc"', "has 64 hexadecimal digits"),
+        ("max_bytes = -1", ">= 0"),
+    ],
+)
+def test_a_source_s_digest_and_size_are_such(tmp_path: Path, line: str, words: str) -> None:
+    text = GOOD + line + "\n"
+    error = refused(tmp_path, text)
+    assert error.what.startswith(f"p/profile.toml:{len(text.splitlines())} ")
+    assert words in error.cause
+
+
+def test_a_location_s_digest_is_one(tmp_path: Path) -> None:
+    text = GOOD.replace('tar.gz" }]', 'tar.gz", sha256 = "../../x" }]')
+    error = refused(tmp_path, text)
+    assert error.what.startswith(f"p/profile.toml:{len(text.splitlines())} ")
+    assert "source.tool.locations[0].sha256: '../../x' is no SHA-256 digest" in error.cause
+
+
+def test_a_digest_in_capitals_is_folded(tmp_path: Path) -> None:
+    write(tmp_path, GOOD + f'sha256 = "{"AB" * 32}"\n')
+    assert load.load(tmp_path, "p").source["tool"].sha256 == "ab" * 32
+
+
+VENDOR = """
+[component.tool.vendor]
+spec = "tool.spec"
+patches = { tags = "a", apply = "b", fuzz = -1 }
+"""
+
+
+def test_other_numbers_are_not_negative_either(tmp_path: Path) -> None:
+    error = refused(tmp_path, GOOD + VENDOR)
+    assert "component.tool.vendor.patches.fuzz: Expected `int` >= 0" in error.cause
+
+
+@pytest.mark.parametrize("name", ["../tool.tar", "..", "a/b", ""])
+def test_a_source_s_file_is_a_name_without_a_folder(tmp_path: Path, name: str) -> None:
+    error = refused(tmp_path, GOOD.replace('file = "tool-1.0.tar.gz"', f'file = "{name}"'))
+    assert "source.tool.file" in error.cause

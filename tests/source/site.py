@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.console import Console
+from builder.digest import Digest
 from builder.host.paths import Cache, Project
 from builder.source import Bounds, Fetched, Location, Source, SourcesLock, fetch, open_lock
 
@@ -70,4 +71,5 @@ def source_of(
     *urls: str, sha256: str | None = None, max_bytes: int = 1 << 24, name: str = "tool"
 ) -> Source:
     """A source with these locations."""
-    return Source(name, f"{name}.tar", tuple(map(Location, urls)), sha256, max_bytes)
+    digest = None if sha256 is None else Digest(sha256)
+    return Source(name, f"{name}.tar", tuple(map(Location, urls)), digest, max_bytes)

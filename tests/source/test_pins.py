@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import threading
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from builder.digest import Digest
 from builder.errors import Interrupted, SourceUnreachable, UsageError, VerificationError
-from builder.source import Location, Source, fetch, verify
+from builder.source import Location, Source, fetch
+from tests.damage import spoil
 from tests.source.server import BODY, DIGEST, Habits
 from tests.source.site import Site, source_of
 
@@ -72,8 +75,8 @@ def test_a_pin_ends_with_its_location(site: Site, server: Habits) -> None:
 
 def test_each_location_may_have_bytes_of_its_own(site: Site, server: Habits) -> None:
     locations = (
-        Location(server.url("/status/404"), sha256="0" * 64),
-        Location(server.url("/good/a"), sha256=DIGEST),
+        Location(server.url("/status/404"), sha256=Digest("0" * 64)),
+        Location(server.url("/good/a"), sha256=Digest(DIGEST)),
     )
     got = site.fetch(Source("tool", "tool.tar", locations), locked=True)
     assert got.sha256 == DIGEST
@@ -142,24 +145,98 @@ def test_a_hit_takes_no_time_no_network_and_no_requests_module(site: Site, serve
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
 
 
-def test_a_blob_of_another_size_is_fetched_again(site: Site, server: Habits) -> None:
+@pytest.mark.parametrize("bad", [b"cut", BODY[:-1] + b"!"], ids=["shorter", "same size"])
+def test_a_damaged_blob_is_told_put_aside_and_fetched_anew(
+    site: Site, server: Habits, bad: bytes
+) -> None:
     source = source_of(server.url("/good/a"))
     got = site.fetch(source)
-    got.path.chmod(0o644)
-    got.path.write_bytes(b"cut")
+    spoil(got.path, bad)
     assert site.fetch(source).path.read_bytes() == BODY
+    (kept,) = site.cache.aside.iterdir()
+    assert kept.read_bytes() == bad
+    found = hashlib.sha256(bad).hexdigest()
+    said = site.said.getvalue()
+    assert f"tool.tar in the cache is damaged: its sha256 is {found}; kept as {kept}" in said
 
 
-def test_blobs_are_read_only_and_can_be_verified(site: Site, server: Habits) -> None:
+def test_a_damaged_blob_that_nobody_serves_is_a_verification_error(site: Site) -> None:
+    site.project.root.mkdir()
+    origin = site.project.root / "a.tar"
+    origin.write_bytes(BODY)
+    source = source_of("file:a.tar")
+    got = site.fetch(source)
+    origin.unlink()
+    spoil(got.path, BODY[:-1] + b"!")
+    with pytest.raises(VerificationError) as failure:
+        site.fetch(source)
+    assert failure.value.what.startswith("tool.tar in the cache is damaged, and no location")
+    for words in (f"sha256 expected {DIGEST}", "kept as ", "file:a.tar: no such file"):
+        assert words in failure.value.cause
+    assert f"put tool.tar (sha256 {DIGEST}) into {site.project.dropin}" in failure.value.hint
+
+
+def test_of_two_known_blobs_the_sound_one_is_taken(site: Site, server: Habits) -> None:
+    other = b"other bytes of the same release"
+    site.drop_in("tool.tar", other)
+    digest = Digest(hashlib.sha256(other).hexdigest())
+    got = site.fetch(Source("tool", "tool.tar", (Location("file:none", sha256=digest),)))
+    (site.project.dropin / "tool.tar").unlink()
+    locations = (
+        Location("file:none", sha256=digest),
+        Location(server.url("/good/a"), sha256=Digest(DIGEST)),
+    )
+    site.fetch(source_of(server.url("/good/a"), name="same"))
+    spoil(got.path, other[::-1])
+    asked = len(server.requests)
+    assert site.fetch(Source("tool", "tool.tar", locations)).sha256 == DIGEST
+    assert len(server.requests) == asked
+
+
+def test_blobs_are_read_only(site: Site, server: Habits) -> None:
     got = site.fetch(source_of(server.url("/good/a")))
     assert got.path.stat().st_mode & 0o777 == 0o444
-    assert verify(site.cache, got.sha256, "tool.tar") == got.path
-    got.path.chmod(0o644)
-    got.path.write_bytes(BODY[:-1] + b"!")
-    with pytest.raises(VerificationError, match="damaged"):
-        verify(site.cache, got.sha256, "tool.tar")
-    with pytest.raises(VerificationError, match="not in the cache"):
-        verify(site.cache, got.sha256, "tool.tar")
+
+
+PIN = """\
+[tool.upstream]
+file = "tool.tar"
+sha256 = "{digest}"
+size = {size}
+url = "https://builder.invalid/tool.tar"
+date = 2026-11-23
+"""
+
+
+@pytest.mark.parametrize(
+    ("digest", "size", "line", "words"),
+    [
+        ("../../../../etc/hostname", 9, 3, "has 64 hexadecimal digits"),
+        (DIGEST[:-1], 9, 3, "has 64 hexadecimal digits"),
+        (f"{DIGEST}\\n", 9, 3, "has 64 hexadecimal digits"),
+        (DIGEST, -1, 4, ">= 0"),
+        (DIGEST, "true", 4, "`int`"),
+    ],
+)
+def test_a_pin_that_is_none_is_refused_with_its_line(
+    site: Site, digest: str, size: object, line: int, words: str
+) -> None:
+    site.lock.path.parent.mkdir(parents=True)
+    site.lock.path.write_text(PIN.format(digest=digest, size=size))
+    with pytest.raises(UsageError) as failure:
+        _ = site.lock
+    assert failure.value.what.startswith(f"lts/sources.lock:{line} ")
+    assert words in failure.value.cause
+    assert failure.value.exit_code == 2
+
+
+def test_capitals_are_the_same_digits(site: Site, server: Habits) -> None:
+    assert DIGEST.upper() != DIGEST
+    site.lock.path.parent.mkdir(parents=True)
+    site.lock.path.write_text(PIN.format(digest=DIGEST.upper(), size=len(BODY)))
+    assert site.lock.pins("tool")["upstream"].sha256 == DIGEST
+    got = site.fetch(source_of(server.url("/good/a"), sha256=DIGEST.upper()), locked=True)
+    assert got.path.name == DIGEST
 
 
 def test_the_lock_is_sorted_and_stable(site: Site, server: Habits) -> None:

@@ -1,0 +1,219 @@
+"""Reads everything that the cache and the artifacts hold, and says what is not as it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from builder.commands.session import ledger_path
+from builder.console import Console, Progress
+from builder.digest import Digest, of_file
+from builder.errors import VerificationError
+from builder.host import ownership
+from builder.host.listing import Memory
+from builder.host.lock import hold
+from builder.host.paths import Cache, Project
+from builder.host.removal import remove
+from builder.pipeline import run as runs
+from builder.pipeline.ledger import Ledger
+from builder.pipeline.store import Store
+from builder.profile import load
+from builder.report import publish
+from builder.source import store as blobs
+from builder.source.fetch import open_lock
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was read: ``fault`` is empty if it is as it was made.
+
+    ``fix``: takes it out of the way and returns what became of it.
+    """
+
+    place: Path
+    fault: str
+    fix: Callable[[], str]
+
+
+@dataclass
+class _Choice:
+    """What is to be read: all, or what one profile's builds use."""
+
+    profile: str | None
+    project: Project
+    cache: Cache
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """Raises UsageError if there is none of that name."""
+        if self.profile is not None:
+            return (load.load(self.project.specs, self.profile).name,)
+        return load.available(self.project.specs)
+
+    def blobs(self) -> list[Path]:
+        folder = self.cache.blobs
+        if self.profile is not None:
+            return [
+                folder / name
+                for name in sorted(self._digests(self.profile))
+                if (folder / name).exists()
+            ]
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+
+    def outputs(self) -> list[Path]:
+        """The folders of finished stages."""
+        if self.profile is not None:
+            return [place for place in sorted(self._places(self.profile)) if place.is_dir()]
+        found = self.cache.stages.glob("[!.]*/[!.]*")
+        return sorted(path for path in found if path.is_dir())
+
+    def _digests(self, profile: str) -> set[Digest]:
+        """Those that the profile or its ``sources.lock`` names."""
+        lock = open_lock(self.project, profile)
+        known: set[Digest | None] = set()
+        for source in load.load(self.project.specs, profile).source.values():
+            known |= {source.sha256, *(location.sha256 for location in source.locations)}
+            known |= {pin.sha256 for pin in lock.pins(source.name).values()}
+        return {digest for digest in known if digest is not None}
+
+    def _places(self, profile: str) -> Iterator[Path]:
+        """Where the last builds of each flavour in each base have put their outputs."""
+        store = Store(self.cache)
+        flavours = load.load(self.project.specs, profile).flavour
+        bases = [path.name for path in self.project.bases.iterdir() if path.is_dir()]
+        for flavour in flavours:
+            for base in bases:
+                ledger = Ledger(ledger_path(self.cache, profile, flavour, base))
+                for stage, key in ledger.keys().items():
+                    yield store.place(stage, key)
+
+
+@dataclass
+class _Reading:
+    choice: _Choice
+    progress: Progress
+    counts: dict[str, int] = field(default_factory=dict)
+    memory: Memory = field(default_factory=dict)  # trees share most of their files
+
+    def run(self) -> Iterator[Finding]:
+        """What is wrong; the counts are complete when it ends."""
+        choice = self.choice
+        for kind, findings in (
+            ("cached sources", map(self._blob, choice.blobs())),
+            ("finished stages", map(self._output, choice.outputs())),
+            ("published files", self._published()),
+        ):
+            self.counts[kind] = 0
+            for finding in findings:
+                if finding is None:
+                    continue
+                self.progress.advance()
+                self.counts[kind] += 1
+                if finding.fault:
+                    yield finding
+
+    def _blob(self, path: Path) -> Finding | None:
+        cache = self.choice.cache
+        try:
+            name, found = Digest(path.name), of_file(path)
+        except ValueError as error:
+            return Finding(path, str(error), lambda: _put_aside(cache, path))
+        except FileNotFoundError:
+            return None  # a run has put it aside meanwhile
+        except OSError as error:
+            return Finding(path, str(error.strerror), lambda: _put_aside(cache, path))
+        fault = "" if name == found else f"its sha256 is {found}"
+        return Finding(
+            path, fault, lambda: f"kept as {blobs.set_aside(cache, path, found, 'damaged')}"
+        )
+
+    def _output(self, place: Path) -> Finding | None:
+        cache = self.choice.cache
+        store = Store(cache)
+        done = store.at(place)
+        if done is None:
+            if not place.exists():
+                return None
+            fault = "it has no manifest with digests (an earlier version's, or it has changed)"
+            return Finding(place, fault, lambda: _remove(cache, place))
+        fault = store.fault(done, memory=self.memory)
+        if fault and store.at(place) != done:
+            return None  # a run has replaced it meanwhile
+        return Finding(place, fault, lambda: f"kept as {store.set_aside(done)}")
+
+    def _published(self) -> Iterator[Finding | None]:
+        for profile in self.choice.profiles:
+            target = self.choice.project.artifacts(profile)
+            try:
+                for entry, fault in publish.faults_of(target):
+                    yield Finding(target / entry.path, fault, _withdrawal(target, entry.path))
+            except VerificationError as error:
+                yield Finding(target / publish.RECORD, error.cause, _removal(target))
+
+
+def _put_aside(cache: Cache, path: Path) -> str:
+    cache.aside.mkdir(parents=True, exist_ok=True)
+    kept = cache.aside / f"unknown-{path.parent.name}-{path.name}"[:255]
+    remove(kept, cache.aside)
+    path.rename(kept)
+    return f"kept as {kept}"
+
+
+def _remove(cache: Cache, place: Path) -> str:
+    remove(place, cache.stages)
+    return "removed"
+
+
+def _withdrawal(target: Path, name: str) -> Callable[[], str]:
+    folder = name.partition("/")[0]
+
+    def fix() -> str:
+        publish.withdraw(target, folder)
+        return f"{folder}/ was removed, the next build publishes it again"
+
+    return fix
+
+
+def _removal(target: Path) -> Callable[[], str]:
+    def fix() -> str:
+        (target / publish.RECORD).unlink(missing_ok=True)
+        return "removed, the next build writes it anew"
+
+    return fix
+
+
+def verify(
+    profile: str | None, *, fix: bool, project: Project, cache: Cache, console: Console
+) -> str:
+    """Read what one profile's builds use, or everything if ``profile`` is None; the summary.
+
+    Prints a line for each thing that is not as it was made.  ``fix``: puts it aside, and waits
+    for builds that are under way; otherwise nothing is changed and nobody is waited for.
+    Raises VerificationError if something is bad and was not put aside.
+    """
+    choice = _Choice(profile, project, cache)
+    profiles = choice.profiles  # refuses an unknown one
+    bad = 0
+    with ExitStack() as stack:
+        stack.enter_context(ownership.read(cache, console))
+        # Nothing may be taken away that a running build uses.
+        for name in profiles if fix else ():
+            lock = runs.profile_lock(cache, name)
+            stack.enter_context(hold(lock, f"profile {name}", console))
+        progress = stack.enter_context(console.progress("verify", None, "things"))
+        reading = _Reading(choice, progress)
+        for finding in list(reading.run()):  # all is read before anything is taken away
+            bad += 1
+            became = f"; {finding.fix()}" if fix else ""
+            print(f"bad: {finding.place}: {finding.fault}{became}")
+    counts = ", ".join(f"{count} {kind}" for kind, count in reading.counts.items())
+    if bad and not fix:
+        named = f" --profile {profile}" if profile else ""
+        raise VerificationError(
+            f"{bad} of what was read is not as it was made",
+            f"read: {counts}; what is bad is named above",
+            f"put it aside with: invoke verify --fix{named}\nThe next build makes it anew.",
+        )
+    return f"read: {counts}; {f'{bad} were bad and are out of the way' if bad else 'all are good'}"

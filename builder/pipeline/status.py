@@ -1,0 +1,31 @@
+"""What the file system says of files without reading them: whether they look untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+Status = dict[str, tuple[int, int, int]]
+"""Inode, size in bytes and time of the last change in nanoseconds, by path below a folder."""
+
+
+def look(root: Path, names: Iterable[str] = ()) -> Status:
+    """The state of files below ``root``; without names that of the folder and what is in it.
+
+    Raises OSError if one is not there.
+    """
+    chosen = tuple(names) or (".", *sorted(path.name for path in root.iterdir()))
+    return {name: _status(root / name) for name in chosen}
+
+
+def unchanged(root: Path, before: Status) -> bool:
+    """Whether everything that ``look`` saw is still the same; nothing seen is no witness."""
+    try:
+        return bool(before) and all(_status(root / name) == state for name, state in before.items())
+    except OSError:
+        return False
+
+
+def _status(path: Path) -> tuple[int, int, int]:
+    found = path.lstat()
+    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -1,0 +1,182 @@
+"""What is published is what was built: a changed file is found, told and published again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from builder.commands.lab import IMAGE_FILES, built_image
+from builder.digest import Digest
+from builder.errors import VerificationError
+from builder.host.paths import Cache, Project
+from builder.pipeline.digest import Input
+from builder.pipeline.stage import Done
+from builder.pipeline.store import OUTPUT, Store
+from builder.report import publish
+from builder.report.publish import Publication
+from tests.damage import spoil
+
+PUBLICATIONS = (Publication("repo", "repo"), Publication("vm", "vm"))
+
+
+def commit(store: Store, stage: str, work: Path, key: str = "a") -> Done:
+    """Finish a stage whose output lies in ``work``."""
+    return store.commit(
+        stage,
+        Digest(key * 64),
+        (Input("x", "y"),),
+        work,
+        listed=True,
+        by_content=False,
+        started=time.time(),
+        facts={},
+        log=work / "log",
+    )
+
+
+@dataclass
+class Site:
+    """A store and the folder where its outputs are published."""
+
+    root: Path
+
+    @property
+    def target(self) -> Path:
+        return self.root / "artifacts"
+
+    def commit(self, stage: str, text: str = "made", key: str = "a") -> Done:
+        work = self.root / "work"
+        (work / OUTPUT / "deep").mkdir(parents=True)
+        (work / OUTPUT / "deep" / "file").write_text(f"{stage} {text}")
+        (work / OUTPUT / "other").write_text("other")
+        return commit(Store(Cache(self.root / "cache")), stage, work, key)
+
+    def stale(self, *stages: Done) -> dict[str, str]:
+        return publish.stale(self.target, PUBLICATIONS, {one.name: one for one in stages})
+
+    def publish(self, *stages: Done) -> None:
+        done = {one.name: one for one in stages}
+        publish.publish(
+            self.target,
+            PUBLICATIONS,
+            done,
+            self.stale(*stages),
+            profile="p",
+            flavour="f",
+            base="b",
+        )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def test_what_is_published_is_published_once(site: Site) -> None:
+    repo, vm = site.commit("repo"), site.commit("vm")
+    assert site.stale(repo, vm) == {"repo": "", "vm": ""}
+    site.publish(repo, vm)
+    assert site.stale(repo, vm) == {}
+    before = (site.target / "vm" / "deep" / "file").stat()
+    site.publish(repo, vm)
+    assert (site.target / "vm" / "deep" / "file").stat() == before
+
+
+def test_another_output_is_published(site: Site) -> None:
+    site.publish(site.commit("repo"), site.commit("vm"))
+    vm = site.commit("vm", "anew", key="b")
+    assert site.stale(vm) == {"vm": ""}
+    site.publish(vm)
+    assert (site.target / "vm" / "deep" / "file").read_text() == "vm anew"
+
+
+def exchange(path: Path) -> None:
+    path.unlink()
+    path.write_text("vm m4de")
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "same size": lambda path: path.write_text("vm m4de"),
+    "size": lambda path: path.write_text("longer than that"),
+    "exchanged": exchange,
+    "missing": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_file_is_told_and_published_again(site: Site, change: str) -> None:
+    vm = site.commit("vm")
+    site.publish(vm)
+    file = site.target / "vm" / "deep" / "file"
+    os.utime(file, (1, 1))
+    assert site.stale(vm) == {}, "a time alone is no change"
+    site.publish(vm)
+    CHANGES[change](file)
+    (words,) = site.stale(vm).values()
+    assert words.startswith("deep/file")
+    with pytest.raises(VerificationError, match="vm/deep/file") as caught:
+        publish.require(site.target, "vm")
+    assert "invoke build --profile artifacts" in caught.value.hint
+    site.publish(vm)
+    assert file.read_text() == "vm made"
+    publish.require(site.target, "vm")
+
+
+def test_a_change_that_hides_is_found_by_reading(site: Site) -> None:
+    vm = site.commit("vm")
+    site.publish(vm)
+    spoil(site.target / "vm" / "deep" / "file")
+    assert site.stale(vm) == {}
+    faults = {entry.path: fault for entry, fault in publish.faults_of(site.target)}
+    assert faults == {"vm/deep/file": "vm/deep/file has changed", "vm/other": ""}
+
+
+def test_only_the_folder_in_use_is_judged(site: Site) -> None:
+    site.publish(site.commit("repo"), site.commit("vm"))
+    (site.target / "repo" / "other").write_text("changed")
+    publish.require(site.target, "vm")
+    publish.require(site.target, "lab")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"size": 5', '"size": -5'), ('"sha256": "', '"sha256": "/'), ('"vm/other"', '"../other"')],
+)
+def test_a_record_that_is_none_is_told(site: Site, old: str, new: str) -> None:
+    site.publish(site.commit("vm"))
+    path = site.target / "build.json"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(VerificationError, match=r"build\.json cannot be read"):
+        list(publish.faults_of(site.target))
+
+
+def test_a_note_of_an_earlier_version_costs_a_copy(site: Site) -> None:
+    vm = site.commit("vm")
+    site.publish(vm)
+    (site.target / ".published.json").write_text('{"vm": "' + "a" * 64 + '"}')
+    assert site.stale(vm) == {"vm": ""}
+    site.publish(vm)
+    assert site.stale(vm) == {}
+
+
+def test_the_lab_boots_no_image_that_was_changed(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    (work / OUTPUT).mkdir(parents=True)
+    for name in IMAGE_FILES:
+        (work / OUTPUT / name).write_text(name)
+    vm = commit(Store(Cache(tmp_path / "cache")), "vm", work)
+    project = Project(tmp_path)
+    publish.publish(
+        project.artifacts("p"), PUBLICATIONS, {"vm": vm}, ["vm"], profile="p", flavour="f", base="b"
+    )
+    assert built_image(project, "p").disk.name == IMAGE_FILES[0]
+    (project.artifacts("p") / "vm" / IMAGE_FILES[0]).write_text(IMAGE_FILES[0].upper())
+    with pytest.raises(VerificationError, match=IMAGE_FILES[0]):
+        built_image(project, "p")
