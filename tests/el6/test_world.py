@@ -45,7 +45,7 @@ class Tried:
 
     @property
     def config(self) -> str:
-        (path,) = self.top.glob("BUILD/*/linux-*.lvs.x86_64/configs/kernel-2.6.32-x86_64.config")
+        (path,) = self.top.glob("BUILD/**/linux-*.lvs.x86_64/configs/kernel-2.6.32-x86_64.config")
         return path.read_text()
 
 
