@@ -396,14 +396,29 @@ def doctor(context: Context, profile: str = PROFILE, fix: bool = False, json: bo
 
 
 @task(
-    help={"fast": "without engine, guests, registry, pipeline and long rpmbuilds: about a minute"}
+    help={
+        "fast": "linters and unit tests only: about a minute",
+        "long": "what is too long for CI; writes tests/long-result.json",
+    }
 )
-def test(context: Context, fast: bool = False) -> None:
-    """Run the linters and the tests; without --fast also the whole pipeline, with coverage."""
+def test(context: Context, fast: bool = False, long: bool = False) -> None:
+    """Run the linters and the tests that CI runs, with coverage; see docs/tests.md."""
     from builder.commands import selftest  # noqa: PLC0415
+    from builder.errors import UsageError  # noqa: PLC0415
 
     with _command() as place:
-        code = selftest.run(place.project, place.console, fast=fast)
+        if fast and long:
+            raise UsageError(
+                "--fast and --long cannot be given together",
+                "the fast tests are a part of CI's, the long ones are not",
+                "invoke test --fast && invoke test --long",
+            )
+        code = selftest.run(
+            place.project,
+            place.console,
+            scope="fast" if fast else "long" if long else "ci",
+            strict=os.environ.get("CI") == "true",
+        )
     raise Exit(code=code)
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests import world
 
+pytest_plugins = ("tests.levels", "tests.guard")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _interruptible() -> None:

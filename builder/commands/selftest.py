@@ -1,70 +1,90 @@
-"""Linters, types, tests and coverage: what CI runs, and its quick part."""
+"""Linters, types, tests and coverage: what CI runs, its quick part, and what is too long for it."""
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass
+import tempfile
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from builder.console import Console
 from builder.host import process
 from builder.host.paths import Project
+from builder.selftest import budget, outcome, record
+from builder.selftest.parts import Part, Scope, parts
 
-COVERAGE_GATE = 88
-FAST = "not engine and not guest and not registry and not pipeline and not rpmbuild"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One program to run; its name is what a failure is called."""
-
-    name: str
-    argv: tuple[str, ...]
+BUDGET = Path("tests/budget.toml")
+RESULT = Path("tests/long-result.json")
 
 
-def _shell_scripts(root: Path) -> list[str]:
-    """Every shell script that git knows: by ending, or by its first line."""
-    listed = process.run(["git", "ls-files", "-z"], cwd=root).text
-    scripts = []
-    for name in listed.split("\0"):
-        path = root / name
-        if not name or not path.is_file() or name.endswith((".j2", ".patch")):
-            continue
-        with path.open("rb") as stream:
-            first = stream.readline(80)
-        if name.endswith(".sh") or first.startswith((b"#!/bin/sh", b"#!/bin/bash")):
-            scripts.append(name)
-    return sorted(scripts)
+@dataclass
+class Tally:
+    """What has been run so far: seconds of each part, outcomes of tests, and what failed."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    outcomes: list[outcome.Outcome] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
 
-def checks(root: Path, *, fast: bool) -> list[Check]:
-    """What is run, in order: the quick ones first."""
-    python = sys.executable
-    pytest = [python, "-m", "pytest"]
-    if fast:
-        pytest += ["-m", FAST, "-q", "-n", "auto", "--dist", "loadfile"]
-    else:
-        pytest += ["--cov", "--cov-report=term", f"--cov-fail-under={COVERAGE_GATE}"]
-    return [
-        Check("ruff", (python, "-m", "ruff", "check", ".")),
-        Check("ruff format", (python, "-m", "ruff", "format", "--check", ".")),
-        Check("mypy", (python, "-m", "mypy")),
-        Check("shellcheck", ("shellcheck", *_shell_scripts(root))),
-        Check("pytest", tuple(pytest)),
-    ]
+def run(project: Project, console: Console, *, scope: Scope, strict: bool) -> int:
+    """Run all parts of ``scope``, also after one has failed; returns 0 if all passed, else 1.
 
-
-def run(project: Project, console: Console, *, fast: bool) -> int:
-    """Run all checks, also after one has failed; returns 0 if all passed, else 1.
-
-    Their output goes straight to the user.
+    Their output goes straight to the user; the minutes of each are told at the end.  One that
+    took longer than its line in ``tests/budget.toml`` has failed if ``strict``, as on the
+    machine that the lines are made for; else it is only told.  ``long`` writes
+    ``tests/long-result.json``.
     """
-    failed = []
-    for check in checks(project.root, fast=fast):
+    limits = budget.load(project.root / BUDGET)
+    tested = record.checked_out(project.root, project.root / RESULT) if scope == "long" else None
+    begun, clock = datetime.now(UTC), time.monotonic()
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="selftest-") as scratch:
+        chosen = parts(project.root, scope, Path(scratch))
+        for part in chosen:
+            _run_part(part, project.root, console, tally)
+    took = time.monotonic() - clock
+    if scope != "long":  # that one is a part itself
+        tally.seconds[scope] = took
+    _judge_minutes(limits, tally, console, tuple(part.name for part in chosen), strict=strict)
+    if tested is not None and tally.outcomes:
+        made = record.make(tested, begun, took, tally.outcomes, passed=not tally.failed)
+        record.write(made, project.root / RESULT)
+        console.say(f"the result is in {RESULT}: commit it")
+    for line in tally.failed:
+        console.say(f"failed: {line}")
+    return 1 if tally.failed else 0
+
+
+def _run_part(part: Part, root: Path, console: Console, tally: Tally) -> None:
+    begun = time.monotonic()
+    for check in part.checks:
         console.say(f"running {check.name}")
-        with process.start(check.argv, cwd=project.root, stdout=None, stderr=None) as running:
+        with process.start(
+            check.argv, cwd=root, stdout=None, stderr=None, env=dict(check.env)
+        ) as running:
             if running.wait() != 0:
-                failed.append(check.name)
-    if failed:
-        console.say(f"failed: {', '.join(failed)}")
-    return 1 if failed else 0
+                tally.failed.append(check.name)
+    tally.seconds[part.name] = time.monotonic() - begun
+    if part.outcomes is None:
+        return
+    found = outcome.read(part.outcomes)
+    if not found:  # pytest writes them all at its end, or none
+        tally.failed.append(f"{part.name} wrote no outcomes")
+    tally.outcomes += found
+    for folder, seconds in outcome.by_folder(found).items():
+        tally.seconds[f"{part.name}/{folder}"] = seconds
+
+
+def _judge_minutes(
+    limits: budget.Budget, tally: Tally, console: Console, ran: tuple[str, ...], *, strict: bool
+) -> None:
+    for line in budget.table(limits, tally.seconds):
+        console.say(line)
+    late = budget.over(limits, tally.seconds)
+    if strict:
+        tally.failed += late
+    else:
+        for line in late:
+            console.say(f"warning: {line}")
+    tally.failed += budget.idle(limits, tally.seconds, ran)

@@ -71,8 +71,10 @@ def make(scratch: Path) -> tuple[Path, ...]:
             _take(library, user)
     rpm = user / "usr/lib/rpm"
     rpm.mkdir(parents=True, exist_ok=True)
-    for name in ("macros", "rpmrc", "rpmpopt-4.18.0"):
-        shutil.copy(Path("/usr/lib/rpm") / name, rpm)
+    # The last one's name has rpm's version in it.
+    for name in ("macros", "rpmrc", "rpmpopt-*"):
+        for path in Path("/usr/lib/rpm").glob(name):
+            shutil.copy(path, rpm)
     (maker / "usr/bin").mkdir(parents=True)
     (maker / "usr/bin/maker").write_text("#!/bin/sh\necho made\n")
     return (

@@ -156,7 +156,8 @@ def tree(tmp_path: Path) -> Tree:
 def test_prep_takes_the_tool_out_of_the_tarball_in_the_tarball(name: str, tree: Tree) -> None:
     ended = tree.build("-bp", name)
     assert ended.returncode == 0, ended.stderr
-    made = tree.top / "BUILD" / f"{name}-{TOOLS[name]}"
+    # rpm 4.20 has one more folder between the two.
+    (made,) = (tree.top / "BUILD").rglob(f"{name}-{TOOLS[name]}")
     assert (made / "README").read_text() == "README of the small world\n"
 
 

@@ -154,7 +154,7 @@ def prepare(folder: Path, flavour: str, config: str) -> subprocess.CompletedProc
 def test_an_amended_spec_prepares_the_patched_and_configured_tree(tmp_path: Path) -> None:
     ended = prepare(tmp_path, "realserver", "CONFIG_IP_VS_PROTO_ICMP=y\nCONFIG_IP_VS_TAB_BITS=8\n")
     assert ended.returncode == 0, ended.stderr
-    tree = tmp_path / "BUILD" / "linux"
+    (tree,) = (tmp_path / "BUILD").rglob("linux")  # rpm 4.20 has one more folder between the two
     assert (tree / "Kconfig").read_text().split() == [
         "CONFIG_IP_VS_TAB_BITS",
         "CONFIG_IP_VS_PROTO_ICMP",

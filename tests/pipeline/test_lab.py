@@ -30,7 +30,7 @@ from builder.profile import load as profiles
 from builder.stages.accelerator import accelerator
 from tests.pipeline.conftest import Built
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(3000)]
 INVOKE = (sys.executable, "-m", "invoke", "lab", "--profile", "lts")
 
 

@@ -11,7 +11,7 @@ from builder.stages.builds import rpms_of, source_rpms_of
 from builder.stages.patching import TREE
 from tests.pipeline.conftest import Built
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(3000)]
 RULES = Path(__file__).parent / "rpmlint.toml"
 
 

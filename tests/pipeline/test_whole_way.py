@@ -15,7 +15,7 @@ from builder.report import record
 from builder.vm import report as smoke_report
 from tests.pipeline.conftest import REQUEST, Built
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(3000)]
 
 
 def test_the_smoke_test_passes_on_the_image_that_was_built(built: Built) -> None:

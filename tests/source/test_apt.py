@@ -121,6 +121,8 @@ print(site.fetch(source_of("apt:hello")).version)
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs every test of this file")
 def test_an_ordinary_user_can_fetch(tmp_path: Path, server: Habits) -> None:
     command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    # The checkout may be below a home that others cannot enter.
+    command += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     python = [sys.executable, "-c", USER]
     home = Path("/var/tmp") / f"fetch-test-{os.getpid()}"
     home.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
@@ -91,20 +92,25 @@ def test_a_signature_of_2012_is_taken_and_called_old(
         keys = (accepted[0], Accepted(accepted[1].path, _fingerprint(key)))
         old = Key(key.home, "2010", _fingerprint(key), key.public)
         vouched = signature.verify(rpms.sign_as_in_2012(srpm, old, SUMMER), NAME, keys)
-        # rpm itself takes it for what it is meant to be.
-        database = srpm.parent / "db"
-        subprocess.run(["rpmkeys", f"--dbpath={database}", "--import", keys[1].path], check=True)
-        told = subprocess.run(
-            ["rpmkeys", f"--dbpath={database}", "-Kv", srpm],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
+        if _rpm_version() < (4, 19):  # later ones take no key that has expired since
+            _assert_rpm_takes_it(srpm, keys[1].path)
         late = _refused(rpms.sign_as_in_2012(srpm, old, int(time.time()) - 60), keys)
     assert vouched.covers == "header and payload hold"
     assert "RSA/SHA-1 version 3 of 2012, old, accepted for this key only)" in str(vouched)
-    assert told.count("V3 RSA/SHA1 Signature") == 2
     assert "made after its key had expired" in late.cause
+
+
+def _rpm_version() -> tuple[int, ...]:
+    told = subprocess.run(["rpm", "--version"], check=True, capture_output=True, text=True).stdout
+    return tuple(int(word) for word in re.findall(r"\d+", told)[:2])
+
+
+def _assert_rpm_takes_it(srpm: Path, public: Path) -> None:
+    """It is what it is meant to be, in the eyes of an rpm that knows such signatures."""
+    rpmkeys = ("rpmkeys", f"--dbpath={srpm.parent / 'db'}")
+    subprocess.run([*rpmkeys, "--import", public], check=True)
+    told = subprocess.run([*rpmkeys, "-Kv", srpm], check=True, capture_output=True, text=True)
+    assert told.stdout.count("V3 RSA/SHA1 Signature") == 2
 
 
 def _set_back(key: Key, public: Path) -> None:

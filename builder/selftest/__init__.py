@@ -1,0 +1,1 @@
+"""The test command: its parts, what they may take, and the record of the long ones."""

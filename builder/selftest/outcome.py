@@ -1,0 +1,56 @@
+"""What the tests of a part came to, read from the file that pytest wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+from xml.etree import ElementTree
+
+import msgspec
+
+Verdict = Literal["passed", "failed", "skipped"]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """One test: its time in seconds, fixtures included, and the figures that it recorded."""
+
+    test: str
+    file: str
+    verdict: Verdict
+    seconds: float
+    figures: dict[str, str] = {}
+
+    @property
+    def folder(self) -> str:
+        """The test's folder below ``tests/``; that of others is where they lie."""
+        parts = Path(self.file).parts[:-1]
+        return "/".join(parts[1:] if parts[:1] == ("tests",) else parts) or "."
+
+
+def read(path: Path) -> tuple[Outcome, ...]:
+    """The outcomes in a file of JUnit's format; none if pytest did not come to write it."""
+    if not path.exists():
+        return ()
+    cases = ElementTree.parse(path).iter("testcase")  # noqa: S314 - our own pytest wrote it
+    return tuple(_outcome(case) for case in cases)
+
+
+def _outcome(case: ElementTree.Element) -> Outcome:
+    words = {child.tag for child in case}
+    verdict: Verdict = "passed"
+    if words & {"failure", "error"}:
+        verdict = "failed"
+    elif "skipped" in words:
+        verdict = "skipped"
+    name, file = case.get("name", ""), case.get("file", "")
+    figures = {one.get("name", ""): one.get("value", "") for one in case.iter("property")}
+    return Outcome(f"{file}::{name}", file, verdict, float(case.get("time", 0)), figures)
+
+
+def by_folder(outcomes: Iterable[Outcome]) -> dict[str, float]:
+    """Seconds of the tests in each folder; more than the clock's where several ran at once."""
+    found: dict[str, float] = {}
+    for one in outcomes:
+        found[one.folder] = found.get(one.folder, 0.0) + one.seconds
+    return dict(sorted(found.items()))

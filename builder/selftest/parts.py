@@ -1,0 +1,104 @@
+"""What is run, in order: the quick parts first."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from builder.host import process
+
+COVERAGE_GATE = 88
+LEVELS = ("unit", "small", "whole", "long")
+CI_LEVELS = LEVELS[:3]
+Scope = Literal["fast", "ci", "long"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One program to run; its name is what a failure is called."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """Checks whose time is told, and limited, together.
+
+    ``outcomes``: the file in JUnit's format that its tests write.
+    """
+
+    name: str
+    checks: tuple[Check, ...]
+    outcomes: Path | None = None
+
+
+def _shell_scripts(root: Path) -> list[str]:
+    """Every shell script that git knows: by ending, or by its first line."""
+    listed = process.run(["git", "ls-files", "-z"], cwd=root).text
+    scripts = []
+    for name in listed.split("\0"):
+        path = root / name
+        if not name or not path.is_file() or name.endswith((".j2", ".patch")):
+            continue
+        with path.open("rb") as stream:
+            first = stream.readline(80)
+        if name.endswith(".sh") or first.startswith((b"#!/bin/sh", b"#!/bin/bash")):
+            scripts.append(name)
+    return sorted(scripts)
+
+
+def linters(root: Path) -> Part:
+    """Format, rules, types and shell scripts."""
+    python = sys.executable
+    return Part(
+        "linters",
+        (
+            Check("ruff", (python, "-m", "ruff", "check", ".")),
+            Check("ruff format", (python, "-m", "ruff", "format", "--check", ".")),
+            Check("mypy", (python, "-m", "mypy")),
+            Check("shellcheck", ("shellcheck", *_shell_scripts(root))),
+        ),
+    )
+
+
+def level(name: str, scratch: Path, *, coverage: bool) -> Part:
+    """The tests of one level; their outcomes and coverage data are written to ``scratch``."""
+    outcomes = scratch / f"{name}.xml"
+    argv = [sys.executable, "-m", "pytest", "--level", name, "-q"]
+    # The older of pytest's two formats has the file of every test.
+    argv += [f"--junitxml={outcomes}", "-o", "junit_family=xunit1"]
+    if name == "unit":  # these share nothing; the others share engines, caches and processors
+        argv += ["-n", "auto", "--dist", "loadfile"]
+    if not coverage:
+        return Part(name, (Check(f"pytest {name}", tuple(argv)),), outcomes)
+    argv += ["--cov", "--cov-report="]
+    env = (("COVERAGE_FILE", str(scratch / f"coverage-{name}")),)
+    return Part(name, (Check(f"pytest {name}", tuple(argv), env),), outcomes)
+
+
+def coverage(scratch: Path, gate: int = COVERAGE_GATE) -> Part:
+    """The levels' data taken together, and held against the gate."""
+    program = (sys.executable, "-m", "coverage")
+    data = f"--data-file={scratch / 'coverage'}"
+    files = tuple(str(scratch / f"coverage-{name}") for name in CI_LEVELS)
+    return Part(
+        "coverage",
+        (
+            Check("coverage data", (*program, "combine", data, *files)),
+            Check("coverage", (*program, "report", data, f"--fail-under={gate}")),
+        ),
+    )
+
+
+def parts(root: Path, scope: Scope, scratch: Path) -> tuple[Part, ...]:
+    """The parts of a run; ``long`` is the fourth level alone."""
+    if scope == "long":
+        return (level("long", scratch, coverage=False),)
+    if scope == "fast":
+        return (linters(root), level("unit", scratch, coverage=False))
+    tests = (level(name, scratch, coverage=True) for name in CI_LEVELS)
+    return (linters(root), *tests, coverage(scratch))

@@ -1,0 +1,94 @@
+"""The record of the long tests: what CI cannot run is run by people, who commit this file."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from builder.host import process
+from builder.selftest.outcome import Outcome
+
+MIB_PER_KIB = 1 / 1024
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """What the tests ran on; ``memory`` in MiB."""
+
+    processors: int
+    model: str
+    memory: int
+    kernel: str
+    kvm: bool
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """What was tested; ``clean``: no file differed from it."""
+
+    commit: str
+    clean: bool
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One run: ``date`` of its start (RFC 3339, UTC), ``minutes`` altogether."""
+
+    tested: Commit
+    date: str
+    machine: Machine
+    minutes: float
+    passed: bool
+    tests: tuple[Outcome, ...]
+
+
+def this_machine() -> Machine:
+    """The machine of this process (proc(5): cpuinfo, meminfo)."""
+    model = re.search(r"^model name\s*:\s*(.*)$", _read("/proc/cpuinfo"), re.MULTILINE)
+    memory = re.search(r"^MemTotal:\s*(\d+) kB$", _read("/proc/meminfo"), re.MULTILINE)
+    return Machine(
+        processors=len(os.sched_getaffinity(0)),
+        model=model[1] if model else platform.machine(),
+        memory=int(int(memory[1]) * MIB_PER_KIB) if memory else 0,
+        kernel=platform.release(),
+        kvm=Path("/dev/kvm").exists(),
+    )
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def checked_out(root: Path, result: Path) -> Commit:
+    """The commit of the checkout, and whether anything but the result's file differs from it."""
+    head = process.run(["git", "rev-parse", "HEAD"], cwd=root).text.strip()
+    changed = process.run(["git", "status", "--porcelain"], cwd=root).text.splitlines()
+    name = result.relative_to(root).as_posix()
+    return Commit(head, all(line[3:] == name for line in changed))
+
+
+def make(
+    tested: Commit, begun: datetime, seconds: float, outcomes: Sequence[Outcome], *, passed: bool
+) -> Record:
+    """The record of a run that has ended."""
+    return Record(
+        tested=tested,
+        date=begun.astimezone(UTC).isoformat(timespec="seconds"),
+        machine=this_machine(),
+        minutes=round(seconds / 60, 1),
+        passed=passed,
+        tests=tuple(outcomes),
+    )
+
+
+def write(record: Record, path: Path) -> None:
+    """Write it whole or not at all."""
+    aside = path.with_name(f".{path.name}.partial")
+    aside.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+    aside.replace(path)
