@@ -22,7 +22,7 @@ TABLE = tools.table()
 # Of the packages that every Debian has, and that no system can be without (Essential: yes).
 ESSENTIAL = {
     *("sh", "dd", "ls", "cksum", "diff", "sleep", "touch", "chroot", "dpkg", "dpkg-query"),
-    *("bash", "sed", "grep", "find", "env", "true", "false", "cat", "kill", "id", "mkfifo"),
+    *("bash", "sed", "grep", "find", "env", "true", "false", "cat", "kill", "id", "mkfifo", "rm"),
 }
 # What tests look for before they run it, and this project's own script.
 OPTIONAL = {"usermod", "invoke-rc.d", "bootstrap", "/usr/bin/python3"}
@@ -64,7 +64,7 @@ def test_every_program_that_the_code_runs_is_in_the_table(folder: str) -> None:
 def test_the_builder_itself_needs_no_tool_of_the_tests() -> None:
     """A tool that only ``test`` installs would be missing on a user's machine."""
     used = {name for path in sources("builder") for name in named_in(path)}
-    linters = named_in(ROOT / "builder/commands/selftest.py")
+    linters = {name for path in sources("builder/selftest") for name in named_in(path)}
     assert {n for n in used - linters if n in TABLE and TABLE[n].need is Need.TEST} == set()
 
 

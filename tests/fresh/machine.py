@@ -44,8 +44,8 @@ class Order:
 
 def require_host(order: Order) -> None:
     """Raises EnvironmentFailure if no machine of this kind can be made here."""
-    for name, package in (("mmdebstrap", "mmdebstrap"), ("unshare", "util-linux"), ("git", "git")):
-        require_tool(name, package, "to make a machine that has nothing yet")
+    for name in ("mmdebstrap", "unshare", "git"):
+        require_tool(name, "to make a machine that has nothing yet")
     if os.getuid() != 0:
         raise EnvironmentFailure(
             "a fresh machine cannot be made",
