@@ -1,8 +1,8 @@
 """Every test belongs to exactly one level; ``--level`` chooses, by default what CI runs.
 
 A mark of a level at the test, its class or its module decides, the nearest first; else a
-test with a need (an engine, a guest, a registry) is of the small world; else it is a unit
-test.  Loaded by ``tests/conftest.py``.
+test with a need (an engine, a guest, a registry), or with a project of its own on which it
+runs commands, is of the small world; else it is a unit test.  Loaded by ``tests/conftest.py``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import pytest
 from builder.selftest.parts import CI_LEVELS, LEVELS
 
 NEEDS = ("engine", "guest", "registry", "rpmbuild")
+WORLDS = ("small", "own")
+"""Fixtures that give a test a small project of its own."""
 LEVEL = pytest.StashKey[str]()
 
 
@@ -35,7 +37,8 @@ def level_of(item: pytest.Item) -> str:
             raise pytest.UsageError(f"{item.nodeid} is a unit test that needs: {', '.join(needs)}")
         if named:
             return named[0]
-    return "small" if needs else "unit"
+    worlds = set(WORLDS) & set(getattr(item, "fixturenames", ()))
+    return "small" if needs or worlds else "unit"
 
 
 @pytest.hookimpl(tryfirst=True)

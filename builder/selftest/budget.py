@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -22,7 +22,7 @@ Minutes = Annotated[float, msgspec.Meta(gt=0)]
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The file as it is written."""
 
-    minutes: dict[str, object]
+    minutes: dict[str, Any]
 
 
 @dataclass(frozen=True)

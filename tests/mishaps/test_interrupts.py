@@ -13,7 +13,6 @@ from tests.mishaps.traces import Traces
 from tests.mishaps.waiting import Listener
 from tests.world import SOURCE, SPEC, World
 
-pytestmark = pytest.mark.small
 SOON = 2.0
 BUILD = ("build", "--profile", "small", "--only", "tool")
 SLOW = SPEC.replace("make %", "sleep 60; make %")
