@@ -12,6 +12,8 @@ import pytest
 from builder.selftest.parts import CI_LEVELS, LEVELS
 
 NEEDS = ("engine", "guest", "registry", "rpmbuild")
+MACHINES = ("engine", "guest", "rpmbuild")
+"""Needs of tests that take the whole machine: one of them at a time."""
 WORLDS = ("small", "own")
 """Fixtures that give a test a small project of its own."""
 LEVEL = pytest.StashKey[str]()
@@ -41,11 +43,18 @@ def level_of(item: pytest.Item) -> str:
     return "small" if needs or worlds else "unit"
 
 
+def _group(item: pytest.Item) -> str:
+    """Tests of one group run one after the other, where several run side by side."""
+    machine = any(item.get_closest_marker(need) for need in MACHINES)
+    return "machine" if machine else item.location[0]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = config.getoption("--level") or list(CI_LEVELS)
     for item in items:
         item.stash[LEVEL] = level_of(item)
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
     others = [item for item in items if item.stash[LEVEL] not in wanted]
     if others:
         config.hook.pytest_deselected(items=others)

@@ -71,8 +71,10 @@ def level(name: str, scratch: Path, *, coverage: bool) -> Part:
     argv = [sys.executable, "-m", "pytest", "--level", name, "-q"]
     # The older of pytest's two formats has the file of every test.
     argv += [f"--junitxml={outcomes}", "-o", "junit_family=xunit1"]
-    if name == "unit":  # these share nothing; the others share engines, caches and processors
+    if name == "unit":  # these share nothing
         argv += ["-n", "auto", "--dist", "loadfile"]
+    if name == "small":  # tests/levels.py keeps those together that share a machine
+        argv += ["-n", "auto", "--dist", "loadgroup"]
     if not coverage:
         return Part(name, (Check(f"pytest {name}", tuple(argv)),), outcomes)
     argv += ["--cov", "--cov-report="]

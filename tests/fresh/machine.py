@@ -119,10 +119,13 @@ def _kept(
     life_out, life_in = os.pipe()
     report_out, report_in = os.pipe()
     argv = [sys.executable, "-m", "tests.fresh.keeper", plan, str(life_out), str(report_in)]
+    # The machine's programs could not write what they have covered to where this run keeps it.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     with os.fdopen(life_in, "wb") as lifeline, os.fdopen(report_out, "rb") as lines:
         process = subprocess.Popen(
             [str(word) for word in argv],
             cwd=ROOT,
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
