@@ -1,0 +1,44 @@
+"""What a tar and a cpio archive have in common: their members, and how they are named to people."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+_SHOWN = 300  # characters of a name in a message
+
+
+class Kind(enum.Enum):
+    """What a member of a source archive may be."""
+
+    FILE = enum.auto()
+    FOLDER = enum.auto()
+    SYMLINK = enum.auto()
+    HARDLINK = enum.auto()
+    OTHER = enum.auto()
+
+
+class Member(msgspec.Struct, frozen=True):
+    """One member, as its header has it: nothing here has been judged but ``size``, which is >= 0.
+
+    ``link``: what a link leads to.  ``size``: bytes of data that follow in the archive.
+    ``mtime``: seconds since 1970, cut to whole ones.  ``odd``: why it must be refused, if so.
+    """
+
+    name: bytes
+    kind: Kind
+    link: bytes
+    size: int
+    mode: int
+    mtime: int
+    odd: str = ""
+
+
+class Damaged(Exception):
+    """The bytes are no whole archive."""
+
+
+def shown(name: bytes) -> str:
+    """A name for a message: quoted, not too long, without what a terminal would obey."""
+    return repr(name.decode("utf-8", "backslashreplace")[:_SHOWN])
