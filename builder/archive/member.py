@@ -42,3 +42,9 @@ class Damaged(Exception):
 def shown(name: bytes) -> str:
     """A name for a message: quoted, not too long, without what a terminal would obey."""
     return repr(name.decode("utf-8", "backslashreplace")[:_SHOWN])
+
+
+def listed(name: bytes) -> str:
+    """A name for a list of several: as it is, if nothing in it could harm a terminal."""
+    text = name.decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else shown(name)

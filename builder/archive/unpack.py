@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from builder.archive import cpio, links, rpm, tar
-from builder.archive.member import Damaged, Kind, Member, shown
+from builder.archive.member import Damaged, Kind, Member, listed, shown
 from builder.archive.space import full_disk, is_full_disk
 from builder.archive.stream import CHUNK, ForwardReader, open_stream
 from builder.errors import UsageError, VerificationError
@@ -230,7 +230,7 @@ class _Tree:
         return []
 
     def _lacks(self) -> VerificationError:
-        found = ", ".join(sorted(os.fsdecode(name) for name in self._seen if name))
+        found = ", ".join(listed(name) for name in sorted(self._seen) if name)
         return VerificationError(
             f"{self.archive} has no {os.fsdecode(b'/'.join(self.only))}",
             f"it has: {found or 'nothing'}",
@@ -350,12 +350,6 @@ class _Tree:
             f"member {shown(name)}: {reason}",
             "nothing of it was kept; find out where the archive comes from",
         )
-
-
-def _listed(name: bytes) -> str:
-    """A name in a list: as it is, if nothing in it could harm a terminal."""
-    text = name.decode("utf-8", "backslashreplace")
-    return text if text.isprintable() else shown(name)
 
 
 def _is_plain(path: bytes) -> bool:
