@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from builder.archive.member import Damaged, Kind
+from builder.archive.member import Damaged, Kind, placed
 from builder.archive.space import full_disk, is_full_disk
 from builder.archive.stream import CHUNK, open_command
 from builder.archive.tar import members
@@ -25,7 +25,7 @@ def extract_member(package: Path, member: str, target: Path, *, max_bytes: int) 
     argv = (tool, "--fsys-tarfile", str(package))
     # Other members lie before it: their bytes pass through, but are not kept.
     with open_command(argv, package, limit=16 * max_bytes + CHUNK) as reader:
-        for found in members(reader):
+        for found in placed(members(reader)):
             if _plain(found.name) != wanted:
                 continue
             if found.odd or found.kind is not Kind.FILE or found.size > max_bytes:

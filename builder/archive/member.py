@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 
 import msgspec
 
@@ -37,6 +38,21 @@ class Member(msgspec.Struct, frozen=True):
 
 class Damaged(Exception):
     """The bytes are no whole archive."""
+
+
+def placed(members: Iterator[Member]) -> Iterator[Member]:
+    """The same members; if one is damaged, the error tells after which."""
+    last: Member | None = None
+    while True:
+        try:
+            member = next(members, None)
+        except Damaged as damage:
+            where = f"after member {shown(last.name)}" if last else "at its beginning"
+            raise Damaged(f"{damage} ({where})") from damage
+        if member is None:
+            return
+        last = member
+        yield member
 
 
 def shown(name: bytes) -> str:

@@ -78,21 +78,12 @@ class _Extension:
 
 
 def members(reader: ForwardReader) -> Iterator[Member]:
-    """The members in their order, none of them kept; the data of a file is what ``reader`` gives
-    next.
+    """The members in their order, none of them kept; raises Damaged.
 
-    Raises Damaged with what is wrong and after which member.
+    The data of a file is what ``reader`` gives next.
     """
-    last = "its beginning"
     shared: dict[bytes, bytes] = {}  # what global headers say of all members that follow
-    while True:
-        try:
-            member = _next(reader, shared)
-        except Damaged as damage:
-            raise Damaged(f"{damage} (after {last})") from damage
-        if member is None:
-            return
-        last = "member " + shown(member.name)
+    while (member := _next(reader, shared)) is not None:
         end = reader.tell() + member.size
         yield member
         reader.seek(end + -end % BLOCK)

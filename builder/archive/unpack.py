@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from builder.archive import cpio, links, rpm, tar
-from builder.archive.member import Damaged, Kind, Member, listed, shown
+from builder.archive.member import Damaged, Kind, Member, listed, placed, shown
 from builder.archive.space import full_disk, is_full_disk
 from builder.archive.stream import CHUNK, ForwardReader, open_stream
 from builder.errors import UsageError, VerificationError
@@ -97,7 +97,7 @@ def unpack(
         raise UsageError(
             f"cannot unpack {archive.name}", f"{target} is not empty", "name an empty folder"
         )
-    listed = cpio.members if offset else tar.members
+    members = cpio.members if offset else tar.members
     strip = (0 if offset else 1) if strip is None else strip
     below = tuple(os.fsencode(only).split(b"/")) if only else ()
     tree = _Tree(archive.name, os.fsencode(target), limits, strip, below)
@@ -106,7 +106,7 @@ def unpack(
             open_stream(archive, limits.bytes, offset) as (reader, packed),
             console.progress(f"unpack {archive.name}", archive.stat().st_size, "B") as progress,
         ):
-            for count, member in enumerate(listed(reader)):
+            for count, member in enumerate(placed(members(reader))):
                 tree.add(member, reader)
                 if count % _REPORT == 0:
                     progress.advance(_position(packed.fileno()) - progress.done)

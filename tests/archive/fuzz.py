@@ -127,7 +127,28 @@ def _number(chance: random.Random, data: bytearray) -> None:
     data[at : at + len(text)] = text
 
 
-SPOILERS: tuple[Spoiler, ...] = (_flip, _cut, _swap, _double, _edit, _number)
+def _insert(chance: random.Random, data: bytearray) -> None:
+    """A header before a member of a tar, such as no tar would write."""
+    start = chance.randrange(1 + (len(data) - 1) // 512) * 512
+    data[start:start] = chance.choice(INSERTS)
+
+
+INSERTS = (
+    raw.pax((b"size", b"x")),
+    raw.pax((b"size", b"-512")),
+    raw.pax((b"mtime", b"nan")),
+    raw.pax((b"mtime", b"9" * 400)),
+    raw.pax((b"path", b"d/" * 1000 + b"f")),
+    raw.pax((b"linkpath", b"../" * 9)),
+    raw.pax((b"GNU.sparse.map", b"0,x,1")),
+    raw.pax((b"GNU.sparse.major", b"1"), (b"GNU.sparse.minor", b"0")),
+    raw.pax((b"comment", b"c")) * 400,
+    raw.extension(b"x", b"9" * 4096),
+    raw.extension(b"L", b"n" * 5000),
+    raw.header(b"x/s", kind=b"S", size=raw.large(-1)),
+    raw.END,
+)
+SPOILERS: tuple[Spoiler, ...] = (_flip, _cut, _swap, _double, _edit, _number, _insert)
 
 
 def _spoil(chance: random.Random, origin: bytes) -> bytes:

@@ -105,7 +105,7 @@ GOOD = Member("a").encode()
 DAMAGED = {
     "no trailer": (GOOD, "ends in the middle"),
     "cut in a header": (GOOD[:60], "ends in the middle"),
-    "cut in a name": (GOOD[:111], "ends within a name"),
+    "cut in a name": (GOOD[:111], "ends within a name (at its beginning)"),
     "cut in the data": (Member("a", size=4000).encode(), "ends within member 'a'"),
     "another magic": (b"070707" + GOOD[6:] + TRAILER, "no header of a member at byte 0"),
     "stripped": (b"07070X" + bytes(120), "no header of a member"),
