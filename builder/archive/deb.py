@@ -13,6 +13,8 @@ from builder.archive.tar import members
 from builder.errors import VerificationError
 from builder.host import process
 
+_MEMORY = 2 << 30  # bytes; dpkg-deb itself holds whatever an archive says that it needs
+
 
 def extract_member(package: Path, member: str, target: Path, *, max_bytes: int) -> int:
     """Write ``member`` (as in usr/src/x.tar.xz) of a .deb to ``target``; return its size in bytes.
@@ -22,7 +24,8 @@ def extract_member(package: Path, member: str, target: Path, *, max_bytes: int) 
     """
     tool = process.require_tool("dpkg-deb", f"to open {package.name}")
     wanted = _plain(os.fsencode(member))
-    argv = (tool, "--fsys-tarfile", str(package))
+    fence = process.require_tool("prlimit")
+    argv = (fence, f"--as={_MEMORY}", tool, "--fsys-tarfile", str(package))
     # Other members lie before it: their bytes pass through, but are not kept.
     with open_command(argv, package, limit=16 * max_bytes + CHUNK) as reader:
         for found in placed(members(reader)):

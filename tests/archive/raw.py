@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import struct
+import zlib
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -70,3 +72,14 @@ def large(number: int) -> bytes:
     """A number as GNU tar writes it when octal digits do not suffice, in twelve bytes."""
     mark = b"\xff" if number < 0 else b"\x80"
     return mark + (number % (1 << 88)).to_bytes(11, "big")
+
+
+def xz_with_a_large_dictionary(data: bytes) -> bytes:
+    """The format's section 5.3.1: the dictionary's size is one byte of the block's header."""
+    made = bytearray(lzma.compress(data, filters=[{"id": lzma.FILTER_LZMA2, "preset": 0}]))
+    start, length = 12, (made[12] + 1) * 4
+    made[start + made[start:].index(b"\x21\x01") + 2] = 40  # 4 GiB - 1
+    made[start + length - 4 : start + length] = struct.pack(
+        "<I", zlib.crc32(made[start : start + length - 4])
+    )
+    return bytes(made)

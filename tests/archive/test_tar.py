@@ -278,19 +278,8 @@ def test_links_that_lead_through_many_others_are_bounded() -> None:
         check(links, 128)
 
 
-def _xz_with_a_large_dictionary(data: bytes) -> bytes:
-    """The format's section 5.3.1: the dictionary's size is one byte of the block's header."""
-    made = bytearray(lzma.compress(data, filters=[{"id": lzma.FILTER_LZMA2, "preset": 0}]))
-    start, length = 12, (made[12] + 1) * 4
-    made[start + made[start:].index(b"\x21\x01") + 2] = 40  # 4 GiB - 1
-    made[start + length - 4 : start + length] = struct.pack(
-        "<I", zlib.crc32(made[start : start + length - 4])
-    )
-    return bytes(made)
-
-
 GREEDY = {
-    "xz": _xz_with_a_large_dictionary(GOOD + END),
+    "xz": raw.xz_with_a_large_dictionary(GOOD + END),
     "lzma": b"\x5d\0\0\0\x80" + lzma.compress(GOOD + END, lzma.FORMAT_ALONE)[5:],
     # RFC 8878, 3.1.1: a frame with a window of 2 GiB, and one raw block
     "zstd": b"\x28\xb5\x2f\xfd\0\xa8" + struct.pack("<I", len(GOOD) << 3 | 1)[:3] + GOOD,
