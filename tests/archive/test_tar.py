@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import gzip
 import io
 import lzma
 import os
+import re
 import struct
 import subprocess
 import zlib
@@ -294,10 +294,6 @@ def test_a_decompressor_that_needs_gigabytes_is_stopped(tmp_path: Path, case: st
 
 
 def test_nothing_of_the_builder_reads_headers_with_libraries_that_trust_them() -> None:
-    for path in (ROOT / "builder").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            assert not {"tarfile", "rpmfile", "zipfile"} & {name.split(".")[0] for name in names}, (
-                path
-            )
+    trusting = re.compile(r"^\s*(?:import|from) (?:tarfile|rpmfile|zipfile)\b", re.MULTILINE)
+    found = [path for path in (ROOT / "builder").rglob("*.py") if trusting.search(path.read_text())]
+    assert not found
