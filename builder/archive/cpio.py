@@ -1,4 +1,4 @@
-"""The members of a cpio archive as they come out of an RPM's decompressor, in tar's terms.
+"""The members of a cpio archive as they come out of an RPM's decompressor.
 
 The format is "newc" (cpio(5), New ASCII Format), the only one that rpm writes.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 import stat
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from builder.archive.member import Damaged, Kind, Member
 from builder.archive.stream import ForwardReader
 
 _HEADER = 110  # bytes: the magic and 13 fields of eight hexadecimal digits
@@ -19,14 +19,15 @@ _FIELDS = re.compile(rb"^[0-9A-Fa-f]{104}$")
 _TRAILER = b"TRAILER!!!"
 _LONGEST = 4096  # bytes of a name or a link's goal; PATH_MAX, limits.h
 _KINDS = {
-    stat.S_IFREG: tarfile.REGTYPE,
-    stat.S_IFDIR: tarfile.DIRTYPE,
-    stat.S_IFLNK: tarfile.SYMTYPE,
-    stat.S_IFCHR: tarfile.CHRTYPE,
-    stat.S_IFBLK: tarfile.BLKTYPE,
-    stat.S_IFIFO: tarfile.FIFOTYPE,
+    stat.S_IFREG: Kind.FILE,
+    stat.S_IFDIR: Kind.FOLDER,
+    stat.S_IFLNK: Kind.SYMLINK,
 }
-_UNKNOWN = b"?"
+_SPECIAL = {
+    stat.S_IFCHR: "a device node",
+    stat.S_IFBLK: "a device node",
+    stat.S_IFIFO: "a named pipe",
+}
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class _Head:
     name: bytes
 
 
-def members(reader: ForwardReader) -> Iterator[tarfile.TarInfo]:
-    """The members in their order; raises tarfile.TarError if the archive is damaged.
+def members(reader: ForwardReader) -> Iterator[Member]:
+    """The members in their order; raises Damaged.
 
     The data of a file is what ``reader`` gives next.
     """
@@ -47,7 +48,7 @@ def members(reader: ForwardReader) -> Iterator[tarfile.TarInfo]:
         head = _head(reader)
         data = reader.tell()
         if head.name == _TRAILER:
-            reader.drain()
+            reader.finish()
             return
         yield _member(head, reader)
         reader.seek(_padded(data + head.size))
@@ -57,36 +58,44 @@ def _head(reader: ForwardReader) -> _Head:
     start = reader.tell()
     raw = reader.read(_HEADER)
     if len(raw) < _HEADER:
-        raise tarfile.ReadError("it ends in the middle")
+        raise Damaged("it ends in the middle")
     if raw[:6] not in _MAGICS or not _FIELDS.match(raw[6:]):
-        raise tarfile.ReadError(f"no header of a member at byte {start}")
+        raise Damaged(f"no header of a member at byte {start}")
     fields = [int(raw[at : at + 8], 16) for at in range(6, _HEADER, 8)]
     length = fields[11]
     if not 1 < length <= _LONGEST:
-        raise tarfile.ReadError(f"a name of {length} bytes")
+        raise Damaged(f"a name of {length} bytes")
     name = reader.read(length)
     if len(name) < length or not name.endswith(b"\0"):
-        raise tarfile.ReadError("it ends within a name")
+        raise Damaged("it ends within a name")
     reader.seek(_padded(reader.tell()))
     return _Head(fields[1], fields[4], fields[5], fields[6], name[:-1])
 
 
-def _member(head: _Head, reader: ForwardReader) -> tarfile.TarInfo:
-    member = tarfile.TarInfo(head.name.decode("utf-8", "surrogateescape"))
-    member.type = _KINDS.get(stat.S_IFMT(head.mode), _UNKNOWN)
-    member.mode, member.mtime = stat.S_IMODE(head.mode), head.time
-    if member.isreg():
-        member.size = head.size
-        if head.links > 1:  # their data comes with the last of them: rpm has none in sources
-            member.type = _UNKNOWN
-    elif member.issym():
+def _member(head: _Head, reader: ForwardReader) -> Member:
+    kind, link = _KINDS.get(stat.S_IFMT(head.mode), Kind.OTHER), b""
+    if kind is Kind.SYMLINK:
         if head.size > _LONGEST:
-            raise tarfile.ReadError(f"a link of {head.size} bytes")
-        goal = reader.read(head.size)
-        if len(goal) < head.size:
-            raise tarfile.ReadError("it ends within a link")
-        member.linkname = goal.decode("utf-8", "surrogateescape")
-    return member
+            raise Damaged(f"a link of {head.size} bytes")
+        link = reader.read(head.size)
+        if len(link) < head.size:
+            raise Damaged("it ends within a link")
+    size = head.size if kind is Kind.FILE else 0
+    mode = stat.S_IMODE(head.mode)
+    return Member(head.name, kind, link, size, mode, head.time, _odd(head, kind))
+
+
+def _odd(head: _Head, kind: Kind) -> str:
+    """Why a member must be refused, if so."""
+    if kind is Kind.OTHER:
+        form = stat.S_IFMT(head.mode)
+        return f"it is {_SPECIAL.get(form, f'of a kind that sources do not have ({form:#o})')}"
+    if kind is Kind.FILE and head.links > 1:
+        # The data of such files comes with the last of them: rpm has none in sources.
+        return "it is a hard link, of a kind that sources do not have"
+    if kind is Kind.FOLDER and head.size:
+        return f"it is a folder, but has {head.size} bytes of data"
+    return ""
 
 
 def _padded(position: int) -> int:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import tarfile
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+from builder.archive.member import Damaged, Kind, placed
 from builder.archive.space import full_disk, is_full_disk
-from builder.archive.stream import CHUNK, members, open_command
+from builder.archive.stream import CHUNK, open_command
+from builder.archive.tar import members
 from builder.errors import VerificationError
 from builder.host import process
+
+_MEMORY = 2 << 30  # bytes; dpkg-deb itself holds whatever an archive says that it needs
 
 
 def extract_member(package: Path, member: str, target: Path, *, max_bytes: int) -> int:
@@ -19,18 +23,23 @@ def extract_member(package: Path, member: str, target: Path, *, max_bytes: int) 
     the package is damaged; EnvironmentFailure if the disk is full or dpkg-deb is missing.
     """
     tool = process.require_tool("dpkg-deb", f"to open {package.name}")
-    wanted = member.removeprefix("./").strip("/")
-    argv = (tool, "--fsys-tarfile", str(package))
+    wanted = _plain(os.fsencode(member))
+    fence = process.require_tool("prlimit")
+    argv = (fence, f"--as={_MEMORY}", tool, "--fsys-tarfile", str(package))
     # Other members lie before it: their bytes pass through, but are not kept.
     with open_command(argv, package, limit=16 * max_bytes + CHUNK) as reader:
-        for found in members(reader):
-            if found.name.removeprefix("./").strip("/") != wanted:
+        for found in placed(members(reader)):
+            if _plain(found.name) != wanted:
                 continue
-            if not found.isreg() or found.size > max_bytes:
-                raise _refuse(package, f"{wanted} is no plain file of at most {max_bytes} bytes")
+            if found.odd or found.kind is not Kind.FILE or found.size > max_bytes:
+                raise _refuse(package, f"{member} is no plain file of at most {max_bytes} bytes")
             _copy(reader.read, found.size, target, package)
             return found.size
-    raise _refuse(package, f"{wanted} is not in it")
+    raise _refuse(package, f"{member} is not in it")
+
+
+def _plain(name: bytes) -> bytes:
+    return name.removeprefix(b"./").strip(b"/")
 
 
 def _refuse(package: Path, cause: str) -> VerificationError:
@@ -48,7 +57,7 @@ def _copy(read: Callable[[int], bytes], size: int, target: Path, package: Path) 
             while left:
                 data = read(min(left, CHUNK))
                 if not data:
-                    raise tarfile.ReadError("it ends in the middle")
+                    raise Damaged("it ends in the middle")
                 out.write(data)
                 left -= len(data)
     except OSError as error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from builder.archive.member import listed
 from builder.archive.unpack import Limits, Unpacked, unpack
 from builder.errors import UsageError, VerificationError
 
@@ -51,7 +53,7 @@ def _leads_out(name: str) -> bool:
 
 
 def _lacks(tree: Path, name: str, source: str) -> VerificationError:
-    found = sorted(path.name for path in tree.iterdir())
+    found = sorted(listed(os.fsencode(path.name)) for path in tree.iterdir())
     more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return VerificationError(
         f"source {source} has no {name}",

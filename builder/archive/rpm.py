@@ -1,13 +1,13 @@
 """Where the parts of an RPM lie in its file, read with every length and offset checked.
 
 The format is that of rpm's docs/manual/format.md (version 4 packages: lead, signature header,
-header, payload).  The library rpmfile reads packages that are trusted already: it searches for
-magic bytes, mixes the tags of both headers and believes the counts; here nothing is believed,
-for this is what a signature is checked with.
+header, payload).  Nothing is believed, for this is what a signature is checked with, and what
+reads packages that a container has made.
 """
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ _INTEGERS = {4: ">I", 5: ">Q"}
 
 NAME, VERSION, RELEASE = 1000, 1001, 1002
 ARCH, SOURCE_RPM = 1022, 1044
+REQUIRE_NAME, REQUIRE_VERSION = 1049, 1050
 PAYLOAD_DIGEST, PAYLOAD_DIGEST_ALGORITHM = 5092, 5093
 
 
@@ -61,6 +62,14 @@ class Header:
             return ""
         end = self._data.find(b"\0", entry.offset)
         return self._data[entry.offset : max(end, entry.offset)].decode(errors="replace")
+
+    def texts(self, tag: int) -> tuple[str, ...]:
+        """All strings of a tag, none if it is not there or goes beyond the header's end."""
+        entry = self._entries.get(tag)
+        if entry is None or entry.kind not in _STRINGS:
+            return ()
+        found = self._data[entry.offset :].split(b"\0", entry.count)[:-1]
+        return tuple(text.decode(errors="replace") for text in found[: entry.count])
 
     def number(self, tag: int) -> int | None:
         """The (first) integer of a tag."""
@@ -135,9 +144,9 @@ def _read_header(file: IO[bytes], path: Path, what: str) -> Header:
         raise _refuse(path, f"its {what} does not begin as one (at byte {start})")
     if not 0 < count <= _MOST_ENTRIES or size > _MOST_DATA:
         raise _refuse(path, f"its {what} claims {count} entries and {size} bytes")
+    if count * _ENTRY.size + size > os.fstat(file.fileno()).st_size - file.tell():
+        raise _refuse(path, f"it ends in its {what}")  # before memory for it is taken
     index, data = file.read(count * _ENTRY.size), file.read(size)
-    if len(index) < count * _ENTRY.size or len(data) < size:
-        raise _refuse(path, f"it ends in its {what}")
     entries: dict[int, _Entry] = {}
     for tag, entry in _entries(index):
         if tag in entries or entry.offset > size or entry.count > size - entry.offset:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import fcntl
 import io
 import subprocess
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
+from builder.archive.member import Damaged
 from builder.errors import VerificationError
 from builder.host import process
 
 CHUNK = 1 << 20  # bytes; nothing larger is ever held at once
 _PIPE = 1 << 20  # bytes; fewer wake-ups between the decompressor and us
-_BLOCK = 512  # bytes; POSIX pax format, "tar block size"
+_PADDING = 1 << 20  # bytes of zeros behind an archive; GNU tar fills up to 10 KiB by default
 _HINT = "fetch it again (`invoke fetch --update` if it was replaced on purpose)"
 
 # First bytes of a compressed file, the program that opens it, its Debian package.  Memory
@@ -32,17 +32,16 @@ _DECOMPRESSORS: tuple[tuple[bytes, tuple[str, ...]], ...] = (
 
 
 class ForwardReader:
-    """A file object for ``tarfile`` over a pipe: it seeks by reading on.
+    """The plain bytes of an archive out of a pipe or a file; skipping is reading on.
 
-    One read gives at most ``CHUNK`` bytes, so that a header which claims to be gigabytes
-    long is refused, not loaded.
+    At most ``limit`` bytes come out in all, and ``CHUNK`` at once: what a header claims is
+    never believed.  More raises Damaged.
     """
 
     def __init__(self, pipe: IO[bytes], limit: int) -> None:
         self._pipe = pipe
         self._limit = limit
         self._position = 0
-        self._last = b""
 
     def tell(self) -> int:
         """Bytes read so far."""
@@ -51,12 +50,11 @@ class ForwardReader:
     def read(self, size: int) -> bytes:
         """Exactly ``size`` bytes, fewer only at the end of the data."""
         if size > CHUNK:
-            raise tarfile.ReadError(f"a header of {size} bytes")
+            raise Damaged(f"a header of {size} bytes")
         data = self._pipe.read(size)
         self._position += len(data)
         if self._position > self._limit:
-            raise tarfile.ReadError(f"more than {self._limit} bytes come out of it")
-        self._last = data
+            raise Damaged(f"more than {self._limit} bytes come out of it")
         return data
 
     def seek(self, position: int) -> None:
@@ -65,31 +63,17 @@ class ForwardReader:
             if not self.read(min(CHUNK, position - self._position)):
                 return
 
-    def drain(self) -> None:
-        """Read to the end, so that the decompressor checks its last checksum."""
-        while self.read(CHUNK):
-            pass
+    def finish(self) -> None:
+        """Read the padding behind the archive, so that the decompressor checks its last checksum.
 
-    @property
-    def ended_well(self) -> bool:
-        """Whether the last block read is the zeros that end a tar.
-
-        ``tarfile`` takes a damaged header in mid-archive for the end of it.
+        Raises Damaged for anything but a few zeros: a second archive, garbage, a bomb.
         """
-        return len(self._last) == _BLOCK and not any(self._last)
-
-
-def members(reader: ForwardReader) -> Iterator[tarfile.TarInfo]:
-    """The members in their order, none of them kept; raises tarfile.TarError if damaged."""
-    archive = tarfile.TarFile(
-        fileobj=cast(IO[bytes], reader), mode="r", encoding="utf-8", errors="surrogateescape"
-    )
-    while (member := archive.next()) is not None:
-        archive.members.clear()  # type: ignore[attr-defined]  # or it keeps all of them
-        yield member
-    if not reader.ended_well:
-        raise tarfile.ReadError("it ends in the middle or has a damaged header")
-    reader.drain()
+        end = self._position
+        while data := self.read(CHUNK):
+            if data.strip(b"\0"):
+                raise Damaged(f"it goes on behind its end, which is at byte {end}")
+            if self._position - end > _PADDING:
+                raise Damaged(f"more than {_PADDING} bytes of padding are behind its end")
 
 
 def _decompressor(archive: Path, offset: int) -> tuple[str, ...] | None:
@@ -144,10 +128,10 @@ def _buffer(program: subprocess.Popen[bytes]) -> IO[bytes]:
 
 @contextmanager
 def _told(archive: Path, program: subprocess.Popen[bytes] | None) -> Iterator[None]:
-    """Turn a damaged tar into a VerificationError; the program's own words come first."""
+    """Turn a damaged archive into a VerificationError; the program's own words come first."""
     try:
         yield
-    except tarfile.TarError as damage:
+    except Damaged as damage:
         words = _last_words(program) if program is not None else ""
         raise VerificationError(
             f"{archive.name} is damaged", words or f"not a whole archive: {damage}", _HINT

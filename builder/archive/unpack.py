@@ -1,28 +1,31 @@
 """Unpacking a source archive (tar or RPM) that nobody has vouched for yet, as fast as tar does.
 
-The standard library's ``extractall`` is neither: it takes twice the time of tar and lets
-through what a source tree never has (device nodes, files that turn into folders).  Here
-everything below ``target`` is made by this code, folder by folder, so a name can be judged
+Everything below ``target`` is made by this code, folder by folder, so a name can be judged
 without asking the disk: a parent that is not a folder made here is not passed through.
+
+Time, memory and disk that an archive may take are bounded by ``Limits``, whatever it claims;
+``tar`` and ``cpio`` say how it is read.
 """
 
 # Names are bytes here, as a tar has them: pathlib has no such paths, and takes its time.
-# ruff: noqa: PTH101, PTH102, PTH108, PTH113, PTH114, PTH115, PTH211
+# ruff: noqa: PTH101, PTH102, PTH108, PTH113, PTH114, PTH211
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-import tarfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from builder.archive import cpio, rpm
+from builder.archive import cpio, links, rpm, tar
+from builder.archive.member import Damaged, Kind, Member, listed, placed, shown
 from builder.archive.space import full_disk, is_full_disk
-from builder.archive.stream import CHUNK, ForwardReader, members, open_stream
+from builder.archive.stream import CHUNK, ForwardReader, open_stream
 from builder.errors import UsageError, VerificationError
 from builder.host.listing import FOLDER, Listing, file_entry, link_entry
 from builder.host.removal import remove
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
     from builder.console import Console
 
 _NAME_BYTES = 255  # NAME_MAX, limits.h
-_HOPS = 40  # links followed in one name; path_resolution(7)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _SHOWN = 20  # names in a message
 _REPORT = 256  # members between two progress reports
@@ -39,11 +41,20 @@ _REPORT = 256  # members between two progress reports
 
 @dataclass(frozen=True)
 class Limits:
-    """How large an archive may become: ``files`` (members), ``bytes``, and ``path`` in bytes."""
+    """How large an archive may become.
+
+    ``files``: members, and folders that they lie in.  ``bytes``: what comes out of the
+    decompressor, headers and padding included; the files together have fewer.  ``names``:
+    bytes of all names and links, which are kept in memory until the end.  ``path``: bytes of
+    one name or link, half of PATH_MAX (limits.h), for a tree is also moved and copied below
+    longer names.  ``depth``: folders within folders.
+    """
 
     files: int = 500_000
     bytes: int = 16 << 30
-    path: int = 4095
+    names: int = 64 << 20
+    path: int = 2048
+    depth: int = 128
 
 
 @dataclass(frozen=True)
@@ -86,16 +97,16 @@ def unpack(
         raise UsageError(
             f"cannot unpack {archive.name}", f"{target} is not empty", "name an empty folder"
         )
-    listed = cpio.members if offset else members
+    members = cpio.members if offset else tar.members
     strip = (0 if offset else 1) if strip is None else strip
     below = tuple(os.fsencode(only).split(b"/")) if only else ()
     tree = _Tree(archive.name, os.fsencode(target), limits, strip, below)
     try:
         with (
-            open_stream(archive, limits.bytes + limits.files * CHUNK, offset) as (reader, packed),
+            open_stream(archive, limits.bytes, offset) as (reader, packed),
             console.progress(f"unpack {archive.name}", archive.stat().st_size, "B") as progress,
         ):
-            for count, member in enumerate(listed(reader)):
+            for count, member in enumerate(placed(members(reader))):
                 tree.add(member, reader)
                 if count % _REPORT == 0:
                     progress.advance(_position(packed.fileno()) - progress.done)
@@ -127,25 +138,36 @@ class _Tree:
     needed: int = 0
     _now: int = field(default_factory=lambda: int(time.time()))
     _folders: dict[bytes, int] = field(default_factory=lambda: {b"": -1})  # name: its time
-    _links: list[bytes] = field(default_factory=list)
+    _links: dict[bytes, bytes] = field(default_factory=dict)  # name: what it leads to
     _seen: set[bytes] = field(default_factory=set)  # folders that ``only`` could have named
     _entries: dict[bytes, bytes] = field(default_factory=dict)  # links and files
     _members: int = 0
+    _implied: int = 0  # folders that are no members
     _files: int = 0
     _bytes: int = 0
+    _names: int = 0  # bytes
 
-    def add(self, member: tarfile.TarInfo, reader: ForwardReader) -> None:
+    def add(self, member: Member, reader: ForwardReader) -> None:
         """Make one member; its data is what ``reader`` gives next."""
         self._count(member)
+        if member.odd:
+            self._reject(member.name, member.odd)
         name = self._clean(member.name, member)
-        maker = self._maker(member)
-        if name:
-            maker(name, member, reader)
+        if not name:
+            return
+        try:
+            self._makers[member.kind](name, member, reader)
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            self._reject(member.name, f"its name is too long below {os.fsdecode(self.root)}")
 
     def finish(self) -> Unpacked:
         """Check where the links lead and set the folders' times."""
-        for link in self._links:
-            self._follow(link)
+        try:
+            links.check(self._links, self.limits.depth)
+        except links.Stray as stray:
+            self._reject(stray.link, str(stray))
         for folder, moment in sorted(self._folders.items(), reverse=True):
             if moment >= 0:
                 os.utime(self._path(folder), (moment, moment))
@@ -156,38 +178,31 @@ class _Tree:
         folders = {folder: FOLDER for folder in self._folders if folder}
         return Unpacked(self._files, self._bytes, Listing(folders | self._entries))
 
-    def _maker(
-        self, member: tarfile.TarInfo
-    ) -> Callable[[bytes, tarfile.TarInfo, ForwardReader], None]:
-        if member.isreg() and not member.issparse():
-            return self._add_file
-        if member.isdir():
-            return self._add_folder
-        if member.issym():
-            return self._add_symlink
-        if member.islnk():
-            return self._add_hardlink
-        kinds = {
-            tarfile.CHRTYPE: "a device node",
-            tarfile.BLKTYPE: "a device node",
-            tarfile.FIFOTYPE: "a named pipe",
+    @cached_property
+    def _makers(self) -> dict[Kind, Callable[[bytes, Member, ForwardReader], None]]:
+        return {
+            Kind.FILE: self._add_file,
+            Kind.FOLDER: self._add_folder,
+            Kind.SYMLINK: self._add_symlink,
+            Kind.HARDLINK: self._add_hardlink,
         }
-        kind = kinds.get(member.type, f"of a kind that sources do not have ({member.type!r})")
-        return self._reject(member.name, f"it is {kind}")
 
-    def _count(self, member: tarfile.TarInfo) -> None:
+    def _count(self, member: Member) -> None:
         self._members += 1
-        self._bytes += member.size if member.isreg() else 0
-        if member.size < 0:
-            self._reject(member.name, f"its size is {member.size}")
-        if self._members > self.limits.files:
-            self._reject(member.name, f"more than {self.limits.files} members")
+        self._bytes += member.size
+        self._names += len(member.name) + len(member.link)
+        self._count_files(member)
         if self._bytes > self.limits.bytes:
             self._reject(member.name, f"more than {self.limits.bytes} bytes come out")
+        if self._names > self.limits.names:
+            self._reject(member.name, f"more than {self.limits.names} bytes of names")
 
-    def _clean(self, text: str, member: tarfile.TarInfo) -> bytes:
-        """``text`` as a name below the root, or an empty name if it is cut off whole."""
-        name = os.fsencode(text)
+    def _count_files(self, member: Member) -> None:
+        if self._members + self._implied > self.limits.files:
+            self._reject(member.name, f"more than {self.limits.files} members and their folders")
+
+    def _clean(self, name: bytes, member: Member) -> bytes:
+        """``name`` as one below the root, or an empty name if it is cut off whole."""
         if name.startswith(b"/"):
             self._reject(member.name, "its name is absolute")
         if b"\0" in name or len(name) > self.limits.path:
@@ -198,6 +213,8 @@ class _Tree:
         kept = self._keep(parts)
         if any(len(part) > _NAME_BYTES for part in kept):
             self._reject(member.name, f"a part of its name is longer than {_NAME_BYTES} bytes")
+        if len(kept) > self.limits.depth:
+            self._reject(member.name, f"it lies in more than {self.limits.depth} folders")
         return b"/".join(kept)
 
     def _keep(self, parts: list[bytes]) -> list[bytes]:
@@ -213,14 +230,14 @@ class _Tree:
         return []
 
     def _lacks(self) -> VerificationError:
-        found = ", ".join(sorted(os.fsdecode(name) for name in self._seen if name))
+        found = ", ".join(listed(name) for name in sorted(self._seen) if name)
         return VerificationError(
             f"{self.archive} has no {os.fsdecode(b'/'.join(self.only))}",
             f"it has: {found or 'nothing'}",
             "it is another release than the profile is for; get the one that fits",
         )
 
-    def _add_file(self, name: bytes, member: tarfile.TarInfo, reader: ForwardReader) -> None:
+    def _add_file(self, name: bytes, member: Member, reader: ForwardReader) -> None:
         self._enter(name, member)
         descriptor = self._create(name, member)
         made, runs = hashlib.sha256(), bool(member.mode & 0o100)
@@ -230,7 +247,7 @@ class _Tree:
                 self.needed = left
                 data = reader.read(min(left, CHUNK))
                 if not data:
-                    raise tarfile.ReadError(f"it ends within {member.name}")
+                    raise Damaged(f"it ends within member {shown(member.name)}")
                 _write(descriptor, data)
                 made.update(data)
                 left -= len(data)
@@ -242,7 +259,7 @@ class _Tree:
         self._entries[name] = file_entry(made.hexdigest(), runs=runs)
         self._files += 1
 
-    def _create(self, name: bytes, member: tarfile.TarInfo) -> int:
+    def _create(self, name: bytes, member: Member) -> int:
         path = self._path(name)
         try:
             return os.open(path, _CREATE, 0o644)
@@ -250,7 +267,7 @@ class _Tree:
             self._replace(name, member)
             return os.open(path, _CREATE, 0o644)
 
-    def _replace(self, name: bytes, member: tarfile.TarInfo) -> None:
+    def _replace(self, name: bytes, member: Member) -> None:
         """Make room for a member whose name was used before, as tar does: the last one wins.
 
         The old name is taken away, never written through: it may be a link.
@@ -259,39 +276,38 @@ class _Tree:
             self._reject(member.name, "a folder of that name came before it")
         os.unlink(self._path(name))
         self._files -= 1
-        if name in self._links:
-            self._links.remove(name)
+        self._links.pop(name, None)
 
-    def _add_folder(self, name: bytes, member: tarfile.TarInfo, _: ForwardReader) -> None:
+    def _add_folder(self, name: bytes, member: Member, _: ForwardReader) -> None:
         if name not in self._folders:
             self._enter(name, member)
             self._make_folder(name, member)
         self._folders[name] = self._moment(member)
 
-    def _add_symlink(self, name: bytes, member: tarfile.TarInfo, _: ForwardReader) -> None:
+    def _add_symlink(self, name: bytes, member: Member, _: ForwardReader) -> None:
         self._enter(name, member)
-        goal = os.fsencode(member.linkname)
+        goal = member.link
         if not goal or b"\0" in goal or len(goal) > self.limits.path:
             self._reject(member.name, "it links to no usable name")
         if goal.startswith(b"/"):
-            self._reject(member.name, f"it links to {member.linkname}, out of the tree")
+            self._reject(member.name, f"it links to {shown(goal)}, out of the tree")
         path = self._path(name)
         if os.path.lexists(path):
             self._replace(name, member)
         os.symlink(goal, path)
         moment = self._moment(member)
         os.utime(path, (moment, moment), follow_symlinks=False)
-        self._links.append(name)
+        self._links[name] = goal
         self._entries[name] = link_entry(goal)
         self._files += 1
 
-    def _add_hardlink(self, name: bytes, member: tarfile.TarInfo, _: ForwardReader) -> None:
+    def _add_hardlink(self, name: bytes, member: Member, _: ForwardReader) -> None:
         self._enter(name, member)
-        goal = self._clean(member.linkname, member)
+        goal = self._clean(member.link, member)
         folder = goal.rpartition(b"/")[0]
         # Only real folders on the way and a real file at its end, or link(2) would follow.
         if not goal or folder not in self._folders or not _is_plain(self._path(goal)):
-            self._reject(member.name, f"it links to {member.linkname}, no file of this archive")
+            self._reject(member.name, f"it links to {shown(member.link)}, no file of this archive")
         if goal == name:
             return
         path = self._path(name)
@@ -301,56 +317,37 @@ class _Tree:
         self._entries[name] = self._entries[goal]
         self._files += 1
 
-    def _enter(self, name: bytes, member: tarfile.TarInfo) -> None:
+    def _enter(self, name: bytes, member: Member) -> None:
         """Make the folders above ``name`` that are not there yet."""
+        missing = []
         folder = name.rpartition(b"/")[0]
-        if folder in self._folders:
-            return
-        self._enter(folder, member)
-        self._make_folder(folder, member)
-        self._folders[folder] = -1
+        while folder not in self._folders:
+            missing.append(folder)
+            folder = folder.rpartition(b"/")[0]
+        for folder in reversed(missing):
+            self._implied += 1
+            self._names += len(folder)
+            self._count_files(member)
+            self._make_folder(folder, member)
+            self._folders[folder] = -1
 
-    def _make_folder(self, name: bytes, member: tarfile.TarInfo) -> None:
+    def _make_folder(self, name: bytes, member: Member) -> None:
         try:
             os.mkdir(self._path(name), 0o755)
         except FileExistsError:
-            self._reject(member.name, f"{os.fsdecode(name)} came before it and is no folder")
+            self._reject(member.name, f"{shown(name)} came before it and is no folder")
         os.chmod(self._path(name), 0o755)  # noqa: S103 - whatever the umask is
 
-    def _follow(self, link: bytes) -> None:
-        """Refuse a link that leads out, also by way of other links."""
-        here = link.split(b"/")[:-1]
-        todo = os.readlink(self._path(link)).split(b"/")[::-1]
-        hops = 0
-        while todo:
-            part = todo.pop()
-            if part in (b"", b"."):
-                continue
-            if part == b"..":
-                if not here:
-                    self._reject(os.fsdecode(link), "it links out of the tree")
-                here.pop()
-                continue
-            here.append(part)
-            path = self._path(b"/".join(here))
-            if os.path.islink(path):
-                hops += 1
-                if hops > _HOPS:
-                    self._reject(os.fsdecode(link), "it links to itself")
-                here.pop()
-                todo.extend(os.readlink(path).split(b"/")[::-1])
-
-    def _moment(self, member: tarfile.TarInfo) -> int:
-        return int(min(max(member.mtime, 0), self._now))
+    def _moment(self, member: Member) -> int:
+        return min(max(member.mtime, 0), self._now)
 
     def _path(self, name: bytes) -> bytes:
         return self.root + b"/" + name
 
-    def _reject(self, name: str, reason: str) -> NoReturn:
-        shown = name.encode("utf-8", "backslashreplace").decode()
+    def _reject(self, name: bytes, reason: str) -> NoReturn:
         raise VerificationError(
             f"{self.archive} is not a source archive to trust",
-            f"member {shown[:300]!r}: {reason}",
+            f"member {shown(name)}: {reason}",
             "nothing of it was kept; find out where the archive comes from",
         )
 

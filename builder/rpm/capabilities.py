@@ -9,8 +9,8 @@ from pathlib import Path
 
 import createrepo_c
 import msgspec
-import rpmfile
 
+from builder.archive import rpm
 from builder.errors import UsageError, VerificationError
 
 _SONAME = re.compile(r"^(?P<name>[^()]+)\((?P<version>[^()]*)\)\(64bit\)$")
@@ -84,8 +84,11 @@ def load_host(path: Path) -> Host:
 def requirements(rpms: tuple[Path, ...]) -> tuple[Requirement, ...]:
     """What a set of RPMs requires and does not provide by itself.
 
-    rpm's own features are included; they are asked of the host's rpm.
+    rpm's own features are included; they are asked of the host's rpm.  Raises VerificationError
+    for what is no RPM.
     """
+    # First, because it judges what librpm would believe.
+    features = {entry for path in rpms for entry in _features(path)}
     packages = [createrepo_c.package_from_rpm(str(path)) for path in rpms]
     provided = {entry[0] for package in packages for entry in package.provides}
     provided |= {f"{folder}{name}" for package in packages for _, folder, name, *_ in package.files}
@@ -95,20 +98,22 @@ def requirements(rpms: tuple[Path, ...]) -> tuple[Requirement, ...]:
         for entry in package.requires
         if entry[0] not in provided
     }
-    found |= {entry for path in rpms for entry in _features(path)}
-    return tuple(sorted(found, key=lambda entry: (entry.rpm, entry.name, entry.version)))
+    return tuple(sorted(found | features, key=lambda entry: (entry.rpm, entry.name, entry.version)))
 
 
 def _features(path: Path) -> Iterator[Requirement]:
     """What an RPM asks of rpm itself, ``rpmlib(...)``; createrepo_c leaves these out."""
-    with rpmfile.open(str(path)) as rpm:
-        headers = rpm.headers
-        names = [name.decode() for name in headers["requirename"]]
-        versions = [version.decode() for version in headers["requireversion"]]
-        package = headers["name"].decode()
+    header = rpm.read(path).header
+    names, versions = header.texts(rpm.REQUIRE_NAME), header.texts(rpm.REQUIRE_VERSION)
+    if len(names) != len(versions):
+        raise VerificationError(
+            f"{path.name} is no whole RPM",
+            f"it has {len(names)} requirements, but versions of {len(versions)}",
+            "build it again",
+        )
     for name, version in zip(names, versions, strict=True):
         if name.startswith("rpmlib("):
-            yield Requirement(package, name, "LE", version)
+            yield Requirement(header.text(rpm.NAME), name, "LE", version)
 
 
 def hold(host: Host, wanted: Iterable[Requirement]) -> tuple[Finding, ...]:

@@ -59,6 +59,7 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
             *digest.files("host", setting.specs, [host_file]),
             *_guest_inputs(setting),
             *setting.recipe(
+                "archive/rpm.py",
                 "rpm/repository.py",
                 "rpm/capabilities.py",
                 "rpm/install_proof.py",

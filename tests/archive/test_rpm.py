@@ -7,46 +7,21 @@ import lzma
 import shutil
 import stat
 import struct
-from dataclasses import dataclass
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from builder.archive import Limits, unpack
+from builder.archive import Limits, rpm, unpack
 from builder.console import Console
 from builder.errors import VerificationError
+from tests.archive.cpios import NOW, TRAILER, Member
 from tests.source import rpms
 
 pytestmark = pytest.mark.skipif(
     shutil.which("rpmbuild") is None, reason="this host has no rpmbuild to make packages with"
 )
 QUIET = Console(stream=io.StringIO(), interactive=False)
-NOW = 1_700_000_000
-
-
-@dataclass(frozen=True)
-class Member:
-    """One member of a cpio archive; ``size``: what its header claims, if not the truth."""
-
-    name: str
-    data: bytes = b"data"
-    mode: int = stat.S_IFREG | 0o644
-    links: int = 1
-    size: int | None = None
-
-    def encode(self) -> bytes:
-        size = len(self.data) if self.size is None else self.size
-        name = self.name.encode() + b"\0"
-        fields = (1, self.mode, 0, 0, self.links, NOW, size, 0, 0, 0, 0, len(name), 0)
-        head = b"070701" + b"".join(b"%08x" % field for field in fields) + name
-        return _pad(_pad(head) + self.data)
-
-
-def _pad(data: bytes) -> bytes:
-    return data + bytes(-len(data) % 4)
-
-
-TRAILER = Member("TRAILER!!!", b"", 0).encode()
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +71,10 @@ HOSTILE = {
     "pipe": (Member("pipe", b"", stat.S_IFIFO), "a named pipe"),
     "socket": (Member("socket", b"", stat.S_IFSOCK), "of a kind"),
     "hard link": (Member("a", links=2), "of a kind"),
+    "folder with data": (Member("a", mode=stat.S_IFDIR), "a folder, but has 4 bytes"),
+    "deep": (Member("d/" * 1000 + "f"), "in more than 128 folders"),
+    "deeper": (Member("d/" * 1500 + "f"), "too long"),
+    "control characters": (Member("a\x1b[31m", mode=stat.S_IFIFO), "a named pipe"),
     "bomb": (Member("a", size=1 << 31), "bytes come out"),
 }
 
@@ -108,7 +87,8 @@ def test_a_hostile_member_is_refused_by_name(tmp_path: Path, header: bytes, case
     archive = _rpm(inside, header, Member("good").encode() + member.encode() + TRAILER)
     with pytest.raises(VerificationError) as failure:
         unpack(archive, inside / "out", console=QUIET, limits=Limits(bytes=1 << 30))
-    assert failure.value.cause.startswith(f"member '{member.name}': ")
+    assert failure.value.cause.startswith(f"member {member.name[:300]!r}: ")
+    assert failure.value.cause.isprintable()
     assert reason in failure.value.cause
     assert not (inside / "out").exists()
     assert not list(tmp_path.rglob("evil"))
@@ -125,14 +105,16 @@ GOOD = Member("a").encode()
 DAMAGED = {
     "no trailer": (GOOD, "ends in the middle"),
     "cut in a header": (GOOD[:60], "ends in the middle"),
-    "cut in a name": (GOOD[:111], "ends within a name"),
-    "cut in the data": (Member("a", size=4000).encode(), "ends within a"),
+    "cut in a name": (GOOD[:111], "ends within a name (at its beginning)"),
+    "cut in the data": (Member("a", size=4000).encode(), "ends within member 'a'"),
     "another magic": (b"070707" + GOOD[6:] + TRAILER, "no header of a member at byte 0"),
     "stripped": (b"07070X" + bytes(120), "no header of a member"),
     "no digits": (GOOD[:54] + b"-0000001" + GOOD[62:] + TRAILER, "no header of a member"),
     "a long name": (GOOD[:94] + b"7fffffff" + GOOD[102:] + TRAILER, "a name of 2147483647 bytes"),
     "no name": (GOOD[:94] + b"00000000" + GOOD[102:] + TRAILER, "a name of 0 bytes"),
     "a long link": (Member("a", b"", stat.S_IFLNK, size=1 << 20).encode(), "a link of 1048576"),
+    "another archive": (GOOD + TRAILER + GOOD + TRAILER, "goes on behind its end"),
+    "endless padding": (GOOD + TRAILER + bytes(3 << 20), "bytes of padding"),
     "a link cut": (Member("a", b"", stat.S_IFLNK, size=90).encode(), "ends within a link"),
 }
 
@@ -154,6 +136,18 @@ def test_a_damaged_payload_is_told_in_the_decompressors_words(
     packed[len(packed) // 2] ^= 0xFF
     with pytest.raises(VerificationError, match="xz: "):
         unpack(_rpm(tmp_path, header, bytes(packed)), tmp_path / "out", console=QUIET)
+
+
+def test_memory_for_a_header_is_not_taken_before_it_is_there(tmp_path: Path, header: bytes) -> None:
+    archive = _rpm(tmp_path, header, GOOD + TRAILER)
+    data = archive.read_bytes()
+    archive.write_bytes(data[:104] + struct.pack(">II", 1 << 16, 64 << 20) + data[112:])
+    tracemalloc.start()
+    with pytest.raises(VerificationError, match="ends in its signature header"):
+        rpm.read(archive)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
 
 
 def test_lengths_that_a_header_claims_are_not_believed(tmp_path: Path, header: bytes) -> None:

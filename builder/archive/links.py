@@ -1,0 +1,56 @@
+"""Where the symbolic links of an unpacked tree lead, told from their names alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+_HOPS = 40  # links followed in one name; path_resolution(7)
+_STEPS = 1 << 20  # parts of names followed for all links together; a kernel's need a thousand
+
+
+class Stray(Exception):
+    """A link that must not stay.  ``link``: its name; the text says why."""
+
+    def __init__(self, link: bytes, reason: str) -> None:
+        super().__init__(reason)
+        self.link = link
+
+
+def check(links: Mapping[bytes, bytes], deepest: int) -> None:
+    """Raises Stray for a link that leads out of the tree, also by way of others, or nowhere.
+
+    ``links``: what each leads to, by its name below the tree's root, which has ``deepest``
+    parts at most; none of them is absolute.  What is no link there is taken for a folder or
+    for missing, which makes no difference.
+    """
+    left = _STEPS
+    for link in links:
+        for _ in _walk(link, links, deepest):
+            left -= 1
+            if left < 0:
+                raise Stray(link, f"the links together lead through more than {_STEPS} names")
+
+
+def _walk(link: bytes, links: Mapping[bytes, bytes], deepest: int) -> Iterator[None]:
+    """One step for each part of a name on the way."""
+    here = link.split(b"/")[:-1]
+    todo = links[link].split(b"/")[::-1]
+    hops = 0
+    while todo:
+        yield
+        part = todo.pop()
+        if part in (b"", b"."):
+            continue
+        if part == b"..":
+            if not here:
+                raise Stray(link, "it links out of the tree")
+            here.pop()
+            continue
+        here.append(part)
+        goal = links.get(b"/".join(here)) if len(here) <= deepest else None
+        if goal is not None:
+            hops += 1
+            if hops > _HOPS:
+                raise Stray(link, "it links to itself")
+            here.pop()
+            todo.extend(goal.split(b"/")[::-1])
