@@ -77,6 +77,23 @@ def choose(kind: str, word: str, known: Iterable[str], rule: str, *, of: str = "
     raise UsageError(f"{owner} {shown(word)}{nearest(word, existing)}", rule, hint)
 
 
+def split(option: str, given: str) -> tuple[str, ...]:
+    """The names that are given to an option, separated by commas (or blanks).
+
+    Raises UsageError if there is none, or one twice.
+    """
+    found = tuple(given.replace(",", " ").split())
+    hint = f"{option} A,B (each name once), or leave {option} out for all"
+    if not found:
+        raise UsageError(f"{option} names nothing", f"it was given {shown(given)}", hint)
+    for name in found:
+        if found.count(name) > 1:
+            raise UsageError(
+                f"{option} names {shown(name)} twice", f"it was given {shown(given)}", hint
+            )
+    return found
+
+
 def plainly(words: str) -> str:
     """What msgspec says of a name that is none, in plain words."""
     for form, rule in ((FORM, RULE), (OPTIONAL_FORM, RULE), (FILE_FORM, FILE_RULE)):

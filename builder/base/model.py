@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from builder import names
+from builder import text as texts
 from builder.errors import UsageError
 from builder.names import Name
 
@@ -147,7 +148,7 @@ def load_base(folder: Path, guest: str = "") -> Base:
     """
     path = folder / FILE_NAME
     try:
-        words = path.read_bytes()
+        words = texts.read(path)
         named = msgspec.toml.decode(words, type=_Named)
         settings = msgspec.toml.decode(words, type=_SETTINGS[named.method])
     except (OSError, msgspec.DecodeError) as error:
@@ -184,7 +185,7 @@ def _packages(folder: Path, settings: Settings, lists: tuple[str, ...]) -> tuple
 
 def _read(path: Path, what: str) -> str:
     try:
-        return path.read_text()
+        return texts.read(path)
     except OSError as error:
         raise UsageError(
             f"a {what} of base {path.parent.name} cannot be read",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from builder import names, toml
+from builder import text as texts
 from builder.profile.model import Component, Flavour, Profile
 from builder.source.model import Source
 
@@ -152,7 +153,7 @@ def load(specs: Path, name: str) -> Profile:
     things that are not there; with the list of profiles if there is none of that name.
     """
     path = specs / find(specs, name) / FILE_NAME
-    text = path.read_text()
+    text = texts.read(path)
     profile = _decode(path, text)
     _check_references(path, text, profile)
     return profile

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import msgspec
 
+from builder import text as texts
 from builder import toml
 from builder.digest import Digest, Size
-from builder.errors import UsageError
 from builder.names import FileName
 
 _HEADER = """\
@@ -82,11 +82,9 @@ class SourcesLock:
 
 def _load(path: Path) -> dict[str, dict[str, Pin]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = texts.read(path, hint=_HINT)
     except FileNotFoundError:
         return {}
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} cannot be read", str(error), _HINT) from error
     document = toml.parse(path, text, hint=_HINT)
     return {
         name: toml.convert_tables(path, text, pins, Pin, name, hint=_HINT)

@@ -58,7 +58,7 @@ class Templated:
             made = (source_file(fetched), *patches_of(prepared))
         build.fill_sources(target, (*made, *self._extra_files()))
         if self.component.configured:
-            (target / CONFIG).write_text(config.merge(self._fragments()))
+            (target / CONFIG).write_text(config.merge(self._fragments()), encoding="utf-8")
 
     def prepared(self, done: Mapping[str, Done]) -> Path | None:
         if not self.component.source or not self.setting.load_base().settings.noprep:
