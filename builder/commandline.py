@@ -31,6 +31,7 @@ from builder.report import failure
 
 # Of Invoke's own options those that mean something here: no task runs shell commands by it.
 _CORE = ("complete", "debug", "help", "list-depth", "list-format", "print-completion-script")
+_NAME = "invoke"
 _DRY = ("--dry", "-R")
 _FULL_HINT = "lead the output to a file system that has room (df -h shows them), or to a terminal"
 _FORMATS = ("flat", "nested", "json")
@@ -43,7 +44,7 @@ class _Program(Program):
     """Invoke with one collection of tasks, and no configuration but our own."""
 
     def __init__(self, tasks: ModuleType) -> None:
-        super().__init__(version=__version__, name="Invoke", binary="invoke")
+        super().__init__(version=__version__, name=_NAME.capitalize(), binary=_NAME)
         self._tasks = tasks
 
     def create_config(self) -> None:
@@ -163,7 +164,7 @@ def main(tasks: ModuleType, words: Sequence[str]) -> NoReturn:
 def run(tasks: ModuleType, words: Sequence[str]) -> int:
     """Run the tasks that ``words`` name; the exit code."""
     try:
-        _Program(tasks).run(["invoke", *words])
+        _Program(tasks).run([_NAME, *words])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0

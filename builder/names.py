@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -92,6 +93,11 @@ def split(option: str, given: str) -> tuple[str, ...]:
                 f"{option} names {shown(name)} twice", f"it was given {shown(given)}", hint
             )
     return found
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether ``path`` lies in ``folder``, wherever links in it lead."""
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def plainly(words: str) -> str:
