@@ -153,6 +153,8 @@ def load_base(folder: Path, guest: str = "") -> Base:
     words = texts.read(path)
     document = toml.parse(path, words)
     named = toml.convert(path, words, document, _Named, "", hint=KEYS)
+    guests = document.get("guest", {})
+    document["guest"] = toml.convert_tables(path, words, guests, GuestRoot, "guest", hint=KEYS)
     settings = toml.convert(path, words, document, _SETTINGS[named.method], "", hint=KEYS)
     for place, cause in _faults(settings):
         raise toml.refuse(path, toml.line_of(words, place), cause, KEYS)
