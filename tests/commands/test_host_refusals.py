@@ -13,6 +13,7 @@ import pytest
 import tasks
 from builder import commandline
 from builder.commands import outcome
+from builder.console import Console
 from builder.errors import EnvironmentFailure
 from builder.host import ownership, refusal
 from builder.host.paths import Cache
@@ -73,7 +74,7 @@ def test_a_file_where_a_folder_of_the_cache_should_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str
 ) -> None:
     cache = Cache(tmp_path / "cache")
-    with ownership.use(cache, tasks.Console()):
+    with ownership.use(cache, Console()):
         make_file(cache.root / place)
     capsys.readouterr()
     lines = build(cache.root, monkeypatch, capsys)
@@ -86,7 +87,7 @@ def test_another_user_s_cache_is_told_with_both(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cache = Cache(tmp_path / "cache")
-    with ownership.use(cache, tasks.Console()):
+    with ownership.use(cache, Console()):
         pass
     capsys.readouterr()
     os.chown(cache.root, NOBODY, NOBODY)
