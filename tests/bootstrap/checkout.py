@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 # Enough for `invoke --list`; none of them needs another package.
-PACKAGES = ("invoke", "platformdirs", "tqdm")
+PACKAGES = ("invoke", "msgspec", "platformdirs", "tqdm")
 SECONDS = 240
 
 
