@@ -30,7 +30,15 @@ from builder.host.outlets import CLOSED, close_quietly, is_closed, reopen
 from builder.report import failure
 
 # Of Invoke's own options those that mean something here: no task runs shell commands by it.
-_CORE = ("complete", "debug", "help", "list-depth", "list-format", "print-completion-script")
+_CORE = (
+    "complete",
+    "debug",
+    "help",
+    "list-depth",
+    "list-format",
+    "print-completion-script",
+    "write-pyc",
+)
 _NAME = "invoke"
 _DRY = ("--dry", "-R")
 _FULL_HINT = "lead the output to a file system that has room (df -h shows them), or to a terminal"
@@ -60,7 +68,6 @@ class _Program(Program):
             *kept,
             Argument(names=("list", "l"), kind=bool, default=False, help="List the tasks."),
             Argument(names=("version", "V"), kind=bool, default=False, help="Show the version."),
-            Argument(names=("write-pyc",), kind=bool, default=False, help="Write .pyc files."),
         ]
 
     def task_args(self) -> list[Argument]:
@@ -72,6 +79,8 @@ class _Program(Program):
     def parse_core(self, argv: list[str] | None) -> None:
         with self._judged():
             super().parse_core(argv)
+        # Invoke would have every run compile the builder anew.
+        sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
     def parse_tasks(self) -> None:
         with self._judged():
