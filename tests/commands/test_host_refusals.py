@@ -22,7 +22,7 @@ from tests.world import ROOT
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="it becomes another user itself")
 NOBODY = 65534
-BUILD = ("build", "--profile", "lts")
+BUILD = "build --profile lts"
 
 
 def build(
@@ -30,7 +30,7 @@ def build(
 ) -> list[str]:
     """The lines of a build with that cache, which must end with status 7."""
     monkeypatch.setenv("LVS_BUILDER_CACHE", str(cache))
-    assert commandline.run(tasks, BUILD) == 7
+    assert commandline.run(tasks, BUILD.split()) == 7
     said = capsys.readouterr()
     assert "Traceback" not in said.err
     assert outcome.BUG not in said.err
