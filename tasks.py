@@ -1,7 +1,8 @@
 """The command line: Invoke tasks, each a thin call into ``builder.commands``.
 
-This is the only file that knows Invoke.  Exit codes: 2 usage or configuration, 3 source
-not reachable, 4 verification, 5 patch, 6 build, 7 environment, 8 smoke or lab, 130 interrupted.
+Only this file and builder/commandline.py know Invoke.  Exit codes: 2 usage or configuration,
+3 source not reachable, 4 verification, 5 patch, 6 build, 7 environment, 8 smoke or lab,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from builder import commandline
 from builder.commands.interruption import interruptible, leave
 from builder.console import Console
 from builder.errors import Interrupted
@@ -52,16 +54,17 @@ class Place:
 def _command() -> Iterator[Place]:
     """Runs a command; a failure ends in three lines and its exit code, never a traceback."""
     os.umask(UMASK)
-    place = Place(find_project(), find_cache(), Console())
+    cache: Cache | None = None
     try:
+        cache = find_cache()
         with interruptible():
-            yield place
+            yield Place(find_project(), cache, Console())
     except Exit:  # a command's own exit status, such as the shell's
         raise
     except (KeyboardInterrupt, Exception) as caught:
         from builder.commands import outcome  # noqa: PLC0415 - not needed by what goes well
 
-        message, code = outcome.of(caught, place.cache)
+        message, code = outcome.of(caught, cache)
         if code == Interrupted.exit_code:
             leave(message, code)
         raise Exit(message, code) from None
@@ -71,8 +74,18 @@ def _locked(given: bool) -> bool:
     return given or os.environ.get("CI") == "true"
 
 
-def _names(given: str) -> tuple[str, ...]:
-    return tuple(name for name in given.replace(",", " ").split() if name)
+def _names(option: str, given: str | None) -> tuple[str, ...]:
+    """The names of a list; none if the option was not given.  Raises UsageError for others."""
+    from builder import names  # noqa: PLC0415
+
+    return () if given is None else names.split(option, given)
+
+
+def _jobs(given: str | None) -> int:
+    """The number, 0 if the option was not given.  Raises UsageError for what is none."""
+    from builder.commands import session  # noqa: PLC0415
+
+    return 0 if given is None else session.read_jobs(given)
 
 
 @task(help=_help("profile", "flavour", "base", "only", "jobs", "locked"))
@@ -81,16 +94,17 @@ def build(
     profile: str = PROFILE,
     flavour: str = "",
     base: str = "",
-    only: str = "",
-    jobs: int = 0,
+    only: str | None = None,
+    jobs: str | None = None,
     locked: bool = False,
 ) -> None:
     """Build all of a profile: RPMs, repository, disk image, smoke test (or only some RPMs)."""
     from builder.commands import produce, session  # noqa: PLC0415 - keeps --list quick
 
     with _command() as place:
-        request = session.Request(profile, flavour, base, jobs, _locked(locked))
-        goals = produce.only("build", _names(only)) if only else produce.everything
+        request = session.Request(profile, flavour, base, _jobs(jobs), _locked(locked))
+        chosen = _names("--only", only)
+        goals = produce.only("build", chosen) if chosen else produce.everything
         produce.produce(
             request, goals, project=place.project, cache=place.cache, console=place.console
         )
@@ -146,7 +160,9 @@ def image(
 
 
 @task(help=_help("profile", "flavour", "only"))
-def tree(context: Context, profile: str = PROFILE, flavour: str = "", only: str = "") -> None:
+def tree(
+    context: Context, profile: str = PROFILE, flavour: str = "", only: str | None = None
+) -> None:
     """Set up an rpmbuild tree per component, to look into or to build by hand."""
     from builder.commands import produce, session, trees  # noqa: PLC0415
 
@@ -154,8 +170,8 @@ def tree(context: Context, profile: str = PROFILE, flavour: str = "", only: str 
         request = session.Request(profile, flavour)
         for line in trees.lay_out(
             request,
-            produce.only("prep", _names(only)),
-            _names(only),
+            produce.only("prep", _names("--only", only)),
+            _names("--only", only),
             project=place.project,
             cache=place.cache,
             console=place.console,
@@ -178,7 +194,7 @@ def patch(
     profile: str = PROFILE,
     flavour: str = "",
     base: str = "",
-    only: str = "",
+    only: str | None = None,
     check: bool = False,
     json: bool = False,
 ) -> None:
@@ -188,7 +204,7 @@ def patch(
     with _command() as place:
         patches.report(
             session.Request(profile, flavour, base),
-            produce.only("prep", _names(only)),
+            produce.only("prep", _names("--only", only)),
             check=check,
             json=json,
             project=place.project,
@@ -197,12 +213,14 @@ def patch(
         )
 
 
-def _up_to(goal: str, profile: str, flavour: str, base: str, jobs: int, locked: bool) -> None:
+def _up_to(
+    goal: str, profile: str, flavour: str, base: str, jobs: str | None, locked: bool
+) -> None:
     from builder.commands import produce, session  # noqa: PLC0415
 
     with _command() as place:
         produce.produce(
-            session.Request(profile, flavour, base, jobs, _locked(locked)),
+            session.Request(profile, flavour, base, _jobs(jobs), _locked(locked)),
             produce.exactly(goal),
             project=place.project,
             cache=place.cache,
@@ -216,7 +234,7 @@ def repo(
     profile: str = PROFILE,
     flavour: str = "",
     base: str = "",
-    jobs: int = 0,
+    jobs: str | None = None,
     locked: bool = False,
 ) -> None:
     """Make the yum repository and prove that it can be installed."""
@@ -229,7 +247,7 @@ def vm(
     profile: str = PROFILE,
     flavour: str = "",
     base: str = "",
-    jobs: int = 0,
+    jobs: str | None = None,
     locked: bool = False,
 ) -> None:
     """Make the bootable disk image with the RPMs in it."""
@@ -242,7 +260,7 @@ def smoke(
     profile: str = PROFILE,
     flavour: str = "",
     base: str = "",
-    jobs: int = 0,
+    jobs: str | None = None,
     locked: bool = False,
 ) -> None:
     """Boot the image and prove that kernel and tools work together."""
@@ -260,7 +278,7 @@ def smoke(
 def lab(
     context: Context,
     profile: str = PROFILE,
-    scenario: str = "",
+    scenario: str | None = None,
     keep: bool = False,
     load: bool = False,
 ) -> None:
@@ -269,7 +287,7 @@ def lab(
 
     with _command() as place:
         command.run(
-            command.Request(profile, _names(scenario), keep, load),
+            command.Request(profile, _names("--scenario", scenario), keep, load),
             project=place.project,
             cache=place.cache,
             console=place.console,
@@ -437,3 +455,5 @@ def bench(context: Context, profile: str = "lts", flavour: str = "vm") -> None:
 
 if __name__ == "__main__":
     sys.exit("run ./bootstrap TASK, or invoke TASK")
+if commandline.is_run_by_invoke():
+    commandline.main(sys.modules[__name__], sys.argv[1:])

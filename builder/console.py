@@ -18,6 +18,8 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from builder.errors import EnvironmentFailure
+
 PLAIN_INTERVAL = 15.0
 
 
@@ -72,17 +74,36 @@ class Progress:
             self._bar.close()
 
 
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Tell of a stream that takes no more by its name: the error itself has no path."""
+    try:
+        yield
+    except BrokenPipeError:  # its reader has gone, see builder.host.outlets
+        raise
+    except OSError as error:
+        raise EnvironmentFailure(
+            "messages cannot be written to standard error",
+            error.strerror or str(error),
+            "lead standard error to a place that has room, or to a terminal",
+        ) from error
+
+
+def _is_terminal() -> bool:
+    return sys.stderr.isatty()  # the one of now: at the start it may have been closed
+
+
 @dataclass
 class Console:
     """Where messages go.  One per command; passed down, never global."""
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
-    interactive: bool = field(default_factory=sys.stderr.isatty)
+    interactive: bool = field(default_factory=_is_terminal)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def say(self, message: str) -> None:
         """One event: a line of its own, with the time of day when not on a terminal."""
-        with self._lock:
+        with self._lock, _writing():
             if self.interactive:
                 tqdm.write(message, file=self.stream)
             else:

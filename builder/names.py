@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -75,6 +76,28 @@ def choose(kind: str, word: str, known: Iterable[str], rule: str, *, of: str = "
         raise UsageError(f"{shown(word)} is not the name of a {kind}", RULE, hint)
     owner = f"{of} has no {kind}" if of else f"there is no {kind}"
     raise UsageError(f"{owner} {shown(word)}{nearest(word, existing)}", rule, hint)
+
+
+def split(option: str, given: str) -> tuple[str, ...]:
+    """The names that are given to an option, separated by commas (or blanks).
+
+    Raises UsageError if there is none, or one twice.
+    """
+    found = tuple(given.replace(",", " ").split())
+    hint = f"{option} A,B (each name once), or leave {option} out for all"
+    if not found:
+        raise UsageError(f"{option} names nothing", f"it was given {shown(given)}", hint)
+    for name in found:
+        if found.count(name) > 1:
+            raise UsageError(
+                f"{option} names {shown(name)} twice", f"it was given {shown(given)}", hint
+            )
+    return found
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether ``path`` lies in ``folder``, wherever links in it lead."""
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def plainly(words: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from builder import names
+from builder import names, values
 from builder.digest import read_hook
 from builder.errors import UsageError
 
@@ -89,7 +89,7 @@ def convert(path: Path, text: str, value: Any, kind: type[T], prefix: str, *, hi
         unknown = _UNKNOWN.search(words)
         parts = (prefix, below, unknown[1] if unknown else "")
         dotted = ".".join(part for part in parts if part)
-        cause = f"{dotted or 'document'}: {names.plainly(words)}"
+        cause = f"{dotted or 'document'}: {values.plainly(words)}"
         raise refuse(path, line_of(text, dotted), cause, hint) from error
 
 

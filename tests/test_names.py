@@ -33,7 +33,7 @@ from invoke.tasks import Task
 import tasks
 
 OPTIONS = ("profile", "flavour", "base", "only", "scenario", "host", "stage")
-EMPTY_MEANS_DEFAULT = ("flavour", "base", "only", "scenario")
+EMPTY_MEANS_DEFAULT = ("flavour", "base")
 BLANKS_DIVIDE = ("only", "scenario")
 words = json.loads(sys.argv[1])
 answers = []

@@ -130,6 +130,18 @@ class World:
         """Run ``invoke WORDS`` in the project."""
         return self.run_words(*self.command(*words), timeout=timeout)
 
+    def run_bytes(self, *words: str | bytes) -> subprocess.CompletedProcess[bytes]:
+        """Run ``invoke WORDS`` with words and output that need not be text."""
+        return subprocess.run(
+            [*self.command(), *words],
+            cwd=self.project,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=300,
+            check=False,
+        )
+
     def run_words(self, *words: str, timeout: float = 900) -> Outcome:
         """Run a program of the host in the project."""
         ended = subprocess.run(

@@ -62,7 +62,7 @@ def bootstrap(order: Order) -> Bootstrapped:
             )
             if ended != 0:
                 raise _failure(base, kind, log, before)
-            packages = installed(status.read_text())
+            packages = installed(status.read_text(encoding="utf-8"))
             aside.rename(target)
         finally:
             aside.unlink(missing_ok=True)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import msgspec
 
-from builder import names
+from builder import names, toml, values
+from builder import text as texts
 from builder.errors import UsageError
-from builder.names import Name
+from builder.names import FileName, Name
+from builder.values import Amount, Image, Moment, PathBelow, Suite
 
 Kind = Literal["build", "guest"]
-Limits = tuple[int, int]
+Limits = tuple[Amount, Amount]
 
 FILE_NAME = "base.toml"
+KEYS = "see docs/profiles.md for the keys and their types"
 OPEN_FILES: Limits = (4096, 4096)
 
 
@@ -27,10 +31,10 @@ class GuestRoot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     ``install``: packages of the profile's repository that it needs itself.
     """
 
-    packages: tuple[str, ...]
-    files: tuple[str, ...]
-    provides: str
-    install: tuple[str, ...] = ()
+    packages: tuple[PathBelow, ...]
+    files: tuple[PathBelow, ...]
+    provides: PathBelow
+    install: tuple[FileName, ...] = ()
 
 
 class Mmdebstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -47,11 +51,11 @@ class Mmdebstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 
     name: Name
     method: Literal["mmdebstrap"]
-    suite: str
+    suite: Suite
     variant: Literal["essential", "apt", "minbase", "buildd"]
-    components: tuple[str, ...]
-    epoch: int
-    build: tuple[str, ...]
+    components: tuple[FileName, ...]
+    epoch: Moment
+    build: tuple[PathBelow, ...]
     guest: dict[Name, GuestRoot]
     vsyscall: bool = False
     noprep: bool = True
@@ -79,17 +83,17 @@ class Yum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
     name: Name
     method: Literal["yum"]
-    release: str
-    arch: str
-    repositories: tuple[str, ...]
+    release: FileName
+    arch: FileName
+    repositories: tuple[FileName, ...]
     mirrors: tuple[str, ...]
-    keys: tuple[str, ...]
-    first: tuple[str, ...]
-    uname: str
-    epoch: int
-    build: tuple[str, ...]
+    keys: tuple[PathBelow, ...]
+    first: tuple[FileName, ...]
+    uname: FileName
+    epoch: Moment
+    build: tuple[PathBelow, ...]
     guest: dict[Name, GuestRoot]
-    image: str = ""
+    image: Image = ""
     vsyscall: bool = False
     noprep: bool = True
     nofile: Limits = OPEN_FILES
@@ -146,16 +150,14 @@ def load_base(folder: Path, guest: str = "") -> Base:
     ``guest``: name of the root that virtual machines get; the base's first one by default.
     """
     path = folder / FILE_NAME
-    try:
-        words = path.read_bytes()
-        named = msgspec.toml.decode(words, type=_Named)
-        settings = msgspec.toml.decode(words, type=_SETTINGS[named.method])
-    except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(
-            f"base {folder.name} cannot be read",
-            f"{path}: {names.plainly(str(error))}",
-            f"correct {path}",
-        ) from error
+    words = texts.read(path)
+    document = toml.parse(path, words)
+    named = toml.convert(path, words, document, _Named, "", hint=KEYS)
+    guests = document.get("guest", {})
+    document["guest"] = toml.convert_tables(path, words, guests, GuestRoot, "guest", hint=KEYS)
+    settings = toml.convert(path, words, document, _SETTINGS[named.method], "", hint=KEYS)
+    for place, cause in _faults(settings):
+        raise toml.refuse(path, toml.line_of(words, place), cause, KEYS)
     root = _guest_root(path, settings, guest)
     return Base(
         settings,
@@ -164,6 +166,17 @@ def load_base(folder: Path, guest: str = "") -> Base:
         _packages(folder, settings, root.packages),
         tuple(_read(folder / name, "key") for name in settings.key_files),
     )
+
+
+def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Place in the file and what is wrong there."""
+    soft, hard = settings.nofile
+    if soft > hard:
+        yield "nofile", f"nofile: the soft limit {soft} is above the hard one, {hard}"
+    for mirror in settings.mirrors if isinstance(settings, Yum) else ():
+        fault = values.url_fault(mirror, (*values.NETWORK, "file"))
+        if fault:
+            yield "mirrors", f"mirrors: {fault}"
 
 
 def _guest_root(path: Path, settings: Settings, name: str) -> GuestRoot:
@@ -184,7 +197,7 @@ def _packages(folder: Path, settings: Settings, lists: tuple[str, ...]) -> tuple
 
 def _read(path: Path, what: str) -> str:
     try:
-        return path.read_text()
+        return texts.read(path)
     except OSError as error:
         raise UsageError(
             f"a {what} of base {path.parent.name} cannot be read",

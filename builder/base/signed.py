@@ -31,7 +31,7 @@ def require_signatures(rpms: Sequence[Path], keys: Sequence[str], scratch: Path)
         database = f"--dbpath={folder}/db"
         for number, key in enumerate(keys):
             path = Path(folder) / f"{number}.asc"
-            path.write_text(key)
+            path.write_text(key, encoding="utf-8")
             imported = run([program, database, "--import", path])
             if not imported.ok:
                 raise EnvironmentFailure(

@@ -91,7 +91,7 @@ def write_config(settings: Yum, mirror: str, folder: Path) -> Path:
     for name, url in urls(settings, mirror).items():
         lines += [f"[{name}]", f"name={name}", f"baseurl={url}"]
     path = folder / "dnf.conf"
-    path.write_text("".join(f"{line}\n" for line in lines))
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path
 
 

@@ -84,7 +84,7 @@ def bootstrap(order: Order) -> Bootstrapped:
         finally:
             if not settings.image:
                 engine.remove_image(image)
-        packages = tuple((folders.out / "packages").read_text().split())
+        packages = tuple((folders.out / "packages").read_text(encoding="utf-8").split())
         (folders.out / "root.tar").rename(order.target)
     return measure(order, packages, began)
 
@@ -162,7 +162,7 @@ def repositories(settings: Yum) -> str:
 def install_spec(image: str, order: Order, settings: Yum, folders: _Folders) -> ContainerSpec:
     """The container in which the first root's rpm makes the real one."""
     _write_keys(order.base, settings, folders.top / "keys")
-    (folders.top / "vault.repo").write_text(repositories(settings))
+    (folders.top / "vault.repo").write_text(repositories(settings), encoding="utf-8")
     return ContainerSpec(
         image=image,
         argv=("/bin/sh", "/in/install-root.sh"),
@@ -191,7 +191,7 @@ def install_spec(image: str, order: Order, settings: Yum, folders: _Folders) -> 
 def _write_keys(base: Base, settings: Yum, folder: Path) -> None:
     folder.mkdir()
     for name, text in zip(settings.keys, base.keys, strict=True):
-        (folder / Path(name).name).write_text(text)
+        (folder / Path(name).name).write_text(text, encoding="utf-8")
 
 
 def _install(engine: Engine, image: str, order: Order, settings: Yum, folders: _Folders) -> None:

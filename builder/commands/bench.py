@@ -142,7 +142,8 @@ def _processor_seconds() -> tuple[float, float]:
 
     What runs at a lower priority (nice) is others' work in the gaps, and counts as idle.
     """
-    fields = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    total = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0]
+    fields = [int(word) for word in total.split()[1:9]]
     ticks = os.sysconf("SC_CLK_TCK")
     _, nice, _, idle, waiting, *_ = fields
     return (sum(fields) - nice - idle - waiting) / ticks, sum(fields) / ticks
@@ -187,14 +188,15 @@ def _invoke(copy: Project, cache: Cache, profile: str, flavour: str, component: 
 
 def _change_line(copy: Project, tree: Path, profile: str, component: str) -> None:
     """Add a patch to the component's series that adds one line to ``CHANGED``."""
-    first = (tree / CHANGED).read_text().splitlines(keepends=True)[:3]
+    first = (tree / CHANGED).read_text(encoding="utf-8").splitlines(keepends=True)[:3]
     folder = copy.patches / profile / component
     (folder / "bench.patch").write_text(
         "Subject: one more line\n\n"
         f"--- a/{CHANGED}\n+++ b/{CHANGED}\n@@ -1,3 +1,4 @@\n+{LINE}"
-        + "".join(f" {line}" for line in first)
+        + "".join(f" {line}" for line in first),
+        encoding="utf-8",
     )
-    with (folder / "series").open("a") as series:
+    with (folder / "series").open("a", encoding="utf-8") as series:
         series.write("bench.patch\n")
 
 

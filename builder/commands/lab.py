@@ -76,7 +76,7 @@ def built_image(project: Project, profile: str) -> Image:
         )
     publish.require(folder.parent, folder.name)
     disk, kernel, initrd, line = (folder / name for name in IMAGE_FILES)
-    return Image(disk, kernel, initrd, f"{line.read_text().strip()} quiet")
+    return Image(disk, kernel, initrd, f"{line.read_text(encoding='utf-8').strip()} quiet")
 
 
 @dataclass(frozen=True)

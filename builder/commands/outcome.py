@@ -7,20 +7,29 @@ import traceback
 from builder.commands import shell
 from builder.commands.interruption import interrupted
 from builder.errors import BuilderError
-from builder.host.paths import Cache
+from builder.host import outlets
+from builder.host.paths import Cache, find_project
 from builder.pipeline import room
 from builder.report import failure
 
 BUG = "this is a bug in the builder; please report it with the lines above"
 
 
-def of(caught: BaseException, cache: Cache) -> tuple[str, int]:
-    """Text and exit code for what was raised; a traceback is printed for bugs only."""
+def of(caught: BaseException, cache: Cache | None) -> tuple[str, int]:
+    """Text and exit code for what was raised; a traceback is printed for bugs only.
+
+    What the operating system refuses is no bug.  No text at all if nobody reads it any more.
+    ``cache``: None if it could not even be found out where that is.
+    """
+    if outlets.is_closed(caught):
+        return "", outlets.CLOSED
     if isinstance(caught, KeyboardInterrupt):
         caught = interrupted()
-    told = room.told(caught, room.places(cache)) if isinstance(caught, Exception) else caught
+    places = room.places(cache) if cache is not None else (find_project().root,)
+    told = room.told(caught, places) if isinstance(caught, Exception) else caught
     if not isinstance(told, BuilderError):
         traceback.print_exception(caught)
         return BUG, 1
-    can_enter = told.stage is not None and shell.can_enter(cache, told.stage)
+    stage = told.stage
+    can_enter = stage is not None and cache is not None and shell.can_enter(cache, stage)
     return failure.render(told, can_enter=can_enter), told.exit_code

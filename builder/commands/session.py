@@ -14,6 +14,7 @@ from builder import names
 from builder.base import find as find_base
 from builder.console import Console
 from builder.engine import connect
+from builder.errors import UsageError
 from builder.host import ownership
 from builder.host.children import end_children
 from builder.host.lock import hold
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from builder.engine import Engine
 
 T = TypeVar("T")
+
+MOST_JOBS = 1024
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,19 @@ class Session:
     ) -> dict[str, Done]:
         wanted = with_needs(self.stages, goals)
         return self.schedule.run(wanted, frozenset(forced), read)
+
+
+def read_jobs(word: str) -> int:
+    """The number that ``--jobs`` was given.  Raises UsageError for what is none."""
+    is_short_number = word.isascii() and word.isdecimal() and len(word) <= len(str(MOST_JOBS))
+    number = int(word) if is_short_number else 0
+    if not 1 <= number <= MOST_JOBS:
+        raise UsageError(
+            f"--jobs {names.shown(word)} is not a number of programs",
+            f"it is a whole number from 1 to {MOST_JOBS}",
+            "--jobs 2, or leave it out: one for each processor",
+        )
+    return number
 
 
 def choose(project: Project, request: Request) -> tuple[Profile, str, str]:

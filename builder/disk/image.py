@@ -73,4 +73,4 @@ def make(
 
 def read(folder: Path) -> DiskImage:
     """The image that an earlier run made in ``folder``."""
-    return DiskImage(folder, (folder / "release").read_text().strip())
+    return DiskImage(folder, (folder / "release").read_text(encoding="utf-8").strip())

@@ -100,12 +100,14 @@ def _named(environment: Mapping[str, str]) -> Place | None:
     wanted = environment.get("DOCKER_CONTEXT", "")
     configuration = home / "config.json"
     if not wanted and configuration.is_file():
-        wanted = str(json.loads(configuration.read_text()).get("currentContext", ""))
+        wanted = str(
+            json.loads(configuration.read_text(encoding="utf-8")).get("currentContext", "")
+        )
     if wanted in ("", "default"):
         return None
     # Docker keeps a context in a folder named by the SHA-256 of its name.
     folder = home / "contexts/meta" / hashlib.sha256(wanted.encode()).hexdigest()
-    meta = json.loads((folder / "meta.json").read_text())
+    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     return Place(str(meta["Endpoints"]["docker"]["Host"]), f"Docker context {wanted}")
 
 

@@ -38,7 +38,7 @@ def examine_processors() -> Finding:
 
 def read_memory() -> int:
     """Bytes that can be had without swapping (MemAvailable in proc(5))."""
-    for line in Path("/proc/meminfo").read_text().splitlines():
+    for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
     raise OSError("/proc/meminfo has no MemAvailable")
@@ -116,7 +116,7 @@ def examine_entropy(
     if tuple(int(part) for part in version[:2]) >= NEVER_WAITS:
         return Finding("entropy", Status.OK, "this kernel does not wait for it")
     try:
-        have = int(bits.read_text())
+        have = int(bits.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         return Finding("entropy", Status.WARNING, "unknown", str(error), "mount /proc")
     if have >= GOOD_ENTROPY:

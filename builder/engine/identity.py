@@ -18,7 +18,7 @@ LABEL = "lvs-fullnat-builder"
 def start_ticks(pid: int) -> int | None:
     """When process ``pid`` started, in clock ticks since boot; None if it is dead or a zombie."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     # The program's name is in parentheses and may hold anything, even a ")".
@@ -28,7 +28,7 @@ def start_ticks(pid: int) -> int | None:
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text().strip()
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return ""
 

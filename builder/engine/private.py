@@ -225,7 +225,7 @@ def _launch(engine: PrivateEngine, driver: str) -> str | None:
     before = engine.log.stat().st_size if engine.log.exists() else 0
     # The host's own daemon.json is for the host's own engine.
     settings = engine.run / "daemon.json"
-    settings.write_text("{}\n")
+    settings.write_text("{}\n", encoding="utf-8")
     # setsid forks, so that the engine outlives this process if another one still uses it.
     argv = [
         *("setsid", "--fork"),

@@ -73,7 +73,7 @@ def _children(pid: int) -> list[Process]:
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
-            found += [_find(int(child)) for child in task.read_text().split()]
+            found += [_find(int(child)) for child in task.read_text(encoding="utf-8").split()]
     # The keeper is a child of flock(1), which is one of the engine's processes.
     return [process for process in found if process and process.pid != os.getpid()]
 
@@ -103,7 +103,7 @@ def remove_shim_sockets(run: Path) -> None:
     """Shims listen outside the run folder; the file ``address`` of each names its socket."""
     for note in run.glob("containerd/daemon/io.containerd.runtime.v2.task/*/*/address"):
         with contextlib.suppress(OSError):
-            Path(note.read_text().removeprefix("unix://")).unlink(missing_ok=True)
+            Path(note.read_text(encoding="utf-8").removeprefix("unix://")).unlink(missing_ok=True)
 
 
 def remove_groups(name: str) -> None:

@@ -36,7 +36,9 @@ class Accounts:
 
     def mapped(self) -> tuple[range, ...]:
         """The user numbers that exist in this user namespace (user_namespaces(7))."""
-        lines = (self.proc / "self/uid_map").read_text().splitlines()
+        lines = (
+            (self.proc / "self/uid_map").read_text(encoding="utf-8", errors="replace").splitlines()
+        )
         return tuple(
             range(int(inside), int(inside) + int(count))
             for inside, _, count in (line.split() for line in lines)
@@ -55,7 +57,7 @@ class Accounts:
     def _ranges(self, name: str) -> Iterator[range]:
         """subuid(5), subgid(5): lines of NAME:FIRST:COUNT."""
         try:
-            lines = (self.etc / name).read_text(errors="replace").splitlines()
+            lines = (self.etc / name).read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
             return
         for line in lines:

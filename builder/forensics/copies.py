@@ -7,6 +7,9 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
+from builder.names import Name
+from builder.values import PathBelow
+
 
 class HeaderCopy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A component's copy of a header: ``file`` is its path in the patched tree.
@@ -15,8 +18,8 @@ class HeaderCopy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     copy.  ``defines``: macros that are set when it is compiled.
     """
 
-    component: str
-    file: str
+    component: Name
+    file: PathBelow
     names: dict[str, str] = {}
     defines: dict[str, str] = {}
 
@@ -54,5 +57,5 @@ class KabiList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     headers count.
     """
 
-    file: str
-    arch: str = "x86"
+    file: PathBelow
+    arch: Name = "x86"

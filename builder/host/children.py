@@ -12,7 +12,7 @@ def children() -> tuple[int, ...]:
     found: list[int] = []
     for task in Path("/proc/self/task").iterdir():
         try:
-            found += [int(word) for word in (task / "children").read_text().split()]
+            found += [int(word) for word in (task / "children").read_text(encoding="utf-8").split()]
         except OSError:
             continue  # the thread ended meanwhile
     return tuple(found)

@@ -116,7 +116,7 @@ def holders(path: Path) -> list[int]:
 def _locks(process: Path, fd: Path, wanted: str) -> bool:
     with contextlib.suppress(OSError):
         if str(fd.readlink()) == wanted:
-            return "\nlock:" in (process / "fdinfo" / fd.name).read_text()
+            return "\nlock:" in (process / "fdinfo" / fd.name).read_text(encoding="utf-8")
     return False
 
 

@@ -20,6 +20,7 @@ import msgspec
 
 from builder.console import Console
 from builder.errors import EnvironmentFailure, UsageError
+from builder.host import refusal
 from builder.host.lock import hold
 from builder.host.paths import APPLICATION, CACHE_VARIABLE, Cache, find_project
 from builder.host.removal import remove
@@ -62,11 +63,15 @@ class Mark(msgspec.Struct, frozen=True):
 def examine(cache: Cache) -> State:
     """Whose the folder is; changes nothing.
 
-    Raises UsageError if it cannot be read, or was made by a newer version.
+    Raises EnvironmentFailure if it cannot be read, UsageError if it was made by a newer version.
     """
     try:
         if not str(cache.root).isprintable():
-            raise OSError("its name has a control character")
+            raise UsageError(
+                f"the cache cannot be used: {refusal.shown(cache.root)}",
+                "its name has a control character",
+                _HINT,
+            )
         found = {entry.name for entry in os.scandir(cache.root)} - _NO_ONES
         layout = _marked_layout(cache.root / MARK)
         if layout > LAYOUT:
@@ -85,9 +90,8 @@ def examine(cache: Cache) -> State:
     except FileNotFoundError:
         return State.NEW
     except OSError as error:
-        reason = error.strerror or str(error)
-        shown = str(cache.root)[:200]
-        raise UsageError(f"the cache cannot be used: {shown!r}", reason, _HINT) from error
+        what = f"the cache {refusal.shown(cache.root)} cannot be used"
+        raise refusal.told(error, what, _HINT) from error
 
 
 def strangers(cache: Cache) -> tuple[str, ...]:
@@ -185,7 +189,8 @@ def _own(cache: Cache, console: Console) -> None:
     except OSError as error:
         if error.errno in _FULL:  # told as such by the caller
             raise
-        raise UsageError(f"the cache {cache.root} cannot be made", str(error), _HINT) from error
+        what = f"the cache {refusal.shown(cache.root)} cannot be made"
+        raise refusal.told(error, what, _HINT) from error
 
 
 def _refuse_foreign(cache: Cache) -> None:

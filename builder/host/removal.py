@@ -156,7 +156,7 @@ def _clear(doomed: Path) -> None:
 
 def _mount_of(folder: int) -> str:
     """The mount that an open folder is on (proc(5), fdinfo): a bind mount has a number, too."""
-    for line in Path(f"/proc/self/fdinfo/{folder}").read_text().splitlines():
+    for line in Path(f"/proc/self/fdinfo/{folder}").read_text(encoding="utf-8").splitlines():
         if line.startswith("mnt_id:"):
             return line
     return str(os.fstat(folder).st_dev)

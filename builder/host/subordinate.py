@@ -34,7 +34,7 @@ def require(user: int, files: tuple[Path, ...] = FILES) -> None:
 
 def _has(path: Path, names: set[str]) -> bool:
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return False
     fields = [line.split(":") for line in lines]

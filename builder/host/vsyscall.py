@@ -13,4 +13,7 @@ MEND = "boot the host with vsyscall=emulate, or choose another base: --base debi
 
 def is_mapped(maps: Path = Path("/proc/self/maps")) -> bool:
     """Whether this host's kernel gives processes the page (proc(5), maps)."""
-    return any(line.endswith("[vsyscall]") for line in maps.read_text().splitlines())
+    return any(
+        line.endswith("[vsyscall]")
+        for line in maps.read_text(encoding="utf-8", errors="replace").splitlines()
+    )

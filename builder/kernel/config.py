@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder import text as texts
 from builder.errors import UsageError
 
 OFF = "n"
@@ -114,8 +115,8 @@ def combine(options: Iterator[Option]) -> tuple[Option, ...]:
 
 def _read(path: Path) -> tuple[Option, ...]:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = texts.read(path)
+    except OSError as error:
         raise UsageError(
             f"kernel configuration fragment {path.name} cannot be read",
             str(error),

@@ -19,6 +19,7 @@ import msgspec
 
 from builder.errors import PatchError
 from builder.kernel import config
+from builder.names import FileName
 
 ENCODING = "utf-8"
 ERRORS = "surrogateescape"
@@ -72,7 +73,7 @@ class Vendor(Additions, frozen=True, forbid_unknown_fields=True, kw_only=True):
     besides when it is built in that base, or in that flavour.
     """
 
-    spec: str
+    spec: FileName
     patches: PatchPlaces
     base: dict[str, Additions] = {}
     flavour: dict[str, Additions] = {}

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from builder import names, toml
+from builder import text as texts
 from builder.lab.oracle import rows
 from builder.lab.scenario.model import (
     Host,
@@ -44,7 +45,7 @@ def load(
     """
     rule = "--scenario names files of builder/lab/scenarios/, separated by commas"
     path = scenarios / f"{names.choose('scenario', name, available(scenarios), rule)}.toml"
-    text = path.read_text()
+    text = texts.read(path)
     document = {**_with_likes(path, text, toml.parse(path, text)), "name": name}
     scenario = _numbered(toml.convert(path, text, document, Scenario, "", hint=KEYS))
     topology = load_topology(topologies, scenario.topology, path, text)
@@ -96,7 +97,7 @@ def load_topology(folder: Path, name: str, asker: Path, asked: str) -> Topology:
             f"topologies: {', '.join(known)}",
         )
     path = folder / f"{name}.toml"
-    text = path.read_text()
+    text = texts.read(path)
     document = toml.parse(path, text)
     links = toml.convert_tables(path, text, document.get("link", {}), Link, "link", hint=KEYS)
     hosts = toml.convert_tables(path, text, document.get("host", {}), Host, "host", hint=KEYS)

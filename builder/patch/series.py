@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder import text as texts
 from builder.errors import UsageError
 from builder.patch.diff import PatchedFile, parse
 
@@ -99,11 +100,7 @@ def _listed(folder: Path) -> tuple[tuple[int, str], ...]:
 def _read_series(path: Path) -> Iterator[tuple[int, str]]:
     """Line number and patch name of each entry."""
     seen: dict[str, int] = {}
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not UTF-8 text", str(error), "write the list anew") from error
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(texts.read(path).split("\n"), 1):
         words = re.sub(r"(^|\s)#.*", "", line).split()
         if not words:
             continue

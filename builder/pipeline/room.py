@@ -23,6 +23,7 @@ from builder.errors import (
     Interrupted,
     UsageError,
 )
+from builder.host import refusal
 from builder.host.paths import Cache, find_project
 from builder.rpm.diagnose import read_tail
 
@@ -96,14 +97,18 @@ def _temporary() -> Path:
 def told(error: Exception, written: Iterable[Path]) -> Exception:
     """``error`` itself, or what it is if a full disk is behind it: a DiskFull.
 
+    Any other refusal of the operating system becomes an EnvironmentFailure.
     ``written``: the places to look at, see ``places``.
     """
     if isinstance(error, DiskFull | Interrupted | UsageError):
         return error
     words = _words(error)
-    systems = _systems(error, written)
+    try:
+        systems = _systems(error, written)
+    except OSError:  # not even that can be asked
+        return refusal.told(error) if isinstance(error, OSError) else error
     if not words and not (_may_be_silent(error) and systems[0].is_full):
-        return error
+        return refusal.told(error) if isinstance(error, OSError) else error
     failure = _of_builder(error, words) if isinstance(error, BuilderError) else _of_other(words)
     if _TOLD not in failure.cause:
         silent = "" if words else "no space left: "

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from builder import names, toml
+from builder import names, toml, values
+from builder import text as texts
 from builder.profile.model import Component, Flavour, Profile
 from builder.source.model import Source
 
 FILE_NAME = "profile.toml"
+FRAGMENTS = "kernel-config"
 KEYS = "see docs/profiles.md for the keys and their types"
 
 
@@ -67,6 +69,9 @@ def _check_references(path: Path, text: str, profile: Profile) -> None:
                 )
         _check_needs(path, text, profile, name)
         _check_flavours(path, text, profile, name)
+    _check_date(path, text, profile)
+    _check_sources(path, text, profile)
+    _check_files(path, text, profile)
     _check_keys(path, text, profile)
     _check_layouts(path, text, profile)
 
@@ -74,13 +79,62 @@ def _check_references(path: Path, text: str, profile: Profile) -> None:
 def _check_keys(path: Path, text: str, profile: Profile) -> None:
     for name, source in profile.source.items():
         for one in source.signed_by:
-            if not (path.parent / one.key).is_file():
+            key = path.parent / one.key
+            if not key.is_file() or not names.is_inside(key, path.parent):
+                lack = "does not exist" if not key.is_file() else "leads out of its folder"
                 raise toml.refuse(
                     path,
                     toml.line_of(text, f"source.{name}.signed_by"),
-                    f"source {name} is to be signed by {one.key}, which does not exist",
+                    f"source {name} is to be signed by {one.key}, which {lack}",
                     "put the armoured public key there",
                 )
+
+
+def _check_sources(path: Path, text: str, profile: Profile) -> None:
+    """Where sources come from can be understood."""
+    for name, source in profile.source.items():
+        place = f"source.{name}.locations"
+        if not source.locations:
+            cause = f"{place}: no location is named"
+            raise toml.refuse(path, toml.line_of(text, place), cause, KEYS)
+        for number, location in enumerate(source.locations):
+            fault = values.url_fault(location.url)
+            if not fault and location.member and location.scheme != "apt":
+                fault = "only what apt: brings has members"
+            if fault:
+                cause = f"{place}[{number}]: {fault}"
+                raise toml.refuse(path, toml.line_of(text, place), cause, KEYS)
+
+
+def _check_files(path: Path, text: str, profile: Profile) -> None:
+    """The profile's own files that it names are there."""
+    if not (path.parent / profile.host).is_file():
+        raise toml.refuse(
+            path,
+            toml.line_of(text, "host"),
+            f"host names {profile.host}, which does not exist",
+            f"write {path.parent.name}/{profile.host}, or name another file",
+        )
+    fragments = path.parent / FRAGMENTS
+    for name, flavour in profile.flavour.items():
+        for fragment in flavour.fragments:
+            if not (fragments / fragment).is_file():
+                present = sorted(one.name for one in fragments.glob("*"))
+                raise toml.refuse(
+                    path,
+                    toml.line_of(text, f"flavour.{name}.fragments"),
+                    f"flavour {name} names fragment {fragment!r}, which does not exist"
+                    + names.nearest(fragment, present),
+                    f"files of {FRAGMENTS}/: {', '.join(present) or 'none'}",
+                )
+
+
+def _check_date(path: Path, text: str, profile: Profile) -> None:
+    fault = values.date_fault(profile.changelog.date)
+    if fault:
+        line = toml.line_of(text, "changelog.date")
+        hint = "LC_ALL=C date -u '+%a %b %d %Y' (it prints today's)"
+        raise toml.refuse(path, line, f"changelog.date: {fault}", hint)
 
 
 def _named_sources(component: Component) -> Iterator[tuple[str, str]]:
@@ -152,7 +206,7 @@ def load(specs: Path, name: str) -> Profile:
     things that are not there; with the list of profiles if there is none of that name.
     """
     path = specs / find(specs, name) / FILE_NAME
-    text = path.read_text()
+    text = texts.read(path)
     profile = _decode(path, text)
     _check_references(path, text, profile)
     return profile

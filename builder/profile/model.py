@@ -13,14 +13,15 @@ from builder.lab.series import Series
 from builder.names import FileName, Name, OptionalName
 from builder.patch.apply import MAX_FUZZ
 from builder.source.model import Source
+from builder.values import Author, Line, PathBelow, Suffix, Version
 
 
 class Changelog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The newest entry of every spec's changelog; its date is the builds' SOURCE_DATE_EPOCH."""
 
     date: str
-    author: str
-    text: str
+    author: Author
+    text: Line
 
 
 class Flavour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,14 +34,14 @@ class Flavour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     summary: str
     fragments: tuple[FileName, ...] = ()
-    suffix: str = ""
+    suffix: Suffix = ""
 
 
 class ForeignPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A patch that comes out of a source: ``file`` is its path in that source's tree."""
 
     source: Name
-    file: str
+    file: PathBelow
 
     @property
     def name(self) -> str:
@@ -77,11 +78,11 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     package: FileName
-    version: str
-    release: str
-    packages: tuple[str, ...]
+    version: Version
+    release: Version
+    packages: tuple[FileName, ...]
     source: OptionalName = ""
-    inside: tuple[str, ...] = ()
+    inside: tuple[PathBelow, ...] = ()
     flavoured: bool = False
     configured: bool = False
     settings: dict[str, str] = {}
@@ -128,7 +129,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     flavour: dict[Name, Flavour]
     component: dict[Name, Component]
     source: dict[Name, Source]
-    install: tuple[str, ...] = ()
+    install: tuple[FileName, ...] = ()
     guest: Name = "systemd"
     selftest: Name = "current"
     layout: tuple[LayoutCheck, ...] = ()

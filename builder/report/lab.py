@@ -50,7 +50,7 @@ def publish(result: Result, series: Series, work: Path, target: Path) -> Path:
     _keep_captures(result.scenario, result.topology, work, aside / CAPTURES)
     shutil.copytree(work / CONSOLES, aside / CONSOLES)
     page = html.render(result, series, work / CONSOLES)
-    (aside / html.PAGE).write_text(page)
+    (aside / html.PAGE).write_text(page, encoding="utf-8")
     save(result.verdict, aside / FILE)
     _settle(aside, target)
     return target / html.PAGE

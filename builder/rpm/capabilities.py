@@ -10,6 +10,7 @@ from pathlib import Path
 import createrepo_c
 import msgspec
 
+from builder import text as texts
 from builder.archive import rpm
 from builder.errors import UsageError, VerificationError
 
@@ -74,7 +75,7 @@ class Finding:
 def load_host(path: Path) -> Host:
     """Read the table of what a host provides.  Raises UsageError with its place in the file."""
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=Host)
+        return msgspec.toml.decode(texts.read(path), type=Host)
     except (OSError, msgspec.DecodeError) as error:
         raise UsageError(
             f"{path.name} cannot be read", str(error), f"mend {path.name}; its head tells the form"

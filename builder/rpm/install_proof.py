@@ -64,4 +64,4 @@ def prove(inputs: RootInputs, *, scratch: Path, log: Path, run: RunContainer) ->
 
 
 def _lines(path: Path) -> tuple[str, ...]:
-    return tuple(path.read_text().splitlines())
+    return tuple(path.read_text(encoding="utf-8").splitlines())

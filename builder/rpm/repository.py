@@ -61,7 +61,7 @@ def make(
     sources = _fill(target / SOURCE_PACKAGES, source, revision)
     _write_metadata(target, packages, revision)
     _write_metadata(target / SOURCE_PACKAGES, sources, revision)
-    (target / f"{REPO_ID}.repo").write_text(repo_file(profile))
+    (target / f"{REPO_ID}.repo").write_text(repo_file(profile), encoding="utf-8")
     return Repository(target, packages, sources)
 
 
@@ -85,4 +85,7 @@ def _write_metadata(root: Path, packages: tuple[Path, ...], revision: int) -> No
         writer.add_pkg_from_file(str(path))
     writer.finish()
     index = root / "repodata" / "repomd.xml"
-    index.write_text(_TIMESTAMP.sub(f"<timestamp>{revision}</timestamp>", index.read_text()))
+    index.write_text(
+        _TIMESTAMP.sub(f"<timestamp>{revision}</timestamp>", index.read_text(encoding="utf-8")),
+        encoding="utf-8",
+    )

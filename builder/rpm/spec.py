@@ -7,6 +7,8 @@ from pathlib import Path
 
 import jinja2
 
+from builder import names
+from builder import text as texts
 from builder.errors import UsageError
 from builder.profile.model import Changelog, Component
 
@@ -37,6 +39,14 @@ def template_path(specs: Path, component: str) -> Path:
     return specs / f"{component}{SUFFIX}"
 
 
+def _template(specs: Path, name: str) -> str | None:
+    """The text of one template; None if there is none of that name in the folder."""
+    path = specs / name
+    if names.is_inside(path, specs) and path.is_file():
+        return texts.read(path)
+    return None
+
+
 def render(specs: Path, context: SpecContext) -> str:
     """The spec of a component, from ``<specs>/<component>.spec.j2``.
 
@@ -44,7 +54,7 @@ def render(specs: Path, context: SpecContext) -> str:
     names a variable that does not exist.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(specs),
+        loader=jinja2.FunctionLoader(lambda name: _template(specs, name)),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,

@@ -69,5 +69,5 @@ def lay(home: Path, seen_at: PurePosixPath | None = None) -> RpmTree:
     for name in FOLDERS:
         (tree.top / name).mkdir(parents=True, exist_ok=True)
     top = (seen_at or PurePosixPath(home)) / TOP
-    (home / ".rpmmacros").write_text(macros(top))
+    (home / ".rpmmacros").write_text(macros(top), encoding="utf-8")
     return tree

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from builder import text as texts
 from builder import toml
 from builder.selftest.parts import LEVELS
 
@@ -34,7 +35,7 @@ class Budget:
 
 def load(path: Path) -> Budget:
     """Read ``tests/budget.toml``.  Raises UsageError with file and line."""
-    text = path.read_text()
+    text = texts.read(path)
     document = toml.convert(path, text, toml.parse(path, text), Document, "", hint=HINT)
     return Budget(
         {

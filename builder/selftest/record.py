@@ -60,7 +60,7 @@ def this_machine() -> Machine:
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text(errors="replace")
+        return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 

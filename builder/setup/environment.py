@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -62,12 +63,10 @@ def ensure(root: Path, kind: str) -> Path:
 def run(folder: Path, words: Sequence[str]) -> NoReturn:
     """Run Invoke in the environment with these words, and end as it does."""
     if Path(sys.prefix) == folder:  # this very interpreter: another start would take its time
-        from invoke.main import program  # noqa: PLC0415 - not there before the environment is
+        from builder import commandline  # noqa: PLC0415 - needs what the environment has
 
-        sys.argv = ["invoke", *words]
-        program.run()
-        sys.exit(0)
-    argv = [str(folder / "bin/python"), "-m", "invoke", *words]
+        commandline.main(import_module("tasks"), words)
+    argv = [str(folder / "bin/python"), "-X", "utf8", "-m", "invoke", *words]
     sys.stderr.flush()
     os.execv(argv[0], argv)  # noqa: S606 - a list, as everywhere
 
@@ -144,7 +143,7 @@ def _is_whole(folder: Path) -> bool:
 def _alone(home: Path) -> Iterator[None]:
     """Keep other bootstraps of this checkout from making or removing environments."""
     home.mkdir(exist_ok=True)
-    with (home / "lock").open("w") as handle:
+    with (home / "lock").open("w", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -154,7 +153,7 @@ def _alone(home: Path) -> Iterator[None]:
 
 
 def _make(root: Path, kind: str) -> Path:
-    count = _lock_of(root, kind).read_text().count("==")
+    count = _lock_of(root, kind).read_text(encoding="utf-8").count("==")
     folder = root / HOME / f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     _sweep(root)
     say(f"making {LINK}: {count} Python packages ({kind})")
@@ -194,7 +193,9 @@ def _fill(root: Path, folder: Path, kind: str) -> None:
         (folder / _lock_of(root, name).name).write_bytes(_lock_of(root, name).read_bytes())
     (folder / USED).touch()
     names = sorted(set(os.listdir(_packages(folder))) - {"__pycache__"})  # noqa: PTH208
-    (folder / CONTENTS).write_text("".join(f"{line}\n" for line in (folder, *names)))
+    (folder / CONTENTS).write_text(
+        "".join(f"{line}\n" for line in (folder, *names)), encoding="utf-8"
+    )
 
 
 def _base_python() -> str:

@@ -139,7 +139,7 @@ def _wait_for_other_apt() -> None:
     """
     if not os.access(APT_LISTS_LOCK, os.W_OK):
         return
-    with APT_LISTS_LOCK.open("r+") as handle:
+    with APT_LISTS_LOCK.open("r+", encoding="utf-8") as handle:
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -154,10 +154,12 @@ def _idle_daemons() -> Iterator[None]:
     By policy-rc.d, which maintainer scripts ask (invoke-rc.d(8), Debian Policy 9.3.3); one of
     the administrator's own is left alone.  Should this process be killed, ours permits everything.
     """
-    ours = not POLICY.exists() or POLICY_MARK in POLICY.read_text(errors="replace")
+    ours = not POLICY.exists() or POLICY_MARK in POLICY.read_text(
+        encoding="utf-8", errors="replace"
+    )
     if ours:
         aside = POLICY.with_name(f"{POLICY.name}.{os.getpid()}")
-        aside.write_text(policy(os.getpid()))
+        aside.write_text(policy(os.getpid()), encoding="utf-8")
         aside.chmod(0o755)
         aside.rename(POLICY)
     try:

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import msgspec
 
-from builder import toml
+from builder import names, toml
+from builder import text as texts
 from builder.digest import Digest, Size
-from builder.errors import UsageError
 from builder.names import FileName
+from builder.values import Line
 
 _HEADER = """\
 # What `invoke fetch` got and every later fetch must get.  Written by the builder; commit it.
@@ -36,9 +37,9 @@ class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     file: FileName
     sha256: Digest
     size: Size
-    url: str
+    url: Line
     date: datetime.date
-    version: str | None = None
+    version: Line | None = None
 
 
 Pins = Mapping[str, Pin]  # by kind of location
@@ -82,12 +83,14 @@ class SourcesLock:
 
 def _load(path: Path) -> dict[str, dict[str, Pin]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = texts.read(path, hint=_HINT)
     except FileNotFoundError:
         return {}
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} cannot be read", str(error), _HINT) from error
     document = toml.parse(path, text, hint=_HINT)
+    for name in document:
+        if not names.is_name(name):
+            cause = f"{names.shown(name)} is not the name of a source: {names.RULE}"
+            raise toml.refuse(path, toml.line_of(text, name), cause, _HINT)
     return {
         name: toml.convert_tables(path, text, pins, Pin, name, hint=_HINT)
         for name, pins in document.items()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 
 from builder.digest import Digest, Size
 from builder.names import FileName, Name
+from builder.values import Amount, Fingerprint, PathBelow
 
 _USERINFO = re.compile(r"^([a-z]+://)[^/@]*@")
 _GIB = 1 << 30
@@ -26,7 +26,7 @@ class Location(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     url: str
     sha256: Digest | None = None
-    member: str | None = None
+    member: PathBelow | None = None
 
     @property
     def scheme(self) -> str:
@@ -50,8 +50,8 @@ class SigningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``fingerprint``: the 40 hexadecimal digits that the file's key must have.
     """
 
-    key: str
-    fingerprint: Annotated[str, msgspec.Meta(pattern="^[0-9A-F]{40}$")]
+    key: PathBelow
+    fingerprint: Fingerprint
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,7 +66,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     file: FileName
     locations: tuple[Location, ...]
     sha256: Digest | None = None
-    max_bytes: Size = 2 * _GIB
+    max_bytes: Amount = 2 * _GIB
     signed_by: tuple[SigningKey, ...] = ()
     alternative: str = ""
 

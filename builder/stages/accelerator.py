@@ -15,7 +15,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 def accelerator(cache: Cache, scratch: Path, kernel: Path) -> Accelerator:
     """KVM or TCG, found out by booting ``kernel``; kept until the host boots again."""
-    note = cache.accelerator(BOOT_ID.read_text().strip())
+    note = cache.accelerator(BOOT_ID.read_text(encoding="utf-8").strip())
     try:
         return msgspec.json.decode(note.read_bytes(), type=Accelerator)
     except (FileNotFoundError, msgspec.DecodeError):

@@ -63,7 +63,7 @@ def checks_stage(setting: Setting) -> Stage:
         reports = findings.hold_together(profile.layout, readers)
         (work.output / REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(reports)))
         lines = [line for report in reports for line in report.lines()]
-        work.log.write_text("".join(f"{line}\n" for line in lines))
+        work.log.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         for report in reports:
             report.require()
 

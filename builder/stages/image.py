@@ -37,7 +37,9 @@ def image_stage(setting: Setting, kind: Kind) -> Stage:
         made = make_root(
             Order(base, kind, work.output / TAR, setting.console, work.log, setting.engine)
         )
-        (work.output / PACKAGES).write_text("".join(f"{name}\n" for name in made.packages))
+        (work.output / PACKAGES).write_text(
+            "".join(f"{name}\n" for name in made.packages), encoding="utf-8"
+        )
         work.note("packages", str(len(made.packages)))
         work.note("sha256", made.sha256)
 

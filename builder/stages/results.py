@@ -86,7 +86,8 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
             "".join(
                 f"{one.requirement.rpm}: {one.requirement} -> {one.met_by or 'nobody'}\n"
                 for one in findings
-            )
+            ),
+            encoding="utf-8",
         )
         capabilities.demand(host, findings)
         proof = install_proof.prove(

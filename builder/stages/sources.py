@@ -150,8 +150,8 @@ def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
         (work.output / PATCHES).mkdir()
         for patch in series.patches:
             shutil.copyfile(patch.path, work.output / PATCHES / patch.name)
-        (work.output / REPORT).write_text(report.as_json())
-        work.log.write_text("".join(f"{line}\n" for line in report.lines()))
+        (work.output / REPORT).write_text(report.as_json(), encoding="utf-8")
+        work.log.write_text("".join(f"{line}\n" for line in report.lines()), encoding="utf-8")
         for line in report.lines():
             setting.console.say(f"prep:{name}: {line}")
         patches = [f"{PATCHES}/{patch.name}" for patch in series.patches]

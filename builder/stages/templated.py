@@ -10,6 +10,7 @@ from builder.kernel import config
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
+from builder.profile.load import FRAGMENTS
 from builder.profile.model import Component
 from builder.rpm import build, spec
 from builder.stages import patching
@@ -17,7 +18,6 @@ from builder.stages.patching import TREE
 from builder.stages.setting import Setting
 from builder.stages.sources import patches_of, source_file
 
-CONFIG_FOLDER = "kernel-config"
 CONFIG = "kernel.config"
 
 
@@ -58,7 +58,7 @@ class Templated:
             made = (source_file(fetched), *patches_of(prepared))
         build.fill_sources(target, (*made, *self._extra_files()))
         if self.component.configured:
-            (target / CONFIG).write_text(config.merge(self._fragments()))
+            (target / CONFIG).write_text(config.merge(self._fragments()), encoding="utf-8")
 
     def prepared(self, done: Mapping[str, Done]) -> Path | None:
         if not self.component.source or not self.setting.load_base().settings.noprep:
@@ -77,7 +77,7 @@ class Templated:
 
     def _fragments(self) -> tuple[Path, ...]:
         """The configuration fragments of the flavour, in order."""
-        folder = self.setting.specs / CONFIG_FOLDER
+        folder = self.setting.specs / FRAGMENTS
         return tuple(folder / name for name in self.setting.flavour.fragments)
 
     def _render(self) -> str:

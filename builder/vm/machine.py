@@ -270,7 +270,7 @@ async def power_on(
             seconds = time.monotonic() - watch.started
             end, detail = verdict if verdict is not None else _judge(watch, status or 0)
             if end is End.EMULATOR:
-                said = complaints.read_text(errors="replace").strip()
+                said = complaints.read_text(encoding="utf-8", errors="replace").strip()
                 detail = "\n".join((detail, said)) if said else detail
             return Run(end, detail, status, seconds, console)
 

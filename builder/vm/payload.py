@@ -72,7 +72,7 @@ def make(target: Path, kernel_release: str, payload: Payload) -> Path:
     for file in (*payload.programs, *payload.parts):
         shutil.copyfile(file, folder / file.name)
         (folder / file.name).chmod(0o755 if file in payload.programs else 0o644)
-    (folder / "release").write_text(kernel_release + "\n")
+    (folder / "release").write_text(kernel_release + "\n", encoding="utf-8")
     target.unlink(missing_ok=True)
     # Kernels of 2.6.32's age, too, must be able to mount it.
     options = ["-q", "-t", "ext4", "-O", "^has_journal,^metadata_csum,^64bit", "-m", "0"]

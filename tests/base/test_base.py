@@ -143,3 +143,66 @@ def test_importing_bases_and_the_engine_does_not_bring_the_sdk() -> None:
     script = "import builder.base, builder.engine, sys; sys.exit('docker' in sys.modules)"
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", script], cwd=root, check=False).returncode == 0
+
+
+YUM = """
+name = "old"
+method = "yum"
+release = "6.10"
+arch = "x86_64"
+repositories = ["os"]
+mirrors = ["https://vault.invalid"]
+keys = ["key"]
+first = ["rpm"]
+uname = "2.6.32"
+epoch = 1
+build = ["build.txt"]
+
+[guest.small]
+packages = ["guest.txt"]
+files = ["guest"]
+provides = "provides.txt"
+"""
+DIGEST = "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "line", "words"),
+    [
+        (SETTINGS, 'suite = "bookworm"', 'suite = "-x y"', 4, "not the name of a release"),
+        (SETTINGS, '["build.txt"]', '["../../x"]', 8, "not a path below a folder"),
+        (SETTINGS, '["guest.txt"]', '["/etc/x"]', 11, "not a path below a folder"),
+        (SETTINGS, 'files = ["guest"]', 'files = [".."]', 12, "not a path below a folder"),
+        (SETTINGS, '"provides.txt"', '"../provides.txt"', 13, "not a path below a folder"),
+        (SETTINGS, "epoch = 1735689600", "epoch = -1", 7, ">= 0"),
+        (SETTINGS, "epoch = 1735689600", "epoch = 99999999999", 7, "<= 4294967295"),
+        (SETTINGS, "epoch = 1735689600", "epoch = 1\nnofile = [9, 8]", 8, "above the hard one"),
+        (SETTINGS, "epoch = 1735689600", "epoch = 1\nnofile = [0, 8]", 8, ">= 1"),
+        (SETTINGS, 'variant = "apt"', 'variant = "apt', 5, "line 5"),
+        (YUM, "epoch = 1\n", 'epoch = 1\nimage = "centos:6"\n', 12, "form NAME@sha256:DIGEST"),
+        (YUM, "epoch = 1\n", f'epoch = 1\nimage = "a b@sha256:{DIGEST}"\n', 12, "form NAME@"),
+        (YUM, "epoch = 1\n", f'epoch = 1\nimage = "a@sha256:{DIGEST[1:]}"\n', 12, "form NAME@"),
+        (YUM, '"https://vault.invalid"', '"vault.invalid"', 7, "has no scheme"),
+        (YUM, '"https://vault.invalid"', '"https:///x"', 7, "the URL has no host"),
+        (YUM, '"https://vault.invalid"', '"apt:x"', 7, "'apt' is none of https, http, ftp, file"),
+        (YUM, '["key"]', '["../key"]', 8, "not a path below a folder"),
+        (YUM, '"6.10"', '"../6.10"', 4, "a file's name has no '/'"),
+        (YUM, '"2.6.32"', '"2.6 $(id)"', 10, "a file's name has no '/'"),
+    ],
+)
+def test_a_value_is_judged_where_it_is_read(
+    folder: Path, text: str, old: str, new: str, line: int, words: str
+) -> None:
+    assert text.count(old) == 1
+    (folder / "base.toml").write_text(text.replace(old, new))
+    with pytest.raises(UsageError) as caught:
+        load_base(folder)
+    assert caught.value.what == f"{folder.name}/base.toml:{line} cannot be used"
+    assert words in caught.value.cause
+
+
+def test_an_image_by_its_digest_is_taken(folder: Path) -> None:
+    image = f"registry.invalid:5000/library/centos@sha256:{DIGEST}"
+    (folder / "base.toml").write_text(YUM.replace("epoch = 1\n", f'epoch = 1\nimage = "{image}"\n'))
+    (folder / "key").touch()
+    assert load_base(folder).settings.epoch == 1

@@ -55,7 +55,7 @@ def test_a_newer_python_is_taken(fresh: Checkout, tmp_path: Path, version: str) 
     script = f'case $1 in -c) echo {version} ;; *) echo "goes on: $*" ;; esac'
     program(tmp_path / "bin", "python3", script)
     ended = fresh.run("--list", PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    assert ended.stdout == "goes on: -E -s -m builder.setup --list\n"
+    assert ended.stdout == "goes on: -X utf8 -E -s -m builder.setup --list\n"
 
 
 @pytest.mark.parametrize("script", ["echo broken >&2; exit 3", "echo none"])

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from builder.console import Console
-from builder.errors import BuilderError, UsageError
+from builder.errors import BuilderError, EnvironmentFailure, UsageError
 from builder.host import ownership
 from builder.host.ownership import MARK, TAG, State
 from builder.host.paths import Cache
@@ -204,8 +204,9 @@ def test_a_place_that_cannot_be_a_folder_is_named(tmp_path: Path, name: str) -> 
     (tmp_path / "file").touch()
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "file").touch()
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(BuilderError) as caught:
         use(Cache(tmp_path / name))
+    assert caught.value.exit_code == (2 if "\n" in name else 7)
     assert caught.value.what.isprintable()
     assert "LVS_BUILDER_CACHE" in caught.value.hint
 
@@ -249,7 +250,7 @@ def test_a_read_only_place_is_told_in_three_lines(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", tmp_path / "disk"], check=True)
     try:
-        with pytest.raises(UsageError, match="Read-only file system"):
+        with pytest.raises(EnvironmentFailure, match="Read-only file system"):
             use(Cache(tmp_path / "disk" / "cache"))
     finally:
         subprocess.run(["umount", tmp_path / "disk"], check=True)

@@ -14,6 +14,7 @@ import pytest
 from builder.digest import Digest
 from builder.errors import Interrupted, SourceUnreachable, UsageError, VerificationError
 from builder.source import Location, Source, fetch
+from builder.source.lock import SourcesLock
 from tests.damage import spoil
 from tests.source.server import BODY, DIGEST, Habits
 from tests.source.site import Site, source_of
@@ -275,3 +276,39 @@ def test_a_stop_ends_a_download_and_a_wait(site: Site, server: Habits) -> None:
             stop=stop,
         )
     assert len(site.leftovers) == 2  # the bytes so far and their note, for the next run
+
+
+LOCK = """\
+[tool.upstream]
+file = "tool.tar"
+sha256 = "SHA"
+size = 1
+url = "https://a.invalid/tool.tar"
+date = 2026-11-23
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ('"tool.tar"', '"../tool.tar"', 2, "a file's name has no '/'"),
+        ("SHA", "../x", 3, "is no SHA-256 digest"),
+        ("size = 1", "size = -1", 4, ">= 0"),
+        ('url = "https://a.invalid/tool.tar"', 'url = "a\\nb"', 5, "not one line of text"),
+        ("date = 2026-11-23", "date = 2026-02-30", 6, "line 6"),
+        ("date = 2026-11-23", 'date = "soon"', 6, "tool.upstream.date"),
+        ("[tool.upstream]", '["../tool".upstream]', 1, "is not the name of a source"),
+        ("[tool.upstream]", '[tool."../x"]', 1, "is not the name of a tool"),
+        ("[tool.upstream]", "[tool.upstream]\ncolour = 1", 2, "colour"),
+    ],
+)
+def test_a_lock_s_values_are_judged_where_it_is_read(
+    tmp_path: Path, old: str, new: str, line: int, words: str
+) -> None:
+    assert LOCK.count(old) == 1
+    path = tmp_path / "sources.lock"
+    path.write_text(LOCK.replace(old, new).replace("SHA", "0" * 64))
+    with pytest.raises(UsageError) as caught:
+        SourcesLock(path)
+    assert caught.value.what == f"{tmp_path.name}/sources.lock:{line} cannot be used"
+    assert words in caught.value.cause

@@ -1,0 +1,202 @@
+"""The program that reads the command line: Invoke's, with our exit codes, words and options.
+
+``./bootstrap`` starts it.  A plain ``invoke`` finds ``tasks.py``, which hands over to it, so that
+both end alike: status 2 and three lines for what cannot be understood, UTF-8 whatever the locale,
+and silence when the reader of the output has gone.
+"""
+
+from __future__ import annotations
+
+import locale
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import ModuleType
+from typing import NoReturn
+
+from invoke import __version__
+from invoke.collection import Collection
+from invoke.config import Config
+from invoke.exceptions import Exit, ParseError
+from invoke.parser.argument import Argument
+from invoke.program import Program
+
+from builder import names
+from builder.errors import UsageError
+from builder.host import refusal
+from builder.host.outlets import CLOSED, close_quietly, is_closed, reopen
+from builder.report import failure
+
+# Of Invoke's own options those that mean something here: no task runs shell commands by it.
+_CORE = (
+    "complete",
+    "debug",
+    "help",
+    "list-depth",
+    "list-format",
+    "print-completion-script",
+    "write-pyc",
+)
+_NAME = "invoke"
+_DRY = ("--dry", "-R")
+_FULL_HINT = "lead the output to a file system that has room (df -h shows them), or to a terminal"
+_FORMATS = ("flat", "nested", "json")
+_UNKNOWN = re.compile(r"^No idea what '(.*)' is!$", re.DOTALL)
+_LACKING = re.compile(r"^'(.*)' did not receive required positional arguments: (.*)$")
+_VALUELESS = re.compile(r"^Flag <Argument: ([^ >]+).*> needed value and was not given one!$")
+
+
+class _Program(Program):
+    """Invoke with one collection of tasks, and no configuration but our own."""
+
+    def __init__(self, tasks: ModuleType) -> None:
+        super().__init__(version=__version__, name=_NAME.capitalize(), binary=_NAME)
+        self._tasks = tasks
+
+    def create_config(self) -> None:
+        """Nobody's ``~/.invoke.yaml`` changes what a task does."""
+        self.config = Config(lazy=True)
+
+    def update_config(self, merge: bool = True) -> None:
+        """No option changes the configuration."""
+
+    def core_args(self) -> list[Argument]:
+        kept = [one for one in super().core_args() if one.name in _CORE]
+        return [
+            *kept,
+            Argument(names=("list", "l"), kind=bool, default=False, help="List the tasks."),
+            Argument(names=("version", "V"), kind=bool, default=False, help="Show the version."),
+        ]
+
+    def task_args(self) -> list[Argument]:
+        return []
+
+    def load_collection(self) -> None:
+        self.collection = Collection.from_module(self._tasks)
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        with self._judged():
+            super().parse_core(argv)
+        # Invoke would have every run compile the builder anew.
+        sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
+
+    def parse_tasks(self) -> None:
+        with self._judged():
+            super().parse_tasks()
+
+    def parse_cleanup(self) -> None:
+        with self._judged():
+            if self.args["list-format"].value not in (None, *_FORMATS):
+                raise ValueError(f"--list-format is one of {', '.join(_FORMATS)}")
+            super().parse_cleanup()
+
+    @contextmanager
+    def _judged(self) -> Iterator[None]:
+        """What Invoke cannot understand ends in three lines and status 2."""
+        try:
+            yield
+        except (ParseError, ValueError) as error:
+            told = self._explained(error)
+            raise Exit(failure.render(told, can_enter=False), told.exit_code) from None
+
+    def _explained(self, error: ParseError | ValueError) -> UsageError:
+        context = error.context if isinstance(error, ParseError) else None
+        task = context.name if context is not None and context.name else ""
+        words = str(error)
+        unknown, lacking, valueless = (
+            pattern.match(words) for pattern in (_UNKNOWN, _LACKING, _VALUELESS)
+        )
+        if unknown and unknown[1].startswith("-"):
+            return self._unknown_option(unknown[1], task)
+        if unknown:
+            known = self._task_names()
+            return UsageError(
+                f"there is no task {names.shown(unknown[1])}{names.nearest(unknown[1], known)}",
+                f"tasks: {', '.join(known)}",
+                "invoke --list",
+            )
+        hint = f"invoke --help {task}".rstrip()
+        if lacking:
+            hint = f"invoke --help {lacking[1]}"
+            missing = lacking[2].replace("'", "")
+            return UsageError(
+                f"task {lacking[1]} needs a word more: {missing}",
+                f"nothing was given for {missing}",
+                hint,
+            )
+        if valueless:
+            return UsageError(f"option --{valueless[1]} needs a value", "it was given none", hint)
+        return UsageError("the command line cannot be understood", words, hint)
+
+    def _unknown_option(self, word: str, task: str) -> UsageError:
+        option = word.partition("=")[0]
+        if option in _DRY:
+            return UsageError(
+                f"there is no option {option}",
+                "nothing is run by way of Invoke, so that its dry run would run everything",
+                "invoke explain STAGE (it says what would run, and why)",
+            )
+        contexts = [one for one in self.parser.contexts.values() if one.name == task]
+        known = [flag for one in contexts or [self.initial_context] for flag in one.flags]
+        owner = f"task {task} has" if task else "there is"
+        return UsageError(
+            f"{owner} no option {names.shown(option)}{names.nearest(option, known)}",
+            f"options: {', '.join(sorted(flag for flag in known if flag.startswith('--')))}",
+            f"invoke --help {task}".rstrip(),
+        )
+
+    def _task_names(self) -> tuple[str, ...]:
+        return tuple(sorted(self.collection.task_names))
+
+
+def is_run_by_invoke() -> bool:
+    """Whether Invoke's own program is at work: it has parsed its options and loads tasks."""
+    main = sys.modules.get("invoke.main")
+    return main is not None and hasattr(main.program, "core")
+
+
+def main(tasks: ModuleType, words: Sequence[str]) -> NoReturn:
+    """Run the tasks that ``words`` name, and end this process with their exit code."""
+    _use_utf8()
+    reopen()
+    try:
+        status = run(tasks, words)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError as error:
+        status = _unspeakable(error)
+    sys.exit(status)
+
+
+def run(tasks: ModuleType, words: Sequence[str]) -> int:
+    """Run the tasks that ``words`` name; the exit code."""
+    try:
+        _Program(tasks).run([_NAME, *words])
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+def _unspeakable(error: OSError) -> int:
+    """The status if standard output or error does not take what is said."""
+    if is_closed(error):
+        close_quietly()
+        return CLOSED
+    told = refusal.told(error, "the output cannot be written", _FULL_HINT)
+    try:
+        sys.stderr.write(f"{failure.render(told, can_enter=False)}\n")
+        sys.stderr.flush()
+    except OSError:  # nor can that
+        pass
+    close_quietly()
+    return told.exit_code
+
+
+def _use_utf8() -> None:
+    """Messages, names of files and files are UTF-8, whatever the locale says (PEP 540)."""
+    if not sys.flags.utf8_mode and locale.getencoding().lower() not in ("utf-8", "utf8"):
+        os.environ["PYTHONUTF8"] = "1"  # for programs that this one starts
+        argv = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
+        os.execv(argv[0], argv)  # noqa: S606 - a list, as everywhere

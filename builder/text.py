@@ -1,0 +1,32 @@
+"""Text files that people write: UTF-8, and told with file and line where they are not."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from builder.errors import UsageError
+
+
+def read(path: Path, *, hint: str = "") -> str:
+    """The file's text, with line feeds alone at the ends of its lines.
+
+    Raises UsageError with file and line for bytes that are not UTF-8 (RFC 3629), and OSError.
+    """
+    return decode(path, path.read_bytes(), hint=hint)
+
+
+def decode(path: Path, data: bytes, *, hint: str = "") -> str:
+    """The text of ``data``, which are the bytes of ``path``.  Raises as ``read``."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line = before.count(b"\n") + 1
+        column = len(before) - (before.rfind(b"\n") + 1) + 1
+        raise UsageError(
+            f"{path.parent.name}/{path.name}:{line} is not UTF-8 text",
+            f"byte {column} of that line is 0x{data[error.start]:02x}: {error.reason}",
+            hint or f"iconv -f ISO-8859-1 -t UTF-8 {shlex.quote(path.name)} (if it is Latin-1)",
+        ) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")

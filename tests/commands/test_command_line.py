@@ -1,0 +1,127 @@
+"""What is typed is judged before anything runs, and whatever the streams and the locale are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tasks
+from builder import commandline
+from tests.world import ROOT
+
+MISTAKES = [
+    ("buidl", "there is no task 'buidl'; did you mean 'build'?", "invoke --list"),
+    ("build fetsh", "there is no task 'fetsh'; did you mean 'fetch'?", "invoke --list"),
+    ("--help buidl", "there is no task 'buidl'; did you mean 'build'?", "invoke --list"),
+    ("--list nothing", "there is no task 'nothing'", "invoke --list"),
+    ("build --jbos 3", "task build has no option '--jbos'; did you mean '--jobs'?", "--help build"),
+    ("--verzion", "there is no option '--verzion'; did you mean '--version'?", "invoke --help"),
+    ("--echo build", "there is no option '--echo'; did you mean '--version'?", "invoke --help"),
+    ("--dry build", "there is no option --dry", "invoke explain STAGE"),
+    ("build --dry", "there is no option --dry", "invoke explain STAGE"),
+    ("-R build", "there is no option -R", "invoke explain STAGE"),
+    ("build -R", "there is no option -R", "invoke explain STAGE"),
+    ("explain", "task explain needs a word more: stage", "invoke --help explain"),
+    ("lab-console --profile lts", "task lab-console needs a word more: host", "lab-console"),
+    ("build --profile", "option --profile needs a value", "invoke --help build"),
+    ("--list --list-depth x", "the command line cannot be understood", "invoke --help"),
+    ("--list --list-format x", "the command line cannot be understood", "invoke --help"),
+    ("build --jobs x", "--jobs 'x' is not a number of programs", "--jobs 2"),
+    ("build --jobs -1", "--jobs '-1' is not a number of programs", "--jobs 2"),
+    ("build --jobs 0", "--jobs '0' is not a number of programs", "--jobs 2"),
+    ("build --jobs 1.5", "--jobs '1.5' is not a number of programs", "--jobs 2"),
+    ("build --jobs \u0662", "--jobs '\u0662' is not a number of programs", "--jobs 2"),
+    ("repo --jobs 99999999999", "--jobs '99999999999' is not a number of programs", "--jobs 2"),
+    ("build --jobs=", "--jobs '' is not a number of programs", "--jobs 2"),
+    ("build --only ,", "--only names nothing", "--only A,B"),
+    ("build --only=", "--only names nothing", "--only A,B"),
+    ("tree --only ,", "--only names nothing", "--only A,B"),
+    ("patch --check --only ,,", "--only names nothing", "--only A,B"),
+    ("build --only kernel,kernel", "--only names 'kernel' twice", "--only A,B"),
+    ("lab --scenario ,", "--scenario names nothing", "--scenario A,B"),
+    ("lab --scenario nat,nat", "--scenario names 'nat' twice", "--scenario A,B"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LVS_BUILDER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+
+@pytest.mark.parametrize(("words", "what", "hint"), MISTAKES)
+def test_a_mistake_ends_in_three_lines_and_status_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, words: str, what: str, hint: str
+) -> None:
+    assert commandline.run(tasks, words.split()) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    lines = told.err.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["failed", "cause", "next"], told.err
+    assert lines[0] == f"failed: {what}"
+    assert hint in lines[2]
+    assert not (tmp_path / "cache").exists(), "what is refused has made nothing"
+
+
+def test_no_configuration_of_invoke_s_changes_a_task(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".invoke.yaml").write_text("tasks: [not a table\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert commandline.run(tasks, ["--list"]) == 0
+    assert "lab-console" in capsys.readouterr().out
+
+
+def shell(script: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """A line of bash in which ``$INVOKE`` is a plain ``invoke``."""
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "INVOKE": f"{sys.executable} -m invoke", **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("words", ["--list", "--help build", "explain smoke --profile lts"])
+def test_a_reader_that_has_gone_is_no_reason_to_complain(words: str) -> None:
+    ended = shell(f"$INVOKE {words} | true")
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_a_reader_of_messages_that_has_gone_is_none_either() -> None:
+    ended = shell("$INVOKE build --profile none 2>&1 | true")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (141, b"", b"")
+
+
+def test_a_full_disk_under_the_output_is_told() -> None:
+    ended = shell("$INVOKE --list >/dev/full")
+    assert ended.returncode == 7
+    lines = ended.stderr.decode().splitlines()
+    assert lines[0] == "failed: the output cannot be written"
+    assert lines[1] == "cause: No space left on device"
+
+
+def test_a_full_disk_under_messages_is_no_traceback() -> None:
+    ended = shell("$INVOKE build --profile none 2>/dev/full")
+    assert (ended.returncode, ended.stdout) == (7, b"")
+
+
+@pytest.mark.parametrize(
+    ("redirection", "status"), [(">&-", 0), ("<&- >&-", 0), ("--verzion 2>&-", 2)]
+)
+def test_a_stream_may_be_closed(redirection: str, status: int) -> None:
+    ended = shell(f"$INVOKE --list {redirection}")
+    assert (ended.returncode, ended.stderr) == (status, b"")
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8"])
+def test_plain_locales_are_utf_8_too(locale: str) -> None:
+    said = shell("$INVOKE build --profile '\u65e5\u672c\u00e9'", LC_ALL=locale)
+    assert "'\u65e5\u672c\u00e9' is not the name of a profile" in said.stderr.decode()
