@@ -18,6 +18,8 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from builder.shown import shown
+
 PLAIN_INTERVAL = 15.0
 
 
@@ -81,7 +83,11 @@ class Console:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def say(self, message: str) -> None:
-        """One event: a line of its own, with the time of day when not on a terminal."""
+        """One event: a line of its own, with the time of day when not on a terminal.
+
+        What peers said in it cannot hurt the terminal, and URLs have no secrets.
+        """
+        message = shown(message)
         with self._lock:
             if self.interactive:
                 tqdm.write(message, file=self.stream)

@@ -21,6 +21,7 @@ from builder import toml
 from builder.digest import Digest, Size
 from builder.errors import UsageError
 from builder.names import FileName
+from builder.shown import without_secrets
 
 _HEADER = """\
 # What `invoke fetch` got and every later fetch must get.  Written by the builder; commit it.
@@ -89,9 +90,18 @@ def _load(path: Path) -> dict[str, dict[str, Pin]]:
         raise UsageError(f"{path} cannot be read", str(error), _HINT) from error
     document = toml.parse(path, text, hint=_HINT)
     return {
-        name: toml.convert_tables(path, text, pins, Pin, name, hint=_HINT)
+        name: {
+            kind: msgspec.structs.replace(pin, url=_label(pin.url))
+            for kind, pin in toml.convert_tables(path, text, pins, Pin, name, hint=_HINT).items()
+        }
         for name, pins in document.items()
     }
+
+
+def _label(url: str) -> str:
+    """A location as ``Location.label`` has it: earlier versions pinned URLs with their queries."""
+    place, mark, member = url.partition("#")
+    return f"{without_secrets(place)}{mark}{member}"
 
 
 def _render(tables: Mapping[str, Mapping[str, Pin]]) -> str:

@@ -14,7 +14,8 @@ import pytest
 
 from builder.errors import EnvironmentFailure, SourceUnreachable, VerificationError
 from builder.source import Location, Source
-from builder.source.transfer import LocationFailed, Partial
+from builder.source.limit import LocationFailed
+from builder.source.transfer import Partial
 from builder.source.web import _judge_redirect
 from tests.source.server import BODY, DIGEST, Habits
 from tests.source.site import QUICK, Site, source_of
