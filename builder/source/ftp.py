@@ -110,7 +110,7 @@ def _retrieve(server: _Server, place: SplitResult, order: Transfer, progress: Pr
     path = unquote(place.path)
     server.voidcmd("TYPE I")
     total = _size(server, path)
-    validator = None if total is None else f"{total} {_changed(server, path)}"
+    validator = f"{total} {_changed(server, path)}"
     origin = order.partial.origin
     offset = order.partial.length if origin and origin.validator == validator else 0
     if offset and offset == total:
@@ -118,14 +118,15 @@ def _retrieve(server: _Server, place: SplitResult, order: Transfer, progress: Pr
     order.partial.remember(validator, total)
     with server.open_data(f"RETR {path}", offset, order.bounds.stall) as connection:
         receive(order, lambda: connection.recv(CHUNK), offset, total, progress)
-    if total is None:
-        server.voidresp()  # only this tells that it was all
 
 
-def _size(server: _Server, path: str) -> int | None:
-    """The file's size in bytes (RFC 3659, 4), None if the reply has none."""
-    found = _SIZE.match(server.sendcmd(f"SIZE {path}"))
-    return int(found[1]) if found else None
+def _size(server: _Server, path: str) -> int:
+    """The file's size in bytes (RFC 3659, 4); nothing else tells whether it came whole."""
+    reply = server.sendcmd(f"SIZE {path}")
+    found = _SIZE.match(reply)
+    if found is None:
+        raise LocationFailed(f"FTP {reply} is no size")
+    return int(found[1])
 
 
 def _changed(server: _Server, path: str) -> str:

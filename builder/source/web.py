@@ -236,7 +236,8 @@ def _explain(error: Exception, order: Transfer) -> NoReturn:
 def _innermost(error: BaseException) -> str:
     """The plain reason inside the layers that urllib3 and Requests wrap around it."""
     reason: object = error
-    while isinstance(reason, BaseException):
+    # What is below an exception of the standard library's client is a detail of its code.
+    while isinstance(reason, BaseException) and not isinstance(reason, http.client.HTTPException):
         inner = getattr(reason, "reason", None) or reason.__cause__ or reason.__context__
         if not isinstance(inner, BaseException):
             break
