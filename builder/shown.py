@@ -19,6 +19,7 @@ _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*:)?(/*)", re.IGNORECASE)
 _WEB = re.compile(r"^(https?|ftps?|socks[45][ah]?):", re.IGNORECASE)
 _LOCAL = re.compile(r"^(apt|apt-source|file):", re.IGNORECASE)
 _KNOWN = re.compile(f"{_LOCAL.pattern}|{_WEB.pattern}", re.IGNORECASE)
+_REMOTE = re.compile(r"^([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 _IN_TEXT = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
 _AT = re.compile(r"@|%40", re.IGNORECASE)
 _PORT = re.compile(r":\d*$")
@@ -111,7 +112,7 @@ def _parts(url: str) -> tuple[str, str | None, str]:
 
 
 def _names_server(url: str) -> bool:
-    return bool(_WEB.match(url)) or bool(re.match(r"^([a-z][a-z0-9+.-]*:)?//", url, re.IGNORECASE))
+    return not _LOCAL.match(url) and (_WEB.match(url) or _REMOTE.match(url)) is not None
 
 
 def _shorten(url: str) -> str:

@@ -6,8 +6,7 @@ import threading
 from pathlib import Path
 
 from builder.host import process
-from builder.shown import answer, secrets_of
-from builder.source.limit import Limit, LocationFailed
+from builder.shown import answer
 
 SECONDS = 10.0
 
@@ -26,11 +25,7 @@ def probe(url: str, project: Path, *, seconds: float = SECONDS) -> str:
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist")
         return "is there"
-    secrets = secrets_of(url)
-    try:
-        return answer(_ask(scheme, url, seconds), secrets)
-    except LocationFailed as failure:
-        raise OSError(answer(str(failure), secrets)) from failure
+    return _ask(scheme, url, seconds)
 
 
 def _package(words: str) -> str:
@@ -43,7 +38,15 @@ def _package(words: str) -> str:
 
 
 def _ask(scheme: str, url: str, seconds: float) -> str:
-    from builder.source import ftp, web  # noqa: PLC0415 - slow to import
+    # Slow to import, and not needed where all is local.
+    from builder.source import ftp, web  # noqa: PLC0415
+    from builder.source.limit import Limit, LocationFailed  # noqa: PLC0415
+    from builder.source.transfer import secrets_for  # noqa: PLC0415
 
     limit = Limit(f"look at {answer(url)}", seconds, threading.Event())
-    return ftp.ask(url, limit) if scheme == "ftp" else web.ask(url, limit)
+    secrets = secrets_for(url)
+    try:
+        told = ftp.ask(url, limit) if scheme == "ftp" else web.ask(url, limit)
+    except LocationFailed as failure:
+        raise OSError(answer(str(failure), secrets)) from failure
+    return answer(told, secrets)

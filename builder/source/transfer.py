@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+from urllib.request import getproxies
 
 import msgspec
 
@@ -38,6 +39,11 @@ class Origin(msgspec.Struct, frozen=True):
 
     validator: str
     total: int | None
+
+
+def secrets_for(url: str) -> tuple[str, ...]:
+    """What a peer may know of ``url`` and of the proxies on the way, and send back."""
+    return tuple(secret for one in (url, *getproxies().values()) for secret in secrets_of(one))
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ class Transfer:
 
     def told(self, words: str) -> str:
         """What the peer or a library said, as it may be shown: it may have the URL's secrets."""
-        return answer(words, secrets_of(self.url))
+        return answer(words, secrets_for(self.url))
 
     def open(self, offset: int) -> IO[bytes]:
         """The partial file for writing from ``offset`` on."""

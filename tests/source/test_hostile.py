@@ -111,7 +111,9 @@ def test_what_never_ends_is_given_up_in_little_memory(site: Site, name: str) -> 
     assert len(told) < 400
 
 
-@pytest.mark.parametrize("name", ["no answer", "a redirect's headers", "a handshake", "no greeting"])
+@pytest.mark.parametrize(
+    "name", ["no answer", "a redirect's headers", "a handshake", "no greeting"]
+)
 def test_the_doctor_looks_no_longer_than_it_says(site: Site, name: str) -> None:
     scheme, conversation = SLOW[name]
     with listen(conversation) as port:
@@ -155,9 +157,11 @@ BIG = b"9" * 5000
     ids=range(24),
 )
 def test_a_malformed_head_is_an_answer(site: Site, head: bytes, words: str) -> None:
-    with listen(answering(head + b"\r\n", b"abc")) as port:
-        with pytest.raises(SourceUnreachable) as failure:
-            site.fetch(source_of(f"http://127.0.0.1:{port}/x"), bounds=PATIENT)
+    with (
+        listen(answering(head + b"\r\n", b"abc")) as port,
+        pytest.raises(SourceUnreachable) as failure,
+    ):
+        site.fetch(source_of(f"http://127.0.0.1:{port}/x"), bounds=PATIENT)
     assert any(word in failure.value.cause for word in words.split("|")), failure.value.cause
     assert len(failure.value.cause.splitlines()) == 1
 
@@ -179,9 +183,8 @@ def test_a_malformed_head_is_an_answer(site: Site, head: bytes, words: str) -> N
 def test_a_malformed_reply_is_an_answer(
     site: Site, dialogue: tuple[tuple[bytes, bytes], ...], words: str
 ) -> None:
-    with listen(ftp(*dialogue)) as port:
-        with pytest.raises(SourceUnreachable) as failure:
-            site.fetch(source_of(f"ftp://127.0.0.1:{port}/x"), bounds=PATIENT)
+    with listen(ftp(*dialogue)) as port, pytest.raises(SourceUnreachable) as failure:
+        site.fetch(source_of(f"ftp://127.0.0.1:{port}/x"), bounds=PATIENT)
     assert words in failure.value.cause
     assert len(failure.value.cause.splitlines()) == 1
 
@@ -199,13 +202,13 @@ def test_a_malformed_address_is_an_answer(site: Site, scheme: str, rest: str) ->
     bounds = Bounds(connect=0.2, stall=0.2, total=0.4, attempts=1, reach=0.2)
     with pytest.raises(SourceUnreachable):
         site.fetch(source_of(f"{scheme}{rest}"), bounds=bounds)
-    with pytest.raises(OSError, match="."):
+    with pytest.raises(OSError):
         probe(f"{scheme}{rest}", site.root, seconds=0.2)
 
 
 def _mutants(seed: int, count: int) -> Callable[[], bytes]:
     """Answers with a few bytes of each changed, removed or repeated."""
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - the same in every run
     whole = (
         OK + b'ETag: "a"\r\nContent-Length: 3\r\n\r\nabc',
         CHUNKED + b"3;x=y\r\nabc\r\n0\r\nA: b\r\n\r\n",
