@@ -19,6 +19,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from builder.errors import EnvironmentFailure
+from builder.shown import shown
 
 PLAIN_INTERVAL = 15.0
 
@@ -102,7 +103,11 @@ class Console:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def say(self, message: str) -> None:
-        """One event: a line of its own, with the time of day when not on a terminal."""
+        """One event: a line of its own, with the time of day when not on a terminal.
+
+        What peers said in it cannot hurt the terminal, and URLs have no secrets.
+        """
+        message = shown(message)
         with self._lock, _writing():
             if self.interactive:
                 tqdm.write(message, file=self.stream)

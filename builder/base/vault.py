@@ -19,7 +19,7 @@ from builder.errors import (
     SourceUnreachable,
 )
 from builder.host.process import require_tool, run
-from builder.source.model import without_secrets
+from builder.shown import shown, without_secrets
 
 VARIABLE = "LVS_VAULT"
 SHOWN_LINES = 6
@@ -121,10 +121,11 @@ def bring(
         env={"LC_ALL": "C.UTF-8"},
         own_namespaces=True,
     )
-    with log.open("ab") as handle:
-        handle.write(finished.stdout + finished.stderr)
+    words = shown(finished.text + finished.stderr.decode(errors="replace"))
+    with log.open("a", encoding="utf-8") as handle:
+        handle.write(words)
     if not finished.ok:
-        raise _failure(settings, finished.text + finished.stderr.decode(errors="replace"), log)
+        raise _failure(settings, words, log)
     return tuple(sorted(target.glob("*.rpm")))
 
 

@@ -24,7 +24,7 @@ from builder.errors import BuildError, EnvironmentFailure
 from builder.host import removal, vsyscall
 from builder.host.process import require_tool, run
 from builder.rpm import diagnose
-from builder.source.model import without_secrets
+from builder.shown import without_secrets
 from builder.source.probe import probe
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def unpack(rpms: Sequence[Path], scratch: Path, log: Path) -> Path:
 def repositories(settings: Yum) -> str:
     """The vault as yum's configuration in the root: with signatures checked."""
     stanzas = []
-    for name, url in vault.urls(settings, settings.mirrors[0]).items():
+    for name, url in vault.urls(settings, without_secrets(settings.mirrors[0])).items():
         stanzas.append(f"[{name}]\nname={name}\nbaseurl={url}\nenabled=1\ngpgcheck=1\n")
     keys = " ".join(f"file:///etc/pki/rpm-gpg/{Path(name).name}" for name in settings.keys)
     return "\n".join(f"{stanza}gpgkey={keys}\n" for stanza in stanzas)

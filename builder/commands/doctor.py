@@ -11,6 +11,7 @@ from builder.doctor import examination, finding
 from builder.host import tools
 from builder.host.paths import Cache, Project
 from builder.profile import load
+from builder.shown import shown
 from builder.source.probe import probe
 
 
@@ -48,5 +49,5 @@ def examine(
     findings = examination.examine(scope)
     if fix and examination.mend(findings, _agree, console):
         findings = examination.examine(scope)
-    print(finding.as_json(findings) if json else "\n".join(finding.lines(findings)))
+    print(finding.as_json(findings) if json else shown("\n".join(finding.lines(findings))))
     return finding.worst(findings)

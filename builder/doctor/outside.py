@@ -10,6 +10,7 @@ from pathlib import Path
 
 from builder.doctor.finding import Finding, Status
 from builder.errors import BuilderError
+from builder.shown import answer, secrets_of, without_secrets
 
 Probe = Callable[[str], str]
 SKEW_SECONDS = 300.0
@@ -35,7 +36,7 @@ def examine_clock(
         return Finding("clock", Status.FAILURE, value, reason, mend, fix)
     try:
         there = parsedate_to_datetime(remote_date).timestamp() if remote_date else present
-    except ValueError:
+    except (ValueError, TypeError, IndexError, OverflowError):
         return Finding("clock", Status.WARNING, value, f"a server says {remote_date!r}", mend)
     if abs(there - present) > SKEW_SECONDS:
         reason = f"a server's clock says {remote_date}"
@@ -57,22 +58,27 @@ def examine_sources(
     ``probe`` returns what a location answered and raises OSError or BuilderError if it
     does not.
     """
-    with ThreadPoolExecutor(WORKERS) as pool:
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
         yield from pool.map(lambda one: _examine_source(one[0], one[1], probe), sources)
+    finally:
+        # After an interrupt nobody waits for answers that are still to come.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _examine_source(name: str, urls: Sequence[str], probe: Probe) -> Finding:
     refusals: list[str] = []
-    answer = ""
+    found = ""
     for url in urls:
+        label = answer(without_secrets(url))
         try:
-            answer = answer or f"{url} {probe(url)}".strip()
+            found = found or f"{label} {probe(url)}".strip()
         except (OSError, BuilderError) as error:
-            refusals.append(f"{url}: {error}")
+            refusals.append(f"{label}: {answer(str(error), secrets_of(url))}")
     title, mend = f"source {name}", "look at the proxy settings, or put the file into sources/"
-    if not answer:
+    if not found:
         reason = "\n".join(refusals) or "it has no location"
         return Finding(title, Status.FAILURE, "no location answers", reason, mend)
     if refusals:
-        return Finding(title, Status.WARNING, answer, "\n".join(refusals), mend)
-    return Finding(title, Status.OK, answer)
+        return Finding(title, Status.WARNING, found, "\n".join(refusals), mend)
+    return Finding(title, Status.OK, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from builder.errors import BuilderError
+from builder.shown import shown
 
 
 def _indent(text: str) -> str:
@@ -24,4 +25,4 @@ def render(error: BuilderError, *, can_enter: bool) -> str:
         lines.append(f"log:   {error.log}")
     if can_enter and error.stage:
         lines.append(f"shell: invoke shell {error.stage}")
-    return "\n".join(lines)
+    return shown("\n".join(lines))

@@ -17,10 +17,11 @@ from urllib.parse import unquote
 
 from builder.archive.space import full_disk
 from builder.host import process
-from builder.host.lock import check, hold
+from builder.host.lock import hold
 from builder.host.tools import find
+from builder.shown import answer
 from builder.source import aptconf
-from builder.source.transfer import LocationFailed
+from builder.source.limit import Limit, LocationFailed
 
 if TYPE_CHECKING:
     from builder.console import Console, Progress
@@ -33,6 +34,7 @@ _NAME = re.compile(r"^[a-z0-9][a-z0-9+.:-]*(=[A-Za-z0-9.+~:-]+)?$")
 _FULL = re.compile(r"No space left on device|enough free space")
 _ORIGINAL = re.compile(r"\.orig\.tar\.[a-z0-9]+$")
 _NATIVE = re.compile(r"_[^_]*\.tar\.[a-z0-9]+$")
+_SHOWN_LINES = 20
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
 
 
@@ -77,7 +79,7 @@ def parse(url: str, pinned: str | None) -> Package:
 
 @dataclass(frozen=True)
 class Apt:
-    """The host's apt client with its state below ``root``, for one fetch.
+    """The host's apt client with its state below ``root``, for one fetch within ``limit``.
 
     ``scratch``: the folder that this fetch downloads to, on the cache's disk.
     """
@@ -86,7 +88,7 @@ class Apt:
     locks: Path
     scratch: Path
     console: Console
-    stop: threading.Event
+    limit: Limit
 
     def download(self, package: Package, max_bytes: int, *, renew: bool) -> AptFile:
         """Download what ``package`` names; ``renew``: look at the mirror's lists first.
@@ -114,7 +116,7 @@ class Apt:
     def _refresh(self, age: float) -> bool:
         """Update the lists if they are older than ``age`` seconds; tell if that was done."""
         stamp = self.root / "refreshed"
-        with hold(self.locks / "apt-lists.lock", "apt lists", self.console, stop=self.stop):
+        with hold(self.locks / "apt-lists.lock", "apt lists", self.console, stop=self.limit.stop):
             sources = aptconf.host_sources()
             if not sources:
                 raise LocationFailed("this host has no apt sources")
@@ -197,7 +199,7 @@ class Apt:
         ):
             said.unlink()  # it has no name any more, so nothing is left of it after a kill
             while program.poll() is None:
-                check(self.stop, f"{tool} {words[0]}")
+                self.limit.check()
                 if progress is not None and folder is not None:
                     progress.advance(max(0, _weigh(folder) - progress.done))
                 time.sleep(_POLL if folder else 0.01)
@@ -212,7 +214,8 @@ def _fail(text: str, folder: Path, needed: int | None) -> NoReturn:
     if _FULL.search(text):
         raise full_disk("apt cannot download", folder, needed)
     complaints = [line for line in text.splitlines() if line.startswith(("E:", "Err:"))]
-    raise LocationFailed("\n".join(complaints) or text.strip() or "apt failed without a word")
+    told = complaints or text.strip().splitlines() or ["apt failed without a word"]
+    raise LocationFailed("\n".join(answer(line) for line in told[:_SHOWN_LINES]))
 
 
 def _is_fresh(stamp: Path, age: float, sources: str) -> bool:

@@ -2,54 +2,134 @@
 
 from __future__ import annotations
 
+import contextlib
 import ftplib
+import re
+import socket
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from builder.source.transfer import CHUNK, LocationFailed, Transfer, TryAgain, persist, receive
+from builder.source.limit import Limit, LocationFailed
+from builder.source.line import HEAD, Line
+from builder.source.model import Bounds
+from builder.source.transfer import CHUNK, Transfer, TryAgain, persist, receive
 
 if TYPE_CHECKING:
     from builder.console import Progress
 
+_PORT = 21
+_SIZE = re.compile(r"^213 +(\d{1,15})\s*$", re.ASCII)
 
-def download(order: Transfer) -> None:
+
+class _Server(ftplib.FTP):
+    """A server at the other end of ``line``: its replies are counted, whatever they say.
+
+    The standard library bounds a line, but not the number of lines in a reply.
+    """
+
+    def __init__(self, line: Line, place: SplitResult, bounds: Bounds) -> None:
+        super().__init__(timeout=bounds.stall)
+        self._line = line
+        line.allow(HEAD)
+        self.host = place.hostname or ""
+        self.sock = line.connect(self.host, place.port or _PORT, bounds.connect)
+        self.sock.settimeout(bounds.stall)
+        self.af = self.sock.family
+        self.file = self.sock.makefile("r", encoding="utf-8", errors="backslashreplace")
+        try:
+            self.welcome = self.getresp()
+        except BaseException:
+            super().close()
+            raise
+
+    def getline(self) -> str:
+        got = super().getline()
+        self._line.spend(len(got) + 2)
+        return got
+
+    def open_data(self, command: str, offset: int, seconds: float) -> socket.socket:
+        """The connection on which the server sends what ``command`` asks for (RFC 959, 3.2)."""
+        host, port = self.makepasv()
+        data = self._line.connect(host, port, seconds)
+        try:
+            if offset:
+                self.sendcmd(f"REST {offset}")
+            if not self.sendcmd(command).startswith("1"):
+                raise ftplib.error_reply(self.lastresp)  # noqa: S321 - an error, no connection
+        except BaseException:
+            data.close()
+            raise
+        return data
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.putcmd("QUIT")  # its answer tells nothing
+        super().close()
+
+
+def download(order: Transfer) -> bool:
     """Fill the order's partial file from its URL; return when it is whole.
 
-    Raises as ``builder.source.web.download`` does.
+    Returns and raises as ``builder.source.web.download`` does.
     """
-    persist(order, lambda progress: _attempt(order, progress))
+    return persist(order, lambda progress: _attempt(order, progress))
+
+
+def ask(url: str, limit: Limit) -> str:
+    """The first line that a server greets with; raises LocationFailed if there is none."""
+    bounds = Bounds(connect=limit.seconds, stall=limit.seconds)
+    try:
+        with (
+            Line(limit.check) as line,
+            contextlib.closing(_Server(line, urlsplit(url), bounds)) as it,
+        ):
+            return (it.getwelcome() or "").splitlines()[0]
+    except (ftplib.Error, EOFError, OSError, ValueError, IndexError) as error:
+        limit.check()
+        raise LocationFailed(f"FTP {error or type(error).__name__}") from error
 
 
 def _attempt(order: Transfer, progress: Progress) -> None:
-    place = urlsplit(order.url)
     try:
-        with ftplib.FTP(timeout=order.bounds.stall) as server:  # noqa: S321 - the digest guards it
-            server.connect(place.hostname or "", place.port or 0, timeout=order.bounds.connect)
+        place = urlsplit(order.url)
+        with (
+            Line(order.check) as line,
+            contextlib.closing(_Server(line, place, order.bounds)) as server,
+        ):
             server.login(unquote(place.username or ""), unquote(place.password or ""))
             _retrieve(server, place, order, progress)
     except ftplib.error_perm as error:
         raise LocationFailed(f"FTP {error}") from error
-    except ValueError as error:  # a line feed in the path
-        raise LocationFailed(str(error)) from error
+    except ValueError as error:  # a line feed in the path, a malformed address or number
+        raise LocationFailed(f"FTP: {error}") from error
     except (ftplib.Error, EOFError, OSError) as error:
         raise TryAgain(f"FTP {error or type(error).__name__}") from error
 
 
-def _retrieve(server: ftplib.FTP, place: SplitResult, order: Transfer, progress: Progress) -> None:
+def _retrieve(server: _Server, place: SplitResult, order: Transfer, progress: Progress) -> None:
     path = unquote(place.path)
     server.voidcmd("TYPE I")
-    total = server.size(path)
+    total = _size(server, path)
     validator = f"{total} {_changed(server, path)}"
-    offset = order.partial.length if order.partial.validator == validator else 0
+    origin = order.partial.origin
+    offset = order.partial.length if origin and origin.validator == validator else 0
     if offset and offset == total:
         return
     order.partial.remember(validator, total)
-    connection, _ = server.ntransfercmd(f"RETR {path}", rest=offset or None)
-    with connection:
+    with server.open_data(f"RETR {path}", offset, order.bounds.stall) as connection:
         receive(order, lambda: connection.recv(CHUNK), offset, total, progress)
 
 
-def _changed(server: ftplib.FTP, path: str) -> str:
+def _size(server: _Server, path: str) -> int:
+    """The file's size in bytes (RFC 3659, 4); nothing else tells whether it came whole."""
+    reply = server.sendcmd(f"SIZE {path}")
+    found = _SIZE.match(reply)
+    if found is None:
+        raise LocationFailed(f"FTP {reply} is no size")
+    return int(found[1])
+
+
+def _changed(server: _Server, path: str) -> str:
     """The time of the last change (RFC 3659, 3.1), empty if the server does not tell."""
     try:
         return server.voidcmd(f"MDTM {path}")

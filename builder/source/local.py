@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from builder.source.transfer import CHUNK, LocationFailed, Transfer, receive
+from builder.source.limit import LocationFailed
+from builder.source.transfer import CHUNK, Transfer, receive
 
 
 def locate(url: str, project: Path) -> Path:

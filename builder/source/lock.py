@@ -21,6 +21,7 @@ from builder import names, toml
 from builder import text as texts
 from builder.digest import Digest, Size
 from builder.names import FileName
+from builder.shown import without_secrets
 from builder.values import Line
 
 _HEADER = """\
@@ -92,9 +93,18 @@ def _load(path: Path) -> dict[str, dict[str, Pin]]:
             cause = f"{names.shown(name)} is not the name of a source: {names.RULE}"
             raise toml.refuse(path, toml.line_of(text, name), cause, _HINT)
     return {
-        name: toml.convert_tables(path, text, pins, Pin, name, hint=_HINT)
+        name: {
+            kind: msgspec.structs.replace(pin, url=_label(pin.url))
+            for kind, pin in toml.convert_tables(path, text, pins, Pin, name, hint=_HINT).items()
+        }
         for name, pins in document.items()
     }
+
+
+def _label(url: str) -> str:
+    """A location as ``Location.label`` has it: earlier versions pinned URLs with their queries."""
+    place, mark, member = url.partition("#")
+    return f"{without_secrets(place)}{mark}{member}"
 
 
 def _render(tables: Mapping[str, Mapping[str, Pin]]) -> str:

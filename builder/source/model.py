@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import msgspec
 
 from builder.digest import Digest, Size
 from builder.names import FileName, Name
+from builder.shown import without_secrets
 from builder.values import Amount, Fingerprint, PathBelow
 
-_USERINFO = re.compile(r"^([a-z]+://)[^/@]*@")
 _GIB = 1 << 30
 
 
@@ -30,7 +29,7 @@ class Location(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def scheme(self) -> str:
-        return self.url.partition(":")[0]
+        return self.url.partition(":")[0].lower()
 
     @property
     def kind(self) -> str:
@@ -39,7 +38,7 @@ class Location(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def label(self) -> str:
-        """The location for people, logs and sources.lock: without user and password."""
+        """The location for people, logs and sources.lock: without secrets."""
         shown = without_secrets(self.url)
         return f"{shown}#{self.member}" if self.member else shown
 
@@ -100,8 +99,3 @@ class Fetched(msgspec.Struct, frozen=True):
     size: Size
     url: str
     version: str | None = None
-
-
-def without_secrets(url: str) -> str:
-    """``url`` without user and password."""
-    return _USERINFO.sub(r"\1", url)

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import ftplib
+import threading
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from builder.host import process
+from builder.shown import answer
 
 SECONDS = 10.0
 
 
-def probe(url: str, project: Path) -> str:
-    """What a location answers, in a word; raises OSError if it does not.
+def probe(url: str, project: Path, *, seconds: float = SECONDS) -> str:
+    """What a location answers, in a line; raises OSError if it does not, within ``seconds``.
 
     Packages are asked of the host's own lists, which a fresh host does not have yet.
     """
-    scheme = url.partition(":")[0]
+    scheme, _, rest = url.partition(":")
+    scheme = scheme.lower()
     if scheme in ("apt", "apt-source"):
-        return _package(url.partition(":")[2])
+        return _package(rest)
     if scheme == "file":
-        path = project / url.partition(":")[2]
+        path = project / rest
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist")
         return "is there"
-    if scheme == "ftp":
-        with ftplib.FTP(urlsplit(url).hostname or "", timeout=SECONDS) as server:  # noqa: S321
-            return server.getwelcome().splitlines()[0]
-    return _web(url)
+    return _ask(scheme, url, seconds)
 
 
 def _package(words: str) -> str:
@@ -39,13 +37,16 @@ def _package(words: str) -> str:
     return found[0]
 
 
-def _web(url: str) -> str:
-    import requests  # noqa: PLC0415 - slow to import
+def _ask(scheme: str, url: str, seconds: float) -> str:
+    # Slow to import, and not needed where all is local.
+    from builder.source import ftp, web  # noqa: PLC0415
+    from builder.source.limit import Limit, LocationFailed  # noqa: PLC0415
+    from builder.source.transfer import secrets_for  # noqa: PLC0415
 
+    limit = Limit(f"look at {answer(url)}", seconds, threading.Event())
+    secrets = secrets_for(url)
     try:
-        answer = requests.head(url, timeout=SECONDS, allow_redirects=True)
-    except requests.RequestException as error:
-        raise OSError(str(error)) from error
-    if not answer.ok:
-        raise OSError(f"HTTP {answer.status_code} {answer.reason}")
-    return f"HTTP {answer.status_code}"
+        told = ftp.ask(url, limit) if scheme == "ftp" else web.ask(url, limit)
+    except LocationFailed as failure:
+        raise OSError(answer(str(failure), secrets)) from failure
+    return answer(told, secrets)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from requests.utils import get_environ_proxies, select_proxy
 
 from builder.host.lock import check
-from builder.source.transfer import LocationFailed
+from builder.source.limit import LocationFailed
 
 _PORTS = {"http": 80, "https": 443, "ftp": 21, "socks5": 1080, "socks5h": 1080}
 _ALONE = 0.2  # of the time, which a location has before the others are tried beside it
@@ -52,7 +52,7 @@ class Reach:
     def __init__(self, urls: Iterable[str], seconds: float, stop: threading.Event) -> None:
         self._seconds = seconds
         self._stop = stop
-        found = {url: _server(url) for url in urls if url.partition(":")[0] in _PORTS}
+        found = {url: _server(url) for url in urls if url.partition(":")[0].lower() in _PORTS}
         self._servers = {url: server for url, server in found.items() if server is not None}
         self._tries: dict[tuple[str, int], _Try] = {}
         self._deadline = 0.0
@@ -103,13 +103,14 @@ def _server(url: str) -> tuple[str, int, str] | None:
 
     None if the address is none: that is for the download to tell.
     """
-    proxy = None if url.startswith("ftp:") else select_proxy(url, get_environ_proxies(url))
-    if proxy is not None:
-        url = proxy if "://" in proxy else f"http://{proxy}"
-    place = urlsplit(url)
     try:
+        ftp = urlsplit(url).scheme == "ftp"
+        proxy = None if ftp else select_proxy(url, get_environ_proxies(url))
+        if proxy is not None:
+            url = proxy if "://" in proxy else f"http://{proxy}"
+        place = urlsplit(url)
         host, port = place.hostname, place.port or _PORTS.get(place.scheme, 80)
-    except ValueError:  # no number, or none that a port can have
+    except ValueError:  # a bracket too few, or no number that a port can have
         return None
     if not host:
         return None

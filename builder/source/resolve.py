@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,11 +25,12 @@ from builder.source.known import (
     require_signature,
     valid_pins,
 )
+from builder.source.limit import Limit, LocationFailed
 from builder.source.lock import Pin, SourcesLock
 from builder.source.model import Bounds, Fetched, Location, Source
 from builder.source.reach import Reach
 from builder.source.store import Damage, adopt, measure, set_aside
-from builder.source.transfer import LocationFailed, Partial, Transfer
+from builder.source.transfer import Partial, Transfer
 
 if TYPE_CHECKING:
     from builder.console import Console
@@ -72,7 +72,7 @@ class _Place:
 
 @dataclass(frozen=True)
 class _Brought:
-    """Bytes on the cache's disk, not judged yet.  ``resumed``: begun by an earlier run."""
+    """Bytes on the cache's disk, not judged yet.  ``resumed``: got in several parts."""
 
     path: Path
     version: str | None = None
@@ -188,8 +188,7 @@ def _download(job: Job, location: Location) -> _Brought:
             "correct the location in profile.toml",
         )
     order = _order(job, location.url)
-    resumed = order.partial.length > 0
-    client(order)
+    resumed = client(order)
     return _Brought(order.partial.path, resumed=resumed, drop=order.partial.drop)
 
 
@@ -197,7 +196,8 @@ def _ask_apt(job: Job, location: Location) -> _Brought:
     pin = job.pins.get(location.kind)
     package = apt.parse(location.url, pin.version if pin else None)
     folder = job.cache.partial / f"apt-{hashlib.sha256(location.label.encode()).hexdigest()[:16]}"
-    client = apt.Apt(job.cache.apt, job.cache.locks, folder, job.console, job.stop)
+    limit = Limit(f"fetch of {job.source.file}", job.bounds.total, job.stop)
+    client = apt.Apt(job.cache.apt, job.cache.locks, folder, job.console, limit)
     try:
         got = client.download(package, job.source.max_bytes, renew=job.update)
     except LocationFailed as failure:
@@ -223,8 +223,7 @@ def _order(job: Job, url: str) -> Transfer:
         bounds=job.bounds,
         label=job.source.file,
         console=job.console,
-        stop=job.stop,
-        deadline=time.monotonic() + job.bounds.total,
+        limit=Limit(f"fetch of {job.source.file}", job.bounds.total, job.stop),
     )
 
 
@@ -235,15 +234,15 @@ def _discard(brought: _Brought) -> None:
         brought.path.unlink(missing_ok=True)
 
 
-def _accept(job: Job, place: _Place, brought: _Brought) -> Fetched:
+def _accept(job: Job, place: _Place, brought: _Brought, *, last: bool = False) -> Fetched:
     sha256, size = measure(brought.path)
     refusal = _refusal(job, place, brought, sha256)
     if refusal is not None:
-        if brought.resumed:
+        if brought.resumed and not last:
             # The first part may be of a file that has changed since: whole and anew, once.
             _discard(brought)
-            job.console.say(f"{place.label}: what was resumed does not fit, once more from 0")
-            return _accept(job, place, place.bring())
+            job.console.say(f"{place.label}: its parts do not fit, restarting the download")
+            return _accept(job, place, place.bring(), last=True)
         kept = set_aside(job.cache, brought.path, sha256, job.source.file)
         _discard(brought)
         raise VerificationError(refusal.what, f"{refusal.cause}\nkept as {kept}", refusal.hint)

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import random
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+from urllib.request import getproxies
 
 import msgspec
 
 from builder.archive.space import full_disk, is_full_disk
-from builder.host.lock import check
-from builder.source.model import Bounds, without_secrets
+from builder.shown import answer, secrets_of, without_secrets
+from builder.source.limit import Limit, LocationFailed
+from builder.source.model import Bounds
 
 if TYPE_CHECKING:
     from builder.console import Console, Progress
 
 CHUNK = 1 << 17  # bytes
 _MOST_TRIES = 100  # whatever progress each of them makes
-
-
-class LocationFailed(Exception):
-    """This location cannot serve the file; the next one may.  Its text is the answer it gave."""
 
 
 class TryAgain(Exception):
@@ -37,11 +34,16 @@ class TryAgain(Exception):
         self.wait = wait
 
 
-class _Origin(msgspec.Struct, frozen=True):
+class Origin(msgspec.Struct, frozen=True):
     """What a partial file is a part of: the server's validator (RFC 9110, 8.8) and full size."""
 
     validator: str
     total: int | None
+
+
+def secrets_for(url: str) -> tuple[str, ...]:
+    """What a peer may know of ``url`` and of the proxies on the way, and send back."""
+    return tuple(secret for one in (url, *getproxies().values()) for secret in secrets_of(one))
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,10 @@ class Partial:
         return self.path.with_name(f"{self.path.name}.json")
 
     @property
-    def validator(self) -> str | None:
+    def origin(self) -> Origin | None:
         """What the server must still hold for the rest to fit on, None if it gave nothing."""
         try:
-            return msgspec.json.decode(self._note.read_bytes(), type=_Origin).validator
+            return msgspec.json.decode(self._note.read_bytes(), type=Origin)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 
@@ -80,7 +82,7 @@ class Partial:
         if validator is None:
             self._note.unlink(missing_ok=True)
         else:
-            self._note.write_bytes(msgspec.json.encode(_Origin(validator, total)))
+            self._note.write_bytes(msgspec.json.encode(Origin(validator, total)))
 
     def drop(self) -> None:
         """Forget it all."""
@@ -90,7 +92,7 @@ class Partial:
 
 @dataclass(frozen=True)
 class Transfer:
-    """The order for one download.  ``deadline``: when to give up, on time.monotonic's clock."""
+    """The order for one download, which ends within ``limit``, however often it is tried."""
 
     url: str
     partial: Partial
@@ -98,19 +100,20 @@ class Transfer:
     bounds: Bounds
     label: str
     console: Console
-    stop: threading.Event
-    deadline: float
+    limit: Limit
 
     def check(self) -> None:
         """Raise LocationFailed if time is up, Interrupted if the run is being stopped."""
-        check(self.stop, f"fetch of {self.label}")
-        if time.monotonic() > self.deadline:
-            raise LocationFailed(f"not whole after {self.bounds.total:g} s")
+        self.limit.check()
 
     @property
     def shown(self) -> str:
         """The URL without secrets."""
         return without_secrets(self.url)
+
+    def told(self, words: str) -> str:
+        """What the peer or a library said, as it may be shown: it may have the URL's secrets."""
+        return answer(words, secrets_for(self.url))
 
     def open(self, offset: int) -> IO[bytes]:
         """The partial file for writing from ``offset`` on."""
@@ -158,30 +161,50 @@ def receive(
         raise TryAgain(f"the connection ended after {got} of {total} bytes")
 
 
-def persist(order: Transfer, attempt: Callable[[Progress], None]) -> None:
+def persist(order: Transfer, attempt: Callable[[Progress], None]) -> bool:
     """Call ``attempt`` until it succeeds; raise LocationFailed when patience is at its end.
 
     Waits grow exponentially with full jitter; tries that brought new bytes do not count.
+    Returns whether the file may be put together of parts.
     """
-    fruitless, best = 0, order.partial.length
+    patience = _Patience(order)
     with order.console.progress(order.label, None, "B") as progress:
         for _ in range(_MOST_TRIES):
             try:
                 attempt(progress)
+            except LocationFailed as failure:
+                order.check()  # a connection that was shut for that is no answer
+                raise LocationFailed(order.told(str(failure))) from failure
             except TryAgain as failure:
-                fruitless = 1 if order.partial.length > best else fruitless + 1
-                best = max(best, order.partial.length)
-                wait = _pause(order.bounds, fruitless, failure)
-                if fruitless >= order.bounds.attempts:
-                    raise LocationFailed(failure.answer) from failure
-                if time.monotonic() + wait > order.deadline:
-                    raise LocationFailed(f"{failure.answer}; out of time") from failure
-                order.console.say(f"{order.shown}: {failure.answer}; again in {wait:.1f} s")
-                order.stop.wait(wait)
                 order.check()
+                patience.wait(TryAgain(order.told(failure.answer), failure.wait))
             else:
-                return
+                return patience.parts
     raise LocationFailed(f"not whole after {_MOST_TRIES} connections")
+
+
+class _Patience:
+    """What one download's tries have come to: ``parts`` tells that some of it was kept."""
+
+    def __init__(self, order: Transfer) -> None:
+        self._order = order
+        self._fruitless = 0
+        self._best = order.partial.length
+        self.parts = self._best > 0
+
+    def wait(self, failure: TryAgain) -> None:
+        """Wait before the next try; raises LocationFailed if there is none, and as ``check``."""
+        order, length = self._order, self._order.partial.length
+        self.parts = self.parts or length > 0
+        self._fruitless = 1 if length > self._best else self._fruitless + 1
+        self._best = max(self._best, length)
+        seconds = _pause(order.bounds, self._fruitless, failure)
+        if self._fruitless >= order.bounds.attempts:
+            raise LocationFailed(failure.answer) from failure
+        if time.monotonic() + seconds > order.limit.deadline:
+            raise LocationFailed(f"{failure.answer}; out of time") from failure
+        order.console.say(f"{order.shown}: {failure.answer}; again in {seconds:.1f} s")
+        order.limit.wait(seconds)
 
 
 def _pause(bounds: Bounds, fruitless: int, failure: TryAgain) -> float:

@@ -4,72 +4,130 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import http.client
 import re
 from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 import urllib3
 
-from builder.source.model import without_secrets
-from builder.source.transfer import CHUNK, LocationFailed, Transfer, TryAgain, persist, receive
+from builder.shown import without_secrets
+from builder.source.client import Session
+from builder.source.limit import Limit, LocationFailed
+from builder.source.line import Line
+from builder.source.model import Bounds
+from builder.source.transfer import CHUNK, Origin, Transfer, TryAgain, persist, receive
 
 if TYPE_CHECKING:
     from builder.console import Progress
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # worth another try, RFC 9110 15.5, 15.6
-_CONTENT_RANGE = re.compile(r"^bytes (?:(\d+)-\d+|\*)/(\d+|\*)$")
+_CONTENT_RANGE = re.compile(r"^bytes (?:(\d{1,15})-\d{1,15}|\*)/(\d{1,15}|\*)$", re.ASCII)
+_NUMBER = re.compile(r"^\d{1,15}$", re.ASCII)  # of bytes: more than any disk has
+_SECONDS = re.compile(r"^\d{1,9}$", re.ASCII)
+_TAG = re.compile(r'^"[\x21\x23-\x7e]{0,256}"$')
+_DATE = re.compile(r"^[A-Za-z0-9:,+ -]{1,64}$", re.ASCII)
+_AS_IT_IS = "!#$%&'()*+,/:;=?@[]~"  # of a Location; other bytes are escaped
 
 
-def download(order: Transfer) -> None:
+def download(order: Transfer) -> bool:
     """Fill the order's partial file from its URL; return when it is whole.
 
-    Raises LocationFailed with the server's answer, EnvironmentFailure if the disk is full,
-    Interrupted if stopped; what was got stays for the next run.
+    Tells whether it may be put together of parts.  Raises LocationFailed with the server's
+    answer, EnvironmentFailure if the disk is full, Interrupted if stopped; what was got stays for
+    the next run.
     """
-    with requests.Session() as session:
-        session.headers.update({"Accept-Encoding": "identity", "User-Agent": "lvs-builder"})
-        persist(order, lambda progress: _attempt(session, order, progress))
+    return persist(order, lambda progress: _attempt(order, progress))
 
 
-def _attempt(session: requests.Session, order: Transfer, progress: Progress) -> None:
-    validator = order.partial.validator
-    offset = order.partial.length if validator else 0
-    headers = {"Range": f"bytes={offset}-", "If-Range": validator or ""} if offset else {}
+def ask(url: str, limit: Limit) -> str:
+    """Whether a location answers, without taking anything from it: its status line.
+
+    Raises LocationFailed with the answer if it does not serve it.
+    """
+    bounds = Bounds(connect=limit.seconds, stall=limit.seconds)
     try:
-        with _request(session, order, headers) as response:
-            place = _place(order, response, offset)
+        with (
+            Line(limit.check) as line,
+            Session(line) as session,
+            _request(session, "HEAD", url, {}, bounds) as response,
+        ):
+            told = f"HTTP {response.status_code} {response.reason}".rstrip()
+            if not response.ok:
+                raise LocationFailed(told)
+            return told
+    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+        limit.check()
+        raise LocationFailed(_innermost(error)) from error
+
+
+def _attempt(order: Transfer, progress: Progress) -> None:
+    origin = order.partial.origin
+    offset = order.partial.length if origin else 0
+    headers = {"Range": f"bytes={offset}-", "If-Range": origin.validator} if origin else {}
+    try:
+        with (
+            Line(order.check) as line,
+            Session(line) as session,
+            _request(session, "GET", order.url, headers if offset else {}, order.bounds) as answer,
+        ):
+            place = _place(order, answer, origin if offset else None, offset)
             if place is None:
                 return
             # A short answer is for ``receive`` to judge, which tells how short it is.
-            response.raw.enforce_content_length = False
-            receive(order, lambda: _read(response), *place, progress)
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            answer.raw.enforce_content_length = False
+            receive(order, lambda: _read(answer, line), *place, progress)
+    except (
+        requests.RequestException,
+        urllib3.exceptions.HTTPError,
+        http.client.HTTPException,
+        ValueError,
+    ) as error:
         _explain(error, order)
 
 
 def _request(
-    session: requests.Session, order: Transfer, headers: dict[str, str]
+    session: Session, method: str, url: str, headers: dict[str, str], bounds: Bounds
 ) -> requests.Response:
-    """The first answer that is no redirect.  Redirects never lead from https to http."""
-    url = order.url
-    for _ in range(order.bounds.redirects + 1):
-        order.check()
-        response = session.get(
-            url,
-            headers=headers,
-            stream=True,
-            allow_redirects=False,
-            timeout=(order.bounds.connect, order.bounds.stall),
-        )
+    """The first answer that is no redirect.  Redirects never lead from https to http.
+
+    Of a redirect nothing but its head is read.
+    """
+    for _ in range(bounds.redirects + 1):
+        try:
+            response = session.request(
+                method,
+                url,
+                headers=headers,
+                stream=True,
+                allow_redirects=False,
+                timeout=(bounds.connect, bounds.stall),
+            )
+        except requests.RequestException:
+            raise
+        except OSError as error:  # a file with certificates that is not there
+            raise LocationFailed(str(error)) from error
         if response.status_code not in _REDIRECTS or "Location" not in response.headers:
             return response
         response.close()
-        target = urljoin(url, response.headers["Location"])
-        _judge_redirect(url, target)
-        url = target
-    raise LocationFailed(f"more than {order.bounds.redirects} redirects")
+        url = _target(url, response.headers["Location"])
+    raise LocationFailed(f"more than {bounds.redirects} redirects")
+
+
+def _target(url: str, location: str) -> str:
+    """Where a redirect leads; the header's bytes are taken as they are (RFC 9110, 5.5)."""
+    try:
+        target = urljoin(url, quote(location.encode("latin-1", "replace"), safe=_AS_IT_IS))
+        parts = urlsplit(target)
+        nowhere = not parts.hostname or parts.port == 0
+    except ValueError as error:
+        raise LocationFailed(f"redirect to a malformed address: {error}") from error
+    _judge_redirect(url, target)
+    if nowhere:
+        raise LocationFailed(f"redirect to a malformed address: {without_secrets(target)}")
+    return target
 
 
 def _judge_redirect(url: str, target: str) -> None:
@@ -81,26 +139,38 @@ def _judge_redirect(url: str, target: str) -> None:
 
 
 def _place(
-    order: Transfer, response: requests.Response, offset: int
+    order: Transfer, response: requests.Response, origin: Origin | None, offset: int
 ) -> tuple[int, int | None] | None:
-    """Where the body goes and the whole size; None if the partial file is whole already."""
+    """Where the body goes and the whole size; None if the partial file is whole already.
+
+    ``origin``: what the partial file is of, if its rest was asked for.
+    """
     status = response.status_code
-    start, total = _content_range(response)
-    if status == 206 and offset and start == offset:
-        return offset, total
-    if status == 416 and offset:
-        if total == offset:
+    if origin is not None and status in (206, 416):
+        start, total = _content_range(response)
+        if status == 206 and start == offset and _is_same(origin, response, total):
+            return offset, origin.total if total is None else total
+        if status == 416 and total == offset and _is_same(origin, response, total):
             return None
         order.partial.drop()
-        raise TryAgain("HTTP 416: what was got before no longer fits")
+        raise TryAgain(f"HTTP {status}: what was got before does not fit")
     if status == 200:
         size = _size(response)
         order.partial.remember(_validator(response), size)
         return 0, size
-    answer = f"HTTP {status} {response.reason}".rstrip()
+    told = f"HTTP {status} {response.reason}".rstrip()
     if status in _PASSING:
-        raise TryAgain(answer, _retry_after(response))
-    raise LocationFailed(answer)
+        raise TryAgain(told, _retry_after(response))
+    raise LocationFailed(told)
+
+
+def _is_same(origin: Origin, response: requests.Response, total: int | None) -> bool:
+    """Whether an answer about a part is about the file that was noted, as far as it tells."""
+    kind = "ETag" if origin.validator.startswith('"') else "Last-Modified"
+    validator = response.headers.get(kind, origin.validator)
+    return validator == origin.validator and (
+        total is None or origin.total is None or total == origin.total
+    )
 
 
 def _content_range(response: requests.Response) -> tuple[int | None, int | None]:
@@ -113,34 +183,41 @@ def _content_range(response: requests.Response) -> tuple[int | None, int | None]
 
 
 def _size(response: requests.Response) -> int | None:
-    length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdecimal() else None
+    """Content-Length, where it holds (RFC 9112, 6.3); LocationFailed if it is no length."""
+    length = response.headers.get("Content-Length")
+    if length is None or "Transfer-Encoding" in response.headers:
+        return None
+    told = {word.strip() for word in length.split(",")}
+    if len(told) != 1 or not _NUMBER.match(length.partition(",")[0].strip()):
+        raise LocationFailed(f"its Content-Length is no length: {length!r}")
+    return int(told.pop())
 
 
 def _validator(response: requests.Response) -> str | None:
     """What If-Range may carry: a strong ETag, else the time of the last change."""
-    tag = response.headers.get("ETag", "")
-    if tag.startswith('"'):
-        return tag
-    return response.headers.get("Last-Modified")
+    tag, date = response.headers.get("ETag", ""), response.headers.get("Last-Modified", "")
+    if _TAG.match(tag):
+        return str(tag)
+    return str(date) if _DATE.match(date) else None
 
 
 def _retry_after(response: requests.Response) -> float | None:
     """Seconds that Retry-After asks for; it has seconds or a date (RFC 9110, 10.2.3)."""
     asked = response.headers.get("Retry-After", "")
-    if asked.isdecimal():
+    if _SECONDS.match(asked):
         return float(asked)
     try:
         moment = email.utils.parsedate_to_datetime(asked)
-    except ValueError:
+        now = datetime.datetime.now(tz=moment.tzinfo)
+        return max(0.0, (moment - now).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):  # no date, or one of no calendar
         return None
-    now = datetime.datetime.now(tz=moment.tzinfo)
-    return max(0.0, (moment - now).total_seconds())
 
 
-def _read(response: requests.Response) -> bytes:
+def _read(response: requests.Response, line: Line) -> bytes:
     # read1 returns what has come; read would wait for a full chunk from a dripping server.
     data: bytes = response.raw.read1(CHUNK, decode_content=False)
+    line.earn(len(data))
     return data
 
 
@@ -151,13 +228,16 @@ def _explain(error: Exception, order: Transfer) -> NoReturn:
         raise TryAgain(f"no answer or no data for {order.bounds.stall:g} s") from error
     if isinstance(error, (requests.ConnectionError, urllib3.exceptions.HTTPError)):
         raise TryAgain(_innermost(error)) from error
-    raise LocationFailed(without_secrets(str(error))) from error
+    if isinstance(error, http.client.HTTPException):
+        raise TryAgain(_innermost(error)) from error
+    raise LocationFailed(str(error)) from error
 
 
 def _innermost(error: BaseException) -> str:
     """The plain reason inside the layers that urllib3 and Requests wrap around it."""
     reason: object = error
-    while isinstance(reason, BaseException):
+    # What is below an exception of the standard library's client is a detail of its code.
+    while isinstance(reason, BaseException) and not isinstance(reason, http.client.HTTPException):
         inner = getattr(reason, "reason", None) or reason.__cause__ or reason.__context__
         if not isinstance(inner, BaseException):
             break

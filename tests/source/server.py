@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import threading
 import time
@@ -49,8 +50,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.habits.requests.append((self.path, self.headers.get("Range")))
         self.habits.counts[self.path] += 1
         self.close_connection = True
-        habit = self.path.split("/")[1].replace("-", "_")
+        habit = self.path.partition("?")[0].split("/")[1].replace("-", "_")
         getattr(self, f"be_{habit}")()
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def start(self, status: int = 200, length: int | None = None, **headers: str) -> None:
         self.send_response(status)
@@ -79,6 +83,30 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.start(200, whole, ETag=self.habits.tag)
             self.wfile.write(body[:end])
+
+    def be_swapped(self) -> None:
+        """/swapped/WHAT: gives the rest of another file, which WHAT tells; honest about a whole."""
+        if self.headers.get("Range") is None:
+            self.serve()
+            return
+        what, whole = self.path.split("/")[2], len(self.habits.body)
+        start = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+        told: dict[str, dict[str, str]] = {
+            "tag": {"ETag": '"two"', "Content-Range": f"bytes {start}-{whole - 1}/{whole}"},
+            "total": {"Content-Range": f"bytes {start}-{whole}/{whole + 1}"},
+            "start": {"Content-Range": f"bytes 0-{whole - 1}/{whole}"},
+            "nothing": {},
+            "end": {"ETag": '"two"', "Content-Range": f"bytes */{start}"},
+        }
+        self.start(416 if what == "end" else 206, None, **told[what])
+        self.wfile.write(self.habits.body[start:])
+
+    def be_echo(self) -> None:
+        """Gives back in its reason and in a redirect what it was asked and who asks."""
+        user = base64.b64decode(self.headers["Authorization"].split()[1]).decode()
+        self.send_response(302 if "again" in self.path else 404, f"no {self.path} for {user}")
+        self.send_header("Location", f"gopher://{user}@elsewhere{self.path}")
+        self.end_headers()
 
     def be_good(self) -> None:
         self.serve()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +51,7 @@ class Site:
         locked: bool = False,
         update: bool = False,
         bounds: Bounds = QUICK,
+        stop: threading.Event | None = None,
     ) -> Fetched:
         return fetch(
             source,
@@ -60,6 +62,7 @@ class Site:
             locked=locked,
             update=update,
             bounds=bounds,
+            stop=stop,
         )
 
     def drop_in(self, name: str, data: bytes) -> None:

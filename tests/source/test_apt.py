@@ -18,6 +18,7 @@ import pytest
 
 from builder.errors import SourceUnreachable
 from builder.source import Location, Source, apt, aptconf, fetch, open_lock
+from builder.source.limit import Limit
 from tests.source.server import Habits
 from tests.source.site import QUICK, Site, source_of
 
@@ -153,7 +154,8 @@ def test_a_host_without_apt_is_a_location_that_failed(
 def test_a_stop_ends_apt(site: Site) -> None:
     stop = threading.Event()
     stop.set()
-    client = apt.Apt(site.cache.apt, site.cache.locks, site.root / "x", site.console, stop)
+    limit = Limit("fetch of hello", 60, stop)
+    client = apt.Apt(site.cache.apt, site.cache.locks, site.root / "x", site.console, limit)
     with pytest.raises(Exception, match="stopped"):
         client.download(apt.parse("apt:hello", None), 1 << 20, renew=True)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import pytest
 
 from builder.errors import EnvironmentFailure, SourceUnreachable, VerificationError
 from builder.source import Location, Source
-from builder.source.transfer import LocationFailed, Partial
+from builder.source.limit import LocationFailed
+from builder.source.transfer import Partial
 from builder.source.web import _judge_redirect
 from tests.source.server import BODY, DIGEST, Habits
 from tests.source.site import QUICK, Site, source_of
@@ -191,6 +193,35 @@ def test_a_partial_file_that_no_longer_fits_is_begun_anew(site: Site, server: Ha
     _put_partial(site, server, "/good/g", b"x" * (len(BODY) + 5))
     got = site.fetch(source_of(server.url("/good/g"), name="longer"))
     assert got.sha256 == DIGEST
+
+
+@pytest.mark.parametrize("what", ["tag", "total", "start", "nothing", "end"])
+def test_parts_of_two_files_are_never_joined(site: Site, server: Habits, what: str) -> None:
+    path = f"/swapped/{what}"
+    _put_partial(site, server, path, b"x" * 1000)
+    if what == "end":
+        _put_partial(site, server, path, b"x" * len(BODY))
+    got = site.fetch(source_of(server.url(path)))
+    assert got.sha256 == DIGEST
+    assert server.ranges(path)[-1] is None
+    assert site.leftovers == []
+
+
+def test_parts_that_do_not_fit_are_fetched_anew_in_the_same_run(site: Site, server: Habits) -> None:
+    """The server changes its file behind the same validator, while it is fetched."""
+    server.body = b"x" * len(BODY)
+
+    def change() -> None:
+        while not server.counts["/truncated"]:
+            time.sleep(0.001)
+        server.body = BODY
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    got = site.fetch(source_of(server.url("/truncated"), sha256=DIGEST))
+    thread.join()
+    assert got.path.read_bytes() == BODY
+    assert "restarting the download" in site.said.getvalue()
 
 
 def _put_partial(site: Site, server: Habits, path: str, data: bytes) -> None:
