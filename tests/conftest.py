@@ -30,7 +30,10 @@ def pipeline_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ``LVS_TEST_CACHE`` names one that outlives the run, for those who work on the tests.
     """
     named = os.environ.get("LVS_TEST_CACHE")
-    return Path(named) if named else tmp_path_factory.mktemp("cache")
+    if not named:
+        return tmp_path_factory.mktemp("cache")
+    # Workers side by side would wait for each other, and see each other's runs.
+    return Path(named + os.environ.get("PYTEST_XDIST_WORKER", ""))
 
 
 @pytest.fixture

@@ -174,9 +174,10 @@ def _ensure(engine: PrivateEngine, console: Console) -> None:
 def _start(engine: PrivateEngine) -> None:
     failures = []
     for driver in _drivers(engine):
+        # First, so that there is no moment at which a kill would leave an engine without one.
+        _launch_keeper(engine)
         words = _launch(engine, driver)
         if words is None:
-            _launch_keeper(engine)
             return
         failures.append(words)
         clear(engine.run, engine.data, engine.group)

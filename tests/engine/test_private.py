@@ -124,6 +124,24 @@ def test_a_killed_builder_leaves_nothing(cache: Cache, tiny: Path, tmp_path: Pat
         assert engine.has_image(IMAGE)
 
 
+@pytest.mark.parametrize("delay", [0.0, 0.03, 0.08, 0.15, 0.25, 0.4])
+def test_a_builder_killed_while_its_engine_starts_leaves_nothing(
+    cache: Cache, tiny: Path, tmp_path: Path, delay: float
+) -> None:
+    builder = subprocess.Popen(
+        [sys.executable, "-c", USER, cache.root, tiny, tmp_path / "log"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert builder.stderr is not None
+    assert any(b"starting a private one" in line for line in builder.stderr)
+    time.sleep(delay)
+    builder.kill()
+    builder.wait(5)
+    assert_nothing_left(private_engine(cache))
+
+
 def test_containers_of_a_killed_builder_are_swept(cache: Cache, tiny: Path, tmp_path: Path) -> None:
     with connect(cache, Console()) as engine:
         builder = start_user(cache, tiny, tmp_path / "log")

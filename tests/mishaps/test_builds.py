@@ -33,7 +33,7 @@ def test_a_tool_is_built_patched_and_then_left_alone(small: World) -> None:
     took = time.monotonic() - begun
     assert second.status == 0
     assert "started" not in second.errors
-    assert took < 3, f"nothing had changed, and it took {took:.1f} s"
+    assert took < 12, f"nothing had changed, and it took {took:.1f} s"
     assert small.leavings() == []
 
 
