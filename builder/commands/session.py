@@ -173,7 +173,7 @@ def open_session(
         def stop_work() -> None:
             end_children()
             if engine.made is not None:
-                engine.made.close()
+                engine.made.close_soon()
 
         setting = Setting(
             profile=profile,

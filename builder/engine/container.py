@@ -24,6 +24,9 @@ from builder.engine.spec import ContainerSpec
 from builder.engine.terminal import converse
 from builder.errors import EnvironmentFailure, Interrupted
 
+CLOSE_SECONDS = 20.0
+HASTE_SECONDS = 0.3  # for a user who waits at the terminal
+
 
 class Engine:
     """A connection to a container engine; ``run`` may be called from several threads."""
@@ -33,6 +36,7 @@ class Engine:
         self._version = version
         self._owner = this_process()
         self._closed = threading.Event()
+        self._closing: threading.Thread | None = None
         with self._client() as client:
             options = client.info().get("SecurityOptions") or []
             self._rootless = any("rootless" in option for option in options)
@@ -159,9 +163,23 @@ class Engine:
                     console.say(f"Removing a container of a builder that was killed ({owner.pid})")
                     _remove(client, container["Id"])
 
-    def close(self) -> None:
-        """End every container of this process; ``run`` in other threads raises Interrupted."""
+    def close(self, patience: float = CLOSE_SECONDS) -> None:
+        """End every container of this process; ``run`` in other threads raises Interrupted.
+
+        An engine that has not answered after ``patience`` seconds is left to whoever stops or
+        sweeps it.
+        """
         self._closed.set()
+        if self._closing is None or not self._closing.is_alive():
+            self._closing = threading.Thread(target=self._remove_mine, daemon=True)
+            self._closing.start()
+        self._closing.join(patience)
+
+    def close_soon(self) -> None:
+        """As ``close``, without waiting for an engine that hangs."""
+        self.close(HASTE_SECONDS)
+
+    def _remove_mine(self) -> None:
         mine = {"label": f"{LABEL}={self._owner.label}"}
         # An engine that is gone has nothing to remove, or is swept by the next run.
         with contextlib.suppress(EnvironmentFailure), self._client() as client:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from builder.console import Console
-from builder.engine.container import Engine
+from builder.engine.container import CLOSE_SECONDS, HASTE_SECONDS, Engine
 from builder.engine.location import Endpoint, ask, named_endpoint, usual_endpoints
 from builder.engine.private import find_daemon, hold, private_engine
-from builder.errors import EnvironmentFailure
+from builder.errors import EnvironmentFailure, Interrupted
 from builder.host.paths import Cache
 from builder.host.tools import table
 
@@ -26,10 +26,14 @@ def discover(cache: Cache, console: Console) -> Iterator[Engine]:
     with _endpoint(cache, console) as endpoint:
         engine = Engine(endpoint, ask(endpoint))
         engine.sweep(console)
+        patience = CLOSE_SECONDS
         try:
             yield engine
+        except (KeyboardInterrupt, Interrupted):
+            patience = HASTE_SECONDS
+            raise
         finally:
-            engine.close()
+            engine.close(patience)
 
 
 @contextmanager

@@ -13,13 +13,16 @@ from pathlib import Path
 
 from builder.engine.private import PrivateEngine, stop
 
+# Its users were killed: what their containers would still do is of no use to anybody.
+PATIENCE = 1.0
+
 
 def main(home: str, run: str, log: str) -> None:
     """Stop the engine; the gate keeps a builder that ends just now from doing the same."""
     engine = PrivateEngine(Path(home), Path(run), Path(log))
     gate = os.open(engine.home / "gate.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(gate, fcntl.LOCK_EX)
-    stop(engine)
+    stop(engine, PATIENCE)
 
 
 if __name__ == "__main__":

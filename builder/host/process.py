@@ -10,6 +10,7 @@ nothing that it mounts is seen by the host, and nothing that it starts outlives 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ TAIL_LINES = 20
 GRACE_SECONDS = 1.0
 # The kernel kills the child when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG).
 # A parent that died before that was arranged is noticed by the child's new parent.
-_LEASH = ("setpriv", "--pdeathsig=KILL", "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"')
+_LEASH = ("setpriv", "--pdeathsig=KILL", "/bin/sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"')
 _NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
@@ -81,7 +82,11 @@ def _held(words: list[str], *, own_namespaces: bool, many_users: bool) -> list[s
     fence: tuple[str, ...] = _NAMESPACES if own_namespaces else ()
     if own_namespaces and os.geteuid() != 0:
         fence = (*fence, "--map-root-user", *(("--map-auto",) if many_users else ()))
-    return [*_LEASH, str(os.getpid()), *fence, *words]
+    # By their paths: an ordinary user's PATH need not have the folders of system programs.
+    leash = (tools.find(_LEASH[0]) or _LEASH[0], *_LEASH[1:], str(os.getpid()))
+    fence = tuple(tools.find(word) or word for word in fence[:1]) + fence[1:]
+    program = words[0] if shutil.which(words[0]) else found
+    return [*leash, *fence, program, *words[1:]]
 
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str] | None:

@@ -33,7 +33,7 @@ Outcome = Done | BaseException
 HEARD_OUT = 10.0
 # Seconds for which a run that ends waits for its stages to notice.
 STOPPING = 5.0
-STOPPING_AT_ONCE = 0.8  # when a user waits at the terminal
+STOPPING_AT_ONCE = 0.4  # when a user waits at the terminal
 POLL = 0.2
 
 

@@ -100,7 +100,7 @@ def test_it_runs_however_it_is_called(ready: Checkout, tmp_path: Path) -> None:
 
 
 def test_the_tasks_exit_status_is_kept(ready: Checkout) -> None:
-    assert ready.run("no-such-task").status == 1
+    assert ready.run("no-such-task").status == 2
     assert "--profile" in ready.run("build", "--help").stdout
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mishaps.test_kills import engine_pid
 from tests.mishaps.traces import Traces
 from tests.mishaps.waiting import Listener
 from tests.world import SOURCE, SPEC, World
@@ -88,6 +90,25 @@ def test_a_build_in_a_container_ends_soon(small: World, number: signal.Signals) 
     assert again.status == 0, again.errors
     assert "prep:tool: started" not in again.errors
     assert small.leavings() == []
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(900)
+def test_an_engine_that_hangs_keeps_nobody(small: World) -> None:
+    before = Traces.now(small.cache)
+    small.write_source({**SOURCE, "ID": str(time.time_ns())})
+    small.write_spec(SLOW)
+    process = small.start(*BUILD)
+    listener = Listener(process)
+    listener.wait_for("build:tool: started")
+    time.sleep(3)
+    pid = engine_pid(small)
+    if pid is None:
+        process.kill()
+        pytest.skip("this host has an engine of its own, which is not ours to stop")
+    os.kill(pid, signal.SIGSTOP)
+    interrupt(process, listener, signal.SIGINT)
+    before.require_unchanged()
 
 
 @pytest.mark.registry

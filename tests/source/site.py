@@ -7,12 +7,16 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from builder.console import Console
 from builder.digest import Digest
 from builder.host.paths import Cache, Project
 from builder.source import Bounds, Fetched, Location, Source, SourcesLock, fetch, open_lock
 
 QUICK = Bounds(connect=2.0, stall=0.4, total=5.0, attempts=3, backoff=0.02, retry_after=1.0)
+# For a registry that really serves, on a machine that has other work.
+PATIENT = msgspec.structs.replace(QUICK, stall=60.0, total=300.0)
 
 
 @dataclass
@@ -50,7 +54,7 @@ class Site:
         *,
         locked: bool = False,
         update: bool = False,
-        bounds: Bounds = QUICK,
+        bounds: Bounds | None = None,
         stop: threading.Event | None = None,
     ) -> Fetched:
         return fetch(
@@ -61,13 +65,17 @@ class Site:
             console=self.console,
             locked=locked,
             update=update,
-            bounds=bounds,
+            bounds=bounds or (PATIENT if _asks_apt(source) else QUICK),
             stop=stop,
         )
 
     def drop_in(self, name: str, data: bytes) -> None:
         self.project.dropin.mkdir(parents=True, exist_ok=True)
         (self.project.dropin / name).write_bytes(data)
+
+
+def _asks_apt(source: Source) -> bool:
+    return any(location.scheme.startswith("apt") for location in source.locations)
 
 
 def source_of(

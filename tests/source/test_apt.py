@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from builder.errors import SourceUnreachable
+from builder.host import tools
 from builder.source import Location, Source, apt, aptconf, fetch, open_lock
 from builder.source.limit import Limit
 from tests.source.server import Habits
@@ -147,6 +148,7 @@ def test_a_host_without_apt_is_a_location_that_failed(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(tools, "SYSTEM_PATH", "/nonexistent")
     with pytest.raises(SourceUnreachable, match="no apt client"):
         site.fetch(source_of("apt:hello"))
 
