@@ -398,7 +398,7 @@ def report(context: Context, profile: str = PROFILE) -> None:
 
 @task(help=_help("profile", "json", fix="install what is missing, after asking"))
 def doctor(context: Context, profile: str = PROFILE, fix: bool = False, json: bool = False) -> None:
-    """Say what this host can and cannot do, with the reason and the exact mend."""
+    """Say what this host can and cannot do, with the reason and the exact fix."""
     from builder.commands import doctor as command  # noqa: PLC0415
 
     with _command() as place:

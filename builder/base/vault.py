@@ -137,7 +137,7 @@ def _failure(settings: Yum, words: str, log: Path) -> BuilderError:
         return DiskFull(what, told, "make room on the cache's disk", log=log)
     told = "\n".join([line for line in lines if _UNKNOWN.search(line)][:SHOWN_LINES])
     if told:
-        hint = f"mend the package lists of base {settings.name}, or use a whole mirror"
+        hint = f"fix the package lists of base {settings.name}, or use a whole mirror"
         return BuildError(what, told, hint, log=log)
     tail = "\n".join(lines[-SHOWN_LINES:])
     if _UNREACHABLE.search(words):

@@ -19,7 +19,7 @@ from typing import NoReturn
 from builder.errors import Interrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_HEARD = b"\ninterrupted: ending what runs (once more: leave at once)\n"
+_HEARD = b"\ninterrupted: stopping (press Ctrl-C again to exit at once)\n"
 _STDERR = 2
 
 

@@ -1,1 +1,1 @@
-"""What this host can and cannot do, with the exact mend."""
+"""What this host can and cannot do, with the exact fix."""

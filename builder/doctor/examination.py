@@ -81,7 +81,7 @@ def mend(
         done = process.run(argv, env=NO_QUESTIONS)
         if not done.ok:
             raise EnvironmentFailure(
-                f"the doctor could not mend this: {line}", done.complaint, "run it by hand"
+                f"doctor could not fix this: {line}", done.complaint, "run it by hand"
             )
         count += 1
     return count

@@ -51,4 +51,4 @@ def lines(findings: tuple[Finding, ...]) -> Iterator[str]:
             indent = " " * (width + 11)
             yield from (f"{indent}{text}" for text in one.reason.splitlines())
             if one.mend:
-                yield f"{indent}mend: {one.mend}"
+                yield f"{indent}fix: {one.mend}"

@@ -21,7 +21,7 @@ def discover(cache: Cache, console: Console) -> Iterator[Engine]:
 
     In this order: DOCKER_HOST, the current Docker context, Docker's and Podman's usual
     sockets, a private engine.  One that the user named is used or the run fails.  Raises
-    EnvironmentFailure if there is none, with the exact mend.
+    EnvironmentFailure if there is none, with the exact fix.
     """
     with _endpoint(cache, console) as endpoint:
         engine = Engine(endpoint, ask(endpoint))

@@ -146,7 +146,7 @@ def build(
     if status != 0:
         cause, hint = plan.explain(log) or (
             diagnose.cause(log),
-            "mend the cause; finished stages are kept",
+            "fix the error in the log, then run the same command again; finished stages are kept",
         )
         name = f"{plan.component.package}-{plan.component.version}"
         raise BuildError(f"building {name} failed", cause, hint, log=log)

@@ -78,7 +78,9 @@ def load_host(path: Path) -> Host:
         return msgspec.toml.decode(texts.read(path), type=Host)
     except (OSError, msgspec.DecodeError) as error:
         raise UsageError(
-            f"{path.name} cannot be read", str(error), f"mend {path.name}; its head tells the form"
+            f"{path.name} cannot be read",
+            str(error),
+            f"fix {path.name}: its header shows the format",
         ) from error
 
 

@@ -56,7 +56,7 @@ def prove(inputs: RootInputs, *, scratch: Path, log: Path, run: RunContainer) ->
     ):
         if lines:
             raise BuildError(
-                what, "\n".join(lines[:12]), "mend the spec's files or scriptlets", log=log
+                what, "\n".join(lines[:12]), "fix the spec's %files or scriptlets", log=log
             )
     if not proof.packages:
         raise BuildError("nothing was installed", "the solver chose no package", "", log=log)

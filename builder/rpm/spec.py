@@ -86,7 +86,7 @@ def render(specs: Path, context: SpecContext) -> str:
         raise UsageError(
             f"{specs.name}/{error.name}:{error.lineno} is no template",
             error.message or "",
-            "mend the template on that line",
+            "fix the template on that line",
         ) from error
     except jinja2.UndefinedError as error:
         raise UsageError(

@@ -259,5 +259,5 @@ def test_the_whole_examination_is_a_table_and_json(tmp_path: Path) -> None:
     assert worst([Finding("x", Status.WARNING, "")]) == 0
     assert msgspec.json.decode(as_json(found), type=tuple[Finding, ...]) == found
     text = "\n".join(lines(found))
-    assert "mend: apt-get install frob" in text
+    assert "fix: apt-get install frob" in text
     assert "source kernel" in text

@@ -18,7 +18,7 @@ from tests.world import SOURCE, SPEC, World
 SOON = 2.0
 BUILD = ("build", "--profile", "small", "--only", "tool")
 SLOW = SPEC.replace("make %", "sleep 60; make %")
-HEARD = "interrupted: ending what runs"
+HEARD = "interrupted: stopping"
 
 
 def interrupt(process: subprocess.Popen[str], listener: Listener, number: int) -> None:
