@@ -57,12 +57,15 @@ def clean(request: Request, *, project: Project, cache: Cache, console: Console)
     Says what goes and how much it is, and asks on a terminal.  Waits for runs that are under
     way.  An engine's images are left to the engine, except for the private engine's, which go
     with the cache.  Raises UsageError, and removes nothing, if there is nothing to remove, if
-    the cache is not the builder's, and if all is to go and nobody can be asked.
+    the cache is not the builder's, and if all is to go and nobody can be asked;
+    EnvironmentFailure, likewise, if the cache is another user's.
     """
     profiles = _profiles(request, project)
     state = ownership.examine(cache)
     if request.everything:
         _require_ours(cache, state)
+    if state in {State.MARKED, State.EARLIER}:
+        ownership.require_own(cache)
     targets = list(_targets(request, profiles, project, cache, state))
     if not targets:
         raise _nothing(request, project, cache)
@@ -135,7 +138,7 @@ def _require_ours(cache: Cache, state: State) -> None:
         raise UsageError(
             f"the cache {cache.root} has no mark ({ownership.MARK})",
             "it looks like the cache of an earlier version, which made none",
-            "run `invoke fetch`, which marks it; or remove it by hand",
+            "invoke fetch; invoke clean --all (the first marks it, without a network, too)",
         )
 
 
