@@ -68,7 +68,7 @@ def clean(request: Request, *, project: Project, cache: Cache, console: Console)
         ownership.require_own(cache)
     targets = list(_targets(request, profiles, project, cache, state))
     if not targets:
-        raise _nothing(request, project, cache)
+        raise _nothing(request, project, cache, state)
     if not _agreed(request, targets, console):
         console.say("nothing was removed")
         return
@@ -165,12 +165,13 @@ def _target(path: Path, below: Path, shown_from: Path) -> Iterator[_Target]:
         yield _Target(path, below, str(path.relative_to(shown_from)), size)
 
 
-def _nothing(request: Request, project: Project, cache: Cache) -> UsageError:
+def _nothing(request: Request, project: Project, cache: Cache, state: State) -> UsageError:
     of = f"profile {request.profile}" if request.profile else "any profile"
     place = f"{project.results.name}/ has nothing of {of}"
     also = f", and the cache {cache.root} is empty" if request.everything else ""
     hint = "nothing is left to do"
-    if not request.everything and any(path.exists() for path in cache.folders):
+    ours = state in {State.MARKED, State.EARLIER}
+    if ours and not request.everything and any(path.exists() for path in cache.folders):
         hint = "invoke clean --all removes the cache as well"
     return UsageError("there is nothing to clean", f"{place}{also}", hint)
 

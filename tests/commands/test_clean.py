@@ -110,6 +110,7 @@ def test_no_command_marks_somebody_s_folder(own: World, tmp_path: Path) -> None:
             assert ended.status == 2, words
         assert listing(own.cache) == before, words
     assert "is not the builder's cache" in own.run("fetch", *SMALL).errors
+    assert "clean --all" not in own.run("clean").errors, "it would be refused"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")

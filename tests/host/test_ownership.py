@@ -355,6 +355,16 @@ def test_a_link_for_a_folder_of_the_cache_is_refused(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_the_engine_may_lie_on_another_disk(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    use(cache)
+    (tmp_path / "elsewhere").mkdir()
+    cache.engine.symlink_to(tmp_path / "elsewhere")
+    use(cache)
+    (tmp_path / "elsewhere").rmdir()
+    use(cache)
+
+
 def test_nothing_is_made_on_the_way_to_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
