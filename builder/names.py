@@ -55,9 +55,13 @@ def shown(word: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """``; did you mean 'lts'?`` for the name that is most like ``word``; empty if none is."""
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=_LIKE)
-    return f"; did you mean {found[0]!r}?" if found else ""
+    """``; did you mean 'lts'?`` for the name that is most like ``word``; empty if none is.
+
+    Capitals do not count.
+    """
+    folded = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=_LIKE)
+    return f"; did you mean {folded[found[0]]!r}?" if found else ""
 
 
 def choose(kind: str, word: str, known: Iterable[str], rule: str, *, of: str = "") -> str:
@@ -73,7 +77,8 @@ def choose(kind: str, word: str, known: Iterable[str], rule: str, *, of: str = "
         return word
     hint = f"{kind}s: {', '.join(existing) or 'none'}"
     if not is_stage(word):
-        raise UsageError(f"{shown(word)} is not the name of a {kind}", RULE, hint)
+        suggested = nearest(word[:LONGEST], existing)
+        raise UsageError(f"{shown(word)} is not the name of a {kind}{suggested}", RULE, hint)
     owner = f"{of} has no {kind}" if of else f"there is no {kind}"
     raise UsageError(f"{owner} {shown(word)}{nearest(word, existing)}", rule, hint)
 

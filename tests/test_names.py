@@ -107,6 +107,10 @@ def test_no_command_takes_a_hostile_name(own: World, tmp_path: Path) -> None:
     [
         (("build", "--profile", "smal"), "there is no profile 'smal'; did you mean 'small'?"),
         (("clean", "--profile", "smal"), "there is no profile 'smal'; did you mean 'small'?"),
+        (
+            ("fetch", "--profile", "SMALL"),
+            "'SMALL' is not the name of a profile; did you mean 'small'?",
+        ),
         (("report", "--profile", "smal"), "there is no profile 'smal'; did you mean 'small'?"),
         (("repo", "--profile", "small", "--base", "debian21"), "did you mean 'debian12'?"),
         (

@@ -57,15 +57,18 @@ def clean(request: Request, *, project: Project, cache: Cache, console: Console)
     Says what goes and how much it is, and asks on a terminal.  Waits for runs that are under
     way.  An engine's images are left to the engine, except for the private engine's, which go
     with the cache.  Raises UsageError, and removes nothing, if there is nothing to remove, if
-    the cache is not the builder's, and if all is to go and nobody can be asked.
+    the cache is not the builder's, and if all is to go and nobody can be asked;
+    EnvironmentFailure, likewise, if the cache is another user's.
     """
     profiles = _profiles(request, project)
     state = ownership.examine(cache)
     if request.everything:
         _require_ours(cache, state)
+    if state in {State.MARKED, State.EARLIER}:
+        ownership.require_own(cache)
     targets = list(_targets(request, profiles, project, cache, state))
     if not targets:
-        raise _nothing(request, project, cache)
+        raise _nothing(request, project, cache, state)
     if not _agreed(request, targets, console):
         console.say("nothing was removed")
         return
@@ -135,7 +138,7 @@ def _require_ours(cache: Cache, state: State) -> None:
         raise UsageError(
             f"the cache {cache.root} has no mark ({ownership.MARK})",
             "it looks like the cache of an earlier version, which made none",
-            "run `invoke fetch`, which marks it; or remove it by hand",
+            "invoke fetch; invoke clean --all (the first marks it, without a network, too)",
         )
 
 
@@ -162,12 +165,13 @@ def _target(path: Path, below: Path, shown_from: Path) -> Iterator[_Target]:
         yield _Target(path, below, str(path.relative_to(shown_from)), size)
 
 
-def _nothing(request: Request, project: Project, cache: Cache) -> UsageError:
+def _nothing(request: Request, project: Project, cache: Cache, state: State) -> UsageError:
     of = f"profile {request.profile}" if request.profile else "any profile"
     place = f"{project.results.name}/ has nothing of {of}"
     also = f", and the cache {cache.root} is empty" if request.everything else ""
     hint = "nothing is left to do"
-    if not request.everything and any(path.exists() for path in cache.folders):
+    ours = state in {State.MARKED, State.EARLIER}
+    if ours and not request.everything and any(path.exists() for path in cache.folders):
         hint = "invoke clean --all removes the cache as well"
     return UsageError("there is nothing to clean", f"{place}{also}", hint)
 

@@ -14,6 +14,7 @@ from builder.errors import VerificationError
 from builder.host import ownership
 from builder.host.listing import Memory
 from builder.host.lock import hold
+from builder.host.ownership import State
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
 from builder.pipeline import run as runs
@@ -191,13 +192,17 @@ def verify(
 
     Prints a line for each thing that is not as it was made.  ``fix``: puts it aside, and waits
     for builds that are under way; otherwise nothing is changed and nobody is waited for.
-    Raises VerificationError if something is bad and was not put aside.
+    Raises VerificationError if something is bad and was not put aside, UsageError and
+    EnvironmentFailure if the cache is not the caller's own.
     """
     choice = _Choice(profile, project, cache)
     profiles = choice.profiles  # refuses an unknown one
     bad = 0
     with ExitStack() as stack:
-        stack.enter_context(ownership.read(cache, console))
+        if not fix and ownership.examine(cache) is State.NEW:
+            console.say(f"there is no cache yet at {cache.root}")
+        keep = ownership.use if fix else ownership.read
+        stack.enter_context(keep(cache, console))
         # Nothing may be taken away that a running build uses.
         for name in profiles if fix else ():
             lock = runs.profile_lock(cache, name)

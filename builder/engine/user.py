@@ -82,6 +82,11 @@ def unused_number(accounts: Accounts = Accounts()) -> int:
     )
 
 
+def is_for_builds(number: int, accounts: Accounts = Accounts()) -> bool:
+    """Whether builds may have run as that user, and nobody else can."""
+    return number in _candidates(accounts.mapped()) and accounts.is_free(number)
+
+
 def _candidates(mapped: tuple[range, ...]) -> Iterator[int]:
     if any(FIRST + TRIES in one for one in mapped):
         yield from range(FIRST, FIRST + TRIES)

@@ -11,6 +11,8 @@ import contextlib
 import errno
 import os
 import re
+import shlex
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from enum import Enum
@@ -42,6 +44,9 @@ _ASIDE = re.compile(r"^\.(.+)\.(removed-)?[0-9][0-9-]*$")
 _NOTE = re.compile(r"^accelerator-[0-9a-f-]+\.json$")
 _LOCK_NAMES = re.compile(r"^(.*\.(lock|holder)|runs)$")
 _HINT = f"set {CACHE_VARIABLE} to a new folder, or unset it"
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+# What the system has directly in these is the system's (Filesystem Hierarchy Standard 3.0).
+_TOPS = frozenset(map(Path, ("/", "/dev", "/usr", "/usr/local", "/var")))
 
 
 class State(Enum):
@@ -63,7 +68,8 @@ class Mark(msgspec.Struct, frozen=True):
 def examine(cache: Cache) -> State:
     """Whose the folder is; changes nothing.
 
-    Raises EnvironmentFailure if it cannot be read, UsageError if it was made by a newer version.
+    Raises EnvironmentFailure if it cannot be read, UsageError if it was made by a newer version
+    or lies among the checkout's files.
     """
     try:
         if not str(cache.root).isprintable():
@@ -72,6 +78,7 @@ def examine(cache: Cache) -> State:
                 "its name has a control character",
                 _HINT,
             )
+        _require_outside(cache)
         found = {entry.name for entry in os.scandir(cache.root)} - _NO_ONES
         layout = _marked_layout(cache.root / MARK)
         if layout > LAYOUT:
@@ -105,19 +112,27 @@ def strangers(cache: Cache) -> tuple[str, ...]:
 def use(cache: Cache, console: Console) -> Iterator[None]:
     """Keep the cache from being removed while something is written to it.
 
-    Makes and marks it if that was not done yet.  Raises UsageError if the folder is somebody
-    else's, EnvironmentFailure if it belongs to another user or cannot be written.
+    Makes and marks it if that was not done yet, and makes it private again.  Raises UsageError
+    if the folder is somebody else's, EnvironmentFailure if it or a folder in it belongs to
+    another user, or if it cannot be written.
     """
     if examine(cache) is not State.MARKED:
         _own(cache, console)
-    _require_own(cache)
+    require_own(cache)
+    _restore_mode(cache, console)
     with hold(cache.lock(_LOCK), "the cache", console, shared=True):
         yield
 
 
 @contextmanager
 def read(cache: Cache, console: Console) -> Iterator[None]:
-    """Keep the cache from being removed while it is read; makes nothing."""
+    """Keep the cache from being removed while it is read; makes nothing.
+
+    Raises UsageError and EnvironmentFailure for the folders that ``use`` refuses.
+    """
+    _refuse_foreign(cache)
+    if cache.root.exists():
+        require_own(cache)
     if examine(cache) is not State.MARKED:
         yield
         return
@@ -150,6 +165,19 @@ def _holds_more(root: Path) -> bool:
     return any(place == home or place in home.parents for home in homes)
 
 
+def _require_outside(cache: Cache) -> None:
+    """Refuse a cache among files that people edit or that ``clean`` removes."""
+    place = Path(os.path.realpath(cache.root))
+    project = find_project()
+    for folder in project.folders:
+        if place.is_relative_to(os.path.realpath(folder)):
+            raise UsageError(
+                f"the cache cannot be {cache.root}",
+                f"it is in {folder}, a folder of this checkout",
+                _HINT,
+            )
+
+
 def _is_known(cache: Cache, name: str) -> bool:
     names = {folder.name for folder in (*cache.folders, cache.locks)} | {TAG, MARK} | _NO_ONES
     aside = _ASIDE.match(name)
@@ -158,9 +186,10 @@ def _is_known(cache: Cache, name: str) -> bool:
 
 
 def _is_earlier(cache: Cache, found: set[str]) -> bool:
-    """Every run of an earlier version has made ``locks``, and nothing beyond the known names."""
+    """Every run of an earlier version has made a lock, and nothing beyond the known names."""
     return (
         cache.locks.is_dir()
+        and (any(cache.locks.iterdir()) or found == {cache.locks.name})
         and all(_is_known(cache, name) for name in found)
         and all(_LOCK_NAMES.match(entry.name) for entry in os.scandir(cache.locks))
         and all(folder.is_dir() for folder in cache.folders if folder.name in found)
@@ -171,10 +200,10 @@ def _own(cache: Cache, console: Console) -> None:
     """Make the folder if there is none, and mark it; once in its life."""
     _refuse_foreign(cache)
     try:
+        if cache.root.exists():
+            _require_spare(cache)
         cache.root.mkdir(mode=_MODE, parents=True, exist_ok=True)
-        if os.geteuid() == 0 and cache.root.stat().st_uid != 0 and examine(cache) is State.NEW:
-            os.chown(cache.root, 0, 0)
-        _require_own(cache)
+        require_own(cache)
         with alone(cache, console):
             state = examine(cache)
             if state is State.MARKED:  # by another run, meanwhile
@@ -182,6 +211,7 @@ def _own(cache: Cache, console: Console) -> None:
             _refuse_foreign(cache)
             if any(folder.exists() for folder in cache.folders):
                 console.say(f"{cache.root} is a cache of an earlier version: taking it over")
+                console.say("finished stages are made anew: this version needs their digests")
                 _clear_earlier(cache, console)
             cache.root.chmod(_MODE)
             _write(cache.root / TAG, TAG_TEXT.encode())
@@ -209,7 +239,25 @@ def foreign(cache: Cache) -> UsageError:
     return UsageError(f"{cache.root} is not the builder's cache", reason, _HINT)
 
 
-def _require_own(cache: Cache) -> None:
+def require_own(cache: Cache) -> None:
+    """Refuse an existing cache that others own or can exchange, or that leads elsewhere.
+
+    Raises EnvironmentFailure if it, its mark or one of its folders is another user's, UsageError
+    if the folder is one that all users share, and if a link stands for a folder.
+    """
+    _require_owner(cache)
+    if cache.root.stat().st_mode & stat.S_ISVTX:
+        raise UsageError(
+            f"the cache cannot be {cache.root}",
+            "it is a folder that users share (its sticky bit is set)",
+            _HINT,
+        )
+    for path in (*cache.folders, cache.locks, cache.root / MARK):
+        with contextlib.suppress(FileNotFoundError):
+            _require_own_part(cache, path)
+
+
+def _require_owner(cache: Cache) -> None:
     owner = cache.root.stat().st_uid
     if owner != os.geteuid():
         raise EnvironmentFailure(
@@ -217,6 +265,55 @@ def _require_own(cache: Cache) -> None:
             f"it is owned by user {owner}, and you are user {os.geteuid()}",
             f"run as that user, or {_HINT}",
         )
+
+
+def _require_own_part(cache: Cache, path: Path) -> None:
+    """Nothing is removed or read through a link, but the engine may lie on a larger disk."""
+    found = path.stat() if path == cache.engine else path.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        raise UsageError(
+            f"the cache {cache.root} cannot be used",
+            f"{path} is a link to {path.readlink()}, and no link is followed in a cache",
+            f"rm {shlex.quote(str(path))}, or {_HINT}",
+        )
+    if found.st_uid == os.geteuid() or (path == cache.ccache and _is_builds(found.st_uid)):
+        return
+    raise EnvironmentFailure(
+        f"{path} belongs to another user",
+        f"it is owned by user {found.st_uid}, and you are user {os.geteuid()}",
+        f"remove it if you know whose it is: rm -r {shlex.quote(str(path))}; or {_HINT}",
+    )
+
+
+def _is_builds(owner: int) -> bool:
+    """Whether root's builds run as that user: they write to the compiler's cache."""
+    from builder.engine.user import is_for_builds  # noqa: PLC0415 - that room needs this one
+
+    return os.geteuid() == 0 and is_for_builds(owner)
+
+
+def _require_spare(cache: Cache) -> None:
+    """Refuse an unmarked folder that others need as it is: it would become private."""
+    _require_owner(cache)
+    reason = ""
+    if Path(os.path.realpath(cache.root)).parent in _TOPS:
+        reason = "it is one of the system's folders"
+    elif cache.root.stat().st_mode & (_OTHERS_WRITE | stat.S_ISVTX):
+        mode = stat.S_IMODE(cache.root.stat().st_mode)
+        reason = f"others may write to it (mode {mode:o}), and the cache is one user's alone"
+    if reason:
+        place = shlex.quote(str(cache.root / APPLICATION))
+        hint = f"name a new folder: {CACHE_VARIABLE}={place}"
+        if examine(cache) is State.EARLIER:
+            hint = f"chmod 700 {shlex.quote(str(cache.root))}, if all in it is yours; or {_HINT}"
+        raise UsageError(f"{cache.root} does not become a cache", reason, hint)
+
+
+def _restore_mode(cache: Cache, console: Console) -> None:
+    mode = stat.S_IMODE(cache.root.stat().st_mode)
+    if mode != _MODE:
+        cache.root.chmod(_MODE)
+        console.say(f"the cache {cache.root} had mode {mode:o}: it is {_MODE:o} again")
 
 
 def _clear_earlier(cache: Cache, console: Console) -> None:
@@ -228,7 +325,7 @@ def _clear_earlier(cache: Cache, console: Console) -> None:
         for pattern in ("profile *.lock", "lab of *.lock"):
             for lock in sorted(cache.locks.glob(pattern)):
                 stack.enter_context(hold(lock, lock.stem, console))
-        for folder in (cache.scratch, cache.ledger, cache.bench):
+        for folder in (cache.scratch, cache.stages, cache.ledger, cache.bench):
             remove(folder, cache.root)
         for run in cache.logs.iterdir() if cache.logs.is_dir() else ():
             if run.is_dir() and not run.is_symlink():

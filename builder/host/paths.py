@@ -44,6 +44,13 @@ class Project:
         """All profiles' artifacts."""
         return self.root / "artifacts"
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where people edit, and what is built: no cache lies in these."""
+        names = (".git", "builder", "docs", "tests")
+        own = (self.specs, self.patches, self.bases, self.dropin, self.results)
+        return (*own, *(self.root / name for name in names))
+
     def artifacts(self, profile: str) -> Path:
         """One profile's; raises UsageError for what is no name."""
         return self.results / names.require("profile", profile)
@@ -141,7 +148,8 @@ def find_cache() -> Cache:
     """The cache of this user, or the one that ``LVS_BUILDER_CACHE`` names."""
     named = os.environ.get(CACHE_VARIABLE)
     root = Path(named) if named else platformdirs.user_cache_path(APPLICATION, appauthor=False)
-    return Cache(root.absolute())
+    # What is missing before a ".." would be made, and lie elsewhere than what is used then.
+    return Cache(Path(os.path.realpath(root)) if ".." in root.parts else root.absolute())
 
 
 def runtime_folder(name: str) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from builder.engine.private import daemon_process, private_engine
-from builder.host import ownership
+from builder.host import ownership, removal
 from builder.host.ownership import MARK, TAG, State
 from builder.host.paths import Cache
 from tests import world
@@ -110,6 +110,49 @@ def test_no_command_marks_somebody_s_folder(own: World, tmp_path: Path) -> None:
             assert ended.status == 2, words
         assert listing(own.cache) == before, words
     assert "is not the builder's cache" in own.run("fetch", *SMALL).errors
+    assert "clean --all" not in own.run("clean").errors, "it would be refused"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+@pytest.mark.parametrize("words", [("clean",), ("clean", "--all", "--yes")])
+def test_root_cleans_nobody_else_s_cache(own: World, words: tuple[str, ...]) -> None:
+    assert own.run("fetch", *SMALL).status == 0
+    (own.project / "artifacts" / "small").mkdir(parents=True)
+    os.chown(own.cache, 12345, 12345)
+    before = listing(own.cache)
+    ended = own.run(*words)
+    assert ended.status == 7, ended.errors
+    assert "belongs to another user" in ended.errors
+    assert listing(own.cache) == before
+    assert (own.project / "artifacts" / "small").is_dir()
+
+
+def test_a_cache_among_the_artifacts_is_no_cache(own: World) -> None:
+    assert own.run("fetch", *SMALL).status == 0
+    place = own.project / "artifacts" / "small" / "cache"
+    place.parent.mkdir(parents=True)
+    own.cache = own.cache.rename(place)
+    before = listing(place)
+    for words in (("clean",), ("clean", "--all", "--yes"), ("fetch", *SMALL), ("verify", "--fix")):
+        ended = own.run(*words)
+        assert ended.status == 2, words
+        assert "a folder of this checkout" in ended.errors
+    assert listing(place) == before
+
+
+def test_a_link_in_the_cache_sweeps_nothing_elsewhere(own: World, tmp_path: Path) -> None:
+    assert own.run("fetch", *SMALL).status == 0
+    for name in ("logs", "scratch"):
+        removal.remove(own.cache / name, own.cache)
+        (own.cache / name).symlink_to(tmp_path / "elsewhere")
+    mine = tmp_path / "elsewhere" / "small" / "20200101-000000-1" / "file"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    for words in (("clean",), ("clean", "--all", "--yes"), ("fetch", *SMALL), ("verify",)):
+        ended = own.run(*words)
+        assert ended.status == 2, words
+        assert "is a link to" in ended.errors
+    assert mine.read_text() == "mine"
 
 
 def test_an_earlier_cache_is_marked_by_a_build_and_not_by_clean(own: World) -> None:
@@ -118,6 +161,7 @@ def test_an_earlier_cache_is_marked_by_a_build_and_not_by_clean(own: World) -> N
     ended = own.run("clean", "--all", "--yes")
     assert ended.status == 2
     assert "invoke fetch" in ended.errors
+    assert "invoke clean --all" in ended.errors
     assert listing(own.cache) == before
     assert own.run("fetch", *SMALL).status == 0
     assert ownership.examine(Cache(own.cache)) is State.MARKED

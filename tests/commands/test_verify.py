@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from builder.host import ownership
+from builder.host.paths import Cache
 from tests import world
 from tests.damage import spoil
 from tests.world import World
@@ -65,6 +68,50 @@ def test_fix_puts_aside_what_is_damaged_and_the_next_run_makes_it_anew(own: Worl
     again = own.run("patch", *SMALL)
     assert "fetch:tool: done" in again.errors
     assert own.run("verify").output.startswith("read: 1 cached sources, 3 finished stages")
+
+
+@pytest.mark.parametrize("words", [("verify",), ("verify", "--fix")])
+def test_somebody_s_folder_is_not_judged(
+    own: World, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    own.cache = tmp_path / "photos"
+    files = (own.cache / "stages/holiday/paris/photo.jpg", own.cache / "blobs/notes.txt")
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.write_text("mine")
+    before = sorted(own.cache.rglob("*"))
+    ended = own.run(*words)
+    assert ended.status == 2, ended.output
+    assert "is not the builder's cache" in ended.errors
+    assert "--fix" not in ended.errors
+    assert sorted(own.cache.rglob("*")) == before
+    assert [file.read_text() for file in files] == ["mine", "mine"]
+
+
+def test_without_a_cache_it_says_so_and_makes_none(own: World, tmp_path: Path) -> None:
+    own.cache = tmp_path / "none"
+    ended = own.run("verify")
+    assert ended.status == 0, ended.errors
+    assert f"there is no cache yet at {own.cache}" in ended.errors
+    assert not own.cache.exists()
+
+
+def test_fix_without_a_cache_makes_one_of_ours(own: World, tmp_path: Path) -> None:
+    own.cache = tmp_path / "none"
+    assert own.run("verify", "--fix").status == 0
+    assert ownership.examine(Cache(own.cache)) is ownership.State.MARKED
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+@pytest.mark.parametrize("words", [("verify",), ("verify", "--fix")])
+def test_root_fixes_nobody_else_s_cache(own: World, words: tuple[str, ...]) -> None:
+    spoil(one(own, "blobs/*"))
+    os.chown(own.cache, 12345, 12345)
+    before = sorted(own.cache.rglob("*"))
+    ended = own.run(*words)
+    assert ended.status == 7, ended.output
+    assert "belongs to another user" in ended.errors
+    assert sorted(own.cache.rglob("*")) == before
 
 
 def test_an_unknown_profile_is_refused(own: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -14,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from builder.console import Console
+from builder.engine.user import unused_number
 from builder.errors import BuilderError, EnvironmentFailure, UsageError
 from builder.host import ownership
 from builder.host.ownership import MARK, TAG, State
-from builder.host.paths import Cache
+from builder.host.paths import Cache, find_cache, find_project
 from tests.host.test_lock import holder, let_go
 
 QUIET = Console(io.StringIO(), interactive=False)
@@ -27,6 +29,12 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give fi
 def use(cache: Cache) -> None:
     with ownership.use(cache, QUIET):
         pass
+
+
+def refusal_of(cache: Cache) -> BuilderError:
+    with pytest.raises(BuilderError) as caught:
+        use(cache)
+    return caught.value
 
 
 def earlier(root: Path) -> Cache:
@@ -64,7 +72,7 @@ def test_a_new_cache_is_private_tagged_and_marked(tmp_path: Path) -> None:
 def test_an_empty_folder_becomes_the_cache_and_private(tmp_path: Path, name: str) -> None:
     cache = Cache(tmp_path / "cache")
     (cache.root / name).mkdir(parents=True)
-    cache.root.chmod(0o777)
+    cache.root.chmod(0o755)
     use(cache)
     assert ownership.examine(cache) is State.MARKED
     assert stat.S_IMODE(cache.root.stat().st_mode) == 0o700
@@ -101,7 +109,7 @@ def test_an_earlier_cache_is_taken_over_once_and_keeps_what_took_time(tmp_path: 
     assert ownership.examine(cache) is State.MARKED
     assert stat.S_IMODE(cache.root.stat().st_mode) == 0o700
     assert (cache.blobs / ("0" * 64)).is_file()
-    assert (cache.stages / "image-build" / "abc").is_dir()
+    assert not cache.stages.exists(), "without a listing no stage's output is used again"
     assert (cache.logs / "engine.log").is_file()
     assert not cache.scratch.exists(), "folders of the old layout would never be swept"
     assert [path.name for path in cache.logs.iterdir()] == ["engine.log"]
@@ -145,6 +153,7 @@ def test_many_that_begin_at_once_make_one_cache(tmp_path: Path) -> None:
         ("locks/a-file-of-mine", "logs"),
         (TAG,),
         ("blobs", "stages"),
+        ("locks", "stages/holiday/paris"),
     ],
 )
 def test_nobody_s_folder_is_refused_and_not_touched(tmp_path: Path, names: tuple[str, ...]) -> None:
@@ -223,12 +232,149 @@ def test_another_user_s_cache_is_refused(tmp_path: Path) -> None:
 
 
 @needs_root
-def test_root_takes_an_empty_folder_for_its_own(tmp_path: Path) -> None:
+def test_another_user_s_empty_folder_stays_theirs(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache")
-    cache.root.mkdir()
+    cache.root.mkdir(mode=0o755)
     os.chown(cache.root, 12345, 12345)
+    assert refusal_of(cache).exit_code == 7
+    found = cache.root.stat()
+    assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (12345, 0o755)
+    assert not any(cache.root.iterdir())
+
+
+@needs_root
+@pytest.mark.parametrize("name", [".", *(path.name for path in Cache(Path()).folders), "locks"])
+def test_a_folder_of_another_user_in_a_cache_is_refused(tmp_path: Path, name: str) -> None:
+    cache = Cache(tmp_path / "cache")
     use(cache)
-    assert cache.root.stat().st_uid == 0
+    (cache.root / name).mkdir(exist_ok=True)
+    os.chown(cache.root / name, 12345, 12345)
+    failure = refusal_of(cache)
+    assert failure.exit_code == 7
+    assert str(cache.root / name) in failure.what
+    assert "owned by user 12345" in failure.cause
+    with pytest.raises(EnvironmentFailure), ownership.read(cache, QUIET):
+        pass
+
+
+@needs_root
+def test_the_compiler_s_cache_may_belong_to_the_builds(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    use(cache)
+    cache.ccache.mkdir()
+    os.chown(cache.ccache, unused_number(), unused_number())
+    use(cache)
+
+
+@needs_root
+def test_a_mark_that_another_user_put_there_is_refused(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    use(cache)
+    os.chown(cache.root / MARK, 12345, 12345)
+    assert refusal_of(cache).exit_code == 7
+
+
+def test_a_cache_that_was_opened_to_others_is_private_again(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    use(cache)
+    cache.root.chmod(0o777)
+    said = io.StringIO()
+    for _ in range(2):
+        with ownership.use(cache, Console(said, interactive=False)):
+            assert stat.S_IMODE(cache.root.stat().st_mode) == 0o700
+    assert said.getvalue().count("had mode 777: it is 700 again") == 1
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o775, 0o1777, 0o1755])
+@pytest.mark.parametrize("inside", ["", "locks/x.lock"])
+def test_a_folder_that_others_share_does_not_become_private(
+    tmp_path: Path, mode: int, inside: str
+) -> None:
+    cache = Cache(tmp_path / "shared")
+    cache.root.mkdir()
+    if inside:
+        (cache.root / inside).parent.mkdir()
+        (cache.root / inside).touch()
+    cache.root.chmod(mode)
+    before = sorted(tmp_path.rglob("*"))
+    assert refusal_of(cache).exit_code == 2
+    assert stat.S_IMODE(cache.root.stat().st_mode) == mode
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_marked_folder_that_users_share_is_refused(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    use(cache)
+    cache.root.chmod(0o1777)
+    assert "sticky" in refusal_of(cache).cause
+    assert stat.S_IMODE(cache.root.stat().st_mode) == 0o1777
+
+
+@needs_root
+def test_a_folder_of_the_system_does_not_become_private() -> None:
+    folder = Path(f"/lvs-fullnat-builder-test-{os.getpid()}")
+    folder.mkdir(mode=0o755)
+    try:
+        failure = refusal_of(Cache(folder))
+        assert failure.exit_code == 2
+        assert f"LVS_BUILDER_CACHE={folder}/lvs-fullnat-builder" in failure.hint
+        assert not any(folder.iterdir())
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("name", ["artifacts", "specs", "patches/small", "sources/x", "builder"])
+def test_a_cache_among_the_checkout_s_files_is_refused(name: str) -> None:
+    cache = Cache(find_project().root / name / "cache")
+    with pytest.raises(UsageError, match="cannot be"):
+        ownership.examine(cache)
+    assert refusal_of(cache).exit_code == 2
+    assert not cache.root.exists()
+
+
+@pytest.mark.parametrize("name", ["logs", "scratch", "locks", "blobs"])
+@pytest.mark.parametrize("state", [State.MARKED, State.EARLIER])
+def test_a_link_for_a_folder_of_the_cache_is_refused(
+    tmp_path: Path, name: str, state: State
+) -> None:
+    cache = earlier(tmp_path / "cache")
+    if state is State.MARKED:
+        use(cache)
+    if (cache.root / name).exists():
+        (cache.root / name).rename(tmp_path / "elsewhere")
+    else:
+        (tmp_path / "elsewhere").mkdir()
+    (cache.root / name).symlink_to(tmp_path / "elsewhere")
+    assert ownership.examine(cache) is state
+    before = sorted(tmp_path.rglob("*"))
+    failure = refusal_of(cache)
+    assert failure.exit_code == 2
+    assert f"{cache.root / name} is a link" in failure.cause
+    with pytest.raises(UsageError), ownership.read(cache, QUIET):
+        pass
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_engine_may_lie_on_another_disk(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    use(cache)
+    (tmp_path / "elsewhere").mkdir()
+    cache.engine.symlink_to(tmp_path / "elsewhere")
+    use(cache)
+    (tmp_path / "elsewhere").rmdir()
+    use(cache)
+
+
+def test_nothing_is_made_on_the_way_to_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "notes.txt").touch()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("LVS_BUILDER_CACHE", "x/../..")
+    assert find_cache().root == tmp_path
+    assert refusal_of(find_cache()).exit_code == 2
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["here", "notes.txt"]
 
 
 def test_strangers_in_a_cache_are_named(tmp_path: Path) -> None:
