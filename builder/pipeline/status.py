@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-Status = dict[str, tuple[int, int, int]]
-"""Inode, size in bytes and time of the last change in nanoseconds, by path below a folder."""
+Status = dict[str, tuple[int, int, int, int]]
+"""Inode, mode, size in bytes and time of the last change in nanoseconds, by path."""
 
 
 def look(root: Path, names: Iterable[str] = ()) -> Status:
@@ -26,6 +26,6 @@ def unchanged(root: Path, before: Status) -> bool:
         return False
 
 
-def _status(path: Path) -> tuple[int, int, int]:
+def _status(path: Path) -> tuple[int, int, int, int]:
     found = path.lstat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns

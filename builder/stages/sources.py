@@ -72,6 +72,7 @@ def fetch_stage(
             place.hardlink_to(fetched.path)
         except OSError:
             shutil.copyfile(fetched.path, place)
+        place.chmod(0o444)  # the blob's mode, too: a cache may have been copied under umask 077
         work.note("url", fetched.url)
         work.note("sha256", fetched.sha256)
         work.note("version", fetched.version or "")

@@ -106,7 +106,7 @@ def test_a_touched_output_is_read_and_remembered(tmp_path: Path, listed: bool) -
     for path in (made.path, made.path / "deep", made.path / "deep" / "file"):
         os.utime(path, (1, 1))
     assert store.find("build:x", KEY) is not None
-    assert decode((made.path.parent / "stage.status").read_bytes(), Status)["."][2] == 10**9
+    assert decode((made.path.parent / "stage.status").read_bytes(), Status)["."][3] == 10**9
 
 
 def test_a_cache_that_was_copied_is_as_good(tmp_path: Path) -> None:
