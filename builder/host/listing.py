@@ -7,7 +7,7 @@ they differ between machines and mean nothing to a build.
 """
 
 # Names are bytes here, as the kernel has them: pathlib has no such paths, and takes its time.
-# ruff: noqa: PTH115, PTH118
+# ruff: noqa: PTH115, PTH116, PTH118
 
 from __future__ import annotations
 

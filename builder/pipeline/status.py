@@ -9,13 +9,9 @@ Status = dict[str, tuple[int, int, int, int]]
 """Inode, mode, size in bytes and time of the last change in nanoseconds, by path."""
 
 
-def look(root: Path, names: Iterable[str] = ()) -> Status:
-    """The state of files below ``root``; without names that of the folder and what is in it.
-
-    Raises OSError if one is not there.
-    """
-    chosen = tuple(names) or (".", *sorted(path.name for path in root.iterdir()))
-    return {name: _status(root / name) for name in chosen}
+def look(root: Path, names: Iterable[str]) -> Status:
+    """The state of what has these paths from ``root``.  Raises OSError if one is not there."""
+    return {name: _status(root / name) for name in names}
 
 
 def unchanged(root: Path, before: Status) -> bool:

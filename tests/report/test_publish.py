@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from builder.commands.lab import IMAGE_FILES, built_image
-from builder.digest import Digest
 from builder.errors import VerificationError
 from builder.host.paths import Cache, Project
 from builder.pipeline.digest import Input
@@ -28,8 +27,7 @@ def commit(store: Store, stage: str, work: Path, key: str = "a") -> Done:
     """Finish a stage whose output lies in ``work``."""
     return store.commit(
         stage,
-        Digest(key * 64),
-        (Input("x", "y"),),
+        (Input("x", key),),
         work,
         listed=True,
         by_content=False,
