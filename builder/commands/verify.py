@@ -147,8 +147,8 @@ class _Reading:
         for profile in self.choice.profiles:
             target = self.choice.project.artifacts(profile)
             try:
-                for entry, fault in publish.faults_of(target):
-                    yield Finding(target / entry.path, fault, _withdrawal(target, entry.path))
+                for path, fault in publish.faults_of(target):
+                    yield Finding(target / path, fault, _withdrawal(target, path))
             except VerificationError as error:
                 yield Finding(target / publish.RECORD, error.cause, _removal(target))
 
