@@ -23,6 +23,7 @@ from builder.profile import load
 from builder.report import publish
 from builder.source import store as blobs
 from builder.source.fetch import open_lock
+from builder.source.known import require_sizes
 
 
 @dataclass(frozen=True)
@@ -191,10 +192,13 @@ def verify(
 
     Prints a line for each thing that is not as it was made.  ``fix``: puts it aside, and waits
     for builds that are under way; otherwise nothing is changed and nobody is waited for.
-    Raises VerificationError if something is bad and was not put aside.
+    Raises VerificationError if something is bad and was not put aside, UsageError for a pinned
+    size that the pinned bytes do not have.
     """
     choice = _Choice(profile, project, cache)
     profiles = choice.profiles  # refuses an unknown one
+    for name in profiles:
+        require_sizes(open_lock(project, name), cache)
     bad = 0
     with ExitStack() as stack:
         stack.enter_context(ownership.read(cache, console))
