@@ -24,6 +24,7 @@ from builder.profile import load
 from builder.report import publish
 from builder.source import store as blobs
 from builder.source.fetch import open_lock
+from builder.source.known import require_sizes
 
 
 @dataclass(frozen=True)
@@ -148,8 +149,8 @@ class _Reading:
         for profile in self.choice.profiles:
             target = self.choice.project.artifacts(profile)
             try:
-                for entry, fault in publish.faults_of(target):
-                    yield Finding(target / entry.path, fault, _withdrawal(target, entry.path))
+                for path, fault in publish.faults_of(target):
+                    yield Finding(target / path, fault, _withdrawal(target, path))
             except VerificationError as error:
                 yield Finding(target / publish.RECORD, error.cause, _removal(target))
 
@@ -192,8 +193,9 @@ def verify(
 
     Prints a line for each thing that is not as it was made.  ``fix``: puts it aside, and waits
     for builds that are under way; otherwise nothing is changed and nobody is waited for.
-    Raises VerificationError if something is bad and was not put aside, UsageError and
-    EnvironmentFailure if the cache is not the caller's own.
+    Raises VerificationError if something is bad and was not put aside, UsageError for a pinned
+    size that the pinned bytes do not have, and with EnvironmentFailure if the cache is not the
+    caller's own.
     """
     choice = _Choice(profile, project, cache)
     profiles = choice.profiles  # refuses an unknown one
@@ -203,6 +205,8 @@ def verify(
             console.say(f"there is no cache yet at {cache.root}")
         keep = ownership.use if fix else ownership.read
         stack.enter_context(keep(cache, console))
+        for name in profiles:
+            require_sizes(open_lock(project, name), cache)
         # Nothing may be taken away that a running build uses.
         for name in profiles if fix else ():
             lock = runs.profile_lock(cache, name)

@@ -1,12 +1,13 @@
 """What a folder holds, down to the last byte: a line for each entry, and one digest over all.
 
 Two folders have one digest if and only if they have the same names, of the same kinds, with the
-same contents, targets of links and permission to run.  Owners, times and other permissions do
-not count: they differ between machines and mean nothing to a build.
+same contents, targets of links, permission to run, and permission for everybody to read: what a
+container's user cannot read fails a build.  Owners, times and other permissions do not count:
+they differ between machines and mean nothing to a build.
 """
 
 # Names are bytes here, as the kernel has them: pathlib has no such paths, and takes its time.
-# ruff: noqa: PTH115, PTH118
+# ruff: noqa: PTH115, PTH116, PTH118
 
 from __future__ import annotations
 
@@ -26,6 +27,8 @@ from builder.errors import Interrupted
 FOLDER = b"d"
 _FILE, _PROGRAM, _LINK, _OTHER = b"f", b"x", b"l", b"?"
 _CHUNK = 1 << 20
+_TOP = b"."
+_READ, _ENTER = stat.S_IROTH, stat.S_IROTH | stat.S_IXOTH
 _SHOWN = 3  # names in a message
 
 Memory = dict[tuple[int, int, int, int], bytes]
@@ -47,6 +50,8 @@ class Listing:
     """Entries by their path below the folder: ``d``, or one of ``f x l`` and a digest.
 
     ``x`` is a file that its owner may execute; a link's digest is that of its target's name.
+    A capital letter stands for what not everybody may read (a folder: read and enter).  The
+    folder itself is entered, as ``.``, only in that case.
     """
 
     entries: Mapping[bytes, bytes]
@@ -78,14 +83,15 @@ class Listing:
     def files(self) -> Iterator[tuple[str, Digest]]:
         """Path and digest of every file, links not followed, in the order of their paths."""
         for path, entry in sorted(self.entries.items()):
-            if entry[:1] in (_FILE, _PROGRAM):
+            if entry[:1].lower() in (_FILE, _PROGRAM):
                 yield os.fsdecode(path), Digest(entry[1:].decode())
 
     def below(self, name: str) -> Listing:
         """The listing of a folder that holds this one as its folder ``name``."""
         top = os.fsencode(name)
         moved = {b"%b/%b" % (top, path): entry for path, entry in self.entries.items()}
-        return Listing({top: FOLDER, **moved})
+        moved.pop(b"%b/%b" % (top, _TOP), None)
+        return Listing({top: self.entries.get(_TOP, FOLDER), **moved})
 
     def renewed(self, root: Path, names: Iterable[str]) -> Listing:
         """The listing after ``names`` below ``root``, and folders above them, have changed."""
@@ -134,6 +140,9 @@ class _Reading:
 
     def run(self) -> dict[bytes, bytes]:
         waiting = [b""]
+        top = _folder_entry(os.stat(self.root).st_mode)
+        if top != FOLDER:
+            self.entries[_TOP] = top
         while waiting:
             if self.stop is not None and self.stop.is_set():
                 raise Interrupted(
@@ -151,7 +160,7 @@ class _Reading:
             for one in found:
                 path = folder + b"/" + one.name if folder else one.name
                 if one.is_dir(follow_symlinks=False):
-                    self.entries[path] = FOLDER
+                    self.entries[path] = _folder_entry(one.stat(follow_symlinks=False).st_mode)
                     inner.append(path)
                 elif one.is_file(follow_symlinks=False):
                     self.entries[path] = _read_file(one.path, self.memory)
@@ -167,7 +176,7 @@ def _look(path: bytes) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     if stat.S_ISDIR(mode):
-        return FOLDER
+        return _folder_entry(mode)
     if stat.S_ISLNK(mode):
         return link_entry(os.readlink(path))
     return _read_file(path, None) if stat.S_ISREG(mode) else _OTHER
@@ -179,13 +188,18 @@ def _read_file(path: bytes, memory: Memory | None) -> bytes:
         found = os.fstat(handle)
         key = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
         runs = bool(found.st_mode & stat.S_IXUSR)
-        if memory is not None and found.st_nlink > 1:
-            if key not in memory:
-                memory[key] = file_entry(_hash(handle), runs=runs)
-            return memory[key]
-        return file_entry(_hash(handle), runs=runs)
+        entry = memory.get(key) if memory is not None and found.st_nlink > 1 else None
+        if entry is None:
+            entry = file_entry(_hash(handle), runs=runs)
+            if memory is not None and found.st_nlink > 1:
+                memory[key] = entry
+        return entry if found.st_mode & _READ else entry[:1].upper() + entry[1:]
     finally:
         os.close(handle)
+
+
+def _folder_entry(mode: int) -> bytes:
+    return FOLDER if mode & _ENTER == _ENTER else FOLDER.upper()
 
 
 def _hash(handle: int) -> str:
@@ -211,6 +225,8 @@ def _with_parents(names: Iterable[str]) -> set[bytes]:
 def _verb(old: bytes | None, new: bytes | None) -> str:
     if new is None:
         return "is missing"
+    if new[:1].isupper() and new[1:] == (old or FOLDER)[1:]:
+        return "cannot be read by everybody"
     if old is None:
         return "was added"
     if old[:1] != new[:1]:

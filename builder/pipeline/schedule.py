@@ -282,7 +282,6 @@ class Schedule:
                 inputs = all_inputs(stage, self.done)
             done = self.store.commit(
                 stage.name,
-                digest.key(inputs),
                 inputs,
                 folder / "done",
                 listed=stage.listed,

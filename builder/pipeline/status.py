@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-Status = dict[str, tuple[int, int, int]]
-"""Inode, size in bytes and time of the last change in nanoseconds, by path below a folder."""
+Status = dict[str, tuple[int, int, int, int]]
+"""Inode, mode, size in bytes and time of the last change in nanoseconds, by path."""
 
 
-def look(root: Path, names: Iterable[str] = ()) -> Status:
-    """The state of files below ``root``; without names that of the folder and what is in it.
-
-    Raises OSError if one is not there.
-    """
-    chosen = tuple(names) or (".", *sorted(path.name for path in root.iterdir()))
-    return {name: _status(root / name) for name in chosen}
+def look(root: Path, names: Iterable[str]) -> Status:
+    """The state of what has these paths from ``root``.  Raises OSError if one is not there."""
+    return {name: _status(root / name) for name in names}
 
 
 def unchanged(root: Path, before: Status) -> bool:
@@ -26,6 +22,6 @@ def unchanged(root: Path, before: Status) -> bool:
         return False
 
 
-def _status(path: Path) -> tuple[int, int, int]:
+def _status(path: Path) -> tuple[int, int, int, int]:
     found = path.lstat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns

@@ -5,7 +5,8 @@ its output and the folder is renamed into place.  A kill before the rename costs
 stage and nothing else.
 
 An output is held against the digest of its listing before anything is made of it (``fault``).
-When nothing is made of it, a look at inodes, sizes and times must do (``find``).
+When nothing is made of it, a look at inodes, modes, sizes and times must do (``find``).  The
+manifest itself has its digest beside it, ``stage.sha256``, and is held against that each time.
 """
 
 from __future__ import annotations
@@ -15,22 +16,24 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from builder.digest import Digest, decode, encode
+from builder.digest import Digest, decode, encode, of_bytes
 from builder.host.listing import Listing, Memory, read
 from builder.host.paths import Cache
 from builder.host.removal import remove
+from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.ledger import write_whole
 from builder.pipeline.stage import LISTING, Damaged, Done, Manifest, OutputFile
 from builder.pipeline.status import Status, look, unchanged
 
 MANIFEST = "stage.json"
+SEAL = "stage.sha256"
 STATUS = "stage.status"
 LOG = "stage.log"
 OUTPUT = "output"
@@ -54,51 +57,76 @@ class Store:
     def find(self, stage: str, key: Digest, *, by_content: bool = False) -> Done | None:
         """The finished output for this key, None if there is none.
 
-        Its files are not read if they look untouched.  Raises Damaged if they have changed.
+        Its files are not read if they look untouched.  Raises Damaged if they or its manifest
+        have changed.
         """
-        done = self.at(self.place(stage, key))
-        if done is None or (done.name, done.key) != (stage, key):
+        place = self.place(stage, key)
+        found = _read_manifest(place)
+        if found is None:
             return None
-        done = replace(done, by_content=by_content)
+        manifest, sealed = found
+        done = Done(stage, key, place / OUTPUT, True, manifest, by_content)
+        if not sealed:
+            raise Damaged(done, f"{MANIFEST} has changed")
+        if (manifest.stage, manifest.key) != (stage, key):
+            return None
         if not unchanged(done.path, _read_status(done)):
             self.require(done)
         return done
 
     def at(self, place: Path) -> Done | None:
         """The output in a folder of the store, whatever became of it; None without a manifest."""
-        try:
-            manifest = decode((place / MANIFEST).read_bytes(), Manifest)
-        except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
+        found = _read_manifest(place)
+        if found is None:
             return None
+        manifest, _ = found
         return Done(manifest.stage, manifest.key, place / OUTPUT, True, manifest)
 
     def fault(
         self, done: Done, *, stop: threading.Event | None = None, memory: Memory | None = None
     ) -> str:
-        """Read an output whole: what is no longer as it came out, empty if all is."""
+        """Read an output and its records whole: what is no longer as it came out, or empty."""
+        fault = self._record_fault(done)
+        if fault:
+            return fault
         try:
             now = read(done.path, stop=stop, memory=memory)
         except OSError as error:
             return str(error)
-        if now.digest == done.manifest.listing:
-            return ""
-        try:
+        if now.digest != done.manifest.listing:
             return done.listing().difference(now)
+        outputs = done.manifest.outputs
+        if outputs and outputs != tuple(_files(done.path, now)):
+            return f"the outputs in {MANIFEST} are not those of {LISTING}"
+        return ""
+
+    def _record_fault(self, done: Done) -> str:
+        """What is wrong with an output's place, manifest or list of files; empty if nothing is."""
+        place, manifest = done.path.parent, done.manifest
+        if _read_manifest(place) != (manifest, True):
+            return f"{MANIFEST} has changed"
+        if place != self.place(manifest.stage, manifest.key):
+            return f"it is an output of {manifest.stage} and belongs elsewhere"
+        if manifest.key != digest.key(Input(*entry) for entry in manifest.inputs.items()):
+            return f"the inputs in {MANIFEST} do not have the key in it"
+        try:
+            done.listing()
         except Damaged as damaged:
-            return f"it is not what came out, and {damaged.fault}"
+            return damaged.fault
+        return ""
 
     def require(self, done: Done, *, stop: threading.Event | None = None) -> None:
         """Read an output whole.  Raises Damaged if it is not as it came out."""
         fault = self.fault(done, stop=stop)
         if fault:
             raise Damaged(done, fault)
-        status = look(done.path, _told_by(done.manifest))
+        status = _look(done.path, done.manifest)
         if status != _read_status(done):  # copied to another disk, or touched
             write_whole(done.path.parent / STATUS, encode(status))
 
     def set_aside(self, done: Done) -> Path:
         """Keep a damaged output for inspection, the last one of its stage; returns where."""
-        kept = self.cache.aside / folder_name(done.name)
+        kept = self.cache.aside / done.path.parent.parent.name
         self.cache.aside.mkdir(parents=True, exist_ok=True)
         remove(kept, self.cache.aside)
         with contextlib.suppress(FileNotFoundError):  # another run has done so
@@ -108,8 +136,7 @@ class Store:
     def commit(
         self,
         stage: str,
-        key: Digest,
-        inputs: Iterable[Input],
+        inputs: tuple[Input, ...],
         work: Path,
         *,
         listed: bool,
@@ -124,6 +151,7 @@ class Store:
         The log at ``log`` goes with it.  ``listing``: of the output, if it is known; otherwise
         all is read.  The folder that another run may have put there in the meantime is replaced.
         """
+        key = digest.key(inputs)
         listing = listing or read(work / OUTPUT)
         outputs = tuple(_files(work / OUTPUT, listing)) if listed else ()
         manifest = Manifest(
@@ -137,8 +165,10 @@ class Store:
             facts=facts,
         )
         (work / LISTING).write_bytes(listing.encoded)
-        (work / STATUS).write_bytes(encode(look(work / OUTPUT, _told_by(manifest))))
-        (work / MANIFEST).write_bytes(encode(manifest))
+        (work / STATUS).write_bytes(encode(_look(work / OUTPUT, manifest)))
+        text = encode(manifest)
+        (work / MANIFEST).write_bytes(text)
+        (work / SEAL).write_text(_seal(text), encoding="ascii")
         if log.is_file():
             shutil.copyfile(log, work / LOG)
         place = self.place(stage, key)
@@ -154,10 +184,26 @@ def _files(root: Path, listing: Listing) -> Iterator[OutputFile]:
         yield OutputFile(name, (root / name).stat().st_size, sha256)
 
 
-def _told_by(manifest: Manifest) -> tuple[str, ...]:
-    """What is looked at to see whether an output was touched: its files, or the top of a tree."""
-    files = tuple(entry.path for entry in manifest.outputs)
-    return (".", *files) if files else ()
+def _seal(text: bytes) -> str:
+    """The line that sha256sum(1) writes of a manifest."""
+    return f"{of_bytes(text)}  {MANIFEST}\n"
+
+
+def _read_manifest(place: Path) -> tuple[Manifest, bool] | None:
+    """A folder's manifest, and whether it is as it was written; None if it is none or unsealed."""
+    try:
+        text = (place / MANIFEST).read_bytes()
+        seal = (place / SEAL).read_bytes()
+        return decode(text, Manifest), seal == _seal(text).encode()
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
+        return None
+
+
+def _look(output: Path, manifest: Manifest) -> Status:
+    """How an output looks: its files, or the top of a tree; and its list of files."""
+    files = [entry.path for entry in manifest.outputs]
+    names = files or sorted(path.name for path in output.iterdir())
+    return look(output, (".", *names, f"../{LISTING}"))
 
 
 def _read_status(done: Done) -> Status:
@@ -169,7 +215,7 @@ def _read_status(done: Done) -> Status:
 
 def _sync(folder: Path) -> None:
     """Bring the manifest to the disk before its folder gets its final name."""
-    for path in (folder / MANIFEST, folder):
+    for path in (folder / MANIFEST, folder / SEAL, folder):
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from builder.digest import Digest, decode, encode, of_file
+from builder.digest import Digest, decode, encode
 from builder.errors import VerificationError
+from builder.host import listing
 from builder.host.removal import remove
 from builder.pipeline.ledger import write_whole
 from builder.pipeline.stage import Done, OutputFile
@@ -31,7 +33,7 @@ class Publication:
 
 
 class Published(msgspec.Struct, frozen=True):
-    """What was published as a folder: the stage's key, and how its files looked afterwards."""
+    """What was published as a folder: the stage's key, and how it looked afterwards."""
 
     key: Digest
     status: Status
@@ -42,7 +44,7 @@ def stale(
 ) -> dict[str, str]:
     """The stages whose folders are to be copied, each with what has changed in its folder.
 
-    Empty words: nothing was published yet, or another output.  Files that do not look untouched
+    Empty words: nothing was published yet, or another output.  Folders that do not look untouched
     are read.
     """
     found: dict[str, str] = {}
@@ -55,9 +57,9 @@ def stale(
         if known is None or known.key != stage.key or not folder.is_dir():
             found[stage.name] = ""
         elif not unchanged(folder, known.status):
-            fault = _fault(folder, stage.manifest.outputs)
-            if fault:
-                found[stage.name] = fault
+            faults = [words for _, words in _compare(folder, stage.manifest.outputs) if words]
+            if faults:
+                found[stage.name] = faults[0]
     return found
 
 
@@ -84,8 +86,7 @@ def publish(
         stage, folder = done[publication.stage], target / publication.folder
         if stage.name in renewed:
             _copy(stage.path, folder)
-        names = [entry.path for entry in stage.manifest.outputs]
-        now = Published(stage.key, look(folder, names))
+        now = Published(stage.key, look(folder, _with_folders(stage.manifest.outputs)))
         if published.get(publication.folder) != now:
             published[publication.folder] = now
             write_whole(target / KEYS, encode(published))
@@ -104,12 +105,9 @@ def publish(
 def require(target: Path, folder: str) -> None:
     """Hold a published folder that is about to be used against ``build.json``.
 
-    Files that look untouched are not read, and what is not on record is not judged.  Raises
-    VerificationError for files that have changed.
+    It is read whole, and a folder that is not on record is not judged.  Raises VerificationError
+    if it has changed.
     """
-    known = _read_published(target).get(folder)
-    if known is not None and unchanged(target / folder, known.status):
-        return
     faults = [fault for _, fault in faults_of(target, folder) if fault]
     if faults:
         raise VerificationError(
@@ -119,10 +117,11 @@ def require(target: Path, folder: str) -> None:
         )
 
 
-def faults_of(target: Path, folder: str = "") -> Iterator[tuple[OutputFile, str]]:
-    """Read every published file, or those of one folder; yields each with what is wrong.
+def faults_of(target: Path, folder: str = "") -> Iterator[tuple[str, str]]:
+    """Read all published folders, or one; yields each path below ``target`` with what is wrong.
 
-    Empty words: it is what ``build.json`` says.  Raises VerificationError if that is no record.
+    Empty words: it is what ``build.json`` says.  What is in a folder and not on record is wrong.
+    Raises VerificationError if ``build.json`` is no record.
     """
     try:
         made = record.decode((target / RECORD).read_bytes())
@@ -134,9 +133,15 @@ def faults_of(target: Path, folder: str = "") -> Iterator[tuple[OutputFile, str]
             str(error),
             f"write it anew: invoke build --profile {target.name}",
         ) from error
+    folders: dict[str, list[OutputFile]] = {}
     for entry in made.outputs:
-        if not folder or entry.path.startswith(f"{folder}/"):
-            yield entry, _fault(target, (entry,))
+        top, _, path = entry.path.partition("/")
+        folders.setdefault(top, []).append(OutputFile(path, entry.size, entry.sha256))
+    for top, outputs in folders.items():
+        if folder in ("", top):
+            for path, words in _compare(target / top, outputs):
+                place = f"{top}/{path}" if path else top
+                yield place, words and f"{top}/{words}" if path else words
 
 
 def withdraw(target: Path, folder: str) -> None:
@@ -151,16 +156,38 @@ def _read_published(target: Path) -> dict[str, Published]:
         return {}
 
 
-def _fault(folder: Path, outputs: Iterable[OutputFile]) -> str:
-    """The first file that is not as it was published; empty if all are."""
-    for entry in outputs:
-        path = folder / entry.path
-        try:
-            if path.lstat().st_size != entry.size or of_file(path) != entry.sha256:
-                return f"{entry.path} has changed"
-        except OSError as error:
-            return f"{entry.path}: {error.strerror}"
-    return ""
+def _with_folders(outputs: Iterable[OutputFile]) -> list[str]:
+    """The files and all folders that they lie in, whose times tell what was added."""
+    paths = [Path(entry.path) for entry in outputs]
+    return sorted({str(one) for path in paths for one in (path, *path.parents)} | {"."})
+
+
+def _compare(folder: Path, outputs: Iterable[OutputFile]) -> Iterator[tuple[str, str]]:
+    """Read a published folder: every path in it with what is wrong, empty words if nothing is.
+
+    An empty path is the folder's own.
+    """
+    try:
+        if folder.is_symlink():
+            yield "", f"{folder.name} is a symbolic link"
+            return
+        now = listing.read(folder).entries
+    except OSError as error:
+        yield "", str(error)
+        return
+    known = {os.fsencode(entry.path): entry for entry in outputs}
+    folders = {os.fsencode(str(one)) for path in known for one in Path(os.fsdecode(path)).parents}
+    for path in sorted(known.keys() | now.keys()):
+        name, entry = os.fsdecode(path), known.get(path)
+        kind, digest = now.get(path, b"")[:1].lower(), now.get(path, b"")[1:].decode()
+        if entry is not None:
+            same = kind in (b"f", b"x") and digest == entry.sha256
+            words = "is missing" if not kind else "" if same else "has changed"
+            if same and (folder / name).lstat().st_size != entry.size:
+                words = "has another size than recorded"
+            yield name, words and f"{name} {words}"
+        elif kind != listing.FOLDER or path not in folders:
+            yield name, f"{name} was added"
 
 
 def _copy(origin: Path, folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builder.digest import Digest
+from builder.digest import Digest, of_file
 from builder.host.paths import Cache
 from builder.source.lock import Pin, SourcesLock
 from builder.source.model import Fetched, Location, Source
@@ -51,10 +51,31 @@ def find(source: Source, *, cache: Cache, lock: SourcesLock) -> Fetched | None:
     return _found(source, cache, pin.sha256, pin, pin.url)
 
 
+def require_sizes(lock: SourcesLock, cache: Cache, *sources: str) -> None:
+    """Hold the pinned sizes against the blobs; of all sources if none is named.
+
+    A blob is read only if its size is another one: it may be damaged, which is not told here.
+    Raises UsageError, with file and line, for a size that the pinned bytes do not have.
+    """
+    for name in sources or lock.names():
+        for kind, pin in lock.pins(name).items():
+            blob = find_blob(cache, pin.sha256)
+            if blob is None:
+                continue
+            size = blob.stat().st_size
+            if size != pin.size and of_file(blob) == pin.sha256:
+                cause = f"{pin.size} is not the size of these bytes, which is {size}"
+                raise lock.refuse(name, kind, "size", cause)
+
+
 def find_sound(
     source: Source, *, cache: Cache, lock: SourcesLock
 ) -> tuple[Fetched | None, tuple[Damage, ...]]:
-    """As ``find``, with the bytes held against the digest; and what was put aside for damage."""
+    """As ``find``, with the bytes held against the digest; and what was put aside for damage.
+
+    Raises UsageError for a pinned size that the bytes do not have.
+    """
+    require_sizes(lock, cache, source.name)
     damages: list[Damage] = []
     while (found := find(source, cache=cache, lock=lock)) is not None:
         wrong = damage(cache, found.sha256, source.file)

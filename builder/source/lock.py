@@ -20,6 +20,7 @@ import msgspec
 from builder import names, toml
 from builder import text as texts
 from builder.digest import Digest, Size
+from builder.errors import UsageError
 from builder.names import FileName
 from builder.shown import without_secrets
 from builder.values import Line
@@ -60,6 +61,16 @@ class SourcesLock:
     def pins(self, name: str) -> Pins:
         """What is pinned for source ``name``, by kind of location."""
         return self._tables.get(name, {})
+
+    def names(self) -> tuple[str, ...]:
+        """The sources of which something is pinned."""
+        return tuple(self._tables)
+
+    def refuse(self, name: str, kind: str, key: str, cause: str) -> UsageError:
+        """What is wrong with a pin, and on which line."""
+        text = texts.read(self.path, hint=_HINT)
+        place = f"{name}.{kind}.{key}"
+        return toml.refuse(self.path, toml.line_of(text, place), f"{place}: {cause}", _HINT)
 
     def reload(self) -> None:
         """Read the file again: another process may have pinned meanwhile."""

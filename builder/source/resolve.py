@@ -23,6 +23,7 @@ from builder.source.known import (
     find_sound,
     profile_digest,
     require_signature,
+    require_sizes,
     valid_pins,
 )
 from builder.source.limit import Limit, LocationFailed
@@ -248,6 +249,8 @@ def _accept(job: Job, place: _Place, brought: _Brought, *, last: bool = False) -
         raise VerificationError(refusal.what, f"{refusal.cause}\nkept as {kept}", refusal.hint)
     path = adopt(job.cache, brought.path, sha256)
     _discard(brought)
+    if not job.update:
+        require_sizes(job.lock, job.cache, job.source.name)
     pin = Pin(
         file=job.source.file,
         sha256=sha256,

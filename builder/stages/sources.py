@@ -20,7 +20,7 @@ from builder.pipeline.digest import Input
 from builder.pipeline.stage import Damaged, Done, Stage, Work
 from builder.profile.model import Component
 from builder.source.fetch import fetch
-from builder.source.known import valid_pins
+from builder.source.known import require_sizes, valid_pins
 from builder.source.lock import SourcesLock
 from builder.source.model import Source
 from builder.stages import patching
@@ -43,6 +43,8 @@ def fetch_stage(
     """The source's file under its own name, verified."""
 
     def inputs() -> tuple[Input, ...]:
+        if not update:
+            require_sizes(lock, setting.cache, source.name)
         pins = valid_pins(source, lock)
         known = source.sha256 or any(location.sha256 for location in source.locations)
         # Without a digest nothing tells whether what was got before is still what is meant.
@@ -72,6 +74,7 @@ def fetch_stage(
             place.hardlink_to(fetched.path)
         except OSError:
             shutil.copyfile(fetched.path, place)
+        place.chmod(0o444)  # the blob's mode, too: a cache may have been copied under umask 077
         work.note("url", fetched.url)
         work.note("sha256", fetched.sha256)
         work.note("version", fetched.version or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,27 @@ def test_root_fixes_nobody_else_s_cache(own: World, words: tuple[str, ...]) -> N
     assert ended.status == 7, ended.output
     assert "belongs to another user" in ended.errors
     assert sorted(own.cache.rglob("*")) == before
+
+
+@pytest.mark.parametrize("size", ["7", "9000000000000000000"])
+def test_a_pinned_size_that_the_bytes_do_not_have_is_refused(own: World, size: str) -> None:
+    lock = own.project / "specs" / "small" / "sources.lock"
+    text = re.sub(r"size = \d+", f"size = {size}", lock.read_text())
+    lock.write_text(text)
+    line = next(number for number, one in enumerate(text.splitlines(), 1) if "size" in one)
+    for words in (("verify",), ("verify", *SMALL), ("fetch", "--locked", *SMALL)):
+        ended = own.run(*words)
+        assert ended.status == 2, (words, ended.errors)
+        assert f"failed: small/sources.lock:{line} cannot be used" in ended.errors
+        assert "tool.upstream.size: " in ended.errors
+    one(own, "stages/fetch-tool/*").rename(own.cache / "gone")
+    one(own, "blobs/*").unlink()
+    assert own.run("fetch", "--locked", *SMALL).status == 2
+    assert own.run("fetch", "--update", *SMALL).status == 0
+    assert own.run("verify").status == 0
+    assert own.run("fetch", "--locked", *SMALL).status == 0
+    lock.write_text(text.replace(size, "1e23"))
+    assert own.run("verify").status == 2
 
 
 def test_an_unknown_profile_is_refused(own: World) -> None:

@@ -45,7 +45,7 @@ def test_what_is_no_listing_is_refused(data: bytes) -> None:
 def test_times_owners_and_other_permissions_do_not_count(tree: Path, tmp_path: Path) -> None:
     before = listing.read(tree).digest
     shutil.copytree(tree, tmp_path / "copy", symlinks=True)
-    (tmp_path / "copy" / "file").chmod(0o600)
+    (tmp_path / "copy" / "file").chmod(0o664)
     os.utime(tmp_path / "copy" / "file", (1, 1))
     assert listing.read(tmp_path / "copy").digest == before
 
@@ -88,6 +88,8 @@ def test_some_names_can_be_looked_at_alone(tree: Path) -> None:
 
 
 def test_a_listing_can_be_moved_below_a_folder(tree: Path) -> None:
+    tree.parent.chmod(0o755)
+    tree.chmod(0o700)
     whole = listing.read(tree.parent)
     assert listing.read(tree).below("tree").digest == whole.digest
 
@@ -113,3 +115,25 @@ def test_reading_ends_when_the_run_is_stopped(tree: Path) -> None:
     stop.set()
     with pytest.raises(Interrupted):
         listing.read(tree, stop=stop)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "words"),
+    [
+        ("", 0o700, "."),
+        ("", 0o754, "."),
+        ("deep/er", 0o701, "deep/er"),
+        ("file", 0o640, "file"),
+        ("deep/er/run", 0o700, "deep/er/run"),
+    ],
+)
+def test_what_not_everybody_can_read_is_told(tree: Path, name: str, mode: int, words: str) -> None:
+    before = listing.read(tree)
+    files = list(before.files())
+    (tree / name).chmod(mode)
+    now = listing.read(tree)
+    assert before.difference(now) == f"{words} cannot be read by everybody"
+    assert list(now.files()) == files
+    assert Listing.decode(now.encoded).entries == now.entries
+    if name:
+        assert before.fault(tree, [name]) == f"{words} cannot be read by everybody"

@@ -15,7 +15,6 @@ import pytest
 from builder.commands.session import Request, open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
-from builder.pipeline import digest
 from builder.pipeline.schedule import all_inputs, with_needs
 from builder.pipeline.stage import Done
 from builder.pipeline.store import OUTPUT
@@ -47,7 +46,6 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Cache]:
                 (work / OUTPUT / "tree" / f"file{number}").write_text(stage.name)
             done[stage.name] = session.store.commit(
                 stage.name,
-                digest.key(inputs),
                 inputs,
                 work,
                 listed=stage.listed,

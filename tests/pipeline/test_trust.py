@@ -160,6 +160,26 @@ def test_a_file_that_was_exchanged_does_not_get_in_by_links(world: World) -> Non
     assert (world.cache.aside / "links" / OUTPUT / DEEP / "f1").read_text() == "hostile!"
 
 
+@pytest.mark.parametrize("place", ["", "tree", DEEP, f"{DEEP}/f1"])
+def test_what_a_close_umask_left_is_made_anew_before_it_is_used(world: World, place: str) -> None:
+    (world.run("one")["links"].path / place).chmod(0o700)
+    done = world.run("one", values={"one": "2"})
+    assert "links" in world.ran
+    assert text(done, "one") == GOOD
+    assert read(done["links"].path).digest == done["links"].manifest.listing
+    assert (done["links"].path / place).stat().st_mode & 0o004
+    assert world.run("one", values={"one": "3"})["links"].hit
+
+
+def test_a_closed_folder_is_found_though_nothing_else_runs(world: World) -> None:
+    (world.run("one")["links"].path).chmod(0o700)
+    world.run("one")
+    assert world.ran == ["links"]
+    assert "links: its output in the cache has changed since it was made: . cannot be read" in (
+        world.said.getvalue()
+    )
+
+
 def test_a_file_that_was_added_does_not_get_in_by_links(world: World) -> None:
     (world.run("one")["tree"].path / DEEP / "more").write_text("hostile!")
     done = world.run("one", values={"links": "2"})

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from builder.commands.lab import IMAGE_FILES, built_image
-from builder.digest import Digest
 from builder.errors import VerificationError
 from builder.host.paths import Cache, Project
 from builder.pipeline.digest import Input
@@ -28,8 +27,7 @@ def commit(store: Store, stage: str, work: Path, key: str = "a") -> Done:
     """Finish a stage whose output lies in ``work``."""
     return store.commit(
         stage,
-        Digest(key * 64),
-        (Input("x", "y"),),
+        (Input("x", key),),
         work,
         listed=True,
         by_content=False,
@@ -132,8 +130,59 @@ def test_a_change_that_hides_is_found_by_reading(site: Site) -> None:
     site.publish(vm)
     spoil(site.target / "vm" / "deep" / "file")
     assert site.stale(vm) == {}
-    faults = {entry.path: fault for entry, fault in publish.faults_of(site.target)}
+    faults = dict(publish.faults_of(site.target))
     assert faults == {"vm/deep/file": "vm/deep/file has changed", "vm/other": ""}
+
+
+def add_file(folder: Path) -> None:
+    (folder / "deep" / "evil").write_text("added")
+
+
+def add_folder(folder: Path) -> None:
+    (folder / "evil").mkdir()
+
+
+def replace_by_link(path: Path, root: Path) -> None:
+    moved = root / f"moved-{time.time_ns()}"
+    path.rename(moved)
+    path.symlink_to(moved)
+
+
+def link_file(folder: Path) -> None:
+    replace_by_link(folder / "deep" / "file", folder.parent)
+
+
+def link_folder(folder: Path) -> None:
+    replace_by_link(folder / "deep", folder.parent)
+
+
+def link_all(folder: Path) -> None:
+    replace_by_link(folder, folder.parent)
+
+
+def pipe(folder: Path) -> None:
+    os.mkfifo(folder / "evil")
+
+
+@pytest.mark.parametrize("change", [add_file, add_folder, link_file, link_folder, link_all, pipe])
+def test_a_folder_holds_what_was_published_and_nothing_else(
+    site: Site, change: Callable[[Path], None]
+) -> None:
+    vm = site.commit("vm")
+    site.publish(vm)
+    folder = site.target / "vm"
+    change(folder)
+    assert any(words for _, words in publish.faults_of(site.target))
+    with pytest.raises(VerificationError, match="vm"):
+        publish.require(site.target, "vm")
+    assert list(site.stale(vm)) == ["vm"]
+    site.publish(vm)
+    assert site.stale(vm) == {}
+    assert not folder.is_symlink()
+    assert set(publish.faults_of(site.target)) == {("vm/deep/file", ""), ("vm/other", "")}
+    change(folder)
+    publish.withdraw(site.target, "vm")
+    assert not os.path.lexists(folder)
 
 
 def test_only_the_folder_in_use_is_judged(site: Site) -> None:
@@ -177,6 +226,12 @@ def test_the_lab_boots_no_image_that_was_changed(tmp_path: Path) -> None:
         project.artifacts("p"), PUBLICATIONS, {"vm": vm}, ["vm"], profile="p", flavour="f", base="b"
     )
     assert built_image(project, "p").disk.name == IMAGE_FILES[0]
+    good = (project.artifacts("p") / "vm" / IMAGE_FILES[0]).read_bytes()
+    spoil(project.artifacts("p") / "vm" / IMAGE_FILES[0])  # nothing but reading tells
+    with pytest.raises(VerificationError, match=IMAGE_FILES[0]):
+        built_image(project, "p")
+    (project.artifacts("p") / "vm" / IMAGE_FILES[0]).write_bytes(good)
+    built_image(project, "p")
     (project.artifacts("p") / "vm" / IMAGE_FILES[0]).write_text(IMAGE_FILES[0].upper())
     with pytest.raises(VerificationError, match=IMAGE_FILES[0]):
         built_image(project, "p")
