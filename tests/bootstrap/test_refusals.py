@@ -60,7 +60,6 @@ def test_a_newer_python_is_taken(fresh: Checkout, tmp_path: Path, version: str) 
 
 @pytest.mark.parametrize(
     "script",
-    "script",
     [
         "echo broken >&2; exit 3",
         "exit 3",
