@@ -7,6 +7,11 @@ Only this file and builder/commandline.py know Invoke.  Exit codes: 2 usage or c
 
 from __future__ import annotations
 
+from builder import early
+
+if early.is_run_by_invoke():
+    early.listen()
+
 import os
 import sys
 from collections.abc import Iterator
@@ -455,5 +460,5 @@ def bench(context: Context, profile: str = "lts", flavour: str = "vm") -> None:
 
 if __name__ == "__main__":
     sys.exit("run ./bootstrap TASK, or invoke TASK")
-if commandline.is_run_by_invoke():
+if early.is_run_by_invoke():
     commandline.main(sys.modules[__name__], sys.argv[1:])

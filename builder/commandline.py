@@ -23,7 +23,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.program import Program
 
-from builder import names
+from builder import early, names
 from builder.errors import UsageError
 from builder.host import refusal
 from builder.host.outlets import CLOSED, close_quietly, is_closed, reopen
@@ -151,12 +151,6 @@ class _Program(Program):
         return tuple(sorted(self.collection.task_names))
 
 
-def is_run_by_invoke() -> bool:
-    """Whether Invoke's own program is at work: it has parsed its options and loads tasks."""
-    main = sys.modules.get("invoke.main")
-    return main is not None and hasattr(main.program, "core")
-
-
 def main(tasks: ModuleType, words: Sequence[str]) -> NoReturn:
     """Run the tasks that ``words`` name, and end this process with their exit code."""
     _use_utf8()
@@ -199,4 +193,4 @@ def _use_utf8() -> None:
     if not sys.flags.utf8_mode and locale.getencoding().lower() not in ("utf-8", "utf8"):
         os.environ["PYTHONUTF8"] = "1"  # for programs that this one starts
         argv = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
-        os.execv(argv[0], argv)  # noqa: S606 - a list, as everywhere
+        early.become(argv)

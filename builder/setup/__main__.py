@@ -5,6 +5,11 @@ Exit code 7 if the host cannot be prepared, 130 if that is interrupted, else the
 
 from __future__ import annotations
 
+from builder import early
+
+if __name__ == "__main__":
+    early.listen()
+
 import contextlib
 import os
 import signal
@@ -13,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from builder.errors import BuilderError, EnvironmentFailure
+from builder.errors import BuilderError, EnvironmentFailure, Interrupted
 from builder.host import tools
 from builder.host.tools import Need
 from builder.setup import environment, packages
@@ -29,8 +34,9 @@ def _raise_interrupt(number: int, frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the preparation as Ctrl-C does."""
-    before = {n: signal.signal(n, _raise_interrupt) for n in (signal.SIGTERM, signal.SIGHUP)}
+    """Signals raise KeyboardInterrupt; one that is ignored stays so."""
+    wanted = [number for number in early.SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, _raise_interrupt) for number in wanted}
     try:
         yield
     finally:
@@ -95,11 +101,12 @@ def main(arguments: Sequence[str]) -> int:
         with _interruptible():
             folder = prepare(root, words, yes=yes)
     except KeyboardInterrupt:
-        return 130
+        packages.say("interrupted")
+        return Interrupted.exit_code
     except BuilderError as error:
         return _fail(error)
     except OSError as error:
-        return _fail(environment.told(error, root))
+        return _fail(environment.refused(error, root))
     return environment.run(folder, words or ["--list"])
 
 

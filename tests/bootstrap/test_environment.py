@@ -143,9 +143,27 @@ def test_a_hostile_environment_does_no_harm(fresh: Checkout, tmp_path: Path) -> 
     assert {path.name for path in trap.iterdir()} == {
         *("invoke.py", "tqdm.py", "json.py", "sitecustomize.py", "start.py")
     }
-    for path in (fresh.link.resolve(), *fresh.link.resolve().rglob("*")):
+    home = fresh.root / ".venvs"
+    for path in (home, fresh.link.resolve(), *fresh.link.resolve().rglob("*")):
         wanted = 0o555 if path.is_dir() else 0o444
         assert path.is_symlink() or path.stat().st_mode & wanted == wanted, path
+
+
+def kinds_of_loss() -> tuple[Callable[[Checkout], None], ...]:
+    def a_file_is_gone(made: Checkout) -> None:
+        (main,) = made.link.glob("lib/*/site-packages/invoke/main.py")
+        main.unlink()
+
+    def a_file_is_empty(made: Checkout) -> None:
+        """As a power cut leaves what was never written to the disk."""
+        (main,) = made.link.glob("lib/*/site-packages/invoke/main.py")
+        os.truncate(main, 0)
+
+    def lead_to_itself(made: Checkout) -> None:
+        made.link.unlink()
+        made.link.symlink_to(made.link.name)
+
+    return (a_file_is_gone, a_file_is_empty, lead_to_itself)
 
 
 def kinds_of_damage() -> dict[str, Callable[[Checkout], None]]:
@@ -178,7 +196,7 @@ def kinds_of_damage() -> dict[str, Callable[[Checkout], None]]:
         lock.write_text(f"# changed\n{lock.read_text()}")
 
     damages = (vanish, stop_working, lose_a_package, lose_the_folder)
-    more = (be_half_of_an_earlier_version, be_of_another_lock)
+    more = (be_half_of_an_earlier_version, be_of_another_lock, *kinds_of_loss())
     return {damage.__name__: damage for damage in (*damages, *more)}
 
 
@@ -211,11 +229,20 @@ def test_a_moved_checkout_heals(fresh: Checkout, tmp_path: Path) -> None:
     assert moved.run("--list").stderr == ""
 
 
-@pytest.mark.parametrize("moment", ["venv", "pip", "check", "import"])
+@pytest.mark.parametrize("mask", ["0777", "077"])
+def test_others_may_enter_whatever_the_umask_is(fresh: Checkout, mask: str) -> None:
+    shell = f"umask {mask}; exec {shlex.quote(str(fresh.script))} --list"
+    require_list(checkout.run(["sh", "-c", shell], fresh.root))
+    assert (fresh.root / ".venvs").stat().st_mode & 0o777 == 0o755
+    assert fresh.link.resolve().stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("moment", ["venv", "ensurepip", "pip", "check", "import"])
 def test_a_kill_at_any_moment_heals(fresh: Checkout, moment: str) -> None:
     """Nothing goes on after the kill, and the next run makes the environment whole."""
     marks: dict[str, Callable[[str], bool]] = {
         "venv": lambda line: " -m venv " in line,
+        "ensurepip": lambda line: "pip._internal" in line or "run_module" in line,
         "pip": lambda line: " -m pip " in line and " install " in line,
         "check": lambda line: line.strip().endswith(" check"),
         "import": lambda line: "packages_distributions" in line,
@@ -225,7 +252,7 @@ def test_a_kill_at_any_moment_heals(fresh: Checkout, moment: str) -> None:
     wait_for(lambda: any(marks[moment](line) for line in alive_in(home)))
     running.kill()
     running.wait()
-    wait_for(lambda: not alive_in(home), 2.0)
+    wait_for(lambda: not alive_in(home), 0.3)
     assert not fresh.link.exists()
     require_list(fresh.run("--list"))
     assert fresh.environments() == [fresh.link.readlink().name]

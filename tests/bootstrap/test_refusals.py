@@ -58,10 +58,23 @@ def test_a_newer_python_is_taken(fresh: Checkout, tmp_path: Path, version: str) 
     assert ended.stdout == "goes on: -X utf8 -E -s -m builder.setup --list\n"
 
 
-@pytest.mark.parametrize("script", ["echo broken >&2; exit 3", "echo none"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo broken >&2; exit 3",
+        "exit 3",
+        "echo none",
+        "true",
+        "echo 3.",
+        "echo .11",
+        "echo 3.11.2",
+    ],
+)
 def test_a_python_that_does_not_work_is_told(fresh: Checkout, tmp_path: Path, script: str) -> None:
     program(tmp_path / "bin", "python3", script)
-    fresh.run(PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}").require_refusal("python3")
+    ended = fresh.run(PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    ended.require_refusal("python3")
+    assert ended.stderr.count("\n") == 3
 
 
 def test_a_missing_python_is_installed_only_when_agreed(fresh: Checkout, tmp_path: Path) -> None:

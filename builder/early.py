@@ -1,0 +1,54 @@
+"""Ctrl-C, SIGTERM and SIGHUP before a command listens for them, and after.
+
+Python's own start-up and imports take some tenths of a second, in which an interrupt would end
+in a traceback.  Only the lightest modules are used here: this is the first thing that runs.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_INTERRUPTED = 130
+_STDERR = 2
+
+
+def is_run_by_invoke() -> bool:
+    """Whether Invoke's own program is at work: it has parsed its options and loads tasks."""
+    main = sys.modules.get("invoke.main")
+    return main is not None and hasattr(main.program, "core")
+
+
+def listen() -> None:
+    """From now on a signal ends this process with one line and status 130.
+
+    One that is ignored stays so: nohup(1) and shells' background jobs mean it.  What has come
+    while ``become`` or bootstrap's shell part held signals back is heard now.
+    """
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _leave)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    # The interpreter's end takes handlers away: what comes after that changes no status.
+    atexit.register(signal.pthread_sigmask, signal.SIG_BLOCK, SIGNALS)
+
+
+def become(argv: list[str]) -> NoReturn:
+    """Run another program in this process; signals wait until that one listens."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    os.execv(argv[0], argv)  # noqa: S606 - a list, as everywhere
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    # Not through a stream: this thread may be in the middle of it and hold its lock.
+    try:
+        os.write(_STDERR, b"interrupted\n")
+    finally:
+        os._exit(_INTERRUPTED)
