@@ -115,8 +115,12 @@ def _run(before: Sequence[str], *argv: str) -> None:
 
     Raises EnvironmentFailure if it fails.
     """
-    with subprocess.Popen([*before, *argv], stdin=subprocess.DEVNULL, stdout=sys.stderr) as running:
+    with _deferred_signals() as heard:
+        running = subprocess.Popen([*before, *argv], stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    with running:
         try:
+            if heard:
+                raise KeyboardInterrupt
             status = running.wait()
         except KeyboardInterrupt:
             # dpkg finishes the package that it unpacks: half of one would be worse.
@@ -130,6 +134,20 @@ def _run(before: Sequence[str], *argv: str) -> None:
             f"exit status {status}; its message is printed above",
             " ".join([*before, *argv]),
         )
+
+
+@contextlib.contextmanager
+def _deferred_signals() -> Iterator[list[int]]:
+    """Signals within the block are only noted: between its start and ours nothing gets lost."""
+    heard: list[int] = []
+    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [one for one in wanted if signal.getsignal(one) != signal.SIG_IGN]
+    before = {one: signal.signal(one, lambda number, _: heard.append(number)) for one in numbers}
+    try:
+        yield heard
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _wait_for_other_apt() -> None:
