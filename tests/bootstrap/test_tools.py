@@ -22,7 +22,21 @@ TABLE = tools.table()
 # Of the packages that every Debian has, and that no system can be without (Essential: yes).
 ESSENTIAL = {
     *("sh", "dd", "ls", "cksum", "diff", "sleep", "touch", "chroot", "dpkg", "dpkg-query"),
-    *("bash", "sed", "grep", "find", "env", "true", "false", "cat", "kill", "id", "mkfifo", "rm"),
+    *(
+        "bash",
+        "sed",
+        "grep",
+        "find",
+        "env",
+        "true",
+        "false",
+        "cat",
+        "kill",
+        "id",
+        "mkfifo",
+        "rm",
+        "sha256sum",
+    ),
 }
 # What tests look for before they run it, and this project's own script.
 OPTIONAL = {"usermod", "invoke-rc.d", "bootstrap", "/usr/bin/python3"}
