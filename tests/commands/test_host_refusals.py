@@ -18,6 +18,7 @@ from builder.errors import EnvironmentFailure
 from builder.host import ownership, refusal
 from builder.host.paths import Cache
 from builder.pipeline import room
+from tests.nobody import require_readable_checkout
 from tests.world import ROOT
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="it becomes another user itself")
@@ -117,6 +118,7 @@ UNCOVERED = {name: text for name, text in os.environ.items() if not name.startsw
 @needs_root
 @pytest.mark.parametrize("words", ["build --profile lts", "explain smoke --profile lts"])
 def test_a_cache_that_only_root_can_reach(tmp_path: Path, words: str) -> None:
+    require_readable_checkout()
     (tmp_path / "roots").mkdir(mode=0o700)
     tmp_path.chmod(0o755)
     ended = subprocess.run(

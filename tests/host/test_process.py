@@ -14,6 +14,7 @@ import pytest
 
 from builder.errors import EnvironmentFailure
 from builder.host import process
+from tests.nobody import require_readable_checkout
 
 ROOT = Path(__file__).parents[2]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's are tried by hand")
@@ -101,6 +102,7 @@ def test_leaving_the_block_ends_even_what_has_left_the_process_group(mark: str) 
 def test_a_program_of_an_ordinary_user_is_root_in_its_own_namespaces(mark: str) -> None:
     words = ["sh", "-c", "id -u; echo $$; mount -t tmpfs none /mnt && echo mounted"]
     if os.geteuid() == 0:
+        require_readable_checkout()
         words = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *words[:0]]
         script = (
             "from builder.host import process; "
