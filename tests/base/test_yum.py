@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from builder.base import Base, Kind, Order, identity, load_base, make_root, require_host, vault
-from builder.base.signed import require_signatures
+from builder.base.signed import fault_told, require_signatures
 from builder.base.yum import repositories
 from builder.console import Console
 from builder.engine import ContainerSpec, connect
@@ -199,6 +199,17 @@ def test_an_rpm_that_was_changed_after_it_was_signed_is_refused(
     spoil(changed)
     with pytest.raises(VerificationError, match=r"maker\.rpm"):
         require_signatures((*rpms, changed), world.base.keys, tmp_path)
+
+
+@pytest.mark.parametrize("key", ["eefbadf1", "0badc0de", "dead0bad00bad000"])
+def test_a_key_whose_number_spells_bad_is_a_key(key: str) -> None:
+    signed = f"    Header V4 RSA/SHA512 Signature, key ID {key}: OK"
+    digests = ["    Header SHA256 digest: OK", "    MD5 digest: OK (0badf00d)"]
+    assert fault_told([signed, *digests]) == ""
+    assert "no signature" in fault_told(digests)
+    for word in ("BAD", "NOKEY", "NOT OK", "NOTTRUSTED", "NOTFOUND", "BAD (Expected 1 != 2)"):
+        line = f"    Payload SHA256 digest: {word}"
+        assert fault_told([signed, line, *digests]) == line.strip()
 
 
 def test_the_roots_own_repositories_check_signatures(world: World) -> None:
