@@ -38,6 +38,7 @@ _OPTIONS = {
     "jobs": "how many programs compute at the same time (default: one a processor)",
     "locked": "refuse sources that sources.lock does not pin (default in CI)",
     "only": "components, separated by commas (default: all)",
+    "variant": "variants of sources, each as SOURCE=VARIANT (default: what is available first)",
     "json": "print the result for programs",
 }
 
@@ -93,7 +94,7 @@ def _jobs(given: str | None) -> int:
     return 0 if given is None else session.read_jobs(given)
 
 
-@task(help=_help("profile", "flavour", "base", "only", "jobs", "locked"))
+@task(help=_help("profile", "flavour", "base", "only", "jobs", "locked", "variant"))
 def build(
     context: Context,
     profile: str = PROFILE,
@@ -102,12 +103,20 @@ def build(
     only: str | None = None,
     jobs: str | None = None,
     locked: bool = False,
+    variant: str | None = None,
 ) -> None:
     """Build all of a profile: RPMs, repository, disk image, smoke test (or only some RPMs)."""
     from builder.commands import produce, session  # noqa: PLC0415 - keeps --list quick
 
     with _command() as place:
-        request = session.Request(profile, flavour, base, _jobs(jobs), _locked(locked))
+        request = session.Request(
+            profile,
+            flavour,
+            base,
+            _jobs(jobs),
+            _locked(locked),
+            variants=_names("--variant", variant),
+        )
         chosen = _names("--only", only)
         goals = produce.only("build", chosen) if chosen else produce.everything
         produce.produce(
@@ -115,15 +124,28 @@ def build(
         )
 
 
-@task(help=_help("profile", "locked", update="resolve the sources anew and pin what is found"))
+@task(
+    help=_help(
+        "profile", "locked", "variant", update="resolve the sources anew and pin what is found"
+    )
+)
 def fetch(
-    context: Context, profile: str = PROFILE, locked: bool = False, update: bool = False
+    context: Context,
+    profile: str = PROFILE,
+    locked: bool = False,
+    update: bool = False,
+    variant: str | None = None,
 ) -> None:
     """Bring the profile's sources into the cache, verified."""
     from builder.commands import produce, session  # noqa: PLC0415
 
     with _command() as place:
-        request = session.Request(profile, locked=_locked(locked) and not update, update=update)
+        request = session.Request(
+            profile,
+            locked=_locked(locked) and not update,
+            update=update,
+            variants=_names("--variant", variant),
+        )
         forced = produce.each_source(session.choose(place.project, request)[0]) if update else ()
         done = produce.produce(
             request,
@@ -135,9 +157,7 @@ def fetch(
         )
         for stage in done.values():
             facts = stage.manifest.facts
-            print(
-                f"{stage.name}: {facts['sha256']} from {facts['url']} {facts['version']}".rstrip()
-            )
+            print(f"{stage.name}: {session.describe_source(facts)}")
 
 
 @task(help=_help("profile", "base", refresh="make the images anew from the packages of today"))
@@ -190,6 +210,7 @@ def tree(
         "flavour",
         "base",
         "only",
+        "variant",
         "json",
         check="only say what would apply; changes nothing",
     )
@@ -200,6 +221,7 @@ def patch(
     flavour: str = "",
     base: str = "",
     only: str | None = None,
+    variant: str | None = None,
     check: bool = False,
     json: bool = False,
 ) -> None:
@@ -208,7 +230,7 @@ def patch(
 
     with _command() as place:
         patches.report(
-            session.Request(profile, flavour, base),
+            session.Request(profile, flavour, base, variants=_names("--variant", variant)),
             produce.only("prep", _names("--only", only)),
             check=check,
             json=json,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+import msgspec
 
 from builder import names
 from builder.base import find as find_base
@@ -41,7 +43,10 @@ MOST_JOBS = 1024
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for on the command line; empty means the profile's default."""
+    """What the user asked for on the command line; empty means the profile's default.
+
+    ``variants``: of sources, each as ``SOURCE=VARIANT``.
+    """
 
     profile: str
     flavour: str = ""
@@ -49,6 +54,7 @@ class Request:
     jobs: int = 0
     locked: bool = False
     update: bool = False
+    variants: tuple[str, ...] = ()
 
 
 class _Once(Generic[T]):
@@ -117,7 +123,32 @@ def choose(project: Project, request: Request) -> tuple[Profile, str, str]:
         of=f"profile {profile.name}",
     )
     base = find_base(project.bases, request.base or profile.base)
-    return profile.in_base(base), flavour, base
+    return _with_variants(profile.in_base(base), request.variants), flavour, base
+
+
+def _with_variants(profile: Profile, wanted: tuple[str, ...]) -> Profile:
+    """The profile with one variant alone of each source that is named."""
+    sources = dict(profile.source)
+    for word in wanted:
+        name, equals, variant = word.partition("=")
+        rule = "--variant takes SOURCE=VARIANT, separated by commas"
+        names.choose("source", name, sources, rule, of=f"profile {profile.name}")
+        known = sources[name].variants
+        if not equals:
+            raise UsageError(f"--variant {name} names no variant", rule, _listed(name, known))
+        names.choose("variant", variant, known, rule, of=f"source {name}")
+        sources[name] = sources[name].alone(variant)
+    return msgspec.structs.replace(profile, source=sources)
+
+
+def _listed(name: str, variants: tuple[str, ...]) -> str:
+    return "one of: " + ", ".join(f"--variant {name}={variant}" for variant in variants)
+
+
+def describe_source(facts: Mapping[str, str]) -> str:
+    """What a fetch stage noted, in a line."""
+    words = [facts["sha256"], "from", facts["url"], facts["version"]]
+    return " ".join([*filter(None, words), f"(variant {facts.get('variant', 'unknown')})"])
 
 
 def ledger_path(cache: Cache, profile: str, flavour: str, base: str) -> Path:

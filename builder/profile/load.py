@@ -97,6 +97,15 @@ def _check_sources(path: Path, text: str, profile: Profile) -> None:
         if not source.locations:
             cause = f"{place}: no location is named"
             raise toml.refuse(path, toml.line_of(text, place), cause, KEYS)
+        if source.variant not in ("", *(one.serves for one in source.locations)):
+            named = dict.fromkeys(one.serves for one in source.locations)
+            raise toml.refuse(
+                path,
+                toml.line_of(text, f"source.{name}.variant"),
+                f"source {name} prefers variant {source.variant!r}, which no location serves"
+                + names.nearest(source.variant, named),
+                f"variants: {', '.join(named)}",
+            )
         for number, location in enumerate(source.locations):
             fault = values.url_fault(location.url)
             if not fault and location.member and location.scheme != "apt":

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.host.paths import Cache, Project
+from builder.source.job import Job
 from builder.source.known import find_sound, require_signature
 from builder.source.lock import SourcesLock
 from builder.source.model import Bounds, Fetched, Source
@@ -53,7 +54,7 @@ def fetch(
     from builder.source import resolve  # noqa: PLC0415 - Requests takes longer than a hit may
 
     return resolve.resolve(
-        resolve.Job(
+        Job(
             source=source,
             cache=cache,
             project=project,

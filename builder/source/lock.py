@@ -1,8 +1,8 @@
 """``specs/<profile>/sources.lock``: which bytes were got, so that the next fetch gets the same.
 
-One table per source and kind of location, since Debian's tarball of a release and upstream's
-may differ.  A pin holds as long as the profile still names the location and the file that it
-was made for; other bytes than the pinned ones are an error.
+One table per source and variant, since Debian's tree of a release and upstream's may differ.
+A pin holds as long as the profile still names the variant and the file that it was made for,
+wherever the bytes come from; other bytes than the pinned ones are not taken.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
@@ -34,7 +34,7 @@ _BARE_KEY = re.compile(r"^[A-Za-z0-9_-]+$")
 
 
 class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The bytes of one source from one kind of location.  ``size`` in bytes."""
+    """The bytes of one variant of a source.  ``size`` in bytes."""
 
     file: FileName
     sha256: Digest
@@ -44,7 +44,7 @@ class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: Line | None = None
 
 
-Pins = Mapping[str, Pin]  # by kind of location
+Pins = Mapping[str, Pin]  # by variant
 
 
 class SourcesLock:
@@ -59,7 +59,7 @@ class SourcesLock:
         self._tables = _load(path)
 
     def pins(self, name: str) -> Pins:
-        """What is pinned for source ``name``, by kind of location."""
+        """What is pinned for source ``name``, by variant."""
         return self._tables.get(name, {})
 
     def names(self) -> tuple[str, ...]:
@@ -77,18 +77,26 @@ class SourcesLock:
         with self._guard:
             self._tables = _load(self.path)
 
-    def record(self, name: str, kind: str, pin: Pin) -> None:
+    def record(
+        self, name: str, variant: str, pin: Pin, *, only: Collection[str] | None = None
+    ) -> None:
         """Pin ``pin`` and write the file; the caller keeps other processes out.
 
-        A pin of the same bytes keeps its old date, so that the file does not change.
+        A pin of the same bytes keeps its old date, so that the file does not change.  ``only``:
+        the variants whose other pins stay, all if not given.
         """
         with self._guard:
-            tables = {source: dict(pins) for source, pins in _load(self.path).items()}
-            old = tables.get(name, {}).get(kind)
-            if old is not None and msgspec.structs.replace(old, date=pin.date) == pin:
+            before = _load(self.path)
+            tables = {source: dict(pins) for source, pins in before.items()}
+            pins = tables.setdefault(name, {})
+            old = pins.get(variant)
+            if old is None or msgspec.structs.replace(old, date=pin.date) != pin:
+                pins[variant] = pin
+            if only is not None:
+                tables[name] = {one: pins[one] for one in pins if one in (*only, variant)}
+            if tables == before:
                 self._tables = tables
                 return
-            tables.setdefault(name, {})[kind] = pin
             _save(self.path, _render(tables))
             self._tables = tables
 

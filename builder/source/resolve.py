@@ -4,81 +4,42 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from builder.archive import extract_member
 from builder.digest import Digest
 from builder.errors import SourceUnreachable, UsageError, VerificationError
 from builder.host.lock import hold
-from builder.host.paths import Cache, Project
-from builder.host.removal import remove
-from builder.source import apt, ftp, local, web
+from builder.source.bringing import Brought, bring, copy, discard
+from builder.source.job import Job
 from builder.source.known import (
-    DROPIN,
     dropin_label,
     find_sound,
-    profile_digest,
     require_signature,
     require_sizes,
     valid_pins,
 )
-from builder.source.limit import Limit, LocationFailed
-from builder.source.lock import Pin, SourcesLock
-from builder.source.model import Bounds, Fetched, Location, Source
+from builder.source.limit import LocationFailed, RevisionGone
+from builder.source.lock import Pin
+from builder.source.model import Fetched
 from builder.source.reach import Reach
-from builder.source.store import Damage, adopt, measure, set_aside
-from builder.source.transfer import Partial, Transfer
-
-if TYPE_CHECKING:
-    from builder.console import Console
-
-
-@dataclass(frozen=True)
-class Job:
-    """One source to be fetched, with all that this takes (see ``fetch.fetch``).
-
-    ``damages``: what the cache had of it, and was put aside.
-    """
-
-    source: Source
-    cache: Cache
-    project: Project
-    lock: SourcesLock
-    console: Console
-    locked: bool
-    update: bool
-    bounds: Bounds
-    stop: threading.Event
-    damages: tuple[Damage, ...] = ()
-
-    @property
-    def pins(self) -> dict[str, Pin]:
-        """The pins to be held to: none of them while updating."""
-        return {} if self.update else valid_pins(self.source, self.lock)
+from builder.source.store import adopt, measure, set_aside
+from builder.source.variant import DROPIN
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where to look; ``allowed``: the digests that may come from there, none if unknown."""
+    """Where to look; ``allowed``: the digests that may come from there, none if unknown.
 
-    kind: str
+    ``variant``: what it is said to serve.  ``strict``: its bytes are pinned, so others are an
+    error; from elsewhere they are but an answer.
+    """
+
+    variant: str
     label: str
     allowed: frozenset[Digest]
-    bring: Callable[[], _Brought]
-
-
-@dataclass(frozen=True)
-class _Brought:
-    """Bytes on the cache's disk, not judged yet.  ``resumed``: got in several parts."""
-
-    path: Path
-    version: str | None = None
-    resumed: bool = False
-    drop: Callable[[], None] | None = None
+    strict: bool
+    bring: Callable[[], Brought]
 
 
 def resolve(job: Job) -> Fetched:
@@ -107,148 +68,73 @@ def _try_places(job: Job) -> Fetched:
     places = _places(job)
     if job.locked and not any(place.allowed for place in places):
         raise _unpinned(job, "no digest of it is known")
-    answers: list[tuple[str, str]] = []
+    answers: list[tuple[str, LocationFailed]] = []
     for place in places:
         try:
+            if place.variant not in (DROPIN, job.source.preferred):
+                found, _ = find_sound(job.source, cache=job.cache, lock=job.lock, others=True)
+                if found is not None and not job.update:
+                    return _announced(job, found)
             job.console.say(f"{job.source.name}: from {place.label}")
             key = hashlib.sha256(place.label.encode()).hexdigest()[:16]
             # Another source may name the same place: its partial file is one at a time's.
             path = job.cache.lock(f"place-{key}")
             with hold(path, place.label, job.console, stop=job.stop):
-                return _accept(job, place, place.bring())
+                return _announced(job, _accept(job, place, place.bring()))
         except LocationFailed as failure:
-            answers.append((place.label, str(failure)))
+            answers.append((place.label, failure))
             job.console.say(f"{place.label}: {failure}")
     raise _unreachable(job, places, answers)
 
 
-def _places(job: Job) -> list[_Place]:
-    pins = job.pins
-    urls = [location.url for location in job.source.locations]
-    reach = Reach(urls, job.bounds.reach, job.stop)
-    everything = frozenset(
-        digest
-        for digest in (
-            job.source.sha256,
-            *(location.sha256 for location in job.source.locations),
-            *(pin.sha256 for pin in pins.values()),
+def _announced(job: Job, found: Fetched) -> Fetched:
+    """Say so if another variant than the preferred one is taken; returns it."""
+    if found.variant != job.source.preferred:
+        job.console.say(
+            f"{found.name}: variant {found.variant} is taken, not {job.source.preferred}"
         )
-        if digest
-    )
+    return found
+
+
+def _places(job: Job) -> list[_Place]:
+    choice = job.choice
+    urls = [location.url for location in job.source.in_order]
+    reach = Reach(urls, job.bounds.reach, job.stop)
     places = [
         _Place(
-            location.kind,
+            location.serves,
             location.label,
-            _allowed(job, location, pins),
-            lambda location=location: _bring(job, location, reach),  # type: ignore[misc]
+            choice.digests,
+            choice.is_known(location.serves),
+            lambda location=location: bring(job, location, choice, reach),  # type: ignore[misc]
         )
-        for location in job.source.locations
+        for location in job.source.in_order
     ]
     dropped = job.project.dropin / job.source.file
     if dropped.is_file():
         label = dropin_label(job.source)
-        places.insert(0, _Place(DROPIN, label, everything, lambda: _copy(job, dropped)))
+        place = _Place(DROPIN, label, choice.digests, True, lambda: copy(job, dropped))
+        places.insert(0, place)
     return places
 
 
-def _allowed(job: Job, location: Location, pins: dict[str, Pin]) -> frozenset[Digest]:
-    digest = profile_digest(job.source, location)
-    if digest is None:
-        pin = pins.get(location.kind)
-        digest = pin.sha256 if pin else None
-    if digest is not None:
-        return frozenset({digest})
-    # What is pinned for another kind of location is no less trusted for coming from here, and
-    # under --locked it is all that may come.
-    return frozenset(pin.sha256 for pin in pins.values()) if job.locked else frozenset()
-
-
-def _bring(job: Job, location: Location, reach: Reach) -> _Brought:
-    reach.demand(location.url)
-    brought = _download(job, location)
-    if location.member is None:
-        return brought
-    inner = Partial.of(job.cache.partial, f"member {location.label}")
-    size = extract_member(brought.path, location.member, inner.path, max_bytes=job.source.max_bytes)
-    job.console.say(f"{job.source.name}: took {location.member} ({size} bytes) out of the package")
-    _discard(brought)
-    return _Brought(inner.path, brought.version)
-
-
-def _download(job: Job, location: Location) -> _Brought:
-    if location.kind in ("apt", "apt-source"):
-        return _ask_apt(job, location)
-    if location.scheme == "file":
-        return _copy(job, local.locate(location.url, job.project.root))
-    clients = {"https": web.download, "http": web.download, "ftp": ftp.download}
-    client = clients.get(location.scheme)
-    if client is None:
-        raise UsageError(
-            f"source {job.source.name}: no way to fetch {location.label}",
-            f"the scheme {location.scheme!r} is none of apt, apt-source, https, http, ftp, file",
-            "correct the location in profile.toml",
-        )
-    order = _order(job, location.url)
-    resumed = client(order)
-    return _Brought(order.partial.path, resumed=resumed, drop=order.partial.drop)
-
-
-def _ask_apt(job: Job, location: Location) -> _Brought:
-    pin = job.pins.get(location.kind)
-    package = apt.parse(location.url, pin.version if pin else None)
-    folder = job.cache.partial / f"apt-{hashlib.sha256(location.label.encode()).hexdigest()[:16]}"
-    limit = Limit(f"fetch of {job.source.file}", job.bounds.total, job.stop)
-    client = apt.Apt(job.cache.apt, job.cache.locks, folder, job.console, limit)
-    try:
-        got = client.download(package, job.source.max_bytes, renew=job.update)
-    except LocationFailed as failure:
-        if package.version is None or job.locked:
-            raise
-        raise LocationFailed(
-            f"{failure} (that version is pinned; `invoke fetch --update` takes a newer one)"
-        ) from failure
-    return _Brought(got.path, got.version, drop=lambda: remove(folder, job.cache.partial))
-
-
-def _copy(job: Job, origin: Path) -> _Brought:
-    order = _order(job, f"copy {origin}")
-    local.copy(order, origin)
-    return _Brought(order.partial.path)
-
-
-def _order(job: Job, url: str) -> Transfer:
-    return Transfer(
-        url=url,
-        partial=Partial.of(job.cache.partial, url),
-        max_bytes=job.source.max_bytes,
-        bounds=job.bounds,
-        label=job.source.file,
-        console=job.console,
-        limit=Limit(f"fetch of {job.source.file}", job.bounds.total, job.stop),
-    )
-
-
-def _discard(brought: _Brought) -> None:
-    if brought.drop is not None:
-        brought.drop()
-    else:
-        brought.path.unlink(missing_ok=True)
-
-
-def _accept(job: Job, place: _Place, brought: _Brought, *, last: bool = False) -> Fetched:
+def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) -> Fetched:
     sha256, size = measure(brought.path)
     refusal = _refusal(job, place, brought, sha256)
     if refusal is not None:
         if brought.resumed and not last:
             # The first part may be of a file that has changed since: whole and anew, once.
-            _discard(brought)
+            discard(brought)
             job.console.say(f"{place.label}: its parts do not fit, restarting the download")
             return _accept(job, place, place.bring(), last=True)
+        if place.allowed and not place.strict:
+            discard(brought)
+            raise LocationFailed(f"it serves other bytes than the pinned ones: sha256 {sha256}")
         kept = set_aside(job.cache, brought.path, sha256, job.source.file)
-        _discard(brought)
+        discard(brought)
         raise VerificationError(refusal.what, f"{refusal.cause}\nkept as {kept}", refusal.hint)
     path = adopt(job.cache, brought.path, sha256)
-    _discard(brought)
+    discard(brought)
     if not job.update:
         require_sizes(job.lock, job.cache, job.source.name)
     pin = Pin(
@@ -260,15 +146,31 @@ def _accept(job: Job, place: _Place, brought: _Brought, *, last: bool = False) -
         version=brought.version,
     )
     _pin(job, place, pin)
-    source = job.source
-    return Fetched(source.name, source.file, path, sha256, size, place.label, brought.version)
+    return Fetched(
+        name=job.source.name,
+        file=job.source.file,
+        path=path,
+        sha256=sha256,
+        size=size,
+        url=place.label,
+        version=brought.version,
+        variant=_variant(job, place, sha256),
+    )
+
+
+def _variant(job: Job, place: _Place, sha256: Digest) -> str:
+    """Which variant of the source these bytes are."""
+    said = job.source.preferred if place.variant == DROPIN else place.variant
+    return job.choice.variant_of(sha256, said)
 
 
 def _pin(job: Job, place: _Place, pin: Pin) -> None:
     if job.locked:
         return
-    known = {old.sha256 for old in valid_pins(job.source, job.lock).values()}
-    if not place.allowed and pin.sha256 not in known:
+    pinned = {old.sha256 for old in valid_pins(job.source, job.lock).values()}
+    if pin.sha256 in pinned and not job.update:
+        return  # the pin is the content, wherever it came from this time
+    if not place.allowed and pin.sha256 not in pinned:
         job.console.say(
             f"{job.source.name}: first use, no digest was known: sha256 {pin.sha256} "
             f"from {place.label} is written to {job.lock.path}"
@@ -276,12 +178,12 @@ def _pin(job: Job, place: _Place, pin: Pin) -> None:
     key = hashlib.sha256(str(job.lock.path).encode()).hexdigest()[:16]
     path = job.cache.lock(f"lock-{key}")
     with hold(path, str(job.lock.path), job.console, stop=job.stop):
-        job.lock.record(job.source.name, place.kind, pin)
+        variant = place.variant if not place.allowed else _variant(job, place, pin.sha256)
+        stay = job.source.variants if job.update else None
+        job.lock.record(job.source.name, variant, pin, only=stay)
 
 
-def _refusal(
-    job: Job, place: _Place, brought: _Brought, sha256: Digest
-) -> VerificationError | None:
+def _refusal(job: Job, place: _Place, brought: Brought, sha256: Digest) -> VerificationError | None:
     """Why these bytes are not to be used, None if they are; announces who signed them."""
     fits = not place.allowed or sha256 in place.allowed
     try:
@@ -317,7 +219,7 @@ def _unpinned(job: Job, cause: str) -> VerificationError:
 
 
 def _unreachable(
-    job: Job, places: list[_Place], answers: list[tuple[str, str]]
+    job: Job, places: list[_Place], answers: list[tuple[str, LocationFailed]]
 ) -> SourceUnreachable | VerificationError:
     digests = sorted(frozenset().union(*(place.allowed for place in places)))
     wanted = f" (sha256 {' or '.join(digests)})" if digests else ""
@@ -327,6 +229,9 @@ def _unreachable(
         f"check the network and the proxy (`invoke doctor`), or put {job.source.file}{wanted} "
         f"into {job.project.dropin}{alternative}"
     )
+    if any(isinstance(answer, RevisionGone) for _, answer in answers):
+        profile = job.lock.path.parent.name
+        hint = f"take the newest: invoke update {job.source.name} --profile {profile}\nor {hint}"
     if job.damages:
         return VerificationError(
             f"{job.source.file} in the cache is damaged, and no location can serve it anew",

@@ -54,7 +54,7 @@ def fetch_stage(
             *digest.files(
                 "key", setting.specs, (setting.specs / one.key for one in source.signed_by)
             ),
-            *(Input(f"pin:{kind}", pin.sha256) for kind, pin in sorted(pins.items())),
+            *(Input(f"pin:{variant}", pin.sha256) for variant, pin in sorted(pins.items())),
             *unknown,
         )
 
@@ -78,6 +78,7 @@ def fetch_stage(
         work.note("url", fetched.url)
         work.note("sha256", fetched.sha256)
         work.note("version", fetched.version or "")
+        work.note("variant", fetched.variant)
 
     return Stage(f"fetch:{source.name}", (), inputs, run, slot=False, by_content=True)
 

@@ -297,3 +297,9 @@ def test_a_good_address_is_taken(tmp_path: Path, url: str) -> None:
 def test_a_version_of_rpm_s_is_taken(tmp_path: Path, version: str) -> None:
     write(tmp_path, GOOD.replace('version = "1.0"', f'version = "{version}"'))
     assert load.load(tmp_path, "p").component["tool"].version == version
+
+
+def test_a_preferred_variant_that_no_location_serves_is_refused(tmp_path: Path) -> None:
+    error = refused(tmp_path, GOOD.replace("locations", 'variant = "upsteam"\nlocations'))
+    assert error.what == "p/profile.toml:24 cannot be used"
+    assert "did you mean 'upstream'?" in error.cause
