@@ -160,6 +160,35 @@ def fetch(
             print(f"{stage.name}: {session.describe_source(facts)}")
 
 
+@task(
+    help=_help(
+        "profile",
+        source="a source of the profile, such as kernel (default: all)",
+        check="only say what is available; changes nothing",
+    )
+)
+def update(context: Context, source: str = "", profile: str = PROFILE, check: bool = False) -> None:
+    """Move sources to newer point releases, if all patches apply to them."""
+    from builder.commands import update as command  # noqa: PLC0415
+    from builder.errors import UsageError  # noqa: PLC0415
+
+    with _command() as place:
+        if _locked(False) and not check:
+            raise UsageError(
+                "invoke update does not run where CI=true",
+                "it changes profile.toml and sources.lock, which CI takes as they are",
+                "run it in a checkout of your own, or: invoke update --check",
+            )
+        command.update(
+            profile,
+            source,
+            check=check,
+            project=place.project,
+            cache=place.cache,
+            console=place.console,
+        )
+
+
 @task(help=_help("profile", "base", refresh="make the images anew from the packages of today"))
 def image(
     context: Context,

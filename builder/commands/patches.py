@@ -43,12 +43,13 @@ def report(
     with open_session(request, project=project, cache=cache, console=console) as session:
         if not check:
             session.settle(*(f"prep:{name}" for name in names))
-        found = _find(session, names)
+        found = find_all(session, names)
     _print(found, json=json)
     found.require()
 
 
-def _find(session: Session, names: list[str]) -> Findings:
+def find_all(session: Session, names: list[str]) -> Findings:
+    """The findings on these components, whose pristine trees are made for it."""
     profile = session.setting.profile
     components: dict[str, ComponentFindings] = {}
     readers: dict[str, Callable[[str], str | None]] = {}

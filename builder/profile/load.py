@@ -97,6 +97,10 @@ def _check_sources(path: Path, text: str, profile: Profile) -> None:
         if not source.locations:
             cause = f"{place}: no location is named"
             raise toml.refuse(path, toml.line_of(text, place), cause, KEYS)
+        fault = values.url_fault(source.releases, values.NETWORK) if source.releases else ""
+        if fault or source.releases.startswith("ftp"):
+            place = f"source.{name}.releases"
+            raise toml.refuse(path, toml.line_of(text, place), f"{place}: {fault or 'ftp'}", KEYS)
         if source.variant not in ("", *(one.serves for one in source.locations)):
             named = dict.fromkeys(one.serves for one in source.locations)
             raise toml.refuse(

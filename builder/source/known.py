@@ -6,7 +6,7 @@ from pathlib import Path
 
 from builder.digest import of_file
 from builder.host.paths import Cache
-from builder.source.lock import Pin, SourcesLock
+from builder.source.lock import NEXT, Pin, SourcesLock
 from builder.source.model import Fetched, Source
 from builder.source.store import Damage, damage, find_blob
 from builder.source.variant import DROPIN, Known, known
@@ -26,7 +26,7 @@ def valid_pins(source: Source, lock: SourcesLock) -> dict[str, Pin]:
     return {
         variant: pin
         for variant, pin in lock.pins(source.name).items()
-        if pin.file == source.file and variant in named
+        if pin.file == source.file and variant.removesuffix(NEXT) in named
     }
 
 

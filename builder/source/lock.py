@@ -29,6 +29,8 @@ _HEADER = """\
 # What `invoke fetch` got and every later fetch must get.  Written by the builder; commit it.
 # `invoke fetch --update` renews it.
 """
+NEXT = ".next"
+"""Ends the name of a pin that counts once profile.toml has moved to it (``invoke update``)."""
 _HINT = "take its last good version from git"
 _BARE_KEY = re.compile(r"^[A-Za-z0-9_-]+$")
 
@@ -97,6 +99,14 @@ class SourcesLock:
             if tables == before:
                 self._tables = tables
                 return
+            _save(self.path, _render(tables))
+            self._tables = tables
+
+    def put(self, name: str, pins: Pins) -> None:
+        """Let ``pins`` be all of source ``name``, and write the file; as ``record``."""
+        with self._guard:
+            tables = {source: dict(pins) for source, pins in _load(self.path).items()}
+            tables[name] = dict(pins)
             _save(self.path, _render(tables))
             self._tables = tables
 

@@ -70,6 +70,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     larger is taken.  ``signed_by``: an RPM that none of these signed is not taken.
     ``alternative``: what else to do if no location serves it, the end of a sentence.
     ``variant``: the one that is built if it is available, the first location's if not given.
+    ``releases``: URL of upstream's list of releases, in the form of kernel.org's.
     """
 
     name: Name
@@ -80,6 +81,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signed_by: tuple[SigningKey, ...] = ()
     alternative: str = ""
     variant: OptionalName = ""
+    releases: str = ""
 
     @property
     def preferred(self) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from builder.digest import Digest
-from builder.source.lock import Pin
+from builder.source.lock import NEXT, Pin
 from builder.source.model import Location, Source
 from builder.source.revision import Revision, upstream
 
@@ -44,16 +44,19 @@ def known(source: Source, pins: Mapping[str, Pin]) -> tuple[Known, ...]:
 
 
 def _of_variant(source: Source, name: str, pins: Mapping[str, Pin]) -> list[Known]:
-    pin = pins.get(name)
+    labels = {location.label for location in source.locations}
+    held = [pins[one] for one in (name, f"{name}{NEXT}") if one in pins]
+    # While a source moves to another revision of its file there are two pins.
+    held.sort(key=lambda pin: pin.url not in labels)
     said = {
         digest: location.label
         for location in source.locations
         if location.serves == name and (digest := location.sha256 or source.sha256)
     }
     if not said:
-        return [] if pin is None else [Known(name, pin.sha256, pin.url, pin)]
+        return [Known(name, pin.sha256, pin.url, pin) for pin in held]
     return [
-        Known(name, digest, label, pin if pin and pin.sha256 == digest else None)
+        Known(name, digest, label, next((pin for pin in held if pin.sha256 == digest), None))
         for digest, label in said.items()
     ]
 
