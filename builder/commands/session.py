@@ -148,7 +148,8 @@ def _listed(name: str, variants: tuple[str, ...]) -> str:
 def describe_source(facts: Mapping[str, str]) -> str:
     """What a fetch stage noted, in a line."""
     words = [facts["sha256"], "from", facts["url"], facts["version"]]
-    return " ".join([*filter(None, words), f"(variant {facts.get('variant', 'unknown')})"])
+    told = f"(variant {facts.get('variant', 'unknown')}; {facts.get('verified', 'unknown')})"
+    return " ".join([*filter(None, words), told])
 
 
 def ledger_path(cache: Cache, profile: str, flavour: str, base: str) -> Path:

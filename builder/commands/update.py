@@ -86,7 +86,9 @@ def _place(profile: str, project: Project, cache: Cache, console: Console) -> It
 def _look(place: Place, profile: Profile, wanted: str) -> dict[str, Offer]:
     """Print what is available, and return the releases to move to by source."""
     lock = open_lock(place.project, place.profile)
-    search = Search(place.cache, place.console, place.folder / "lists", threading.Event())
+    pinned = frozenset(pin.sha256 for name in lock.names() for pin in lock.pins(name).values())
+    folder = place.folder / "lists"
+    search = Search(place.cache, place.console, folder, threading.Event(), pinned)
     offers: dict[str, Offer] = {}
     for name, source in profile.source.items():
         if wanted and name != wanted:

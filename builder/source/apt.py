@@ -69,6 +69,12 @@ class _Offer:
     version: str
 
 
+def verifies() -> bool:
+    """Whether the host's apt demands a signature of every archive; sources.list(5)."""
+    trusted = re.search(r"^(Trusted|Allow-Insecure):\s*yes", aptconf.host_sources(), re.M | re.I)
+    return trusted is None
+
+
 def parse(url: str, pinned: str | None) -> Package:
     """The package of an ``apt:`` or ``apt-source:`` URL; its own version goes before ``pinned``."""
     scheme, _, asked = url.partition(":")

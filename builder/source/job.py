@@ -43,4 +43,4 @@ class Job:
     @property
     def choice(self) -> Choice:
         """The digests that the bytes may have, none if this is their first use."""
-        return Choice(self.source, known(self.source, self.pins))
+        return Choice(self.source, known(self.source, self.pins), self.locked)

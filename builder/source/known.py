@@ -93,15 +93,18 @@ def _found(source: Source, cache: Cache, one: Known) -> Fetched | None:
         url=one.pin.url if one.pin else one.label,
         version=one.pin.version if one.pin else None,
         variant=one.variant,
+        verified=one.verified,
     )
 
 
 def require_signature(source: Source, path: Path, lock: SourcesLock) -> str:
-    """Hold a file against the keys of its source, if it must be signed; returns what was found.
+    """Hold an RPM against the keys of its source, if it must be signed; returns what was found.
 
-    The keys lie in the profile's folder, beside ``lock``.  Raises as ``signature.verify`` does.
+    Another file's signature lies beside it at its location, and is looked at before it is pinned
+    (see ``detached``).  The keys lie in the profile's folder, beside ``lock``.  Raises as
+    ``signature.verify`` does.
     """
-    if not source.signed_by:
+    if not source.signed_by or any(location.signature for location in source.locations):
         return ""
     from builder.source import signature  # noqa: PLC0415 - only signed sources pay for it
 

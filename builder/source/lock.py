@@ -36,7 +36,10 @@ _BARE_KEY = re.compile(r"^[A-Za-z0-9_-]+$")
 
 
 class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The bytes of one variant of a source.  ``size`` in bytes."""
+    """The bytes of one variant of a source.  ``size`` in bytes.
+
+    ``verified``: by what they were when they were pinned; none if that was their first use.
+    """
 
     file: FileName
     sha256: Digest
@@ -44,6 +47,7 @@ class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: Line
     date: datetime.date
     version: Line | None = None
+    verified: Line | None = None
 
 
 Pins = Mapping[str, Pin]  # by variant
@@ -148,6 +152,8 @@ def _render(tables: Mapping[str, Mapping[str, Pin]]) -> str:
             lines.append(f"url = {_text(pin.url)}")
             if pin.version is not None:
                 lines.append(f"version = {_text(pin.version)}")
+            if pin.verified is not None:
+                lines.append(f"verified = {_text(pin.verified)}")
             lines.append(f"date = {pin.date.isoformat()}\n")
     return "\n".join(lines).rstrip("\n") + "\n"
 

@@ -21,13 +21,15 @@ class Location(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``ftp:`` or ``file:`` (absolute or relative to the project).  ``sha256``: this location's own
     digest, where its bytes differ from those of the others.  ``member``: the file is this
     member of the .deb that the location serves.  ``variant``: which variant of the source
-    it serves, if it is not that of its kind.
+    it serves, if it is not that of its kind.  ``signature``: the URL of its author's, which one
+    of the source's ``signed_by`` must have made.
     """
 
     url: str
     sha256: Digest | None = None
     member: PathBelow | None = None
     variant: OptionalName = ""
+    signature: str = ""
 
     @property
     def scheme(self) -> str:
@@ -67,7 +69,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One input: its file name, its locations in order of preference, and its digest.
 
     ``sha256`` holds for every location that has none of its own.  ``max_bytes``: nothing
-    larger is taken.  ``signed_by``: an RPM that none of these signed is not taken.
+    larger is taken.  ``signed_by``: an RPM that none of these signed is not taken, nor what has a
+    ``signature`` beside it.
     ``alternative``: what else to do if no location serves it, the end of a sentence.
     ``variant``: the one that is built if it is available, the first location's if not given.
     ``releases``: URL of upstream's list of releases, in the form of kernel.org's.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from builder.digest import Digest
 from builder.errors import SourceUnreachable, UsageError, VerificationError
 from builder.host.lock import hold
+from builder.source import detached
 from builder.source.bringing import Brought, bring, copy, discard
 from builder.source.job import Job
 from builder.source.known import (
@@ -23,6 +24,7 @@ from builder.source.limit import LocationFailed, RevisionGone
 from builder.source.lock import Pin
 from builder.source.model import Fetched
 from builder.source.reach import Reach
+from builder.source.signature import accepted_keys
 from builder.source.store import adopt, measure, set_aside
 from builder.source.variant import DROPIN
 
@@ -104,7 +106,7 @@ def _places(job: Job) -> list[_Place]:
         _Place(
             location.serves,
             location.label,
-            choice.digests,
+            choice.allowed(location),
             choice.is_known(location.serves),
             lambda location=location: bring(job, location, choice, reach),  # type: ignore[misc]
         )
@@ -120,7 +122,7 @@ def _places(job: Job) -> list[_Place]:
 
 def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) -> Fetched:
     sha256, size = measure(brought.path)
-    refusal = _refusal(job, place, brought, sha256)
+    refusal, verified = _judged(job, place, brought, sha256)
     if refusal is not None:
         if brought.resumed and not last:
             # The first part may be of a file that has changed since: whole and anew, once.
@@ -144,6 +146,7 @@ def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) ->
         url=place.label,
         date=datetime.datetime.now(tz=datetime.UTC).date(),
         version=brought.version,
+        verified=verified or None,
     )
     _pin(job, place, pin)
     return Fetched(
@@ -155,6 +158,7 @@ def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) ->
         url=place.label,
         version=brought.version,
         variant=_variant(job, place, sha256),
+        verified=verified,
     )
 
 
@@ -172,7 +176,8 @@ def _pin(job: Job, place: _Place, pin: Pin) -> None:
         return  # the pin is the content, wherever it came from this time
     if not place.allowed and pin.sha256 not in pinned:
         job.console.say(
-            f"{job.source.name}: first use, no digest was known: sha256 {pin.sha256} "
+            f"{job.source.name}: {pin.verified or 'first use, no digest was known'}: "
+            f"sha256 {pin.sha256} "
             f"from {place.label} is written to {job.lock.path}"
         )
     key = hashlib.sha256(str(job.lock.path).encode()).hexdigest()[:16]
@@ -183,20 +188,43 @@ def _pin(job: Job, place: _Place, pin: Pin) -> None:
         job.lock.record(job.source.name, variant, pin, only=stay)
 
 
-def _refusal(job: Job, place: _Place, brought: Brought, sha256: Digest) -> VerificationError | None:
-    """Why these bytes are not to be used, None if they are; announces who signed them."""
+def _judged(
+    job: Job, place: _Place, brought: Brought, sha256: Digest
+) -> tuple[VerificationError | None, str]:
+    """Why these bytes are not to be used, None if they are, and by what they are verified.
+
+    Announces who signed them.
+    """
     fits = not place.allowed or sha256 in place.allowed
     try:
-        words = require_signature(job.source, brought.path, job.lock)
+        words = _signer(job, brought)
     except VerificationError as error:
         if fits:
-            return VerificationError(f"{error.what} (from {place.label})", error.cause, error.hint)
-        return _mismatch(job, place, sha256, f"\nand {error}")
+            what = f"{error.what} (from {place.label})"
+            return VerificationError(what, error.cause, error.hint), ""
+        return _mismatch(job, place, sha256, f"\nand {error}"), ""
     if not fits:
-        return _mismatch(job, place, sha256, words and f"\nbut it is {words}")
+        return _mismatch(job, place, sha256, words and f"\nbut it is {words}"), ""
     if words:
         job.console.say(f"{job.source.name}: {words}")
-    return None
+    known = [one for one in job.choice.known if one.sha256 == sha256]
+    before = known[0].verified if known else ""
+    return None, before or words or ("" if known else brought.verified)
+
+
+def _signer(job: Job, brought: Brought) -> str:
+    """Who signed these bytes, if anybody must have.  Raises VerificationError if nobody did."""
+    if not brought.signature:
+        return require_signature(job.source, brought.path, job.lock)
+    signed = detached.verify(
+        brought.path,
+        job.source.file,
+        brought.signature,
+        accepted_keys(job.source, job.lock.path.parent),
+        plain=brought.plain,
+        max_bytes=job.source.max_bytes,
+    )
+    return f"signed by {signed}"
 
 
 def _mismatch(job: Job, place: _Place, sha256: Digest, verdict: str) -> VerificationError:

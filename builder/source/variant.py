@@ -30,6 +30,13 @@ class Known:
     label: str
     pin: Pin | None = None
 
+    @property
+    def verified(self) -> str:
+        """By what its bytes were before they were pinned; empty for a first use."""
+        if self.pin is not None:
+            return self.pin.verified or ""
+        return "its digest is in profile.toml"
+
 
 def known(source: Source, pins: Mapping[str, Pin]) -> tuple[Known, ...]:
     """All digests that are known of a source, the preferred variant's first.
@@ -63,10 +70,14 @@ def _of_variant(source: Source, name: str, pins: Mapping[str, Pin]) -> list[Know
 
 @dataclass(frozen=True)
 class Choice:
-    """What may come: the digests that are known of ``source``, none if this is its first use."""
+    """What may come: the digests that are known of ``source``, none if this is its first use.
+
+    ``locked``: nothing may come whose digest is not known, whoever signed it.
+    """
 
     source: Source
     known: tuple[Known, ...]
+    locked: bool = False
 
     @property
     def digests(self) -> frozenset[Digest]:
@@ -81,7 +92,18 @@ class Choice:
 
     def is_barred(self, location: Location) -> bool:
         """Whether it is said to serve another variant than those whose bytes are known."""
-        return bool(self.known and location.variant) and not self.is_known(location.serves)
+        if not self.known or self.is_known(location.serves) or self.vouched(location):
+            return False
+        return bool(location.variant)
+
+    def vouched(self, location: Location) -> bool:
+        """Whether a signature may vouch for what it serves, whose digest is not known."""
+        is_signed = bool(location.signature and self.source.signed_by)
+        return is_signed and not self.is_known(location.serves) and not self.locked
+
+    def allowed(self, location: Location) -> frozenset[Digest]:
+        """The digests that may come from a location; none if others may."""
+        return frozenset() if self.vouched(location) else self.digests
 
     def version(self, location: Location) -> str | None:
         """The revision of a package that the pinned bytes of its variant were in."""

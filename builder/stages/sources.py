@@ -30,6 +30,7 @@ from builder.stages.setting import Setting
 PATCHES = "patches"
 REPORT = "patches.json"
 LOCK = "sources.lock"
+PINNED = "pinned on first use"
 
 
 def sources_lock(setting: Setting) -> SourcesLock:
@@ -79,6 +80,7 @@ def fetch_stage(
         work.note("sha256", fetched.sha256)
         work.note("version", fetched.version or "")
         work.note("variant", fetched.variant)
+        work.note("verified", fetched.verified or PINNED)
 
     return Stage(f"fetch:{source.name}", (), inputs, run, slot=False, by_content=True)
 

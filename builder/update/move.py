@@ -27,6 +27,9 @@ def changes(
     for number, location in enumerate(source.locations):
         place = ("source", source.name, "locations", number, "url")
         made.append(Change(place, location.url, _moved(location, current, offer)))
+        beside = ("source", source.name, "locations", number, "signature")
+        new = location.signature.replace(current, offer.version)
+        made.append(Change(beside, location.signature, new))
     made += _changelog(profile, source, current, offer, today)
     return tuple(change for change in made if change.old != change.new)
 

@@ -6,11 +6,12 @@ A point release has the same numbers but the last one.  What is not one is told,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 
+from builder.digest import Digest
 from builder.errors import UsageError
 from builder.profile.model import Profile
 from builder.source.model import Location, Source
@@ -74,10 +75,15 @@ def version_of(profile: Profile, source: Source) -> str:
     return found.pop()
 
 
-def of_package(location: Location, served: Iterable[Revision]) -> Iterator[Offer]:
-    """The releases that a package's revisions are, the newest first as they are given."""
+def of_package(
+    location: Location, served: Iterable[Revision], pinned: Container[Digest]
+) -> Iterator[Offer]:
+    """The releases that a package's revisions are, without those whose content is ``pinned``."""
     name = location.url.partition(":")[2].partition("=")[0]
     for one in served:
+        if one.sha256 in pinned:
+            yield Offer(_plain(one.version), f"{location.scheme}:{name}")
+            continue
         yield Offer(_plain(one.version), f"{location.scheme}:{name}", one.version)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from builder.forensics import kconfig
 from builder.forensics.findings import ComponentFindings
-from builder.forensics.kconfig import SymbolChange
+from builder.forensics.kconfig import FIELDS, SINGULAR, SymbolChange
 from builder.forensics.view import View
 from builder.patch.report import FileReport, HunkReport, Outcome, PatchReport
 from builder.profile.load import FRAGMENTS
@@ -76,7 +76,23 @@ def symbols(old: Path, new: Path, configured: Mapping[str, str]) -> Iterator[str
 
 def _line(change: SymbolChange, configured: Mapping[str, str]) -> str:
     setter = configured.get(change.name)
-    return f"{change.line()}{f' (set in {setter})' if setter else ''}"
+    told = [_difference(name, change) for name in FIELDS if change.before and change.after]
+    words = ", ".join(filter(None, told))
+    line = f"{change.name} ({change.file}) {change.change}"
+    return f"{line}{f': {words}' if words else ''}{f' (set in {setter})' if setter else ''}"
+
+
+def _difference(name: str, change: SymbolChange) -> str:
+    """What of an attribute has changed; of a list only what went and came."""
+    old, new = getattr(change.before, name), getattr(change.after, name)
+    label = SINGULAR.get(name, name)
+    if old == new:
+        return ""
+    if isinstance(old, str):
+        return f"{label} {old or 'none'} -> {new or 'none'}"
+    gone = [f"-{one}" for one in old if one not in new]
+    come = [f"+{one}" for one in new if one not in old]
+    return f"{label} {' '.join([*gone, *come]) or 'in another order'}"
 
 
 def _differing(old: Path, new: Path) -> frozenset[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from builder.digest import Digest
 from builder.host.paths import Cache
 from builder.source import apt, web
 from builder.source.limit import Limit, LocationFailed
@@ -27,12 +28,13 @@ _BOUNDS = Bounds(attempts=2, total=60.0)
 
 @dataclass(frozen=True)
 class Search:
-    """``scratch``: a folder of this search's own on the cache's disk."""
+    """``scratch``: a folder of this search's own on the cache's disk.  ``pinned``: all digests."""
 
     cache: Cache
     console: Console
     scratch: Path
     stop: threading.Event
+    pinned: frozenset[Digest]
 
     def find(self, source: Source) -> Found:
         """What there is.  No place that fails is an error: its answer is told."""
@@ -55,7 +57,7 @@ class Search:
         package = apt.parse(location.url, None)
         limit = Limit(f"lists of {package.name}", _BOUNDS.total, self.stop)
         client = apt.Apt(self.cache.apt, self.cache.locks, self.scratch, self.console, limit)
-        return offer.of_package(location, client.revisions(package, renew=True))
+        return offer.of_package(location, client.revisions(package, renew=True), self.pinned)
 
     def _releases(self, url: str) -> Iterable[Offer]:
         order = Transfer(

@@ -103,7 +103,7 @@ def test_everything_moves_together(small: World, upstream: Upstream) -> None:
         "patches: 1 of 1 apply; 1 hunks, 0 as before, 1 moved or failed",
         "before clean at line 1",
         "Kconfig: 2 symbols changed",
-        "Y (Kconfig) changed: range 8 20 -> 8 22",
+        "Y (Kconfig) changed: range -8 20 +8 22",
         "Z (Kconfig) added",
         "no point release of 1.0, so not taken: 2.0",
     ):
