@@ -24,7 +24,7 @@ from invoke.tasks import task
 
 from builder import commandline
 from builder.commands.interruption import interruptible, leave
-from builder.console import Console
+from builder.console import Console, put
 from builder.errors import Interrupted
 from builder.host.paths import Cache, Project, find_cache, find_project
 
@@ -135,9 +135,7 @@ def fetch(
         )
         for stage in done.values():
             facts = stage.manifest.facts
-            print(
-                f"{stage.name}: {facts['sha256']} from {facts['url']} {facts['version']}".rstrip()
-            )
+            put(f"{stage.name}: {facts['sha256']} from {facts['url']} {facts['version']}".rstrip())
 
 
 @task(help=_help("profile", "base", refresh="make the images anew from the packages of today"))
@@ -161,7 +159,7 @@ def image(
             forced=stages if refresh else (),
         )
         for name in stages:
-            print(f"{name}: {done[name].manifest.facts['packages']} packages, {done[name].path}")
+            put(f"{name}: {done[name].manifest.facts['packages']} packages, {done[name].path}")
 
 
 @task(help=_help("profile", "flavour", "only"))
@@ -181,7 +179,7 @@ def tree(
             cache=place.cache,
             console=place.console,
         ):
-            print(line)
+            put(line)
 
 
 @task(
@@ -337,7 +335,7 @@ def explain(
             cache=place.cache,
             console=place.console,
         ):
-            print(line)
+            put(line)
 
 
 @task(positional=["stage"])
@@ -385,7 +383,7 @@ def verify(context: Context, profile: str | None = None, fix: bool = False) -> N
     from builder.commands import verify as command  # noqa: PLC0415
 
     with _command() as place:
-        print(
+        put(
             command.verify(
                 profile, fix=fix, project=place.project, cache=place.cache, console=place.console
             )
@@ -398,7 +396,7 @@ def report(context: Context, profile: str = PROFILE) -> None:
     from builder.commands import reports  # noqa: PLC0415
 
     with _command() as place:
-        print(reports.write(place.project, profile))
+        put(str(reports.write(place.project, profile)))
 
 
 @task(help=_help("profile", "json", fix="install what is missing, after asking"))
@@ -451,7 +449,7 @@ def bench(context: Context, profile: str = "lts", flavour: str = "vm") -> None:
     from builder.commands import bench as command  # noqa: PLC0415
 
     with _command() as place:
-        print(
+        put(
             command.measure(
                 profile, flavour, project=place.project, cache=place.cache, console=place.console
             )

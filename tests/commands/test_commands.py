@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from tests.world import PATCH, World
 
@@ -37,6 +38,32 @@ def test_patch_speaks_json(small: World) -> None:
     ended = small.run("patch", "--check", "--json", *SMALL)
     report = json.loads(ended.output)
     assert report["components"]["tool"]["patches"][0]["name"] == "say_two.patch"
+
+
+CONTROL = "\x1b]0;evil\x07\x9b31m\u202e"
+
+
+def test_a_patch_moves_no_terminal(small: World) -> None:
+    """Patches come out of downloaded tarballs, too."""
+    small.write_patches(say_two=PATCH.replace('puts("one")', f'puts("{CONTROL}")'))
+    for words in ((), ("--json",)):
+        ended = small.run("patch", "--check", *words, *SMALL)
+        assert ended.status == 5, ended.errors
+        assert all(one.isprintable() or one in "\n\t" for one in ended.output + ended.errors)
+    text = json.loads(ended.output)["components"]["tool"]["patches"][0]["files"][0]["hunks"][0][
+        "text"
+    ]
+    assert CONTROL in text
+
+
+def test_a_name_in_the_cache_moves_no_terminal(small: World, tmp_path: Path) -> None:
+    small.cache = tmp_path / "cache"
+    assert small.run("fetch", *SMALL).status == 0
+    (small.cache / "blobs" / CONTROL).touch()
+    ended = small.run("verify")
+    assert ended.status == 4
+    assert r"blobs/\x1b]0;evil\x07\x9b31m\u202e" in ended.output
+    assert all(one.isprintable() or one in "\n\t" for one in ended.output + ended.errors)
 
 
 def test_tree_lays_out_what_rpmbuild_needs(small: World) -> None:
