@@ -44,6 +44,7 @@ def rendered(profile: str, name: str, release: str) -> str:
     """The real template, as the builder renders it, but for the release."""
     loaded = load.load(SPECS, profile)
     component = loaded.component[name]
+    own = sorted(path.name for path in (SPECS / profile / name).iterdir())
     return spec.render(
         SPECS / profile,
         spec.SpecContext(
@@ -54,7 +55,7 @@ def rendered(profile: str, name: str, release: str) -> str:
                 one.package: f"{one.version}-{one.release}" for one in loaded.component.values()
             },
             flavour=loaded.default_flavour,
-            sources=("main.tar", *sorted(p.name for p in (SPECS / profile / name).iterdir())),
+            sources=("main.tar", "kernel.config", *own),
             patches=(),
             settings=component.settings | {"linking": "static"},
             changelog=loaded.changelog,
@@ -106,7 +107,7 @@ def hollow(parsed: str) -> str:
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where RPMs are made; ``top`` is rpmbuild's."""
+    """Where RPMs are made, each release in a folder of ``top``."""
 
     top: Path
 
@@ -115,24 +116,26 @@ class Workshop:
     ) -> Path:
         """The RPM of a component.
 
-        ``edits``: by the name of one of our files, a text in it and what stands there
-        instead in this release.
+        ``edits``: by the name of one of our files, or of the spec, a text in it and what
+        stands there instead in this release.
         """
-        sources = self.top / "SOURCES"
+        top = self.top / f"{profile}-{name}-{release}"
+        sources = top / "SOURCES"
         shutil.copytree(SPECS / profile / name, sources, dirs_exist_ok=True)
-        for file, (old, new) in (edits or {}).items():
-            text = (sources / file).read_text()
-            assert old in text, (file, old)
-            (sources / file).write_text(text.replace(old, new))
-        path = self.top / f"{name}.spec"
+        path = top / f"{name}.spec"
         path.write_text(rendered(profile, name, release))
-        defines = ("--define", f"_topdir {self.top}", "--define", f"buildroot {ROOT}")
+        for file, (old, new) in (edits or {}).items():
+            edited = path if file == path.name else sources / file
+            text = edited.read_text()
+            assert old in text, (file, old)
+            edited.write_text(text.replace(old, new))
+        defines = ("--define", f"_topdir {top}", "--define", f"buildroot {ROOT}")
         parsed = _run("rpmspec", *defines, "--parse", str(path))
         path.write_text(hollow(parsed))
         _run("rpmbuild", "-bb", "--nodeps", "--quiet", *defines[:2], str(path))
         main = load.load(SPECS, profile).component[name]
-        (made,) = self.top.glob(f"RPMS/*/{main.package}-{main.version}-{release}.*.rpm")
-        return made.rename(self.top / f"{name}-{release}.rpm")
+        (made,) = top.glob(f"RPMS/*/{main.package}-{main.version}-{release}.*.rpm")
+        return made
 
 
 def _run(*words: str) -> str:

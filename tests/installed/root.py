@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 PROGRAMS = (
-    *("sh", "cat", "sed", "sort", "grep", "id", "chown", "chmod", "rm", "mv", "xargs"),
+    *("sh", "cat", "sed", "sort", "grep", "id", "chown", "chmod", "rm", "mv", "stat", "xargs"),
     *("getent", "groupadd", "useradd", "usermod", "setpriv", "systemctl", "systemd-tmpfiles"),
     "sysctl",
 )

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.installed import advertise
-from tests.installed.hollow import Workshop
 from tests.installed.root import Root, needs_root
 
 pytestmark = [pytest.mark.rpmbuild, needs_root]
@@ -40,17 +39,18 @@ LINKS = f"""
 ROUTE = "default via fe80::1 dev up.7 proto ra"
 
 
-@pytest.fixture
-def director(workshop: Workshop, root: Root) -> Path:
+@pytest.fixture(autouse=True)
+def _running_systemd(root: Root) -> None:
     (root.path / "run/systemd/system").mkdir(parents=True)
-    return workshop.build("lts", "lvs-director", "1.lvs")
 
 
-def test_a_host_that_lives_by_advertisements_goes_on_to(root: Root, director: Path) -> None:
+def test_a_host_that_lives_by_advertisements_goes_on_to(
+    root: Root, directors: tuple[Path, Path]
+) -> None:
     told = root.shell(f"""
         {LINKS}
         show
-        rpm_ -i {director}
+        rpm_ -i {directors[0]}
         show
         {SEND} router
         show
@@ -62,30 +62,32 @@ def test_a_host_that_lives_by_advertisements_goes_on_to(root: Root, director: Pa
 
 
 def test_an_upgrade_and_a_removal_leave_what_the_site_made_of_it(
-    root: Root, director: Path, workshop: Workshop
+    root: Root, directors: tuple[Path, Path]
 ) -> None:
-    second = workshop.build("lts", "lvs-director", "2.lvs")
+    first, second = directors
     root.shell(f"""
         {LINKS}
-        rpm_ -i {director}
+        rpm_ -i {directors[0]}
         rm {ROUTERS}
         rpm_ -U {second}
         [ ! -e {ROUTERS} ]
         echo '# mine' >{ROUTERS}
-        rpm_ -U --oldpackage {director}
+        rpm_ -U --oldpackage {first}
         grep mine {ROUTERS}
         rpm_ -e lvs-director
         [ ! -e {ROUTERS} ]
         """)
 
 
-def test_where_no_router_was_heard_no_file_is_made(root: Root, director: Path) -> None:
-    root.shell(f"ip link set lo up; rpm_ -i {director}; [ ! -e {ROUTERS} ]")
+def test_where_no_router_was_heard_no_file_is_made(
+    root: Root, directors: tuple[Path, Path]
+) -> None:
+    root.shell(f"ip link set lo up; rpm_ -i {directors[0]}; [ ! -e {ROUTERS} ]")
     text = (root.path / "etc/sysctl.d/80-lvs-director.conf").read_text()
     assert "accept_ra = 2" in text
 
 
-def test_what_the_site_wrote_before_is_kept(root: Root, director: Path) -> None:
+def test_what_the_site_wrote_before_is_kept(root: Root, directors: tuple[Path, Path]) -> None:
     root.write(ROUTERS, "-net/ipv6/conf/up.7/accept_ra = 0\n")
-    told = root.shell(f"{LINKS}\nrpm_ -i {director}\ncat {ROUTERS}\nshow")
+    told = root.shell(f"{LINKS}\nrpm_ -i {directors[0]}\ncat {ROUTERS}\nshow")
     assert told.splitlines() == ["-net/ipv6/conf/up.7/accept_ra = 0", "1", "1", "0", "1"]

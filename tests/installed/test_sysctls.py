@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.installed.hollow import Workshop
 from tests.installed.root import Root, needs_root
 
 pytestmark = [pytest.mark.rpmbuild, needs_root]
 
 NAMES = ("ipv4/ip_forward", "ipv6/conf/all/forwarding", "ipv4/conf/all/rp_filter")
-EDIT = {"80-lvs-director.conf": ("rp_filter = 2", "rp_filter = 1")}
 CONF = "etc/sysctl.d/80-lvs-director.conf"
 
 SHOW = f"""
@@ -23,18 +21,10 @@ SHOW = f"""
 """
 
 
-@pytest.fixture
-def releases(workshop: Workshop) -> tuple[Path, Path]:
-    return (
-        workshop.build("lts", "lvs-director", "1.lvs"),
-        workshop.build("lts", "lvs-director", "2.lvs", EDIT),
-    )
-
-
 def test_the_first_installation_sets_them_and_an_upgrade_does_not(
-    root: Root, releases: tuple[Path, Path]
+    root: Root, directors: tuple[Path, Path]
 ) -> None:
-    first, second = releases
+    first, second = directors
     (root.path / "run/systemd/system").mkdir(parents=True)
     told = root.shell(f"""
         {SHOW}
@@ -54,13 +44,13 @@ def test_the_first_installation_sets_them_and_an_upgrade_does_not(
 
 
 def test_what_a_site_has_set_in_a_file_wins_at_the_first_installation(
-    root: Root, releases: tuple[Path, Path]
+    root: Root, directors: tuple[Path, Path]
 ) -> None:
     (root.path / "run/systemd/system").mkdir(parents=True)
     root.write("etc/sysctl.d/90-local.conf", "net.ipv4.ip_forward = 0\nnet.ipv4.tcp_ecn = 0\n")
     told = root.shell(f"""
         {SHOW}
-        rpm_ -i {releases[0]}
+        rpm_ -i {directors[0]}
         show
         cat /proc/sys/net/ipv4/tcp_ecn
         """)
@@ -68,8 +58,8 @@ def test_what_a_site_has_set_in_a_file_wins_at_the_first_installation(
     assert told.splitlines() == ["0 1 2 ", "2"]
 
 
-def test_an_edited_file_survives_an_upgrade(root: Root, releases: tuple[Path, Path]) -> None:
-    first, second = releases
+def test_an_edited_file_survives_an_upgrade(root: Root, directors: tuple[Path, Path]) -> None:
+    first, second = directors
     root.shell(f"""
         rpm_ -i {first}
         echo '# mine' >>{CONF}
@@ -82,14 +72,14 @@ def test_an_edited_file_survives_an_upgrade(root: Root, releases: tuple[Path, Pa
 
 
 def test_no_file_lies_where_systemd_applies_everything_after_an_upgrade(
-    root: Root, releases: tuple[Path, Path]
+    root: Root, directors: tuple[Path, Path]
 ) -> None:
     """EL9's systemd runs systemd-sysctl for all files whenever a package puts one there."""
-    told = root.shell(f"rpm -qlp {releases[0]}")
+    told = root.shell(f"rpm -qlp {directors[0]}")
     assert f"/{CONF}" in told.splitlines()
     assert not [line for line in told.splitlines() if line.startswith("/usr/lib/sysctl.d")]
 
 
-def test_where_no_systemd_runs_nothing_is_set(root: Root, releases: tuple[Path, Path]) -> None:
-    told = root.shell(f"{SHOW}\nrpm_ -i {releases[0]}\nshow")
+def test_where_no_systemd_runs_nothing_is_set(root: Root, directors: tuple[Path, Path]) -> None:
+    told = root.shell(f"{SHOW}\nrpm_ -i {directors[0]}\nshow")
     assert told == "0 0 0 \n"
