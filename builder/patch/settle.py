@@ -76,7 +76,9 @@ def _turned(text: Lines, files: tuple[PatchedFile, ...], ways: list[_Returns]) -
             body |= {first: head} | dict.fromkeys(range(first + 1, end), way)
     for row, line in enumerate(text.lines):
         if row in body:
-            yield _turn(line, body[row])
+            # A last line without line feed has no carriage return either.
+            ends = text.lines[row + 1 : row + 2] and text.lines[row + 1].startswith(b"\\")
+            yield _turn(line, _Returns.TAKEN_OFF if ends and body[row].value else body[row])
         else:
             yield _MODE.sub(rb"\1\n", without_return(line) if carriage else line)
 

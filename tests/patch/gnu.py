@@ -33,7 +33,9 @@ def state(tree: Path) -> State:
     }
 
 
-def apply(tree: Path, patch: bytes, scratch: Path, *, fuzz: int = 2) -> Answer:
+def apply(
+    tree: Path, patch: bytes, scratch: Path, *, fuzz: int = 2, binary: bool = False
+) -> Answer:
     """``patch -p1`` in a copy of ``tree`` that is made in ``scratch``."""
     copy = scratch / "gnu"
     shutil.rmtree(copy, ignore_errors=True)
@@ -43,6 +45,7 @@ def apply(tree: Path, patch: bytes, scratch: Path, *, fuzz: int = 2) -> Answer:
         [
             *("patch", "-p1", "--forward", "--batch", "--no-backup-if-mismatch"),
             *("--reject-file=-", f"--fuzz={fuzz}"),
+            *(("--binary",) if binary else ()),
         ],
         cwd=copy,
         input=patch,

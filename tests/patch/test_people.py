@@ -185,6 +185,16 @@ def test_a_crlf_patch_goes_on_a_crlf_file(bench: Bench) -> None:
     assert "CRLF" in "\n".join(report.lines())
 
 
+def test_a_crlf_patch_leaves_no_lone_carriage_return_at_the_end(bench: Bench) -> None:
+    mark = "\\ No newline at end of file\n"
+    hunk = f"@@ -1,2 +1,2 @@\n 1\n-2\n{mark}+two\n{mark}"
+    bench.lay("x")
+    (bench.tree / "x").write_bytes(b"1\r\n2")
+    bench.put("0001.patch", diff(hunk=hunk).replace("\n", "\r\n"))
+    apply(bench.load(), bench.tree)
+    assert (bench.tree / "x").read_bytes() == b"1\r\ntwo"
+
+
 def test_one_crlf_patch_for_files_of_both_kinds(bench: Bench) -> None:
     bench.lay("x", "y")
     dos(bench.tree / "x")
