@@ -47,7 +47,7 @@ def examine(
         dated=(project.specs / chosen.name / "sources.lock",),
     )
     findings = examination.examine(scope)
-    if fix and examination.mend(findings, _agree, console):
+    if fix and examination.fix(findings, _agree, console):
         findings = examination.examine(scope)
     if json:
         put_json(finding.as_json(findings))
