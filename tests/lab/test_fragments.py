@@ -244,3 +244,11 @@ def test_the_page_shows_datagrams_and_what_is_undecided(tmp_path: Path) -> None:
     assert '<td class="undecided">?</td><td class="name">checksums</td>' in page
     assert "undecided: fragments are missing: bytes 1448 to 2895 of the datagram" in page
     assert "udp 4000 bytes in fragments #1, #2, #3" in page
+
+
+def test_what_cannot_be_looked_into_is_no_proof_of_absence(tmp_path: Path) -> None:
+    """A frame with labels (MPLS) may carry anything."""
+    flow = healthy("ipv4")
+    flow.frames["inner"].append(made.MACS + b"\x88\x47" + bytes(46))
+    rows = {"no-client-inside": "undecided", "no-vip-inside": "undecided"}
+    assert outcomes(flow.judged(tmp_path)) == rows
