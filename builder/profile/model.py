@@ -106,6 +106,18 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Context lines at either end of a hunk that need not match, as its packing has it."""
         return self.vendor.patches.fuzz if self.vendor is not None else MAX_FUZZ
 
+    @property
+    def is_kernel(self) -> bool:
+        """Whether it is a kernel, of its vendor or configured here."""
+        return self.configured or self.vendor is not None
+
+    @property
+    def looked_for(self) -> frozenset[str]:
+        """Files that its source must have, apart from patches."""
+        spec = (self.vendor.spec,) if self.vendor is not None else ()
+        kabi = (self.kabi.file,) if self.kabi is not None else ()
+        return frozenset((*self.inside[:1], *spec, *kabi))
+
     def variants(self, flavour: str, base: str) -> tuple[Variant, ...]:
         """What is different, in the order in which it is added."""
         return (self.flavour.get(flavour, Variant()), self.base.get(base, Variant()))
