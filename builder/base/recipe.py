@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from builder.base.model import Base, Kind, Mmdebstrap
 from builder.errors import EnvironmentFailure
+from builder.shown import without_secrets
 from builder.source.aptconf import host_sources
 
 # To be raised with every change here that changes what comes out.
 RECIPE = 1
 HOSTNAME = "lvs-builder"
+# Where every Debian has the keys of its own and of earlier releases (debian-archive-keyring).
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+DEBIAN = ""  # none is known
+_SUITE = re.compile(r"^[a-z]+$")  # of a release, not of its updates
 
 # Readers of documentation have it elsewhere; licences stay, as they must.
 _LEFT_OUT = (
@@ -66,17 +72,19 @@ def apt_sources(base: Base) -> str:
     """The host's own sources of the base's suite, in deb822 form.
 
     Other repositories of the host are left out.  Raises EnvironmentFailure if the
-    host has none for that suite.
+    host has none for that suite, as Debian 13 has none of Debian 12: with the command that adds
+    it (sources.list(5)), from the mirror that the host has for its own suite.
     """
     stanzas = host_sources().replace("Types: deb deb-src", "Types: deb").split("\n\n")
     fitting = [stanza.strip() for stanza in stanzas if _fits(stanza, base)]
     if not fitting:
         settings = debian(base)
-        suite = settings.suite
+        suite, components = settings.suite, " ".join(settings.components)
+        entry = f"deb [signed-by={KEYRING}] {_mirror(stanzas)} {suite} {components}"
         raise EnvironmentFailure(
             f"this host's apt knows no sources of Debian {suite}",
-            f"no entry below /etc/apt has suite {suite} with {' '.join(settings.components)}",
-            f"add Debian's {suite} to /etc/apt/sources.list.d",
+            f"no entry below /etc/apt has suite {suite} with {components}",
+            f"echo {shlex.quote(entry)} | sudo tee /etc/apt/sources.list.d/{suite}.list",
         )
     return "\n\n".join(fitting) + "\n"
 
@@ -88,6 +96,16 @@ def _fits(stanza: str, base: Base) -> bool:
     suites = _field(stanza, "Suites")
     components = _field(stanza, "Components")
     return bool(suites) and suites <= ours and set(settings.components) <= components
+
+
+def _mirror(stanzas: Iterable[str]) -> str:
+    """The mirror of whole suites that the host uses; empty if it has none."""
+    for stanza in stanzas:
+        uris = sorted(_field(stanza, "URIs"))
+        whole = any(_SUITE.match(suite) for suite in _field(stanza, "Suites"))
+        if uris and whole and "main" in _field(stanza, "Components"):
+            return without_secrets(uris[0])
+    return DEBIAN
 
 
 def _field(stanza: str, name: str) -> set[str]:
