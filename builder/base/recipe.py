@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from builder.base.method import Patience
 from builder.base.model import Base, Kind, Mmdebstrap
 from builder.errors import EnvironmentFailure
 from builder.shown import without_secrets
@@ -18,6 +19,7 @@ HOSTNAME = "lvs-builder"
 # Where every Debian has the keys of its own and of earlier releases (debian-archive-keyring).
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 DEBIAN = ""  # none is known
+_PATIENCE = "98patience"
 _SUITE = re.compile(r"^[a-z]+$")  # of a release, not of its updates
 
 # Readers of documentation have it elsewhere; licences stay, as they must.
@@ -113,7 +115,9 @@ def _field(stanza: str, name: str) -> set[str]:
     return set(match[1].split()) if match else set()
 
 
-def command(base: Base, kind: Kind, program: str, target: Path, status: Path) -> list[str]:
+def command(
+    base: Base, kind: Kind, program: str, target: Path, status: Path, *, patience: Patience
+) -> list[str]:
     """The words of mmdebstrap's command line; the sources come on its standard input."""
     settings = debian(base)
     return [
@@ -127,14 +131,19 @@ def command(base: Base, kind: Kind, program: str, target: Path, status: Path) ->
         # A base that is cut off is made again: nothing needs to reach the disk at once.
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt={option}" for option in _LEFT_OUT),
-        *_hooks(kind, status),
+        *_hooks(kind, status, patience),
         settings.suite,
         str(target),
         "-",
     ]
 
 
-def _hooks(kind: Kind, status: Path) -> Iterator[str]:
+def _hooks(kind: Kind, status: Path, patience: Patience) -> Iterator[str]:
+    # Not by --aptopt: what that writes stays in the root.
+    lines = [f'Acquire::{way}::Timeout "{patience.stalled}";' for way in ("http", "https", "ftp")]
+    file = f'"$1/etc/apt/apt.conf.d/{_PATIENCE}"'
+    yield f"--setup-hook=printf '%s\\n' {shlex.join(lines)} > {file}"
+    yield f"--customize-hook=rm {file}"
     steps = (*_USER, *_NEUTRAL) if kind == "build" else _NEUTRAL
     for step in steps:
         yield f"--customize-hook={step}"

@@ -11,6 +11,7 @@ import pytest
 
 from builder.base import identity, image_tag, load_base, require_host
 from builder.base.bootstrap import _failure, installed
+from builder.base.method import Patience
 from builder.base.recipe import KEYRING, apt_sources, command
 from builder.errors import (
     BuildError,
@@ -105,7 +106,7 @@ def test_other_repositories_of_the_host_are_left_out(
 
 
 def lend_sources(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A host's apt (apt.conf(5), APT_CONFIG) that has these sources and no others."""
+    """A host's apt (apt.conf(5), APT_CONFIG) that has these sources and no others; their folder."""
     for name in ("sources.list.d", "state/lists/partial", "cache/archives/partial"):
         (folder / "apt" / name).mkdir(parents=True, exist_ok=True)
     (folder / "apt/state/status").touch()
@@ -202,8 +203,12 @@ def test_only_installed_packages_are_listed() -> None:
 
 def test_the_guest_has_no_builder(folder: Path, tmp_path: Path) -> None:
     base = load_base(folder)
-    assert "useradd" in " ".join(command(base, "build", "m", tmp_path, tmp_path))
-    assert "useradd" not in " ".join(command(base, "guest", "m", tmp_path, tmp_path))
+    assert "useradd" in " ".join(
+        command(base, "build", "m", tmp_path, tmp_path, patience=Patience())
+    )
+    assert "useradd" not in " ".join(
+        command(base, "guest", "m", tmp_path, tmp_path, patience=Patience())
+    )
 
 
 def test_importing_bases_and_the_engine_does_not_bring_the_sdk() -> None:
