@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from builder.errors import PatchError, VerificationError
+from builder.host import temporary
 from builder.patch import tool
 from builder.patch.diff import Hunk, PatchedFile
 from builder.patch.report import FileReport, HunkReport, Outcome, PatchReport, Report
@@ -50,8 +51,7 @@ def attempt(
     series: Series, tree: Path, *, max_fuzz: int = MAX_FUZZ, names: Iterable[str] | None = None
 ) -> Iterator[Trial]:
     """``check``, with the patched files to look at until the block ends."""
-    with tempfile.TemporaryDirectory(prefix="patch-") as folder:
-        scratch = Path(folder)
+    with temporary.folder("patch") as scratch:
         report = _attempt(series, tree, scratch, max_fuzz, names)
         yield Trial(report, tree, scratch, touched(series))
 
@@ -77,8 +77,7 @@ def apply(series: Series, tree: Path, *, max_fuzz: int = MAX_FUZZ) -> Report:
     Raises PatchError with the first failing hunk if it does not apply in full; the tree is
     then as it was.  Otherwise as ``check``.
     """
-    with tempfile.TemporaryDirectory(prefix="patch-") as folder:
-        scratch = Path(folder)
+    with temporary.folder("patch") as scratch:
         report = _attempt(series, tree, scratch, max_fuzz, None)
         report.require()
         for name in sorted(touched(series)):
