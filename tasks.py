@@ -21,6 +21,7 @@ from invoke.tasks import task
 
 from builder import commandline, names
 from builder.commandline import command
+from builder.console import put
 
 PROFILE = "el6"
 _OPTIONS = {
@@ -76,7 +77,7 @@ def fetch(
         for line in inputs.fetch(
             request, project=place.project, cache=place.cache, console=place.console
         ):
-            print(line)
+            put(line)
 
 
 @task(help=_help("profile", "base", refresh="make the images anew from the packages of today"))
@@ -92,7 +93,7 @@ def image(context: Context, profile: str = PROFILE, base: str = "", refresh: boo
             cache=place.cache,
             console=place.console,
         ):
-            print(line)
+            put(line)
 
 
 @task(help=_help("profile", "flavour", "only"))
@@ -112,7 +113,7 @@ def tree(
             cache=place.cache,
             console=place.console,
         ):
-            print(line)
+            put(line)
 
 
 @task(
@@ -260,7 +261,7 @@ def explain(
             cache=place.cache,
             console=place.console,
         ):
-            print(line)
+            put(line)
 
 
 @task(positional=["stage"])
@@ -308,7 +309,7 @@ def verify(context: Context, profile: str | None = None, fix: bool = False) -> N
     from builder.commands import verify as verification  # noqa: PLC0415
 
     with command() as place:
-        print(
+        put(
             verification.verify(
                 profile, fix=fix, project=place.project, cache=place.cache, console=place.console
             )
@@ -321,7 +322,7 @@ def report(context: Context, profile: str = PROFILE) -> None:
     from builder.commands import reports  # noqa: PLC0415
 
     with command() as place:
-        print(reports.write(place.project, profile))
+        put(str(reports.write(place.project, profile)))
 
 
 @task(help=_help("profile", "json", fix="install what is missing, after asking"))
@@ -367,7 +368,7 @@ def bench(context: Context, profile: str = "lts", flavour: str = "vm") -> None:
     from builder.commands import bench as benchmark  # noqa: PLC0415
 
     with command() as place:
-        print(
+        put(
             benchmark.measure(
                 profile, flavour, project=place.project, cache=place.cache, console=place.console
             )
