@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests import world
 
 pytest_plugins = ("tests.levels", "tests.guard")
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("patient", settings.default, deadline=None)
+settings.load_profile("patient")
+
+
+def pytest_configure() -> None:
+    """Let Python keep what it compiles: the tests start the program hundreds of times."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # also for the workers of this run
+    sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session", autouse=True)

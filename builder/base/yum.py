@@ -72,9 +72,12 @@ def bootstrap(order: Order) -> Bootstrapped:
         folders = _Folders(scratch)
         for folder in (folders.rpms, folders.out):
             folder.mkdir()
-        config = vault.write_config(settings, mirror, folders.top)
-        first = vault.bring(settings, config, settings.first, folders.rpms, log)
-        rpms = vault.bring(settings, config, base.packages(order.kind), folders.rpms, log)
+        patience = order.patience
+        config = vault.write_config(settings, mirror, folders.top, patience)
+        first, rpms = (
+            vault.bring(settings, config, names, folders.rpms, log, patience=patience)
+            for names in (settings.first, base.packages(order.kind))
+        )
         require_signatures(rpms, base.keys, folders.top)
         order.console.say(f"{settings.name}: {len(rpms)} RPMs, all signed by its keys")
         engine = order.engine()
@@ -201,6 +204,6 @@ def _install(engine: Engine, image: str, order: Order, settings: Yum, folders: _
     what = f"the {order.kind} root of {settings.name} could not be made"
     if status == CRASHED and settings.vsyscall:
         raise EnvironmentFailure(
-            what, f"{describe_status(status)}, as without vsyscall", vsyscall.MEND, log=order.log
+            what, f"{describe_status(status)}, as without vsyscall", vsyscall.FIX, log=order.log
         )
     raise BuildError(what, diagnose.cause(order.log), "see the log", log=order.log)

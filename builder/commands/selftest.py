@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from builder.console import Console
-from builder.host import process
+from builder.errors import UsageError
+from builder.host import process, temporary
 from builder.host.paths import Project
 from builder.selftest import budget, outcome, record
 from builder.selftest.parts import Part, Scope, parts
@@ -27,6 +27,17 @@ class Tally:
     failed: list[str] = field(default_factory=list)
 
 
+def scope(*, fast: bool, long: bool) -> Scope:
+    """Which tests the options ask for.  Raises UsageError for both at once."""
+    if fast and long:
+        raise UsageError(
+            "--fast and --long cannot be given together",
+            "the fast tests are a part of CI's, the long ones are not",
+            "invoke test --fast && invoke test --long",
+        )
+    return "fast" if fast else "long" if long else "ci"
+
+
 def run(project: Project, console: Console, *, scope: Scope, strict: bool) -> int:
     """Run all parts of ``scope``, also after one has failed; returns 0 if all passed, else 1.
 
@@ -39,8 +50,8 @@ def run(project: Project, console: Console, *, scope: Scope, strict: bool) -> in
     tested = record.checked_out(project.root, project.root / RESULT) if scope == "long" else None
     begun, clock = datetime.now(UTC), time.monotonic()
     tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="selftest-") as scratch:
-        chosen = parts(project.root, scope, Path(scratch))
+    with temporary.folder("selftest") as scratch:
+        chosen = parts(project.root, scope, scratch)
         for part in chosen:
             _run_part(part, project.root, console, tally)
     took = time.monotonic() - clock

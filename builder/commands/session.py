@@ -19,7 +19,6 @@ from builder.engine import connect
 from builder.errors import UsageError
 from builder.host import ownership
 from builder.host.children import end_children
-from builder.host.lock import hold
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
 from builder.pipeline import run as runs
@@ -96,8 +95,10 @@ class Session:
         return self.schedule.run(wanted, frozenset(forced), read)
 
 
-def read_jobs(word: str) -> int:
-    """The number that ``--jobs`` was given.  Raises UsageError for what is none."""
+def read_jobs(word: str | None) -> int:
+    """The number that ``--jobs`` was given, 0 for None.  Raises UsageError for what is none."""
+    if word is None:
+        return 0
     is_short_number = word.isascii() and word.isdecimal() and len(word) <= len(str(MOST_JOBS))
     number = int(word) if is_short_number else 0
     if not 1 <= number <= MOST_JOBS:
@@ -162,7 +163,7 @@ def _writing(cache: Cache, project: Project, profile: str, console: Console) -> 
     run = runs.new_name()
     with (
         ownership.use(cache, console),
-        hold(runs.profile_lock(cache, profile), f"profile {profile}", console),
+        runs.profile_alone(cache, project, profile, console),
     ):
         runs.sweep(cache, profile)
         runs.sweep_logs(cache, profile)

@@ -11,10 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from builder import names
-from builder.console import Console
+from builder.console import Console, put
 from builder.errors import PatchError, UsageError
 from builder.host import ownership
-from builder.host.lock import hold
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
 from builder.patch.report import Report
@@ -49,23 +48,31 @@ def update(
     source: str,
     *,
     check: bool,
+    locked: bool = False,
     project: Project,
     cache: Cache,
     console: Console,
 ) -> None:
     """Move ``source`` of a profile, or all its sources, and print a summary for review.
 
-    ``check``: only print what is available.  Raises PatchError, with all rejects printed before,
+    ``check``: only print what is available.  ``locked``: nothing in the checkout may change, so
+    that anything else is refused.  Raises PatchError, with all rejects printed before,
     if a series does not apply; VerificationError, SourceUnreachable.  The checkout is then as it
     was.
     """
+    if locked and not check:
+        raise UsageError(
+            "invoke update does not run where CI=true",
+            "it changes profile.toml and sources.lock, which CI takes as they are",
+            "run it in a checkout of your own, or: invoke update --check",
+        )
     loaded = load.load(project.specs, profile)
     if source:
         rule = "update takes a table [source.NAME] of profile.toml"
         names.choose("source", source, loaded.source, rule, of=f"profile {profile}")
     with _place(profile, project, cache, console) as place:
         if not check:
-            with hold(runs.profile_lock(cache, profile), f"profile {profile}", console):
+            with runs.profile_alone(cache, project, profile, console):
                 finish(open_lock(project, profile), loaded.source)
         offers = _look(place, loaded, source)
         if offers and not check:
@@ -98,14 +105,14 @@ def _look(place: Place, profile: Profile, wanted: str) -> dict[str, Offer]:
         except UsageError as error:
             if wanted:
                 raise
-            print(f"{name}: {error.cause}")
+            put(f"{name}: {error.cause}")
             continue
         pin = lock.pins(name).get(source.preferred)
         revision = (pin.version if pin and pin.file == source.file else None) or ""
         found = search.find(source)
         best = offer.newest(found.offers, current, revision)
         for line in offer.told(name, current, revision, best, found):
-            print(line)
+            put(line)
         if best is not None:
             offers[name] = best
     return offers
@@ -127,13 +134,13 @@ def _move(place: Place, offers: Mapping[str, Offer]) -> None:
     others, notes = tried.attempt_others(tuple(offers))
     old, more = tried.attempt_old(tuple(offers))
     for name, one in offers.items():
-        print(f"{name}: {versions[name]} -> {one}")
+        put(f"{name}: {versions[name]} -> {one}")
         for variant, pin in tried.pins(name).items():
-            print(f"  {variant}: sha256 {pin.sha256} ({pin.size} bytes) from {pin.url}")
+            put(f"  {variant}: sha256 {pin.sha256} ({pin.size} bytes) from {pin.url}")
     for line in _reviewed(place, tried, old, new):
-        print(line)
+        put(line)
     for note in (*notes, *more):
-        print(f"note: {note}")
+        put(f"note: {note}")
     for attempt in (new, *others):
         _require(place, attempt)
     _commit(place, before, tried, tuple(offers))
@@ -142,7 +149,7 @@ def _move(place: Place, offers: Mapping[str, Offer]) -> None:
 def _leave_out(place: Place, offers: Mapping[str, Offer], same: list[str]) -> None:
     """Move the others alone."""
     for name in same:
-        print(f"{name}: {offers[name]} has the pinned content: nothing to move")
+        put(f"{name}: {offers[name]} has the pinned content: nothing to move")
     remove(place.folder / "project", place.folder)
     rest = {name: one for name, one in offers.items() if name not in same}
     if rest:
@@ -152,12 +159,11 @@ def _leave_out(place: Place, offers: Mapping[str, Offer], same: list[str]) -> No
 def _commit(place: Place, before: bytes, tried: Trial, sources: tuple[str, ...]) -> None:
     lock = open_lock(place.project, place.profile)
     pins = {name: tried.pins(name) for name in sources}
-    what = f"profile {place.profile}"
-    with hold(runs.profile_lock(place.cache, place.profile), what, place.console):
+    with runs.profile_alone(place.cache, place.project, place.profile, place.console):
         Commit(place.file, before, tried.file.read_bytes(), lock, pins).run()
-    print(f"moved: review it (git diff specs/{place.profile}), then build and prove it:")
-    print(f"./bootstrap build --profile {place.profile}")
-    print(f"./bootstrap lab --profile {place.profile}")
+    put(f"moved: review it (git diff specs/{place.profile}), then build and prove it:")
+    put(f"./bootstrap build --profile {place.profile}")
+    put(f"./bootstrap lab --profile {place.profile}")
 
 
 def _edit(place: Place, name: str, one: Offer, profile: Profile, text: str) -> str:
@@ -193,9 +199,9 @@ def _require(place: Place, tried: Tried) -> None:
     """Raise unless everything fits, with every reject printed before."""
     failed = {name: one for name, one in tried.findings.components.items() if one.failed}
     for name, one in failed.items():
-        print(f"{name}:")
+        put(f"{name}:")
         for line in Report(one.patches).lines():
-            print(f"  {line}")
+            put(f"  {line}")
     try:
         tried.findings.require()
     except PatchError as error:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.commands.session import ledger_path
-from builder.console import Console, Progress
+from builder.console import Console, Progress, put
 from builder.digest import Digest, of_file
 from builder.errors import VerificationError
 from builder.host import ownership
 from builder.host.listing import Memory
-from builder.host.lock import hold
 from builder.host.ownership import State
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
@@ -208,15 +207,14 @@ def verify(
         for name in profiles:
             require_sizes(open_lock(project, name), cache)
         # Nothing may be taken away that a running build uses.
-        for name in profiles if fix else ():
-            lock = runs.profile_lock(cache, name)
-            stack.enter_context(hold(lock, f"profile {name}", console))
+        names = [runs.lock_names(name)[0] for name in profiles] if fix else []
+        stack.enter_context(runs.alone(cache, project, names, console))
         progress = stack.enter_context(console.progress("verify", None, "things"))
         reading = _Reading(choice, progress)
         for finding in list(reading.run()):  # all is read before anything is taken away
             bad += 1
             became = f"; {finding.fix()}" if fix else ""
-            print(f"bad: {finding.place}: {finding.fault}{became}")
+            put(f"bad: {finding.place}: {finding.fault}{became}")
     counts = ", ".join(f"{count} {kind}" for kind, count in reading.counts.items())
     if bad and not fix:
         named = f" --profile {profile}" if profile else ""

@@ -24,6 +24,7 @@ from builder.source.variant import Choice
 class Brought:
     """Bytes on the cache's disk, not judged yet.  ``resumed``: got in several parts.
 
+    ``hops``: the addresses that were asked for them, the one that served them last.
     ``signature``: what lay beside them at their location, where that matters; if ``plain``, it is
     of what the decompressor makes of them.
     ``verified``: by what they were verified on the way.
@@ -32,6 +33,7 @@ class Brought:
     path: Path
     version: str | None = None
     resumed: bool = False
+    hops: tuple[str, ...] = ()
     drop: Callable[[], None] | None = None
     signature: bytes = b""
     plain: bool = False
@@ -107,8 +109,8 @@ def _download(job: Job, location: Location, url: str, most: int | None = None) -
             "correct the location in profile.toml",
         )
     order = _order(job, url, most)
-    resumed = client(order)
-    return Brought(order.partial.path, resumed=resumed, drop=order.partial.drop)
+    came = client(order)
+    return Brought(order.partial.path, resumed=came.parts, hops=came.hops, drop=order.partial.drop)
 
 
 def _client(job: Job, location: Location) -> apt.Apt:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from builder.host.paths import Cache, Project
+from builder.source.expected import Expected
 from builder.source.known import valid_pins
 from builder.source.lock import Pin, SourcesLock
 from builder.source.model import Bounds, Source
@@ -34,6 +35,7 @@ class Job:
     bounds: Bounds
     stop: threading.Event
     damages: tuple[Damage, ...] = ()
+    expected: Expected = field(default_factory=Expected)
 
     @property
     def pins(self) -> dict[str, Pin]:

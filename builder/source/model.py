@@ -74,6 +74,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``alternative``: what else to do if no location serves it, the end of a sentence.
     ``variant``: the one that is built if it is available, the first location's if not given.
     ``releases``: URL of upstream's list of releases, in the form of kernel.org's.
+    ``members``: files that it must have, so that a first use of something else is refused.
     """
 
     name: Name
@@ -85,6 +86,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alternative: str = ""
     variant: OptionalName = ""
     releases: str = ""
+    members: tuple[PathBelow, ...] = ()
 
     @property
     def preferred(self) -> str:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from builder.digest import Digest
 from builder.errors import SourceUnreachable, UsageError, VerificationError
 from builder.host.lock import hold
-from builder.source import detached
+from builder.shown import without_secrets
+from builder.source import detached, dropin, judgement, kind
 from builder.source.bringing import Brought, bring, copy, discard
 from builder.source.job import Job
+from builder.source.judgement import Contents
 from builder.source.known import (
     dropin_label,
     find_sound,
@@ -20,7 +22,7 @@ from builder.source.known import (
     require_sizes,
     valid_pins,
 )
-from builder.source.limit import LocationFailed, RevisionGone
+from builder.source.limit import Limit, LocationFailed, RevisionGone
 from builder.source.lock import Pin
 from builder.source.model import Fetched
 from builder.source.reach import Reach
@@ -58,8 +60,10 @@ def resolve(job: Job) -> Fetched:
     with hold(place, what, job.console, stop=job.stop):
         if not job.update:
             job.lock.reload()
-            found, damages = find_sound(job.source, cache=job.cache, lock=job.lock)
+            brought = dropin.require(job.source, job.project, job.lock)
+            sound, damages = find_sound(job.source, cache=job.cache, lock=job.lock)
             job = replace(job, damages=(*job.damages, *damages))
+            found = dropin.prefer(job.source, brought, sound)
             if found is not None:
                 require_signature(job.source, found.path, job.lock)
                 return found
@@ -86,6 +90,11 @@ def _try_places(job: Job) -> Fetched:
         except LocationFailed as failure:
             answers.append((place.label, failure))
             job.console.say(f"{place.label}: {failure}")
+        except VerificationError as error:
+            before = [f"{label}, asked before: {answer}" for label, answer in answers]
+            raise VerificationError(
+                error.what, "\n".join((error.cause, *before)), error.hint
+            ) from error
     raise _unreachable(job, places, answers)
 
 
@@ -122,7 +131,14 @@ def _places(job: Job) -> list[_Place]:
 
 def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) -> Fetched:
     sha256, size = measure(brought.path)
-    refusal, verified = _judged(job, place, brought, sha256)
+    contents: Contents | None = None
+    refusal: VerificationError | LocationFailed | None
+    verified = ""
+    try:
+        contents = None if place.allowed else _judge(job, place, brought)
+        refusal, verified = _judged(job, place, brought, sha256)
+    except LocationFailed as failure:
+        refusal = failure
     if refusal is not None:
         if brought.resumed and not last:
             # The first part may be of a file that has changed since: whole and anew, once.
@@ -134,6 +150,8 @@ def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) ->
             raise LocationFailed(f"it serves other bytes than the pinned ones: sha256 {sha256}")
         kept = set_aside(job.cache, brought.path, sha256, job.source.file)
         discard(brought)
+        if isinstance(refusal, LocationFailed):
+            raise LocationFailed(f"{refusal}; kept as {kept}")
         raise VerificationError(refusal.what, f"{refusal.cause}\nkept as {kept}", refusal.hint)
     path = adopt(job.cache, brought.path, sha256)
     discard(brought)
@@ -148,7 +166,7 @@ def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) ->
         version=brought.version,
         verified=verified or None,
     )
-    _pin(job, place, pin)
+    _pin(job, place, pin, contents, brought.hops)
     return Fetched(
         name=job.source.name,
         file=job.source.file,
@@ -168,18 +186,41 @@ def _variant(job: Job, place: _Place, sha256: Digest) -> str:
     return job.choice.variant_of(sha256, said)
 
 
-def _pin(job: Job, place: _Place, pin: Pin) -> None:
+def _judge(job: Job, place: _Place, brought: Brought) -> Contents:
+    """What a first use turned out to be; raises LocationFailed if it is none."""
+    names = (job.source.file, place.label)
+    limit = Limit(f"look at {job.source.file}", job.bounds.total, job.stop)
+    try:
+        return judgement.judge(brought.path, names, job.expected, limit.check)
+    except LocationFailed as failure:
+        raise LocationFailed(f"{failure}{_redirected(place, brought.hops)}") from failure
+
+
+def _redirected(place: _Place, hops: tuple[str, ...]) -> str:
+    """Who served it in the end, if that was another address than the profile's."""
+    last = without_secrets(hops[-1]) if hops else ""
+    return f" (served by {last})" if last and last != place.label.partition("#")[0] else ""
+
+
+def _pin(
+    job: Job, place: _Place, pin: Pin, contents: Contents | None, hops: tuple[str, ...]
+) -> None:
     if job.locked:
         return
     pinned = {old.sha256 for old in valid_pins(job.source, job.lock).values()}
     if pin.sha256 in pinned and not job.update:
         return  # the pin is the content, wherever it came from this time
-    if not place.allowed and pin.sha256 not in pinned:
+    if place.variant == DROPIN and pin.sha256 in place.allowed:
+        return  # its digest is known, whoever brings it
+    if contents is not None and pin.sha256 not in pinned:
         job.console.say(
             f"{job.source.name}: {pin.verified or 'first use, no digest was known'}: "
             f"sha256 {pin.sha256} "
             f"from {place.label} is written to {job.lock.path}"
         )
+        signed = bool(job.source.signed_by)
+        for line in judgement.told(contents, pin.size, hops, job.expected, signed=signed):
+            job.console.say(f"{job.source.name}: {line}")
     key = hashlib.sha256(str(job.lock.path).encode()).hexdigest()[:16]
     path = job.cache.lock(f"lock-{key}")
     with hold(path, str(job.lock.path), job.console, stop=job.stop):
@@ -202,9 +243,9 @@ def _judged(
         if fits:
             what = f"{error.what} (from {place.label})"
             return VerificationError(what, error.cause, error.hint), ""
-        return _mismatch(job, place, sha256, f"\nand {error}"), ""
+        return _mismatch(job, place, brought, sha256, f"\nand {error}"), ""
     if not fits:
-        return _mismatch(job, place, sha256, words and f"\nbut it is {words}"), ""
+        return _mismatch(job, place, brought, sha256, words and f"\nbut it is {words}"), ""
     if words:
         job.console.say(f"{job.source.name}: {words}")
     known = [one for one in job.choice.known if one.sha256 == sha256]
@@ -227,12 +268,15 @@ def _signer(job: Job, brought: Brought) -> str:
     return f"signed by {signed}"
 
 
-def _mismatch(job: Job, place: _Place, sha256: Digest, verdict: str) -> VerificationError:
+def _mismatch(
+    job: Job, place: _Place, brought: Brought, sha256: Digest, verdict: str
+) -> VerificationError:
     """``verdict``: what the signature says of bytes that are not the pinned ones."""
     expected = " or ".join(sorted(place.allowed))
+    what = f"\nit is {kind.of_file(brought.path)}{_redirected(place, brought.hops)}"
     return VerificationError(
         f"{job.source.file} from {place.label} is not what was pinned",
-        f"sha256 expected {expected}\nsha256 got      {sha256}{verdict}",
+        f"sha256 expected {expected}\nsha256 got      {sha256}{what}{verdict}",
         "find out why before trusting it; if it was replaced on purpose, correct the digest in "
         "profile.toml or run `invoke fetch --update`",
     )

@@ -7,7 +7,7 @@ import gzip
 import io
 import lzma
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -61,11 +61,14 @@ class Upstream:
         (keys / "author").write_text(author.public)
         self.signed_by = (SigningKey(KEY, author.fingerprint),)
 
-    def publish(self, packed: bytes, signature: bytes, name: str = "tool-1.tar.sign") -> Source:
-        (self.root / "tool-1.tar.xz").write_bytes(packed)
+    def publish(
+        self, packed: bytes, signature: bytes, name: str = "tool-1.tar.sign", end: str = ".xz"
+    ) -> Source:
+        file = f"tool-1.tar{end}"
+        (self.root / file).write_bytes(packed)
         (self.root / name).write_bytes(signature)
-        location = Location("file:tool-1.tar.xz", variant="pristine", signature=f"file:{name}")
-        return Source("tool", "tool-1.tar.xz", (location,), signed_by=self.signed_by)
+        location = Location(f"file:{file}", variant="pristine", signature=f"file:{name}")
+        return Source("tool", file, (location,), signed_by=self.signed_by)
 
 
 @pytest.fixture
@@ -73,12 +76,15 @@ def upstream(site: Site, author: Key) -> Upstream:
     return Upstream(site, author)
 
 
-@pytest.mark.parametrize("pack", [lzma.compress, gzip.compress, bz2.compress, bytes])
+@pytest.mark.parametrize(
+    ("pack", "end"), [(lzma.compress, ".xz"), (gzip.compress, ".gz"), (bz2.compress, ".bz2")]
+)
 @pytest.mark.parametrize("armour", ["--armor", "--no-armor"])
 def test_a_signature_of_the_uncompressed_tar_is_verified(
-    upstream: Upstream, author: Key, pack: type[bytes], armour: str
+    upstream: Upstream, author: Key, pack: Callable[[bytes], bytes], end: str, armour: str
 ) -> None:
-    got = upstream.site.fetch(upstream.publish(pack(TAR), detach(author, TAR, armour)))
+    source = upstream.publish(pack(TAR), detach(author, TAR, armour), end=end)
+    got = upstream.site.fetch(source)
     assert got.verified.startswith("signed by an author, key ")
     assert author.fingerprint in got.verified
     assert "signed by an author" in upstream.site.said.getvalue()
@@ -117,8 +123,8 @@ def test_other_bytes_or_another_signer_are_refused(
 
 
 def test_a_bomb_is_refused_before_it_is_large(upstream: Upstream, author: Key) -> None:
-    zeros = lzma.compress(bytes(1 << 20))
-    source = upstream.publish(zeros, detach(author, bytes(1 << 20)))
+    bomb = _tar("0" * (1 << 20))
+    source = upstream.publish(lzma.compress(bomb), detach(author, bomb))
     source = msgspec.structs.replace(source, max_bytes=1 << 14)
     with pytest.raises(VerificationError, match="bytes come out of it"):
         upstream.site.fetch(source)
@@ -150,7 +156,7 @@ def test_a_signed_variant_may_stand_in_for_one_that_is_gone(
 ) -> None:
     """Its signature vouches for it: no first use slips in beside the pin."""
     signed = upstream.publish(lzma.compress(TAR), detach(author, TAR))
-    (upstream.root / "patched.tar").write_bytes(b"patched")
+    (upstream.root / "patched.tar").write_bytes(_tar("patched"))
     patched = Location("file:patched.tar", variant="patched")
     source = msgspec.structs.replace(signed, locations=(patched, *signed.locations))
     upstream.site.fetch(source).path.unlink()

@@ -16,7 +16,7 @@ from builder.errors import Interrupted, SourceUnreachable, UsageError, Verificat
 from builder.source import Location, Source, fetch
 from builder.source.lock import SourcesLock
 from tests.damage import spoil
-from tests.source.server import BODY, DIGEST, Habits
+from tests.source.server import BODY, DIGEST, Habits, tar_of
 from tests.source.site import Site, source_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,12 +56,12 @@ def test_locked_and_update_exclude_each_other(site: Site, server: Habits) -> Non
 def test_other_bytes_than_the_pinned_ones_are_an_error(site: Site, server: Habits) -> None:
     source = source_of(server.url("/good/a"))
     site.fetch(source).path.unlink()
-    server.body = b"other"
+    server.body = tar_of(b"other")
     with pytest.raises(VerificationError) as failure:
         site.fetch(source)
     assert DIGEST in failure.value.cause
     got = site.fetch(source, update=True)
-    assert got.path.read_bytes() == b"other"
+    assert got.path.read_bytes() == server.body
     assert site.lock.pins("tool")["upstream"].sha256 == got.sha256
 
 
@@ -121,7 +121,7 @@ def test_a_hit_takes_no_time_no_network_and_no_requests_module(site: Site, serve
     source = source_of(server.url("/good/a"))
     site.fetch(source)
     asked = len(server.requests)
-    lock, began = site.lock, time.perf_counter()
+    lock, began = site.lock, time.process_time()
     for _ in range(100):
         fetch(
             source,
@@ -131,7 +131,7 @@ def test_a_hit_takes_no_time_no_network_and_no_requests_module(site: Site, serve
             console=site.console,
             locked=True,
         )
-    assert (time.perf_counter() - began) / 100 < 0.005
+    assert (time.process_time() - began) / 100 < 0.005  # whatever else this machine does
     assert len(server.requests) == asked
     script = "import sys, builder.source; sys.exit('requests' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0

@@ -5,6 +5,7 @@ apt asks a mirror of this test's own.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import shutil
@@ -18,7 +19,7 @@ from builder.digest import Digest
 from builder.errors import SourceUnreachable, VerificationError
 from builder.source import Location, Source
 from tests.source.mirror import Mirror, serve
-from tests.source.server import BODY, DIGEST, Habits
+from tests.source.server import BODY, DIGEST, Habits, tar_of
 from tests.source.site import Site
 
 pytestmark = [
@@ -28,7 +29,8 @@ pytestmark = [
     ),
 ]
 MEMBER = "usr/src/tool.tar"
-OTHER = b"another tree of the same release"
+OTHER = tar_of(b"another tree of the same release")
+PACKED, OTHERS = gzip.compress(BODY, mtime=0), gzip.compress(OTHER, mtime=0)
 
 
 @pytest.fixture
@@ -66,12 +68,12 @@ def test_any_revision_with_the_pinned_member_will_do(site: Site, mirror: Mirror)
 
 
 def test_a_source_package_is_chosen_by_its_listed_digest(site: Site, mirror: Mirror) -> None:
-    mirror.add_source("tool", "1.0-1", BODY)
+    mirror.add_source("tool", "1.0-1", PACKED)
     source = Source("tool", "tool-1.0.tar.gz", (Location("apt-source:tool"),))
     assert site.fetch(source).version == "1.0-1"
     mirror.withdraw("tool", "1.0-1")
-    mirror.add_source("tool", "1.0-1+deb12u1", BODY)
-    mirror.add_source("tool", "1.1-1", OTHER)
+    mirror.add_source("tool", "1.0-1+deb12u1", PACKED)
+    mirror.add_source("tool", "1.1-1", OTHERS)
     _forget(site)
     assert site.fetch(source, locked=True).version == "1.0-1+deb12u1"
     assert not [one for one in site.said.getvalue().splitlines() if "1.1-1" in one]
@@ -133,13 +135,13 @@ def test_a_package_that_is_gone_altogether_is_told_so(site: Site, mirror: Mirror
 
 
 def test_update_pins_what_is_there_now(site: Site, mirror: Mirror) -> None:
-    mirror.add_source("tool", "1.0-1", BODY)
+    mirror.add_source("tool", "1.0-1", PACKED)
     source = Source("tool", "tool-1.0.tar.gz", (Location("apt-source:tool"),))
     site.fetch(source)
-    mirror.add_source("tool", "1.1-1", OTHER)
+    mirror.add_source("tool", "1.1-1", OTHERS)
     os.utime(site.cache.apt / "refreshed", (0, 0))
     assert site.fetch(source, update=True).version == "1.1-1"
-    assert site.lock.pins("tool")["apt-source"].sha256 == hashlib.sha256(OTHER).hexdigest()
-    named = msgspec.structs.replace(source, sha256=Digest(DIGEST))
+    assert site.lock.pins("tool")["apt-source"].sha256 == hashlib.sha256(OTHERS).hexdigest()
+    named = msgspec.structs.replace(source, sha256=Digest(hashlib.sha256(PACKED).hexdigest()))
     _forget(site)
     assert site.fetch(named).version == "1.0-1"

@@ -9,10 +9,10 @@ import pytest
 from builder.digest import Digest
 from builder.errors import SourceUnreachable, VerificationError
 from builder.source import Location, Source, find
-from tests.source.server import BODY, DIGEST, Habits
+from tests.source.server import BODY, DIGEST, Habits, tar_of
 from tests.source.site import Site
 
-OTHER = b"the pristine one"
+OTHER = tar_of(b"the pristine one")
 OTHERS = Digest(hashlib.sha256(OTHER).hexdigest())
 
 

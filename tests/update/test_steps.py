@@ -12,10 +12,10 @@ from builder.source.lock import SourcesLock
 from builder.update.commit import Commit, finish
 from builder.update.edit import Change, edit
 from builder.update.offer import Offer, beyond, is_point_release, newest, of_releases
-from tests.source.server import BODY
+from tests.source.server import BODY, tar_of
 from tests.source.site import Site
 
-NEW = b"the new release"
+NEW = tar_of(b"the new release")
 
 
 class Half:
