@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import shlex
 import subprocess
@@ -364,6 +366,41 @@ def test_what_is_no_patch_is_named(bench: Bench, data: bytes, words: str) -> Non
     error = refusal(bench.lay("x"), data)
     assert words in str(error)
     assert error.exit_code == 5
+
+
+@pytest.mark.parametrize("name", ["0001.patch", "a b.patch", "0001.patch.gz"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbf" + diff().encode(),
+        *(diff().encode(code) for code in ("utf-16", "utf-16-le", "utf-16-be", "utf-32")),
+        gzip.compress(diff().encode(), mtime=0),
+        bz2.compress(diff().encode()),
+        lzma.compress(diff().encode()),
+    ],
+    ids=["mark", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gzip", "bzip2", "xz"],
+)
+def test_the_hint_for_what_is_no_patch_makes_one(tmp_path: Path, data: bytes, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(PatchError) as caught:
+        parse(path, data)
+    subprocess.run(["sh", "-c", caught.value.hint.splitlines()[1]], check=True)
+    (made,) = [one for one in tmp_path.iterdir() if one != path] or [path]
+    assert made.read_text() == diff()
+
+
+MARK = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("first", ["diff -ru a/x b/x\n", "diff --git a/x b/x\nindex 1..2 100644\n"])
+def test_a_byte_order_mark_before_a_command_does_no_harm(bench: Bench, first: str) -> None:
+    as_gnu(bench.lay("x"), MARK + (first + diff()).encode())
+
+
+def test_a_byte_order_mark_takes_no_mode_away(bench: Bench) -> None:
+    head = "diff --git a/x b/x\nold mode 100644\nnew mode 100755\nindex 1..2\n"
+    assert "byte-order mark" in str(refusal(bench.lay("x"), MARK + (head + diff()).encode()))
 
 
 def test_a_byte_order_mark_before_a_message_does_no_harm_and_is_told(bench: Bench) -> None:
