@@ -8,7 +8,6 @@ pristine tree leave that one as it was.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from builder.errors import UsageError
+from builder.host import temporary
 from builder.patch import judge, scratch, tool
 from builder.patch.report import FileReport, PatchReport, Report
 from builder.patch.series import Patch, Series, touched
@@ -47,8 +47,8 @@ def attempt(
     series: Series, tree: Path, *, max_fuzz: int = MAX_FUZZ, names: Iterable[str] | None = None
 ) -> Iterator[Trial]:
     """``check``, with the patched files to look at until the block ends."""
-    with tempfile.TemporaryDirectory(prefix="patch-") as folder:
-        files, text = Path(folder) / "files", Path(folder) / "text"
+    with temporary.folder("patch") as folder:
+        files, text = folder / "files", folder / "text"
         files.mkdir()
         scratch.bring(tree, touched(series), files)
         for file in (file for patch in series.patches for file in patch.files):
