@@ -26,6 +26,7 @@ from builder import commandline
 from builder.commands.interruption import interruptible, leave
 from builder.console import Console
 from builder.errors import Interrupted
+from builder.host import ci
 from builder.host.paths import Cache, Project, find_cache, find_project
 
 PROFILE = "el6"
@@ -75,10 +76,6 @@ def _command() -> Iterator[Place]:
         raise Exit(message, code) from None
 
 
-def _locked(given: bool) -> bool:
-    return given or os.environ.get("CI") == "true"
-
-
 def _names(option: str, given: str | None) -> tuple[str, ...]:
     """The names of a list; none if the option was not given.  Raises UsageError for others."""
     from builder import names  # noqa: PLC0415
@@ -107,7 +104,7 @@ def build(
     from builder.commands import produce, session  # noqa: PLC0415 - keeps --list quick
 
     with _command() as place:
-        request = session.Request(profile, flavour, base, _jobs(jobs), _locked(locked))
+        request = session.Request(profile, flavour, base, _jobs(jobs), locked)
         chosen = _names("--only", only)
         goals = produce.only("build", chosen) if chosen else produce.everything
         produce.produce(
@@ -123,7 +120,7 @@ def fetch(
     from builder.commands import produce, session  # noqa: PLC0415
 
     with _command() as place:
-        request = session.Request(profile, locked=_locked(locked) and not update, update=update)
+        request = session.Request(profile, locked=locked, update=update)
         forced = produce.each_source(session.choose(place.project, request)[0]) if update else ()
         done = produce.produce(
             request,
@@ -225,7 +222,7 @@ def _up_to(
 
     with _command() as place:
         produce.produce(
-            session.Request(profile, flavour, base, _jobs(jobs), _locked(locked)),
+            session.Request(profile, flavour, base, _jobs(jobs), locked),
             produce.exactly(goal),
             project=place.project,
             cache=place.cache,
@@ -440,7 +437,7 @@ def test(context: Context, fast: bool = False, long: bool = False) -> None:
             place.project,
             place.console,
             scope="fast" if fast else "long" if long else "ci",
-            strict=os.environ.get("CI") == "true",
+            strict=ci.is_ci(),
         )
     raise Exit(code=code)
 

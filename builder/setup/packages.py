@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from builder.errors import EnvironmentFailure
-from builder.host import tools
+from builder.host import ci, tools
 from builder.host.tools import Tool
 
 ENGINE_VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT")
@@ -102,7 +102,7 @@ def describe(lacking: Sequence[Tool]) -> Iterator[str]:
 
 
 def _agreed() -> bool:
-    if os.getuid() == 0 and os.environ.get("CI") == "true":
+    if os.getuid() == 0 and ci.is_ci():
         return True
     if not sys.stdin.isatty():
         return False
