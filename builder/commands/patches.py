@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from builder.commands import outputs
 from builder.commands.produce import Goals
 from builder.commands.session import Request, Session, choose, open_session
 from builder.console import Console
@@ -42,7 +43,8 @@ def report(
     names = [goal.removeprefix("prep:") for goal in wanted]
     with open_session(request, project=project, cache=cache, console=console) as session:
         if not check:
-            session.settle(*(f"prep:{name}" for name in names))
+            with outputs.published_if_failing(session):
+                session.settle(*(f"prep:{name}" for name in names))
         found = _find(session, names)
     _print(found, json=json)
     found.require()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from builder.errors import BuilderError
+from builder.report.record import Failure
 from builder.shown import shown
 
 
@@ -26,3 +27,16 @@ def render(error: BuilderError, *, can_enter: bool) -> str:
     if can_enter and error.stage:
         lines.append(f"shell: invoke shell {error.stage}")
     return shown("\n".join(lines))
+
+
+def of(error: BuilderError, log: str = "") -> Failure:
+    """A failure as programs get it; ``log``: where its log is, by default where it was written."""
+    found = str(error.log) if error.log is not None and error.log.is_file() else ""
+    return Failure(
+        what=shown(error.what),
+        cause=shown(error.cause),
+        hint=shown(error.hint),
+        stage=error.stage or "",
+        log=log or found,
+        status=error.exit_code,
+    )
