@@ -57,8 +57,11 @@ class Place:
 
 
 @contextmanager
-def _command() -> Iterator[Place]:
-    """Runs a command; a failure ends in three lines and its exit code, never a traceback."""
+def _command(profile: str | None = None, *, json: bool = False) -> Iterator[Place]:
+    """Runs a command; a failure ends in three lines and its exit code, never a traceback.
+
+    ``profile``: what it works on, so that hints name it.  ``json``: a failure is told in JSON, too.
+    """
     os.umask(UMASK)
     cache: Cache | None = None
     try:
@@ -70,7 +73,10 @@ def _command() -> Iterator[Place]:
     except (KeyboardInterrupt, Exception) as caught:
         from builder.commands import outcome  # noqa: PLC0415 - not needed by what goes well
 
-        message, code = outcome.of(caught, cache)
+        named = "" if profile in {None, PROFILE} else profile or ""
+        if json and (answer := outcome.answer(caught, cache, named)):
+            print(answer)
+        message, code = outcome.of(caught, cache, named)
         if code == Interrupted.exit_code:
             leave(message, code)
         raise Exit(message, code) from None
@@ -103,7 +109,7 @@ def build(
     """Build all of a profile: RPMs, repository, disk image, smoke test (or only some RPMs)."""
     from builder.commands import produce, session  # noqa: PLC0415 - keeps --list quick
 
-    with _command() as place:
+    with _command(profile) as place:
         request = session.Request(profile, flavour, base, _jobs(jobs), locked)
         chosen = _names("--only", only)
         goals = produce.only("build", chosen) if chosen else produce.everything
@@ -119,7 +125,7 @@ def fetch(
     """Bring the profile's sources into the cache, verified."""
     from builder.commands import produce, session  # noqa: PLC0415
 
-    with _command() as place:
+    with _command(profile) as place:
         request = session.Request(profile, locked=locked, update=update)
         forced = produce.each_source(session.choose(place.project, request)[0]) if update else ()
         done = produce.produce(
@@ -148,7 +154,7 @@ def image(
     from builder.commands import produce, session  # noqa: PLC0415
 
     stages = ("image:build", "image:guest")
-    with _command() as place:
+    with _command(profile) as place:
         done = produce.produce(
             session.Request(profile, base=base),
             produce.exactly(*stages),
@@ -168,7 +174,7 @@ def tree(
     """Set up an rpmbuild tree per component, to look into or to build by hand."""
     from builder.commands import produce, session, trees  # noqa: PLC0415
 
-    with _command() as place:
+    with _command(profile) as place:
         request = session.Request(profile, flavour)
         for line in trees.lay_out(
             request,
@@ -203,7 +209,7 @@ def patch(
     """Apply the patch series and report every hunk."""
     from builder.commands import patches, produce, session  # noqa: PLC0415
 
-    with _command() as place:
+    with _command(profile, json=json) as place:
         patches.report(
             session.Request(profile, flavour, base),
             produce.only("prep", _names("--only", only)),
@@ -220,7 +226,7 @@ def _up_to(
 ) -> None:
     from builder.commands import produce, session  # noqa: PLC0415
 
-    with _command() as place:
+    with _command(profile) as place:
         produce.produce(
             session.Request(profile, flavour, base, _jobs(jobs), locked),
             produce.exactly(goal),
@@ -287,7 +293,7 @@ def lab(
     """Prove FULLNAT by capture, on a network of machines that run the built image."""
     from builder.commands import lab as command  # noqa: PLC0415
 
-    with _command() as place:
+    with _command(profile) as place:
         command.run(
             command.Request(profile, _names("--scenario", scenario), keep, load),
             project=place.project,
@@ -306,7 +312,7 @@ def lab_console(context: Context, host: str, profile: str = PROFILE) -> None:
     from builder.commands import lab as command  # noqa: PLC0415
     from builder.commands import terminal  # noqa: PLC0415
 
-    with _command() as place:
+    with _command(profile) as place:
         terminal.enter(host, command.shells_folder(place.project, profile), profile, place.console)
 
 
@@ -325,7 +331,7 @@ def explain(
     from builder.commands import explain as command  # noqa: PLC0415
     from builder.commands import produce, session  # noqa: PLC0415
 
-    with _command() as place:
+    with _command(profile) as place:
         request = session.Request(profile, flavour, base)
         for line in command.explain_request(
             request,
@@ -362,7 +368,7 @@ def clean(
     """Remove artifacts and dead runs' leavings; with --all also the cache."""
     from builder.commands import clean as command  # noqa: PLC0415
 
-    with _command() as place:
+    with _command(profile) as place:
         command.clean(
             command.Request(profile, everything=all, agreed=yes),
             project=place.project,
@@ -381,7 +387,7 @@ def verify(context: Context, profile: str | None = None, fix: bool = False) -> N
     """Hold cached sources, finished stages and artifacts against their digests."""
     from builder.commands import verify as command  # noqa: PLC0415
 
-    with _command() as place:
+    with _command(profile) as place:
         print(
             command.verify(
                 profile, fix=fix, project=place.project, cache=place.cache, console=place.console
@@ -394,7 +400,7 @@ def report(context: Context, profile: str = PROFILE) -> None:
     """Write report.html anew from build.json, and print where it is."""
     from builder.commands import reports  # noqa: PLC0415
 
-    with _command() as place:
+    with _command(profile) as place:
         print(reports.write(place.project, profile))
 
 
@@ -403,7 +409,7 @@ def doctor(context: Context, profile: str = PROFILE, fix: bool = False, json: bo
     """Say what this host can and cannot do, with the reason and the exact fix."""
     from builder.commands import doctor as command  # noqa: PLC0415
 
-    with _command() as place:
+    with _command(profile, json=json) as place:
         code = command.examine(
             profile,
             fix=fix,
@@ -447,7 +453,7 @@ def bench(context: Context, profile: str = "lts", flavour: str = "vm") -> None:
     """Measure the builder side by side with the bare commands, and print ratios."""
     from builder.commands import bench as command  # noqa: PLC0415
 
-    with _command() as place:
+    with _command(profile) as place:
         print(
             command.measure(
                 profile, flavour, project=place.project, cache=place.cache, console=place.console

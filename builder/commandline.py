@@ -99,6 +99,8 @@ class _Program(Program):
             yield
         except (ParseError, ValueError) as error:
             told = self._explained(error)
+            if _wants_json(error):
+                print(failure.as_json(failure.of(told)))
             raise Exit(failure.render(told, can_enter=False), told.exit_code) from None
 
     def _explained(self, error: ParseError | ValueError) -> UsageError:
@@ -117,9 +119,9 @@ class _Program(Program):
                 f"tasks: {', '.join(known)}",
                 "invoke --list",
             )
-        hint = f"invoke --help {task}".rstrip()
+        hint = f"invoke {task} --help" if task else "invoke --list"
         if lacking:
-            hint = f"invoke --help {lacking[1]}"
+            hint = f"invoke {lacking[1]} --help"
             missing = lacking[2].replace("'", "")
             return UsageError(
                 f"task {lacking[1]} needs a word more: {missing}",
@@ -136,7 +138,7 @@ class _Program(Program):
             return UsageError(
                 f"there is no option {option}",
                 "nothing is run by way of Invoke, so that its dry run would run everything",
-                "invoke explain STAGE (it says what would run, and why)",
+                "invoke explain smoke (it says what would run, and why)",
             )
         contexts = [one for one in self.parser.contexts.values() if one.name == task]
         known = [flag for one in contexts or [self.initial_context] for flag in one.flags]
@@ -144,11 +146,17 @@ class _Program(Program):
         return UsageError(
             f"{owner} no option {names.shown(option)}{names.nearest(option, known)}",
             f"options: {', '.join(sorted(flag for flag in known if flag.startswith('--')))}",
-            f"invoke --help {task}".rstrip(),
+            f"invoke {task} --help" if task else "invoke --list",
         )
 
     def _task_names(self) -> tuple[str, ...]:
         return tuple(sorted(self.collection.task_names))
+
+
+def _wants_json(error: ParseError | ValueError) -> bool:
+    """Whether the task's ``--json`` had been read when the command line became unintelligible."""
+    context = error.context if isinstance(error, ParseError) else None
+    return context is not None and "json" in context.args and bool(context.args["json"].value)
 
 
 def main(tasks: ModuleType, words: Sequence[str]) -> NoReturn:

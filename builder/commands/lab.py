@@ -14,8 +14,9 @@ from builder.console import Console
 from builder.errors import SmokeError, UsageError
 from builder.host import ownership
 from builder.host.lock import hold
-from builder.host.paths import Cache, Project, runtime_folder
+from builder.host.paths import Cache, Project, find_project, runtime_folder
 from builder.host.removal import remove
+from builder.invocation import pasted
 from builder.lab import catalogue, laboratory
 from builder.lab.hosts.network import PACES, Image, Images, Network
 from builder.lab.laboratory import Bench, Linger, Result
@@ -235,9 +236,11 @@ def _keeper(series: Series, bench: Bench, target: Path, console: Console) -> Lin
 
 def _ways_in(bench: Bench, net: Network) -> tuple[str, ...]:
     place = next(iter(net.captures))
+    shell = f"invoke lab-console {next(iter(net.hosts))} --profile {bench.profile}"
     return (
         "the lab goes on; Ctrl-C ends it",
-        f"  a shell: invoke lab-console {' | '.join(net.hosts)} --profile {bench.profile}",
+        f"  a shell: {pasted(shell, find_project().root)}",
+        f"           ({', '.join(net.hosts)})",
         f"  a link:  tail -c +1 -f {net.captures[place]} | tshark -l -i -",
         f"           ({', '.join(net.captures)})",
     )

@@ -103,7 +103,9 @@ def _publish_failure(session: Session, error: BuilderError) -> None:
     found = _logs(session, error, evidence)
     ending = Ending(
         outcome="interrupted" if hasty else "failed",
-        failure=failure.of(error, _log(error, found, evidence)),
+        failure=failure.of(
+            error, log=_log(error, found, evidence), profile=session.setting.profile.name
+        ),
         unfinished=_unfinished(session),
         logs=found,
         evidence=evidence,

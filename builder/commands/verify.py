@@ -219,10 +219,10 @@ def verify(
             print(f"bad: {finding.place}: {finding.fault}{became}")
     counts = ", ".join(f"{count} {kind}" for kind, count in reading.counts.items())
     if bad and not fix:
-        named = f" --profile {profile}" if profile else ""
+        command = f"invoke verify --fix --profile {profile}" if profile else "invoke verify --fix"
         raise VerificationError(
             f"{bad} of what was read is not as it was made",
             f"read: {counts}; what is bad is named above",
-            f"put it aside with: invoke verify --fix{named}\nThe next build makes it anew.",
+            f"put it aside with: {command}\nThe next build makes it anew.",
         )
     return f"read: {counts}; {f'{bad} were bad and are out of the way' if bad else 'all are good'}"

@@ -60,7 +60,7 @@ def examine_disk(
     """Room for ``folder``, which need not exist yet; ``least`` and ``good`` in bytes."""
     place = next(path for path in (folder, *folder.parents) if path.exists())
     room = (free or _room)(place)
-    mend = f"free space on the file system of {place} (invoke clean), or use another"
+    mend = f"free space on the file system of {place} (`invoke clean`), or use another"
     if not os.access(place, os.W_OK):
         return Finding(name, Status.FAILURE, str(folder), f"{place} is not writable", mend)
     return _grade(name, room, (least, good), str(folder), mend)

@@ -60,7 +60,9 @@ def install(lacking: Sequence[Tool], *, yes: bool) -> None:
         say(line)
     if not (yes or _agreed()):
         cause = "nobody agreed to install them"
-        raise EnvironmentFailure(what, cause, f"./bootstrap --yes TASK, or: {command}")
+        raise EnvironmentFailure(
+            what, cause, f"{command}\nor run it again with --yes before the task"
+        )
     root = os.getuid() == 0
     sudo = () if root else ("sudo",)
     if sudo and tools.find("sudo") is None:

@@ -1,8 +1,9 @@
-"""What a run that did not end well leaves in artifacts/: all that was finished, and why not more."""
+"""What a run that did not end well leaves in artifacts/: what was finished, and why no more."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -43,10 +44,16 @@ def publish_all(site: Site, *stages: Done, ending: Ending = publish.PASSED) -> r
     return made
 
 
-def failing(site: Site, stage: str = "vm", **more: dict[str, Path]) -> Ending:
+def failing(
+    site: Site,
+    stage: str = "vm",
+    *,
+    logs: Mapping[str, Path] = {},
+    evidence: Mapping[str, Path] = {},
+) -> Ending:
     error = BuildError(f"{stage} broke", "a.c:1: error: <no>", "correct it", stage=stage)
     unfinished = (Unfinished(stage, "failed", 3.0), Unfinished("later", "not begun"))
-    return Ending("failed", failure.of(error), unfinished, **more)
+    return Ending("failed", failure.of(error), unfinished, logs, evidence)
 
 
 def test_a_record_says_what_is_this_runs_and_what_is_an_earlier_ones(site: Site) -> None:
