@@ -19,8 +19,16 @@ MISTAKES = [
     ("--help buidl", "there is no task 'buidl'; did you mean 'build'?", "./bootstrap --list"),
     ("--list nothing", "there is no task 'nothing'", "./bootstrap --list"),
     ("build --jbos 3", "task build has no option '--jbos'; did you mean '--jobs'?", "build --help"),
-    ("--verzion", "there is no option '--verzion'; did you mean '--version'?", "./bootstrap --list"),
-    ("--echo build", "there is no option '--echo'; did you mean '--version'?", "./bootstrap --list"),
+    (
+        "--verzion",
+        "there is no option '--verzion'; did you mean '--version'?",
+        "./bootstrap --list",
+    ),
+    (
+        "--echo build",
+        "there is no option '--echo'; did you mean '--version'?",
+        "./bootstrap --list",
+    ),
     ("--dry build", "there is no option --dry", "./bootstrap explain smoke"),
     ("build --dry", "there is no option --dry", "./bootstrap explain smoke"),
     ("-R build", "there is no option -R", "./bootstrap explain smoke"),
