@@ -404,14 +404,21 @@ def report(context: Context, profile: str = PROFILE) -> None:
         print(reports.write(place.project, profile))
 
 
-@task(help=_help("profile", "json", fix="install what is missing, after asking"))
-def doctor(context: Context, profile: str = PROFILE, fix: bool = False, json: bool = False) -> None:
+@task(help=_help("profile", "base", "json", fix="install what is missing, after asking"))
+def doctor(
+    context: Context,
+    profile: str = PROFILE,
+    base: str = "",
+    fix: bool = False,
+    json: bool = False,
+) -> None:
     """Say what this host can and cannot do, with the reason and the exact fix."""
     from builder.commands import doctor as command  # noqa: PLC0415
 
     with _command(profile, json=json) as place:
         code = command.examine(
             profile,
+            base=base,
             fix=fix,
             json=json,
             project=place.project,

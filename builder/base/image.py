@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +13,10 @@ import msgspec
 
 from builder.base import bootstrap, recipe, yum
 from builder.base.method import Bootstrapped, Order
-from builder.base.model import Base, Kind
+from builder.base.model import Base, Kind, Mmdebstrap
 from builder.engine import require
 from builder.errors import EnvironmentFailure
-from builder.host import process, subordinate, tools, vsyscall
+from builder.host import architecture, process, subordinate, tools, vsyscall
 
 if TYPE_CHECKING:
     from builder.engine import Engine
@@ -65,16 +65,30 @@ def require_host(base: Base) -> None:
     root = os.getuid() == 0
     for tool in tools.for_method(base.settings.method, root=root):
         process.require_tool(tool.name)
-    if method(base).subordinate and not root:
-        subordinate.require(os.getuid())
     if method(base).engine:
         require()
+    for fault in host_faults(base):
+        raise fault
     if base.settings.vsyscall and not vsyscall.is_mapped():
         raise EnvironmentFailure(
             f"this host cannot run the programs of base {base.settings.name}",
             "its kernel does not map the vsyscall page: they would end with SIGSEGV (exit 139)",
             vsyscall.MEND,
         )
+
+
+def host_faults(base: Base) -> Iterator[EnvironmentFailure]:
+    """Why this host cannot make the base, apart from programs, engine and vsyscall page."""
+    checks: list[Callable[[], object]] = [architecture.require]
+    if method(base).subordinate and os.getuid() != 0:
+        checks.append(lambda: subordinate.require(os.getuid()))
+    if isinstance(base.settings, Mmdebstrap):
+        checks.append(lambda: recipe.apt_sources(base))
+    for check in checks:
+        try:
+            check()
+        except EnvironmentFailure as fault:
+            yield fault
 
 
 def identity(base: Base, kind: Kind) -> str:
