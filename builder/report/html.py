@@ -5,11 +5,13 @@ One file without scripts or anything from the network; it prints well.
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from markupsafe import Markup, escape
 
 from builder import pages
 from builder.pipeline.ledger import write_whole
@@ -120,12 +122,18 @@ def moment(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
+def quoted(text: str) -> Markup:
+    """A hint for a page: what stands between backticks is a command."""
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
+
+
 def render(record: BuildRecord, smoke: SmokeReport | None) -> str:
     """The page for a build record and, if it was run, its smoke test."""
     environment = pages.environment(Path(__file__).parent)
     environment.filters["duration"] = duration
     environment.filters["size"] = size
     environment.filters["moment"] = moment
+    environment.filters["quoted"] = quoted
     return environment.get_template("report.html.j2").render(
         record=record,
         smoke=smoke,

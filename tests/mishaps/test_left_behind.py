@@ -35,6 +35,14 @@ def logs(small: World) -> set[str]:
     return {path.name for path in (target(small) / "logs").iterdir()}
 
 
+def wait_for_log(small: World, name: str) -> None:
+    """Until the container says something, which takes long where an engine has to be started."""
+    deadline = time.monotonic() + 300
+    while not any(path.stat().st_size for path in small.cache.glob(f"logs/small/*/{name}")):
+        assert time.monotonic() < deadline, "the container says nothing"
+        time.sleep(0.1)
+
+
 def whole(small: World) -> bool:
     """Nothing half: no leavings, and every file that is on record is as it says."""
     hidden = [path.name for path in target(small).rglob(".*") if path.name != ".published.json"]
@@ -98,7 +106,8 @@ def test_a_patch_that_rejects_is_on_record_with_its_hunk(small: World) -> None:
     ended = small.run("tree", *SMALL)
     assert ended.status == 5
     made = read(small)
-    assert "say_two.patch" in made["failure"]["cause"]
+    assert "say_two.patch" in made["failure"]["what"]
+    assert "eleven" in made["failure"]["cause"]
     assert {stage["name"] for stage in made["stages"]} == {"fetch:tool", "unpack:tool"}
     assert [one["state"] for one in made["unfinished"]] == ["failed"]
 
@@ -136,7 +145,7 @@ def test_an_interrupted_build_is_on_record_and_ends_soon(small: World) -> None:
     process = small.start(*BUILD)
     listener = Listener(process)
     listener.wait_for("build:tool: started")
-    time.sleep(2)
+    wait_for_log(small, "build-tool.log")
     begun = time.monotonic()
     os.kill(process.pid, signal.SIGINT)
     assert process.wait(30) == 130, listener.text

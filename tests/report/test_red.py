@@ -169,6 +169,11 @@ def test_a_red_report_says_where_why_and_what_next(site: Site) -> None:
         assert words in text
     assert "From earlier runs" in text
     assert "passed" not in text
+    assert "<title>failed: p / f" in text
+
+
+def test_a_command_in_a_hint_is_shown_as_one_and_nothing_else_is_markup() -> None:
+    assert html.quoted("run `a <b>`") == "run <code>a &lt;b&gt;</code>"
 
 
 def test_a_record_of_an_earlier_version_is_read(site: Site) -> None:
