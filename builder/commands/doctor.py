@@ -57,7 +57,7 @@ def examine(
         dated=(project.specs / chosen.name / "sources.lock",),
     )
     findings = examination.examine(scope)
-    if fix and examination.mend(findings, _agree, console):
+    if fix and examination.fix(findings, _agree, console):
         findings = examination.examine(scope)
     what = f"profile {chosen.name} in base {name}"
     if json:

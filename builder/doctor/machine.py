@@ -55,8 +55,8 @@ def examine_memory(read: Callable[[], int] = read_memory) -> Finding:
         free = read()
     except OSError as error:
         return Finding("memory", Status.WARNING, "unknown", str(error), "mount /proc")
-    mend = "end other programs or give the machine more; fewer --jobs need less"
-    return _grade("memory", free, (LEAST_MEMORY, GOOD_MEMORY), "compiling and the guest", mend)
+    fix = "end other programs or give the machine more; fewer --jobs need less"
+    return _grade("memory", free, (LEAST_MEMORY, GOOD_MEMORY), "compiling and the guest", fix)
 
 
 def examine_disk(
@@ -65,17 +65,17 @@ def examine_disk(
     """Room for ``folder``, which need not exist yet; ``least`` and ``good`` in bytes."""
     place = next(path for path in (folder, *folder.parents) if path.exists())
     room = (free or _room)(place)
-    mend = f"free space on the file system of {place} (`invoke clean`), or use another"
+    fix = f"free space on the file system of {place} (`invoke clean`), or use another"
     if not os.access(place, os.W_OK):
-        return Finding(name, Status.FAILURE, str(folder), f"{place} is not writable", mend)
-    return _grade(name, room, (least, good), str(folder), mend)
+        return Finding(name, Status.FAILURE, str(folder), f"{place} is not writable", fix)
+    return _grade(name, room, (least, good), str(folder), fix)
 
 
 def _room(place: Path) -> int:
     return shutil.disk_usage(place).free
 
 
-def _grade(name: str, have: int, bounds: tuple[int, int], what: str, mend: str) -> Finding:
+def _grade(name: str, have: int, bounds: tuple[int, int], what: str, fix: str) -> Finding:
     least, good = bounds
     amounts = f"{least / GIB:.0f} GiB needed, {good / GIB:.0f} GiB recommended"
     value = f"{have / GIB:.1f} GiB free; {amounts}"
@@ -83,8 +83,8 @@ def _grade(name: str, have: int, bounds: tuple[int, int], what: str, mend: str) 
         return Finding(name, Status.OK, value)
     if have < least:
         reason = f"{what}: {(least - have) / GIB:.1f} GiB are missing"
-        return Finding(name, Status.FAILURE, value, reason, mend)
-    return Finding(name, Status.WARNING, value, f"{what}: less than is recommended", mend)
+        return Finding(name, Status.FAILURE, value, reason, fix)
+    return Finding(name, Status.WARNING, value, f"{what}: less than is recommended", fix)
 
 
 def examine_kvm(device: Path = kvm.DEVICE, probe: KvmProbe | None = None) -> Finding:
@@ -117,7 +117,7 @@ def examine_vsyscall(mapped: Callable[[], bool] | None = None, *, needed: bool =
     if not needed:
         return Finding("vsyscall", Status.OK, "not mapped; the base does not need it")
     reason = "programs of CentOS 6 crash without it"
-    return Finding("vsyscall", Status.FAILURE, "not mapped", reason, vsyscall.MEND)
+    return Finding("vsyscall", Status.FAILURE, "not mapped", reason, vsyscall.FIX)
 
 
 def examine_entropy(
@@ -134,5 +134,5 @@ def examine_entropy(
     if have >= GOOD_ENTROPY:
         return Finding("entropy", Status.OK, f"{have} bits")
     reason = "making a key for module signatures (profile el6, base centos6) may wait for hours"
-    mend = "install rng-tools or haveged, or run: rngd -r /dev/urandom"
-    return Finding("entropy", Status.WARNING, f"{have} bits", reason, mend)
+    fix = "install rng-tools or haveged, or run: rngd -r /dev/urandom"
+    return Finding("entropy", Status.WARNING, f"{have} bits", reason, fix)

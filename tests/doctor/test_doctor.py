@@ -1,4 +1,4 @@
-"""Each finding tells the reason and the exact mend; exit 7 if a build cannot work."""
+"""Each finding tells the reason and the exact fix; exit 7 if a build cannot work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from builder.base.model import Mmdebstrap
 from builder.console import Console
 from builder.doctor import machine, outside
 from builder.doctor.engine import examine_configuration, examine_engine
-from builder.doctor.examination import Scope, examine, mend
+from builder.doctor.examination import Scope, examine, fix
 from builder.doctor.finding import Finding, Report, Status, as_json, lines, worst
 from builder.doctor.host import examine_base
 from builder.doctor.tools import examine_python, examine_tools
@@ -117,8 +117,8 @@ def test_tools_are_really_run(
 
 def test_a_missing_tool_names_its_package() -> None:
     (found,) = examine_tools((Tool("no-such-tool", "frob", "to frobnicate", Need.BUILD),))
-    assert (found.status, found.mend) == (Status.FAILURE, "apt-get install frob")
-    assert found.fix == ("apt-get", "install", "-y", "frob")
+    assert (found.status, found.fix) == (Status.FAILURE, "apt-get install frob")
+    assert found.command == ("apt-get", "install", "-y", "frob")
 
 
 def test_an_old_python_is_refused() -> None:
@@ -225,13 +225,13 @@ def test_without_an_engine_a_private_one_needs_dockerd(
     program(tmp_path / "bin", "dockerd", "exit 0")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     found = examine_engine()
-    assert (found.status, found.fix) == (
+    assert (found.status, found.command) == (
         (Status.OK, None) if os.getuid() == 0 else (Status.FAILURE, None)
     )
     monkeypatch.setattr("builder.host.tools.SYSTEM_PATH", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     if os.getuid() == 0:
-        assert examine_engine().fix == ("apt-get", "install", "-y", "docker.io")
+        assert examine_engine().command == ("apt-get", "install", "-y", "docker.io")
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_vsyscall_matters_only_where_it_is_needed() -> None:
     assert machine.examine_vsyscall(lambda: True, needed=True).value == "mapped"
     found = machine.examine_vsyscall(lambda: False, needed=True)
     assert found.status is Status.FAILURE
-    assert "--base debian12" in found.mend
+    assert "--base debian12" in found.fix
 
 
 @pytest.mark.parametrize(
@@ -392,19 +392,19 @@ def test_one_location_that_answers_is_enough() -> None:
 def test_fix_asks_then_runs_and_tells_what_went_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program(tmp_path / "bin", "mender", f'echo "$@" >> {tmp_path}/ran; [ "$1" != bad ] || exit 1')
+    program(tmp_path / "bin", "fixer", f'echo "$@" >> {tmp_path}/ran; [ "$1" != bad ] || exit 1')
     program(tmp_path / "bin", "sudo", '"$@" with-sudo')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     console = Console(io.StringIO(), interactive=False)
-    good = Finding("x", Status.FAILURE, "", fix=("mender", "good"))
-    fine = Finding("y", Status.OK, "", fix=("mender", "never"))
-    assert mend([good, good, fine], lambda line: False, console, user=0) == 0
-    assert mend([good, good, fine], lambda line: True, console, user=0) == 1
-    assert mend([good], lambda line: line.startswith("sudo"), console, user=1000) == 1
+    good = Finding("x", Status.FAILURE, "", command=("fixer", "good"))
+    fine = Finding("y", Status.OK, "", command=("fixer", "never"))
+    assert fix([good, good, fine], lambda line: False, console, user=0) == 0
+    assert fix([good, good, fine], lambda line: True, console, user=0) == 1
+    assert fix([good], lambda line: line.startswith("sudo"), console, user=1000) == 1
     assert (tmp_path / "ran").read_text() == "good\ngood with-sudo\n"
-    bad = Finding("z", Status.WARNING, "", fix=("mender", "bad"))
+    bad = Finding("z", Status.WARNING, "", command=("fixer", "bad"))
     with pytest.raises(EnvironmentFailure):
-        mend([bad], lambda line: True, console, user=0)
+        fix([bad], lambda line: True, console, user=0)
 
 
 def test_the_whole_examination_is_a_table_and_json(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""lvs-director-check tells a working FULLNAT director from one that is not, and how to mend it."""
+"""lvs-director-check tells a working FULLNAT director from one that is not, and how to fix it."""
 
 from __future__ import annotations
 
