@@ -20,6 +20,7 @@ from invoke.tasks import task
 
 from builder import commandline, names
 from builder.commandline import PROFILE, command
+from builder.console import put
 from builder.host import ci
 
 _OPTIONS = {
@@ -71,7 +72,7 @@ def fetch(
         for line in inputs.fetch(
             request, project=place.project, cache=place.cache, console=place.console
         ):
-            print(line)
+            put(line)
 
 
 @task(help=_help("profile", "base", refresh="make the images anew from the packages of today"))
@@ -87,7 +88,7 @@ def image(context: Context, profile: str = PROFILE, base: str = "", refresh: boo
             cache=place.cache,
             console=place.console,
         ):
-            print(line)
+            put(line)
 
 
 @task(help=_help("profile", "flavour", "only"))
@@ -107,7 +108,7 @@ def tree(
             cache=place.cache,
             console=place.console,
         ):
-            print(line)
+            put(line)
 
 
 @task(
@@ -255,7 +256,7 @@ def explain(
             cache=place.cache,
             console=place.console,
         ):
-            print(line)
+            put(line)
 
 
 @task(positional=["stage"])
@@ -303,7 +304,7 @@ def verify(context: Context, profile: str | None = None, fix: bool = False) -> N
     from builder.commands import verify as verification  # noqa: PLC0415
 
     with command(profile) as place:
-        print(
+        put(
             verification.verify(
                 profile, fix=fix, project=place.project, cache=place.cache, console=place.console
             )
@@ -316,7 +317,7 @@ def report(context: Context, profile: str = PROFILE) -> None:
     from builder.commands import reports  # noqa: PLC0415
 
     with command(profile) as place:
-        print(reports.write(place.project, profile))
+        put(str(reports.write(place.project, profile)))
 
 
 @task(help=_help("profile", "base", "json", fix="install what is missing, after asking"))
@@ -369,7 +370,7 @@ def bench(context: Context, profile: str = "lts", flavour: str = "vm") -> None:
     from builder.commands import bench as benchmark  # noqa: PLC0415
 
     with command(profile) as place:
-        print(
+        put(
             benchmark.measure(
                 profile, flavour, project=place.project, cache=place.cache, console=place.console
             )

@@ -26,7 +26,7 @@ from invoke.program import Program
 
 from builder import early, names
 from builder.commands.interruption import interruptible, leave
-from builder.console import Console
+from builder.console import Console, put_json
 from builder.errors import Interrupted, UsageError
 from builder.host import refusal
 from builder.host.outlets import CLOSED, close_quietly, is_closed, reopen
@@ -83,7 +83,7 @@ def command(profile: str | None = None, *, json: bool = False) -> Iterator[Place
 
         named = "" if profile in {None, PROFILE} else profile or ""
         if json and (answer := outcome.answer(caught, cache, named)):
-            print(answer)
+            put_json(answer)
         message, code = outcome.of(caught, cache, named)
         if code == Interrupted.exit_code:
             leave(message, code)
@@ -142,7 +142,7 @@ class _Program(Program):
         except (ParseError, ValueError) as error:
             told = self._explained(error)
             if _wants_json(error):
-                print(failure.as_json(failure.of(told)))
+                put_json(failure.as_json(failure.of(told)))
             raise Exit(failure.render(told, can_enter=False), told.exit_code) from None
 
     def _explained(self, error: ParseError | ValueError) -> UsageError:

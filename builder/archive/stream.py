@@ -19,15 +19,15 @@ _PIPE = 1 << 20  # bytes; fewer wake-ups between the decompressor and us
 _PADDING = 1 << 20  # bytes of zeros behind an archive; GNU tar fills up to 10 KiB by default
 _HINT = "fetch it again (`invoke fetch --update` if it was replaced on purpose)"
 
-# First bytes of a compressed file, the program that opens it, its Debian package.  Memory
-# is limited: an archive says itself how much its decompressor must hold.
-_DECOMPRESSORS: tuple[tuple[bytes, tuple[str, ...]], ...] = (
-    (b"\xfd7zXZ\x00", ("xz", "-dc", "-T0", "--memlimit-decompress=1GiB")),
-    (b"\x1f\x8b", ("gzip", "-dc")),
-    (b"BZh", ("bzip2", "-dc")),
-    (b"\x28\xb5\x2f\xfd", ("zstd", "-dcq", "--memory=512MB")),
+# First bytes of a compressed file, the compression, the program that opens it.  Memory is
+# limited: an archive says itself how much its decompressor must hold.
+_DECOMPRESSORS: tuple[tuple[bytes, str, tuple[str, ...]], ...] = (
+    (b"\xfd7zXZ\x00", "xz", ("xz", "-dc", "-T0", "--memlimit-decompress=1GiB")),
+    (b"\x1f\x8b", "gzip", ("gzip", "-dc")),
+    (b"BZh", "bzip2", ("bzip2", "-dc")),
+    (b"\x28\xb5\x2f\xfd", "zstd", ("zstd", "-dcq", "--memory=512MB")),
     # The format before xz has no magic: the usual properties, and the low byte of a large size.
-    (b"\x5d\x00\x00", ("xz", "-dc", "--format=lzma", "--memlimit-decompress=1GiB")),
+    (b"\x5d\x00\x00", "lzma", ("xz", "-dc", "--format=lzma", "--memlimit-decompress=1GiB")),
 )
 
 
@@ -80,11 +80,26 @@ def _decompressor(archive: Path, offset: int) -> tuple[str, ...] | None:
     with archive.open("rb") as file:
         file.seek(offset)
         start = file.read(8)
-    for magic, argv in _DECOMPRESSORS:
+    for magic, _, argv in _DECOMPRESSORS:
         if start.startswith(magic):
             tool = process.require_tool(argv[0], f"to unpack {archive.name}")
             return (tool, *argv[1:])
     return None
+
+
+def compression(start: bytes) -> str:
+    """What a file that begins with ``start`` is compressed with; empty for nothing known."""
+    return next((name for magic, name, _ in _DECOMPRESSORS if start.startswith(magic)), "")
+
+
+def peek(archive: Path, size: int) -> bytes:
+    """The first ``size`` bytes that come out of a file, compressed or plain; fewer if it ends."""
+    argv = _decompressor(archive, 0)
+    with archive.open("rb", buffering=0) as packed:
+        if argv is None:
+            return packed.read(size)
+        with process.start(argv, stdin=packed) as decompressor:
+            return _buffer(decompressor).read(size)
 
 
 @contextmanager

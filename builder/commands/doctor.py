@@ -9,7 +9,7 @@ from pathlib import Path
 
 from builder.base import load_base
 from builder.commands.session import Request, choose
-from builder.console import Console
+from builder.console import Console, put, put_json
 from builder.doctor import examination, finding
 from builder.errors import EnvironmentFailure
 from builder.host import tools
@@ -61,9 +61,9 @@ def examine(
         findings = examination.examine(scope)
     what = f"profile {chosen.name} in base {name}"
     if json:
-        print(finding.as_json(findings, what))
+        put_json(finding.as_json(findings, what))
     else:
-        print(shown("\n".join(finding.lines(findings, what))))
+        put(shown("\n".join(finding.lines(findings, what))))
     return finding.worst(findings)
 
 

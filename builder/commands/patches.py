@@ -11,7 +11,7 @@ import msgspec
 from builder.commands import outputs
 from builder.commands.produce import Goals
 from builder.commands.session import Request, Session, choose, open_session
-from builder.console import Console
+from builder.console import Console, put, put_json
 from builder.errors import BuilderError, VerificationError
 from builder.forensics import findings, view
 from builder.forensics.findings import ComponentFindings, Findings
@@ -51,10 +51,10 @@ def report(
     if json:
         failed = failure.of(refusal, profile=request.profile) if refusal is not None else None
         told = {**msgspec.to_builtins(found), "failure": failed}
-        print(msgspec.json.format(msgspec.json.encode(told)).decode())
+        put_json(msgspec.json.format(msgspec.json.encode(told)).decode())
     else:
         for line in found.lines():
-            print(line)
+            put(line)
     if refusal is not None:
         refusal.answered = json
         raise refusal

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.commands.session import ledger_path
-from builder.console import Console, Progress
+from builder.console import Console, Progress, put
 from builder.digest import Digest, of_file
 from builder.errors import VerificationError
 from builder.host import ownership
@@ -169,7 +169,7 @@ def _remove(cache: Cache, place: Path) -> str:
 
 
 def _withdrawal(target: Path, name: str) -> Callable[[], str]:
-    folder = name.partition("/")[0]
+    folder = publish.folder_of(name)
 
     def fix() -> str:
         publish.withdraw(target, folder)
@@ -216,7 +216,7 @@ def verify(
         for finding in list(reading.run()):  # all is read before anything is taken away
             bad += 1
             became = f"; {finding.fix()}" if fix else ""
-            print(f"bad: {finding.place}: {finding.fault}{became}")
+            put(f"bad: {finding.place}: {finding.fault}{became}")
     counts = ", ".join(f"{count} {kind}" for kind, count in reading.counts.items())
     if bad and not fix:
         command = f"invoke verify --fix --profile {profile}" if profile else "invoke verify --fix"

@@ -153,7 +153,7 @@ def publish(
             outputs += _below(folder, _files(target / folder))
     if superseded:
         for top in {folder.partition("/")[0] for folder in superseded}:
-            withdraw(target, top)
+            remove(target / top, target)
     logs.publish(target, {**logs.of_done(done), **ending.logs})
     made = msgspec.structs.replace(
         record.record(profile, flavour, base, done, outputs),
@@ -213,18 +213,23 @@ def _forget(target: Path, publications: tuple[Publication, ...], folders: Collec
     made = _read_record(target)
     if made is None or not folders:
         return
-    kept = msgspec.structs.replace(
-        made,
-        outcome="running",
-        outputs=tuple(one for one in made.outputs if folder_of(one.path) not in folders),
-        earlier=tuple(one for one in made.earlier if one.folder not in folders),
-    )
+    kept = _without(made, folders)
     if kept != made:
+        kept = msgspec.structs.replace(kept, outcome="running")
         write_whole(target / RECORD, record.encode(kept))
     published = _read_published(target)
     left = {folder: one for folder, one in published.items() if folder not in folders}
     if left != published:
         write_whole(target / KEYS, encode(left))
+
+
+def _without(made: BuildRecord, folders: Collection[str]) -> BuildRecord:
+    """The record without what it says of these folders."""
+    return msgspec.structs.replace(
+        made,
+        outputs=tuple(one for one in made.outputs if folder_of(one.path) not in folders),
+        earlier=tuple(one for one in made.earlier if one.folder not in folders),
+    )
 
 
 def _earlier(
@@ -314,8 +319,10 @@ def _within(folder: str, outputs: Iterable[OutputFile]) -> Iterator[OutputFile]:
 
 
 def withdraw(target: Path, folder: str) -> None:
-    """Take a published folder away, so that the next build publishes it again."""
+    """Take a published folder away, also off the record: the next build publishes it again."""
     remove(target / folder, target)
+    made = record.decode((target / RECORD).read_bytes())
+    write_whole(target / RECORD, record.encode(_without(made, {folder})))
 
 
 def _read_published(target: Path) -> dict[str, Published]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.host.paths import Cache, Project
+from builder.source import dropin
+from builder.source.expected import Expected
 from builder.source.known import find_sound, require_signature
 from builder.source.lock import SourcesLock
 from builder.source.model import Bounds, Fetched, Source
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from builder.console import Console
 
 PATIENT = Bounds()
+ANYTHING = Expected()
 
 
 def fetch(
@@ -33,20 +36,24 @@ def fetch(
     update: bool = False,
     bounds: Bounds = PATIENT,
     stop: threading.Event | None = None,
+    expected: Expected = ANYTHING,
 ) -> Fetched:
     """The verified bytes of ``source``, from the cache or from the first location that serves it.
 
     ``locked``: refuse what is not pinned.  ``update``: pay no heed to sources.lock and pin anew.
-    ``stop``: set it from another thread to end the download.  A damaged blob is put aside, told,
-    and fetched anew.
+    ``stop``: set it from another thread to end the download.  ``expected``: what a first use must
+    have in it.  A file in the drop-in folder goes before the cache.  A damaged blob is put aside,
+    told, and fetched anew.
 
     Raises SourceUnreachable, VerificationError, EnvironmentFailure (disk full), Interrupted.
     """
     damages: tuple[Damage, ...] = ()
     if not update:
-        found, damages = find_sound(source, cache=cache, lock=lock)
+        brought = dropin.require(source, project, lock)
+        sound, damages = find_sound(source, cache=cache, lock=lock)
         for one in damages:
             console.say(f"{source.name}: {one}")
+        found = dropin.prefer(source, brought, sound)
         if found is not None:
             require_signature(source, found.path, lock)
             return found
@@ -64,6 +71,7 @@ def fetch(
             bounds=bounds,
             stop=stop or threading.Event(),
             damages=damages,
+            expected=expected,
         )
     )
 

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from builder.source.limit import Limit, LocationFailed
 from builder.source.line import HEAD, Line
 from builder.source.model import Bounds
-from builder.source.transfer import CHUNK, Transfer, TryAgain, persist, receive
+from builder.source.transfer import CHUNK, Arrival, Transfer, TryAgain, persist, receive
 
 if TYPE_CHECKING:
     from builder.console import Progress
@@ -67,7 +67,7 @@ class _Server(ftplib.FTP):
         super().close()
 
 
-def download(order: Transfer) -> bool:
+def download(order: Transfer) -> Arrival:
     """Fill the order's partial file from its URL; return when it is whole.
 
     Returns and raises as ``builder.source.web.download`` does.
@@ -89,7 +89,7 @@ def ask(url: str, limit: Limit) -> str:
         raise LocationFailed(f"FTP {error or type(error).__name__}") from error
 
 
-def _attempt(order: Transfer, progress: Progress) -> None:
+def _attempt(order: Transfer, progress: Progress) -> tuple[str, ...]:
     try:
         place = urlsplit(order.url)
         with (
@@ -98,6 +98,7 @@ def _attempt(order: Transfer, progress: Progress) -> None:
         ):
             server.login(unquote(place.username or ""), unquote(place.password or ""))
             _retrieve(server, place, order, progress)
+            return (order.url,)
     except ftplib.error_perm as error:
         raise LocationFailed(f"FTP {error}") from error
     except ValueError as error:  # a line feed in the path, a malformed address or number

@@ -59,6 +59,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``sha256`` holds for every location that has none of its own.  ``max_bytes``: nothing
     larger is taken.  ``signed_by``: an RPM that none of these signed is not taken.
     ``alternative``: what else to do if no location serves it, the end of a sentence.
+    ``members``: files that it must have, so that a first use of something else is refused.
     """
 
     name: Name
@@ -68,6 +69,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_bytes: Amount = 2 * _GIB
     signed_by: tuple[SigningKey, ...] = ()
     alternative: str = ""
+    members: tuple[PathBelow, ...] = ()
 
 
 class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ import datetime
 import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,10 @@ from builder.host import ci
 from builder.host.lock import hold
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
-from builder.source import apt, ftp, local, web
+from builder.shown import without_secrets
+from builder.source import apt, dropin, ftp, judgement, kind, local, web
+from builder.source.expected import Expected
+from builder.source.judgement import Contents
 from builder.source.known import (
     DROPIN,
     dropin_label,
@@ -55,6 +58,7 @@ class Job:
     bounds: Bounds
     stop: threading.Event
     damages: tuple[Damage, ...] = ()
+    expected: Expected = field(default_factory=Expected)
 
     @property
     def pins(self) -> dict[str, Pin]:
@@ -74,11 +78,15 @@ class _Place:
 
 @dataclass(frozen=True)
 class _Brought:
-    """Bytes on the cache's disk, not judged yet.  ``resumed``: got in several parts."""
+    """Bytes on the cache's disk, not judged yet.  ``resumed``: got in several parts.
+
+    ``hops``: the addresses that were asked for them, the one that served them last.
+    """
 
     path: Path
     version: str | None = None
     resumed: bool = False
+    hops: tuple[str, ...] = ()
     drop: Callable[[], None] | None = None
 
 
@@ -96,8 +104,10 @@ def resolve(job: Job) -> Fetched:
     with hold(place, what, job.console, stop=job.stop):
         if not job.update:
             job.lock.reload()
-            found, damages = find_sound(job.source, cache=job.cache, lock=job.lock)
+            brought = dropin.require(job.source, job.project, job.lock)
+            sound, damages = find_sound(job.source, cache=job.cache, lock=job.lock)
             job = replace(job, damages=(*job.damages, *damages))
+            found = dropin.prefer(job.source, brought, sound)
             if found is not None:
                 require_signature(job.source, found.path, job.lock)
                 return found
@@ -120,6 +130,11 @@ def _try_places(job: Job) -> Fetched:
         except LocationFailed as failure:
             answers.append((place.label, str(failure)))
             job.console.say(f"{place.label}: {failure}")
+        except VerificationError as error:
+            before = [f"{label}, asked before: {answer}" for label, answer in answers]
+            raise VerificationError(
+                error.what, "\n".join((error.cause, *before)), error.hint
+            ) from error
     raise _unreachable(job, places, answers)
 
 
@@ -173,7 +188,7 @@ def _bring(job: Job, location: Location, reach: Reach) -> _Brought:
     size = extract_member(brought.path, location.member, inner.path, max_bytes=job.source.max_bytes)
     job.console.say(f"{job.source.name}: took {location.member} ({size} bytes) out of the package")
     _discard(brought)
-    return _Brought(inner.path, brought.version)
+    return _Brought(inner.path, brought.version, hops=brought.hops)
 
 
 def _download(job: Job, location: Location) -> _Brought:
@@ -190,8 +205,8 @@ def _download(job: Job, location: Location) -> _Brought:
             "correct the location in profile.toml",
         )
     order = _order(job, location.url)
-    resumed = client(order)
-    return _Brought(order.partial.path, resumed=resumed, drop=order.partial.drop)
+    came = client(order)
+    return _Brought(order.partial.path, resumed=came.parts, hops=came.hops, drop=order.partial.drop)
 
 
 def _ask_apt(job: Job, location: Location) -> _Brought:
@@ -238,7 +253,13 @@ def _discard(brought: _Brought) -> None:
 
 def _accept(job: Job, place: _Place, brought: _Brought, *, last: bool = False) -> Fetched:
     sha256, size = measure(brought.path)
-    refusal = _refusal(job, place, brought, sha256)
+    contents: Contents | None = None
+    refusal: VerificationError | LocationFailed | None
+    try:
+        contents = None if place.allowed else _judge(job, place, brought)
+        refusal = _refusal(job, place, brought, sha256)
+    except LocationFailed as failure:
+        refusal = failure
     if refusal is not None:
         if brought.resumed and not last:
             # The first part may be of a file that has changed since: whole and anew, once.
@@ -247,6 +268,8 @@ def _accept(job: Job, place: _Place, brought: _Brought, *, last: bool = False) -
             return _accept(job, place, place.bring(), last=True)
         kept = set_aside(job.cache, brought.path, sha256, job.source.file)
         _discard(brought)
+        if isinstance(refusal, LocationFailed):
+            raise LocationFailed(f"{refusal}; kept as {kept}")
         raise VerificationError(refusal.what, f"{refusal.cause}\nkept as {kept}", refusal.hint)
     path = adopt(job.cache, brought.path, sha256)
     _discard(brought)
@@ -260,20 +283,43 @@ def _accept(job: Job, place: _Place, brought: _Brought, *, last: bool = False) -
         date=datetime.datetime.now(tz=datetime.UTC).date(),
         version=brought.version,
     )
-    _pin(job, place, pin)
+    _pin(job, place, pin, contents, brought.hops)
     source = job.source
     return Fetched(source.name, source.file, path, sha256, size, place.label, brought.version)
 
 
-def _pin(job: Job, place: _Place, pin: Pin) -> None:
+def _judge(job: Job, place: _Place, brought: _Brought) -> Contents:
+    """What a first use turned out to be; raises LocationFailed if it is none."""
+    names = (job.source.file, place.label)
+    limit = Limit(f"look at {job.source.file}", job.bounds.total, job.stop)
+    try:
+        return judgement.judge(brought.path, names, job.expected, limit.check)
+    except LocationFailed as failure:
+        raise LocationFailed(f"{failure}{_redirected(place, brought.hops)}") from failure
+
+
+def _redirected(place: _Place, hops: tuple[str, ...]) -> str:
+    """Who served it in the end, if that was another address than the profile's."""
+    last = without_secrets(hops[-1]) if hops else ""
+    return f" (served by {last})" if last and last != place.label.partition("#")[0] else ""
+
+
+def _pin(
+    job: Job, place: _Place, pin: Pin, contents: Contents | None, hops: tuple[str, ...]
+) -> None:
     if job.locked:
         return
     known = {old.sha256 for old in valid_pins(job.source, job.lock).values()}
-    if not place.allowed and pin.sha256 not in known:
+    if place.kind == DROPIN and (pin.sha256 in known or pin.sha256 in place.allowed):
+        return  # its digest is known, whoever brings it
+    if contents is not None and pin.sha256 not in known:
         job.console.say(
             f"{job.source.name}: first use, no digest was known: sha256 {pin.sha256} "
             f"from {place.label} is written to {job.lock.path}"
         )
+        signed = bool(job.source.signed_by)
+        for line in judgement.told(contents, pin.size, hops, job.expected, signed=signed):
+            job.console.say(f"{job.source.name}: {line}")
     key = hashlib.sha256(str(job.lock.path).encode()).hexdigest()[:16]
     path = job.cache.lock(f"lock-{key}")
     with hold(path, str(job.lock.path), job.console, stop=job.stop):
@@ -290,20 +336,23 @@ def _refusal(
     except VerificationError as error:
         if fits:
             return VerificationError(f"{error.what} (from {place.label})", error.cause, error.hint)
-        return _mismatch(job, place, sha256, f"\nand {error}")
+        return _mismatch(job, place, brought, sha256, f"\nand {error}")
     if not fits:
-        return _mismatch(job, place, sha256, words and f"\nbut it is {words}")
+        return _mismatch(job, place, brought, sha256, words and f"\nbut it is {words}")
     if words:
         job.console.say(f"{job.source.name}: {words}")
     return None
 
 
-def _mismatch(job: Job, place: _Place, sha256: Digest, verdict: str) -> VerificationError:
+def _mismatch(
+    job: Job, place: _Place, brought: _Brought, sha256: Digest, verdict: str
+) -> VerificationError:
     """``verdict``: what the signature says of bytes that are not the pinned ones."""
     expected = " or ".join(sorted(place.allowed))
+    what = f"\nit is {kind.of_file(brought.path)}{_redirected(place, brought.hops)}"
     return VerificationError(
         f"{job.source.file} from {place.label} is not what was pinned",
-        f"sha256 expected {expected}\nsha256 got      {sha256}{verdict}",
+        f"sha256 expected {expected}\nsha256 got      {sha256}{what}{verdict}",
         "find out why before trusting it; if it was replaced on purpose, correct the digest in "
         "profile.toml or run `invoke fetch --update`",
     )

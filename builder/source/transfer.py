@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import random
 import time
@@ -86,8 +87,39 @@ class Partial:
 
     def drop(self) -> None:
         """Forget it all."""
-        self.path.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
+        for path in (self.path, self._note, self._parked.path, self._parked._note):
+            path.unlink(missing_ok=True)
+
+    @property
+    def _parked(self) -> Partial:
+        return Partial(self.path.with_name(f"{self.path.name}.parked"))
+
+    def park(self) -> None:
+        """Put what was got aside, so that the download begins anew."""
+        _move(self, self._parked)
+
+    def unpark(self) -> None:
+        """Take back what was parked, unless more has come since."""
+        if self._parked.length > self.length:
+            _move(self._parked, self)
+
+
+def _move(origin: Partial, target: Partial) -> None:
+    target._note.unlink(missing_ok=True)
+    for old, new in ((origin.path, target.path), (origin._note, target._note)):
+        with contextlib.suppress(FileNotFoundError):
+            old.rename(new)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """How a download came.  ``parts``: it may be put together of several.
+
+    ``hops``: the addresses that were asked for its last part: redirects, then who served it.
+    """
+
+    hops: tuple[str, ...]
+    parts: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +137,10 @@ class Transfer:
     def check(self) -> None:
         """Raise LocationFailed if time is up, Interrupted if the run is being stopped."""
         self.limit.check()
+
+    def has_time(self, seconds: float) -> bool:
+        """Whether so much is left of it."""
+        return time.monotonic() + seconds <= self.limit.deadline
 
     @property
     def shown(self) -> str:
@@ -161,17 +197,35 @@ def receive(
         raise TryAgain(f"the connection ended after {got} of {total} bytes")
 
 
-def persist(order: Transfer, attempt: Callable[[Progress], None]) -> bool:
+def persist(order: Transfer, attempt: Callable[[Progress], tuple[str, ...]]) -> Arrival:
     """Call ``attempt`` until it succeeds; raise LocationFailed when patience is at its end.
 
-    Waits grow exponentially with full jitter; tries that brought new bytes do not count.
-    Returns whether the file may be put together of parts.
+    ``attempt`` returns the addresses that it asked.  Waits grow exponentially with full jitter;
+    tries that brought new bytes do not count.  A part of an earlier try that the server does not
+    complete, whatever it answers, is put aside once, and the download begins anew.
     """
-    patience = _Patience(order)
+    try:
+        return _persist(order, attempt, _Patience(order))
+    except LocationFailed as failure:
+        # A part that nothing tells the origin of is never resumed: it is not what is wrong.
+        if order.partial.origin is None or not order.has_time(order.bounds.stall):
+            raise
+        order.console.say(f"{order.shown}: {failure}; restarting the download")
+    order.partial.park()
+    try:
+        return _persist(order, attempt, _Patience(order, once=True))
+    except BaseException:
+        order.partial.unpark()
+        raise
+
+
+def _persist(
+    order: Transfer, attempt: Callable[[Progress], tuple[str, ...]], patience: _Patience
+) -> Arrival:
     with order.console.progress(order.label, None, "B") as progress:
         for _ in range(_MOST_TRIES):
             try:
-                attempt(progress)
+                hops = attempt(progress)
             except LocationFailed as failure:
                 order.check()  # a connection that was shut for that is no answer
                 raise LocationFailed(order.told(str(failure))) from failure
@@ -179,15 +233,19 @@ def persist(order: Transfer, attempt: Callable[[Progress], None]) -> bool:
                 order.check()
                 patience.wait(TryAgain(order.told(failure.answer), failure.wait))
             else:
-                return patience.parts
+                return Arrival(hops, patience.parts)
     raise LocationFailed(f"not whole after {_MOST_TRIES} connections")
 
 
 class _Patience:
-    """What one download's tries have come to: ``parts`` tells that some of it was kept."""
+    """What one download's tries have come to: ``parts`` tells that some of it was kept.
 
-    def __init__(self, order: Transfer) -> None:
+    ``once``: there is no second try before something has come.
+    """
+
+    def __init__(self, order: Transfer, *, once: bool = False) -> None:
         self._order = order
+        self._once = once
         self._fruitless = 0
         self._best = order.partial.length
         self.parts = self._best > 0
@@ -199,9 +257,9 @@ class _Patience:
         self._fruitless = 1 if length > self._best else self._fruitless + 1
         self._best = max(self._best, length)
         seconds = _pause(order.bounds, self._fruitless, failure)
-        if self._fruitless >= order.bounds.attempts:
+        if self._fruitless >= (1 if self._once and not length else order.bounds.attempts):
             raise LocationFailed(failure.answer) from failure
-        if time.monotonic() + seconds > order.limit.deadline:
+        if not order.has_time(seconds):
             raise LocationFailed(f"{failure.answer}; out of time") from failure
         order.console.say(f"{order.shown}: {failure.answer}; again in {seconds:.1f} s")
         order.limit.wait(seconds)

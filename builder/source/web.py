@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import email.utils
 import http.client
 import re
 from typing import TYPE_CHECKING, NoReturn
@@ -13,11 +11,12 @@ import requests
 import urllib3
 
 from builder.shown import without_secrets
+from builder.source import moment
 from builder.source.client import Session
 from builder.source.limit import Limit, LocationFailed
 from builder.source.line import Line
 from builder.source.model import Bounds
-from builder.source.transfer import CHUNK, Origin, Transfer, TryAgain, persist, receive
+from builder.source.transfer import CHUNK, Arrival, Origin, Transfer, TryAgain, persist, receive
 
 if TYPE_CHECKING:
     from builder.console import Progress
@@ -26,16 +25,15 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # worth another try, RFC 9110 15.5, 15.6
 _CONTENT_RANGE = re.compile(r"^bytes (?:(\d{1,15})-\d{1,15}|\*)/(\d{1,15}|\*)$", re.ASCII)
 _NUMBER = re.compile(r"^\d{1,15}$", re.ASCII)  # of bytes: more than any disk has
-_SECONDS = re.compile(r"^\d{1,9}$", re.ASCII)
 _TAG = re.compile(r'^"[\x21\x23-\x7e]{0,256}"$')
 _DATE = re.compile(r"^[A-Za-z0-9:,+ -]{1,64}$", re.ASCII)
 _AS_IT_IS = "!#$%&'()*+,/:;=?@[]~"  # of a Location; other bytes are escaped
 
 
-def download(order: Transfer) -> bool:
+def download(order: Transfer) -> Arrival:
     """Fill the order's partial file from its URL; return when it is whole.
 
-    Tells whether it may be put together of parts.  Raises LocationFailed with the server's
+    Raises LocationFailed with the server's
     answer, EnvironmentFailure if the disk is full, Interrupted if stopped; what was got stays for
     the next run.
     """
@@ -52,7 +50,7 @@ def ask(url: str, limit: Limit) -> str:
         with (
             Line(limit.check) as line,
             Session(line) as session,
-            _request(session, "HEAD", url, {}, bounds) as response,
+            _request(session, "HEAD", [url], {}, bounds) as response,
         ):
             told = f"HTTP {response.status_code} {response.reason}".rstrip()
             if not response.ok:
@@ -63,7 +61,9 @@ def ask(url: str, limit: Limit) -> str:
         raise LocationFailed(_innermost(error)) from error
 
 
-def _attempt(order: Transfer, progress: Progress) -> None:
+def _attempt(order: Transfer, progress: Progress) -> tuple[str, ...]:
+    """One try to get the whole, or the rest of it; returns the addresses that were asked."""
+    hops = [order.url]
     origin = order.partial.origin
     offset = order.partial.length if origin else 0
     headers = {"Range": f"bytes={offset}-", "If-Range": origin.validator} if origin else {}
@@ -71,14 +71,13 @@ def _attempt(order: Transfer, progress: Progress) -> None:
         with (
             Line(order.check) as line,
             Session(line) as session,
-            _request(session, "GET", order.url, headers if offset else {}, order.bounds) as answer,
+            _request(session, "GET", hops, headers if offset else {}, order.bounds) as answer,
         ):
             place = _place(order, answer, origin if offset else None, offset)
-            if place is None:
-                return
-            # A short answer is for ``receive`` to judge, which tells how short it is.
-            answer.raw.enforce_content_length = False
-            receive(order, lambda: _read(answer, line), *place, progress)
+            if place is not None:
+                # A short answer is for ``receive`` to judge, which tells how short it is.
+                answer.raw.enforce_content_length = False
+                receive(order, lambda: _read(answer, line), *place, progress)
     except (
         requests.RequestException,
         urllib3.exceptions.HTTPError,
@@ -86,20 +85,22 @@ def _attempt(order: Transfer, progress: Progress) -> None:
         ValueError,
     ) as error:
         _explain(error, order)
+    return tuple(hops)
 
 
 def _request(
-    session: Session, method: str, url: str, headers: dict[str, str], bounds: Bounds
+    session: Session, method: str, hops: list[str], headers: dict[str, str], bounds: Bounds
 ) -> requests.Response:
     """The first answer that is no redirect.  Redirects never lead from https to http.
 
-    Of a redirect nothing but its head is read.
+    ``hops``: the address to ask; those that it leads to are added.  Of a redirect nothing but
+    its head is read.
     """
     for _ in range(bounds.redirects + 1):
         try:
             response = session.request(
                 method,
-                url,
+                hops[-1],
                 headers=headers,
                 stream=True,
                 allow_redirects=False,
@@ -112,7 +113,7 @@ def _request(
         if response.status_code not in _REDIRECTS or "Location" not in response.headers:
             return response
         response.close()
-        url = _target(url, response.headers["Location"])
+        hops.append(_target(hops[-1], response.headers["Location"]))
     raise LocationFailed(f"more than {bounds.redirects} redirects")
 
 
@@ -146,22 +147,38 @@ def _place(
     ``origin``: what the partial file is of, if its rest was asked for.
     """
     status = response.status_code
-    if origin is not None and status in (206, 416):
-        start, total = _content_range(response)
-        if status == 206 and start == offset and _is_same(origin, response, total):
-            return offset, origin.total if total is None else total
-        if status == 416 and total == offset and _is_same(origin, response, total):
-            return None
-        order.partial.drop()
-        raise TryAgain(f"HTTP {status}: what was got before does not fit")
+    if origin is not None and status in (200, 206, 416):
+        return _place_rest(order, response, origin, offset)
     if status == 200:
-        size = _size(response)
-        order.partial.remember(_validator(response), size)
-        return 0, size
+        return _place_whole(order, response)
     told = f"HTTP {status} {response.reason}".rstrip()
     if status in _PASSING:
-        raise TryAgain(told, _retry_after(response))
+        raise TryAgain(told, moment.wait(response.headers))
     raise LocationFailed(told)
+
+
+def _place_whole(order: Transfer, response: requests.Response) -> tuple[int, int | None]:
+    size = _size(response)
+    order.partial.remember(_validator(response), size)
+    return 0, size
+
+
+def _place_rest(
+    order: Transfer, response: requests.Response, origin: Origin, offset: int
+) -> tuple[int, int | None] | None:
+    """The same for an answer to a request for the rest; what cannot be told apart begins anew."""
+    status = response.status_code
+    if status == 200 and origin.total is not None and _size(response) == origin.total:
+        return _place_whole(order, response)
+    start, total = _content_range(response)
+    same = _is_same(origin, response, total)
+    if status == 206 and start == offset and same:
+        return offset, origin.total if total is None else total
+    if status == 416 and total == offset and same:
+        return None
+    # A 200 of another size may be the slice alone, or another file: the whole tells.
+    order.partial.drop()
+    raise TryAgain(f"HTTP {status}: what was got before does not fit")
 
 
 def _is_same(origin: Origin, response: requests.Response, total: int | None) -> bool:
@@ -174,7 +191,12 @@ def _is_same(origin: Origin, response: requests.Response, total: int | None) -> 
 
 
 def _content_range(response: requests.Response) -> tuple[int | None, int | None]:
-    """Start and whole size of a Content-Range (RFC 9110, 14.4)."""
+    """Start and whole size of a Content-Range (RFC 9110, 14.4).
+
+    An answer of several parts (14.6) has ranges in its body, and none that would count before it.
+    """
+    if response.headers.get("Content-Type", "").lower().startswith("multipart/"):
+        return None, None
     match = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
     if match is None:
         return None, None
@@ -199,19 +221,6 @@ def _validator(response: requests.Response) -> str | None:
     if _TAG.match(tag):
         return str(tag)
     return str(date) if _DATE.match(date) else None
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Seconds that Retry-After asks for; it has seconds or a date (RFC 9110, 10.2.3)."""
-    asked = response.headers.get("Retry-After", "")
-    if _SECONDS.match(asked):
-        return float(asked)
-    try:
-        moment = email.utils.parsedate_to_datetime(asked)
-        now = datetime.datetime.now(tz=moment.tzinfo)
-        return max(0.0, (moment - now).total_seconds())
-    except (ValueError, TypeError, IndexError, OverflowError):  # no date, or one of no calendar
-        return None
 
 
 def _read(response: requests.Response, line: Line) -> bytes:

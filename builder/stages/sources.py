@@ -18,7 +18,9 @@ from builder.patch.series import touched
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Damaged, Done, Stage, Work
-from builder.profile.model import Component
+from builder.profile.model import Component, ForeignPatch
+from builder.source import dropin
+from builder.source.expected import Expected
 from builder.source.fetch import fetch
 from builder.source.known import require_sizes, valid_pins
 from builder.source.lock import SourcesLock
@@ -37,6 +39,22 @@ def sources_lock(setting: Setting) -> SourcesLock:
     return SourcesLock(setting.specs / LOCK)
 
 
+def expected(setting: Setting, source: Source) -> Expected:
+    """What the profile's components look for in a source, and whether a kernel is made of it."""
+    members: set[str] = set(source.members)
+    kernel = False
+    for component in setting.profile.component.values():
+        patches = {patch.file for patch in _foreign(setting, component, source)}
+        own = component.source == source.name
+        kernel |= component.is_kernel and (own or bool(patches))
+        members |= patches | (component.looked_for if own else set())
+    return Expected(frozenset(members), kernel)
+
+
+def _foreign(setting: Setting, component: Component, source: Source) -> list[ForeignPatch]:
+    return [patch for patch in patching.foreign(setting, component) if patch.source == source.name]
+
+
 def fetch_stage(
     setting: Setting, source: Source, lock: SourcesLock, *, update: bool = False
 ) -> Stage:
@@ -49,12 +67,14 @@ def fetch_stage(
         known = source.sha256 or any(location.sha256 for location in source.locations)
         # Without a digest nothing tells whether what was got before is still what is meant.
         unknown = () if pins or known else (Input("pin", f"none at {time.time_ns()}"),)
+        brought = None if update else dropin.require(source, setting.project, lock)
         return (
             Input("source", of_bytes(msgspec.json.encode(source, enc_hook=write_hook))),
             *digest.files(
                 "key", setting.specs, (setting.specs / one.key for one in source.signed_by)
             ),
             *(Input(f"pin:{kind}", pin.sha256) for kind, pin in sorted(pins.items())),
+            *((Input("drop-in", brought),) if brought else ()),
             *unknown,
         )
 
@@ -68,6 +88,7 @@ def fetch_stage(
             locked=setting.locked,
             update=update,
             stop=work.stop,
+            expected=expected(setting, source),
         )
         place = work.output / source.file
         try:
@@ -140,6 +161,7 @@ def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
     def inputs() -> tuple[Input, ...]:
         return (
             Input("fuzz", str(component.fuzz)),
+            Input("fixes", digest.of_text(msgspec.json.encode(component.fixes).decode())),
             *patching.inputs(setting, name, component),
             *setting.recipe("patch"),
         )
@@ -149,15 +171,14 @@ def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
         copy_by_links(work.needs[need].path / TREE, work.output / TREE)
         changing = [f"{TREE}/{path}" for path in sorted(touched(series))]
         before = _known(work.needs[need], work.output, changing)
-        report = apply.apply(series, work.output / TREE, max_fuzz=component.fuzz)
-        (work.output / PATCHES).mkdir()
-        for patch in series.patches:
-            shutil.copyfile(patch.path, work.output / PATCHES / patch.name)
+        kept = work.output / PATCHES
+        kept.mkdir()
+        report = apply.apply(series, work.output / TREE, max_fuzz=component.fuzz, keep=kept)
         (work.output / REPORT).write_text(report.as_json(), encoding="utf-8")
         work.log.write_text("".join(f"{line}\n" for line in report.lines()), encoding="utf-8")
         for line in report.lines():
             setting.console.say(f"prep:{name}: {line}")
-        patches = [f"{PATCHES}/{patch.name}" for patch in series.patches]
+        patches = [f"{PATCHES}/{path.name}" for path in sorted(kept.iterdir())]
         work.state(before.renewed(work.output, [*changing, PATCHES, *patches, REPORT]))
 
     return Stage(

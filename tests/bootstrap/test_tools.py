@@ -83,7 +83,7 @@ def test_the_builder_itself_needs_no_tool_of_the_tests() -> None:
 
 
 def test_the_decompressors_are_in_the_table() -> None:
-    assert {argv[0] for _, argv in stream._DECOMPRESSORS} <= TABLE.keys()
+    assert {argv[0] for *_, argv in stream._DECOMPRESSORS} <= TABLE.keys()
 
 
 def test_every_shipped_base_has_its_tools() -> None:

@@ -25,7 +25,10 @@ COMMAND = re.compile(
     r"|(?P<bare>(?<!-m )(?:invoke|\./bootstrap) (?:--?)?[a-z][^`\n]*?)(?=$|\n|; | \(|, or )",
     re.MULTILINE,
 )
-PAGE = re.compile(r"\bREADME(?:\.md)?(?:#[\w-]*)?|\bdocs/[\w./-]*[\w](?:#[\w-]*)?")
+PAGE = re.compile(
+    r"\bREADME\.md(?:#[\w-]*)?|(?<=see )README\b|(?<=read )README\b"
+    r"|\bdocs/[\w./-]*[\w](?:#[\w-]*)?"
+)
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:

@@ -50,7 +50,7 @@ def after_request(*parts: bytes, then: bytes = b"", every: float = 0.0) -> Conve
     """Read a request, send ``parts``, and then ``then`` again and again (or nothing at all)."""
 
     def converse(line: socket.socket) -> None:
-        _hear(line)
+        hear(line)
         for part in parts:
             line.sendall(part)
         go_on(line, then, every)
@@ -73,7 +73,7 @@ def answering(head: bytes, body: bytes = b"") -> Conversation:
     """Send one answer, and close."""
 
     def converse(line: socket.socket) -> None:
-        _hear(line)
+        hear(line)
         line.sendall(head + body)
 
     return converse
@@ -90,13 +90,15 @@ def go_on(line: socket.socket, words: bytes, every: float) -> None:
             time.sleep(every)
 
 
-def _hear(line: socket.socket) -> None:
+def hear(line: socket.socket) -> bytes:
+    """A request's head; nothing if the client goes without one, as ``Reach`` does."""
     heard = b""
     while b"\r\n\r\n" not in heard:
         more = line.recv(4096)
         if not more:
-            return
+            return b""
         heard += more
+    return heard
 
 
 def ftp(*dialogue: tuple[bytes, bytes], then: bytes = b"", every: float = 0.0) -> Conversation:

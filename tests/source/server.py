@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
+import tarfile
 import threading
 import time
 from collections import Counter
@@ -15,7 +17,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-BODY = bytes(range(256)) * 4096  # 1 MiB
+
+def tar_of(data: bytes, *names: str) -> bytes:
+    """A tar with these members below a top folder, each with ``data`` in it."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name in names or ("data",):
+            member = tarfile.TarInfo(f"tool-1.0/{name}")
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    # Two blocks of zeros are an end (POSIX.1-1988); records of twenty are for tapes.
+    return made.getvalue()[: archive.offset]
+
+
+BODY = tar_of((bytes(range(256)) * 4096)[: -3 * 512])  # 1 MiB
+assert len(BODY) == 1 << 20
 DIGEST = hashlib.sha256(BODY).hexdigest()
 TAG = '"one"'
 
@@ -30,6 +46,7 @@ class Habits:
     over: threading.Event = field(default_factory=threading.Event)
     gate: threading.Event = field(default_factory=threading.Event)
     body: bytes = BODY
+    bodies: dict[str, bytes] = field(default_factory=dict)
     tag: str = TAG
 
     def url(self, path: str) -> str:
@@ -110,6 +127,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def be_good(self) -> None:
         self.serve()
+
+    def be_body(self) -> None:
+        """/body/NAME: the bytes of that name, with 200 whatever they are."""
+        data = self.habits.bodies[self.path.partition("?")[0].split("/")[2]]
+        self.start(200, len(data))
+        self.wfile.write(data)
 
     def be_wrong(self) -> None:
         self.start(200, 5)

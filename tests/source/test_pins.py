@@ -16,7 +16,7 @@ from builder.errors import Interrupted, SourceUnreachable, UsageError, Verificat
 from builder.source import Location, Source, fetch
 from builder.source.lock import SourcesLock
 from tests.damage import spoil
-from tests.source.server import BODY, DIGEST, Habits
+from tests.source.server import BODY, DIGEST, Habits, tar_of
 from tests.source.site import Site, source_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,22 +56,22 @@ def test_locked_and_update_exclude_each_other(site: Site, server: Habits) -> Non
 def test_other_bytes_than_the_pinned_ones_are_an_error(site: Site, server: Habits) -> None:
     source = source_of(server.url("/good/a"))
     site.fetch(source).path.unlink()
-    server.body = b"other"
+    server.body = tar_of(b"other")
     with pytest.raises(VerificationError) as failure:
         site.fetch(source)
     assert DIGEST in failure.value.cause
     got = site.fetch(source, update=True)
-    assert got.path.read_bytes() == b"other"
+    assert got.path.read_bytes() == server.body
     assert site.lock.pins("tool")["upstream"].sha256 == got.sha256
 
 
 def test_a_pin_ends_with_its_location(site: Site, server: Habits) -> None:
     site.fetch(source_of(server.url("/good/one")))
-    server.body = b"two"
+    server.body = tar_of(b"two")
     moved = source_of(server.url("/good/two"))
     with pytest.raises(VerificationError, match="forbids its first use"):
         site.fetch(moved, locked=True)
-    assert site.fetch(moved).path.read_bytes() == b"two"
+    assert site.fetch(moved).path.read_bytes() == server.body
 
 
 def test_each_location_may_have_bytes_of_its_own(site: Site, server: Habits) -> None:

@@ -1,0 +1,63 @@
+"""The folder for files brought by hand: what lies there is looked at in every run.
+
+It goes before the cache: a file that was changed since is told, not passed over.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from builder.digest import Digest, of_file
+from builder.errors import UsageError, VerificationError
+from builder.host.paths import Project
+from builder.source.known import dropin_label, valid_pins
+from builder.source.lock import SourcesLock
+from builder.source.model import Fetched, Source
+
+
+def digest(source: Source, project: Project) -> Digest | None:
+    """What lies there for a source, None if nothing does.  Raises UsageError if it is no file."""
+    path = project.dropin / source.file
+    if path.is_file():
+        return of_file(path)
+    if path.exists() or path.is_symlink():
+        raise UsageError(
+            f"{dropin_label(source)} cannot be used",
+            "it is no file, or a link to none",
+            f"put {source.file} itself there, or remove it",
+        )
+    return None
+
+
+def require(source: Source, project: Project, lock: SourcesLock) -> Digest | None:
+    """As ``digest``; raises VerificationError if another digest is known for the source."""
+    found = digest(source, project)
+    known = known_digests(source, lock)
+    if found is None or not known or found in known:
+        return found
+    from builder.source import kind  # noqa: PLC0415 - needed by what is wrong alone
+
+    label = dropin_label(source)
+    raise VerificationError(
+        f"{source.file} from {label} is not what was pinned",
+        f"sha256 expected {' or '.join(sorted(known))}\nsha256 got      {found}\n"
+        f"it is {kind.of_file(project.dropin / source.file)}",
+        f"put the pinned file there, or remove {label}; if it was replaced on purpose, run "
+        "`invoke fetch --update`",
+    )
+
+
+def known_digests(source: Source, lock: SourcesLock) -> frozenset[Digest]:
+    """All digests that the profile and sources.lock have for a source."""
+    told = (source.sha256, *(location.sha256 for location in source.locations))
+    pinned = (pin.sha256 for pin in valid_pins(source, lock).values())
+    return frozenset(one for one in (*told, *pinned) if one is not None)
+
+
+def prefer(source: Source, brought: Digest | None, found: Fetched | None) -> Fetched | None:
+    """What the cache has, if nothing was brought by hand or it has just that."""
+    if brought is None or found is None:
+        return found
+    if found.sha256 != brought:
+        return None
+    return msgspec.structs.replace(found, url=dropin_label(source))

@@ -1,0 +1,13 @@
+"""What a profile looks for in a source, so that a first use can be judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Expected:
+    """``members``: paths as unpacking leaves them.  ``kernel``: its code becomes a kernel's."""
+
+    members: frozenset[str] = frozenset()
+    kernel: bool = False

@@ -1,0 +1,162 @@
+"""A first use, judged before it is pinned: nobody has vouched for these bytes yet.
+
+A pin says which bytes are right.  Where there is none, all that can be told is whether they are
+what their name says: an archive of that kind, whole to its end, with what the profile looks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from builder.archive import cpio, rpm, tar
+from builder.archive.member import Kind, Member, listed, placed
+from builder.archive.stream import ForwardReader, open_stream
+from builder.archive.unpack import Limits
+from builder.errors import VerificationError
+from builder.shown import answer
+from builder.source import kind
+from builder.source.expected import Expected
+from builder.source.limit import LocationFailed
+
+_SHOWN = 12  # names in a message
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file turned out to be.  ``bytes``: of the members together, uncompressed.
+
+    ``names``: the topmost ones, as unpacking leaves them; ``members``: how many there are.
+    """
+
+    kind: str
+    members: int = 0
+    bytes: int = 0
+    names: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.members:
+            return self.kind
+        more = ", ..." if len(self.names) > _SHOWN else ""
+        names = ", ".join(self.names[:_SHOWN])
+        return f"{self.kind}, {self.members} members of {self.bytes} bytes: {names}{more}"
+
+
+def judge(
+    path: Path, names: tuple[str, ...], expected: Expected, check: Callable[[], None]
+) -> Contents:
+    """Hold a file against what its names (of the file, of its URL) and the profile promise.
+
+    It is read to its end; ``check`` is called on the way.  Raises LocationFailed that says what
+    it is instead, and what ``check`` raises.
+    """
+    found, wanted = kind.of_file(path), kind.by_name(*names)
+    if not path.stat().st_size or (not wanted and found.startswith("an HTML page")):
+        raise LocationFailed(f"it served {found}")
+    if not wanted:
+        return Contents(found)
+    if "a compressed file" in wanted and kind.is_compressed(found):
+        return _whole(path, found, check)
+    if found not in wanted and not _may_be_old_tar(found, wanted):
+        raise LocationFailed(f"it served {found}, not {kind.listed(wanted)}")
+    return _look_through(path, found, expected, check)
+
+
+def told(
+    contents: Contents, size: int, hops: tuple[str, ...], expected: Expected, *, signed: bool
+) -> tuple[str, ...]:
+    """What to say of a first use of ``size`` bytes that came from these addresses."""
+    what = f"it has {size} bytes and is {contents}"
+    return (what,) if signed else (what, *_warnings(hops, expected))
+
+
+def _warnings(hops: tuple[str, ...], expected: Expected) -> tuple[str, ...]:
+    plain = next((hop for hop in hops if urlsplit(hop).scheme.lower() in ("http", "ftp")), None)
+    if plain is None:
+        return ()
+    code = "code for a kernel" if expected.kernel else "code that is built and run"
+    return (
+        f"it came over plain {urlsplit(plain).scheme.lower()}, where anybody on the way can "
+        f"change it, and it is {code}: nothing vouches for it",
+        "compare its digest with one from elsewhere before you use what is built "
+        '(docs/security.md, "Comparing a first use")',
+    )
+
+
+def _may_be_old_tar(found: str, wanted: frozenset[str]) -> bool:
+    """Whether only reading can tell: tars of before 1988 have no magic."""
+    packing = found.partition(", compressed with ")[2]
+    promised = f"{kind.TAR}, compressed with {packing}" if packing else kind.TAR
+    return promised in wanted and found.startswith(kind.UNKNOWN)
+
+
+def _look_through(
+    path: Path, found: str, expected: Expected, check: Callable[[], None]
+) -> Contents:
+    missing, tops = set(expected.members), dict[str, None]()
+    count = size = 0
+    strip = 0 if found == kind.RPM else 1
+    with _told(path, found):
+        for member in _members(path, found):
+            check()
+            _refuse_odd(member)
+            count, size = count + 1, size + member.size
+            name = _kept(member, strip)
+            missing.discard(name)
+            if name and len(tops) <= _SHOWN:
+                tops.setdefault(name.partition("/")[0])
+    if not count:
+        raise LocationFailed(f"it served {found} without members")
+    if missing:
+        lacks, has = ", ".join(sorted(missing)), ", ".join(tops)
+        raise LocationFailed(f"it served {found} that lacks {lacks}; it has {has}")
+    return Contents(found, count, size, tuple(tops))
+
+
+def _members(path: Path, found: str) -> Iterator[Member]:
+    offset = rpm.read(path).payload if found == kind.RPM else 0
+    read = cpio.members if offset else tar.members
+    with open_stream(path, Limits().bytes, offset) as (reader, _):
+        yield from placed(read(reader))
+
+
+def _refuse_odd(member: Member) -> None:
+    parts = member.name.split(b"/")
+    reason = member.odd or ("its name leads out" if b".." in parts or not parts[0] else "")
+    if reason:
+        raise LocationFailed(f"it served an archive with member {listed(member.name)}: {reason}")
+
+
+def _kept(member: Member, strip: int) -> str:
+    """The name as unpacking leaves it; empty for what it leaves out, and for folders."""
+    if member.kind is Kind.FOLDER:
+        return ""
+    parts = [part for part in member.name.split(b"/") if part]
+    return listed(b"/".join(part for part in parts[strip:] if part != b"."))
+
+
+def _whole(path: Path, found: str, check: Callable[[], None]) -> Contents:
+    """Read a compressed file that is no archive to its end."""
+    with _told(path, found), open_stream(path, Limits().bytes) as (reader, _):
+        size = _drain(reader, check)
+    return Contents(found, bytes=size)
+
+
+def _drain(reader: ForwardReader, check: Callable[[], None]) -> int:
+    while reader.read(1 << 17):
+        check()
+    return reader.tell()
+
+
+@contextmanager
+def _told(path: Path, found: str) -> Iterator[None]:
+    """Damage is this location's answer: the next one may serve it whole."""
+    try:
+        yield
+    except VerificationError as error:
+        cause = error.cause.replace(str(path), "it").replace(path.name, "it")
+        told = f"it served {found} that is damaged or cut off: {answer(cause)}"
+        raise LocationFailed(told) from error
