@@ -7,6 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import msgspec
+
 from builder.base import load_base
 from builder.commands.session import Request, choose
 from builder.console import Console, put, put_json
@@ -14,6 +16,7 @@ from builder.doctor import examination, finding
 from builder.errors import EnvironmentFailure
 from builder.host import tools
 from builder.host.paths import Cache, Project
+from builder.invocation import pasted
 from builder.shown import shown
 from builder.source.probe import probe
 from builder.stages import accelerator
@@ -59,6 +62,9 @@ def examine(
     findings = examination.examine(scope)
     if fix and examination.fix(findings, _agree, console):
         findings = examination.examine(scope)
+    findings = tuple(
+        msgspec.structs.replace(one, fix=pasted(one.fix, project.root)) for one in findings
+    )
     what = f"profile {chosen.name} in base {name}"
     if json:
         put_json(finding.as_json(findings, what))

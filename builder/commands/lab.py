@@ -166,6 +166,8 @@ def run(request: Request, *, project: Project, cache: Cache, console: Console) -
             "name one: invoke lab --keep --scenario fullnat",
         )
     images = built_images(project, request.profile, series)
+    if publish.is_earlier(project.artifacts(request.profile), "vm"):
+        console.say("lab: the last build has made no image; this is the one of an earlier build")
     target = project.artifacts(request.profile) / "lab"
     shells = shells_folder(project, request.profile)
     with _work_folder(cache, request.profile, console) as work:

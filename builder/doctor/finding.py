@@ -55,7 +55,7 @@ def summary(findings: tuple[Finding, ...], what: str = "this checkout") -> str:
     verdict = "cannot" if failed else "can"
     parts = [f"this host {verdict} build {what}: {len(findings)} things were examined"]
     parts += [f"{len(failed)} failed ({', '.join(failed)})"] if failed else []
-    parts += [f"{len(doubted)} warnings ({', '.join(doubted)})"] if doubted else []
+    parts += [f"{len(doubted)} with a warning ({', '.join(doubted)})"] if doubted else []
     return "; ".join(parts)
 
 

@@ -288,6 +288,12 @@ def require(target: Path, folder: str) -> None:
         )
 
 
+def is_earlier(target: Path, folder: str) -> bool:
+    """Whether a published folder is of an earlier run than the last one, which did not make it."""
+    made = _read_record(target)
+    return made is not None and any(one.folder == folder for one in made.earlier)
+
+
 def faults_of(target: Path, folder: str = "") -> Iterator[tuple[str, str]]:
     """Read all published folders, or one; yields each path below ``target`` with what is wrong.
 
