@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from invoke.tasks import Task
 
 import tasks
 from builder import commandline
 from tests.world import PATCH, World
 
 SMALL = ("--profile", "small")
-TASKS = ("patch", "doctor")
+TASKS = sorted(
+    one.name
+    for one in vars(tasks).values()
+    if isinstance(one, Task) and any("json" in argument.names for argument in one.get_arguments())
+)
 
 
 @pytest.fixture(autouse=True)
@@ -30,12 +35,7 @@ def answer(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[s
 
 
 def test_every_task_that_has_the_option_is_tried_here() -> None:
-    having = {
-        name
-        for name, one in vars(tasks).items()
-        if any("json" in argument.names for argument in getattr(one, "get_arguments", list)())
-    }
-    assert having == set(TASKS)
+    assert {"patch", "doctor"} <= set(TASKS)
 
 
 @pytest.mark.parametrize("task", TASKS)

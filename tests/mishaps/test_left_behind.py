@@ -35,10 +35,11 @@ def logs(small: World) -> set[str]:
     return {path.name for path in (target(small) / "logs").iterdir()}
 
 
-def wait_for_log(small: World, name: str) -> None:
+def wait_for_log(small: World, name: str, pid: int) -> None:
     """Until the container says something, which takes long where an engine has to be started."""
     deadline = time.monotonic() + 300
-    while not any(path.stat().st_size for path in small.cache.glob(f"logs/small/*/{name}")):
+    place = f"logs/small/*-{pid}/{name}"  # a run's name ends with its process id
+    while not any(path.stat().st_size for path in small.cache.glob(place)):
         assert time.monotonic() < deadline, "the container says nothing"
         time.sleep(0.1)
 
@@ -141,11 +142,11 @@ def test_a_killed_build_is_on_record_as_not_finished(small: World) -> None:
 @pytest.mark.engine
 def test_an_interrupted_build_is_on_record_and_ends_soon(small: World) -> None:
     small.write_source({**SOURCE, "ID": str(time.time_ns())})
-    small.write_spec(SLOW)
+    small.write_spec(SPEC.replace("make %", "echo on its way; sleep 60; make %"))
     process = small.start(*BUILD)
     listener = Listener(process)
     listener.wait_for("build:tool: started")
-    wait_for_log(small, "build-tool.log")
+    wait_for_log(small, "build-tool.log", process.pid)
     begun = time.monotonic()
     os.kill(process.pid, signal.SIGINT)
     assert process.wait(30) == 130, listener.text
