@@ -13,7 +13,7 @@ import msgspec
 
 from builder.base import bootstrap, recipe, yum
 from builder.base.method import Bootstrapped, Order
-from builder.base.model import Base, Kind, Mmdebstrap
+from builder.base.model import Base, Kind
 from builder.engine import require
 from builder.errors import EnvironmentFailure
 from builder.host import architecture, process, subordinate, tools, vsyscall
@@ -29,19 +29,22 @@ CHANGES = ("ENV HOME=/home/builder LANG=C.UTF-8", "USER 1000:1000", "WORKDIR /ho
 class Method:
     """A way to make a base.  ``recipe`` and ``changes`` belong to what identifies an image.
 
-    ``engine``: it runs containers.  ``subordinate``: another user than root needs subordinate
-    user ids for it.
+    ``sources``: where the host gets the packages from, or EnvironmentFailure.  ``engine``: it
+    runs containers.  ``subordinate``: another user than root needs subordinate user ids for it.
     """
 
     make: Callable[[Order], Bootstrapped]
     recipe: int | str
     changes: tuple[str, ...]
+    sources: Callable[[Base], object] | None = None
     engine: bool = False
     subordinate: bool = False
 
 
 METHODS = {
-    "mmdebstrap": Method(bootstrap.bootstrap, recipe.RECIPE, CHANGES, subordinate=True),
+    "mmdebstrap": Method(
+        bootstrap.bootstrap, recipe.RECIPE, CHANGES, recipe.apt_sources, subordinate=True
+    ),
     "yum": Method(yum.bootstrap, yum.recipe(), yum.CHANGES, engine=True),
 }
 
@@ -65,10 +68,10 @@ def require_host(base: Base) -> None:
     root = os.getuid() == 0
     for tool in tools.for_method(base.settings.method, root=root):
         process.require_tool(tool.name)
-    if method(base).engine:
-        require()
     for fault in host_faults(base):
         raise fault
+    if method(base).engine:
+        require()
     if base.settings.vsyscall and not vsyscall.is_mapped():
         raise EnvironmentFailure(
             f"this host cannot run the programs of base {base.settings.name}",
@@ -79,11 +82,13 @@ def require_host(base: Base) -> None:
 
 def host_faults(base: Base) -> Iterator[EnvironmentFailure]:
     """Why this host cannot make the base, apart from programs, engine and vsyscall page."""
+    way = method(base)
     checks: list[Callable[[], object]] = [architecture.require]
-    if method(base).subordinate and os.getuid() != 0:
+    if way.subordinate and os.getuid() != 0:
         checks.append(lambda: subordinate.require(os.getuid()))
-    if isinstance(base.settings, Mmdebstrap):
-        checks.append(lambda: recipe.apt_sources(base))
+    sources = way.sources
+    if sources is not None:
+        checks.append(lambda: sources(base))
     for check in checks:
         try:
             check()
