@@ -61,7 +61,7 @@ def install(lacking: Sequence[Tool], *, yes: bool) -> None:
     if not (yes or _agreed()):
         cause = "nobody agreed to install them"
         raise EnvironmentFailure(
-            what, cause, f"{command}\nor run it again with --yes before the task"
+            what, cause, f"{command}; or run it again with --yes before the task"
         )
     root = os.getuid() == 0
     sudo = () if root else ("sudo",)
