@@ -135,9 +135,8 @@ def fetch(
         )
         for stage in done.values():
             facts = stage.manifest.facts
-            print(
-                f"{stage.name}: {facts['sha256']} from {facts['url']} {facts['version']}".rstrip()
-            )
+            came = f"{stage.name}: {facts['sha256']} from {facts['url']} {facts['version']}"
+            print(f"{came.rstrip()}; verified: {facts['verified']}")
 
 
 @task(help=_help("profile", "base", refresh="make the images anew from the packages of today"))
