@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import ModuleType
 from typing import NoReturn
 
@@ -24,9 +25,12 @@ from invoke.parser.argument import Argument
 from invoke.program import Program
 
 from builder import early, names
-from builder.errors import UsageError
+from builder.commands.interruption import interruptible, leave
+from builder.console import Console
+from builder.errors import Interrupted, UsageError
 from builder.host import refusal
 from builder.host.outlets import CLOSED, close_quietly, is_closed, reopen
+from builder.host.paths import Cache, Project, find_cache, find_project
 from builder.report import failure
 
 # Of Invoke's own options those that mean something here: no task runs shell commands by it.
@@ -39,6 +43,8 @@ _CORE = (
     "print-completion-script",
     "write-pyc",
 )
+# What is made must be readable to whom containers run as, whatever the caller's own umask is.
+UMASK = 0o022
 _NAME = "invoke"
 _DRY = ("--dry", "-R")
 _FULL_HINT = "lead the output to a file system that has room (df -h shows them), or to a terminal"
@@ -46,6 +52,35 @@ _FORMATS = ("flat", "nested", "json")
 _UNKNOWN = re.compile(r"^No idea what '(.*)' is!$", re.DOTALL)
 _LACKING = re.compile(r"^'(.*)' did not receive required positional arguments: (.*)$")
 _VALUELESS = re.compile(r"^Flag <Argument: ([^ >]+).*> needed value and was not given one!$")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a command works and how it speaks."""
+
+    project: Project
+    cache: Cache
+    console: Console
+
+
+@contextmanager
+def command() -> Iterator[Place]:
+    """Run a task's block; a failure ends in three lines and its exit code, never a traceback."""
+    os.umask(UMASK)
+    cache: Cache | None = None
+    try:
+        cache = find_cache()
+        with interruptible():
+            yield Place(find_project(), cache, Console())
+    except Exit:  # a command's own exit status, such as the shell's
+        raise
+    except (KeyboardInterrupt, Exception) as caught:
+        from builder.commands import outcome  # noqa: PLC0415 - not needed by what goes well
+
+        message, code = outcome.of(caught, cache)
+        if code == Interrupted.exit_code:
+            leave(message, code)
+        raise Exit(message, code) from None
 
 
 class _Program(Program):

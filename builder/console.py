@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from builder.errors import EnvironmentFailure
-from builder.shown import shown
+from builder.shown import printable, printable_json, shown
 
 PLAIN_INTERVAL = 15.0
 
@@ -92,6 +92,16 @@ def _writing() -> Iterator[None]:
 
 def _is_terminal() -> bool:
     return sys.stderr.isatty()  # the one of now: at the start it may have been closed
+
+
+def put(result: str) -> None:
+    """Write a result to standard output; names and texts of others cannot hurt the terminal."""
+    print(printable(result))
+
+
+def put_json(result: str) -> None:
+    """Write a JSON document to standard output, which may be a terminal, too."""
+    print(printable_json(result))
 
 
 @dataclass

@@ -17,8 +17,8 @@ T = TypeVar("T")
 
 _FORM = re.compile("[0-9a-fA-F]{64}")
 
-Size = Annotated[int, msgspec.Meta(ge=0)]
-"""A number of bytes, as it is read from a file: never negative."""
+Size = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+"""A number of bytes, as it is read from a file: never negative, and one that a file can have."""
 
 
 class Digest(str):

@@ -83,11 +83,13 @@ def choose(kind: str, word: str, known: Iterable[str], rule: str, *, of: str = "
     raise UsageError(f"{owner} {shown(word)}{nearest(word, existing)}", rule, hint)
 
 
-def split(option: str, given: str) -> tuple[str, ...]:
+def split(option: str, given: str | None) -> tuple[str, ...]:
     """The names that are given to an option, separated by commas (or blanks).
 
-    Raises UsageError if there is none, or one twice.
+    No names if the option was not given.  Raises UsageError if it names nothing, or one twice.
     """
+    if given is None:
+        return ()
     found = tuple(given.replace(",", " ").split())
     hint = f"{option} A,B (each name once), or leave {option} out for all"
     if not found:

@@ -7,6 +7,7 @@ goes through here.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from urllib.parse import quote, unquote
@@ -74,6 +75,18 @@ def printable(text: str) -> str:
     return "".join(
         one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
         for one in text
+    )
+
+
+def printable_json(text: str) -> str:
+    r"""A JSON document with the same escaped in JSON's own way (``\u202e``): its value stays.
+
+    Only its strings have such characters (RFC 8259, 2 and 7).
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() or one in "\n\t" else json.dumps(one)[1:-1] for one in text
     )
 
 

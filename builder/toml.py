@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 _TABLE = re.compile(r"^\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}\s*(#.*)?$")
 _KEY = re.compile(r"""^\s*["']?([A-Za-z0-9_.-]+)["']?\s*=""")
+_OPENING = re.compile(r"[\[{]")
 _UNKNOWN = re.compile(r"unknown field `([^`]+)`")
 
 
@@ -76,6 +77,10 @@ def parse(
         found = re.search(r"line (\d+)", str(error))
         line = int(found[1]) if found else len(text.splitlines())
         raise refuse(path, line, str(error), hint) from error
+    except RecursionError as error:
+        depths = [len(_OPENING.findall(line)) for line in text.splitlines()]
+        line = depths.index(max(depths)) + 1
+        raise refuse(path, line, "values are nested too deep", hint) from error
 
 
 def convert(path: Path, text: str, value: Any, kind: type[T], prefix: str, *, hint: str) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,12 @@ import pytest
 from tests import world
 
 pytest_plugins = ("tests.levels", "tests.guard")
+
+
+def pytest_configure() -> None:
+    """Let Python keep what it compiles: the tests start the program hundreds of times."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # also for the workers of this run
+    sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -43,9 +43,10 @@ def test_a_file_s_mistake_is_told_with_its_field(bad: str) -> None:
         digest.decode(bad.encode(), Thing)
 
 
-def test_a_size_is_not_negative() -> None:
-    with pytest.raises(msgspec.ValidationError, match=r">= 0 - at `\$\.size`"):
-        digest.decode(f'{{"sha256": "{GOOD}", "size": -1}}'.encode(), Thing)
+@pytest.mark.parametrize(("size", "rule"), [(-1, ">= 0"), (1 << 63, "<= 9"), (10**30, "<= 9")])
+def test_a_size_is_one_that_a_file_can_have(size: int, rule: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=rf"{rule}.* - at `\$\.size`"):
+        digest.decode(f'{{"sha256": "{GOOD}", "size": {size}}}'.encode(), Thing)
 
 
 def test_a_file_s_digest_is_that_of_its_bytes(tmp_path: Path) -> None:

@@ -122,3 +122,17 @@ def test_a_template_is_read_so_too(tmp_path: Path) -> None:
 def test_line_feeds_end_lines(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"one\r\ntwo\rthree\n")
     assert text.read(tmp_path / "a") == "one\ntwo\nthree\n"
+
+
+def test_results_are_printed_in_one_place() -> None:
+    """There names of others' files and texts of their patches are escaped."""
+    calls = {
+        path.name
+        for path in PROGRAMS
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "print"
+        and not any(word.arg == "file" for word in node.keywords)
+    }
+    assert calls == {"console.py"}

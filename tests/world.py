@@ -208,8 +208,12 @@ class World:
 
 
 def copy(folder: Path, target: Path) -> None:
-    """Copy a folder of a project, without what Python compiled."""
-    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("__pycache__"))
+    """Copy a folder of a project, with what Python has compiled of it.
+
+    Compiling takes longer than most tests do.  Times are kept, so that it is still valid.
+    """
+    unfinished = shutil.ignore_patterns("*.pyc.*")  # another process writes and renames it
+    shutil.copytree(folder, target, ignore=unfinished)
 
 
 def make(project: Path, cache: Path) -> World:

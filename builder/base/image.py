@@ -73,7 +73,7 @@ def require_host(base: Base) -> None:
         raise EnvironmentFailure(
             f"this host cannot run the programs of base {base.settings.name}",
             "its kernel does not map the vsyscall page: they would end with SIGSEGV (exit 139)",
-            vsyscall.MEND,
+            vsyscall.FIX,
         )
 
 

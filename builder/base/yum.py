@@ -201,6 +201,6 @@ def _install(engine: Engine, image: str, order: Order, settings: Yum, folders: _
     what = f"the {order.kind} root of {settings.name} could not be made"
     if status == CRASHED and settings.vsyscall:
         raise EnvironmentFailure(
-            what, f"{describe_status(status)}, as without vsyscall", vsyscall.MEND, log=order.log
+            what, f"{describe_status(status)}, as without vsyscall", vsyscall.FIX, log=order.log
         )
     raise BuildError(what, diagnose.cause(order.log), "see the log", log=order.log)

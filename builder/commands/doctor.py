@@ -6,7 +6,7 @@ import os
 import sys
 
 from builder.base import find, load_base
-from builder.console import Console
+from builder.console import Console, put, put_json
 from builder.doctor import examination, finding
 from builder.host import tools
 from builder.host.paths import Cache, Project
@@ -47,7 +47,10 @@ def examine(
         dated=(project.specs / chosen.name / "sources.lock",),
     )
     findings = examination.examine(scope)
-    if fix and examination.mend(findings, _agree, console):
+    if fix and examination.fix(findings, _agree, console):
         findings = examination.examine(scope)
-    print(finding.as_json(findings) if json else shown("\n".join(finding.lines(findings))))
+    if json:
+        put_json(finding.as_json(findings))
+    else:
+        put(shown("\n".join(finding.lines(findings))))
     return finding.worst(findings)

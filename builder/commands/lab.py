@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from builder.console import Console
+from builder.console import Console, put
 from builder.errors import SmokeError, UsageError
 from builder.host import ownership
 from builder.host.lock import hold
@@ -121,9 +121,9 @@ class Trial:
         report = measure.measure(self._bench("load"), self.console.say)
         measure.save(report, self.target / measure.FILE)
         for line in report.lines:
-            print(line)
+            put(line)
         for name, reason in report.unsupported.items():
-            print(f"{name:<10}unsupported: {reason}")
+            put(f"{name:<10}unsupported: {reason}")
 
     def _bench(self, name: str) -> Bench:
         profile = self.request.profile

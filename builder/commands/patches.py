@@ -10,7 +10,7 @@ import msgspec
 
 from builder.commands.produce import Goals
 from builder.commands.session import Request, Session, choose, open_session
-from builder.console import Console
+from builder.console import Console, put, put_json
 from builder.errors import VerificationError
 from builder.forensics import findings, view
 from builder.forensics.findings import ComponentFindings, Findings
@@ -91,7 +91,7 @@ def _kabi_list(component: Component, source: Path) -> tuple[Path | None, str]:
 
 def _print(found: Findings, *, json: bool) -> None:
     if json:
-        print(msgspec.json.format(msgspec.json.encode(found)).decode())
+        put_json(msgspec.json.format(msgspec.json.encode(found)).decode())
         return
     for line in found.lines():
-        print(line)
+        put(line)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from builder.console import Console
+from builder.errors import UsageError
 from builder.host import process
 from builder.host.paths import Project
 from builder.selftest import budget, outcome, record
@@ -25,6 +26,17 @@ class Tally:
     seconds: dict[str, float] = field(default_factory=dict)
     outcomes: list[outcome.Outcome] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+
+
+def scope(*, fast: bool, long: bool) -> Scope:
+    """Which tests the options ask for.  Raises UsageError for both at once."""
+    if fast and long:
+        raise UsageError(
+            "--fast and --long cannot be given together",
+            "the fast tests are a part of CI's, the long ones are not",
+            "invoke test --fast && invoke test --long",
+        )
+    return "fast" if fast else "long" if long else "ci"
 
 
 def run(project: Project, console: Console, *, scope: Scope, strict: bool) -> int:

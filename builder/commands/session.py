@@ -102,8 +102,10 @@ class Session:
                 self.setting.console.say(f"{name}: {verified}")
 
 
-def read_jobs(word: str) -> int:
-    """The number that ``--jobs`` was given.  Raises UsageError for what is none."""
+def read_jobs(word: str | None) -> int:
+    """The number that ``--jobs`` was given, 0 for None.  Raises UsageError for what is none."""
+    if word is None:
+        return 0
     is_short_number = word.isascii() and word.isdecimal() and len(word) <= len(str(MOST_JOBS))
     number = int(word) if is_short_number else 0
     if not 1 <= number <= MOST_JOBS:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.commands.session import ledger_path
-from builder.console import Console, Progress
+from builder.console import Console, Progress, put
 from builder.digest import Digest, of_file
 from builder.errors import VerificationError
 from builder.host import ownership
@@ -216,7 +216,7 @@ def verify(
         for finding in list(reading.run()):  # all is read before anything is taken away
             bad += 1
             became = f"; {finding.fix()}" if fix else ""
-            print(f"bad: {finding.place}: {finding.fault}{became}")
+            put(f"bad: {finding.place}: {finding.fault}{became}")
     counts = ", ".join(f"{count} {kind}" for kind, count in reading.counts.items())
     if bad and not fix:
         named = f" --profile {profile}" if profile else ""

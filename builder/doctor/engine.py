@@ -127,8 +127,8 @@ def _examine_named(place: Place, *, tls: bool) -> Finding:
     try:
         return Finding("engine", Status.OK, f"{ping(place.url)} at {value}")
     except (OSError, http.client.HTTPException) as error:
-        mend = f"start that engine, or undo {place.named} to use another"
-        return Finding("engine", Status.FAILURE, value, f"it does not answer: {error}", mend)
+        fix = f"start that engine, or undo {place.named} to use another"
+        return Finding("engine", Status.FAILURE, value, f"it does not answer: {error}", fix)
 
 
 def _examine_private(refusals: list[str], user: int) -> Finding:
@@ -140,6 +140,6 @@ def _examine_private(refusals: list[str], user: int) -> Finding:
         return Finding("engine", Status.FAILURE, "none", reason, " ".join(install), install)
     if user != 0:
         reason = f"{heard}; starting a private one needs root (this is user {user})"
-        mend = "systemctl --user start podman.socket, or systemctl start docker, or run as root"
-        return Finding("engine", Status.FAILURE, "none answers", reason, mend)
+        fix = "systemctl --user start podman.socket, or systemctl start docker, or run as root"
+        return Finding("engine", Status.FAILURE, "none answers", reason, fix)
     return Finding("engine", Status.OK, f"none runs; a private one will be started by {daemon}")

@@ -1,4 +1,4 @@
-"""The whole examination, and the mending of what commands can mend."""
+"""The whole examination, and the fixing of what commands can fix."""
 
 from __future__ import annotations
 
@@ -59,16 +59,14 @@ def examine(scope: Scope) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def mend(
-    findings: Sequence[Finding], ask: Ask, console: Console, *, user: int | None = None
-) -> int:
-    """Run the commands that mend what is not in order; returns how many were run.
+def fix(findings: Sequence[Finding], ask: Ask, console: Console, *, user: int | None = None) -> int:
+    """Run the commands that fix what is not in order; returns how many were run.
 
     ``ask`` gets each command line and says whether to run it.  As another user than root
     they go through sudo.  Raises EnvironmentFailure if one fails.
     """
     wanted = dict.fromkeys(
-        one.fix for one in findings if one.status is not Status.OK and one.fix is not None
+        one.command for one in findings if one.status is not Status.OK and one.command is not None
     )
     root = (os.getuid() if user is None else user) == 0
     count = 0

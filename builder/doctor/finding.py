@@ -19,17 +19,17 @@ class Status(StrEnum):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """``value``: what was found; ``reason``: why it matters; ``mend``: the exact next step.
+    """``value``: what was found; ``reason``: why it matters; ``fix``: the exact next step.
 
-    ``fix``: the command that does the mending, if one command does.
+    ``command``: what does the fixing, if one command does.
     """
 
     name: str
     status: Status
     value: str
     reason: str = ""
-    mend: str = ""
-    fix: tuple[str, ...] | None = None
+    fix: str = ""
+    command: tuple[str, ...] | None = None
 
 
 def worst(findings: Iterable[Finding]) -> int:
@@ -43,12 +43,12 @@ def as_json(findings: tuple[Finding, ...]) -> str:
 
 
 def lines(findings: tuple[Finding, ...]) -> Iterator[str]:
-    """A table for people; reason and mend stand under whatever is not in order."""
+    """A table for people; reason and fix stand under whatever is not in order."""
     width = max((len(one.name) for one in findings), default=0)
     for one in findings:
         yield f"{one.status:<7}  {one.name:<{width}}  {one.value}".rstrip()
         if one.status is not Status.OK:
             indent = " " * (width + 11)
             yield from (f"{indent}{text}" for text in one.reason.splitlines())
-            if one.mend:
-                yield f"{indent}fix: {one.mend}"
+            if one.fix:
+                yield f"{indent}fix: {one.fix}"

@@ -50,8 +50,8 @@ def examine_memory(read: Callable[[], int] = read_memory) -> Finding:
         free = read()
     except OSError as error:
         return Finding("memory", Status.WARNING, "unknown", str(error), "mount /proc")
-    mend = "end other programs or give the machine more; fewer --jobs need less"
-    return _grade("memory", free, (LEAST_MEMORY, GOOD_MEMORY), "compiling and the guest", mend)
+    fix = "end other programs or give the machine more; fewer --jobs need less"
+    return _grade("memory", free, (LEAST_MEMORY, GOOD_MEMORY), "compiling and the guest", fix)
 
 
 def examine_disk(
@@ -60,42 +60,42 @@ def examine_disk(
     """Room for ``folder``, which need not exist yet; ``least`` and ``good`` in bytes."""
     place = next(path for path in (folder, *folder.parents) if path.exists())
     room = (free or _room)(place)
-    mend = f"free space on the file system of {place} (invoke clean), or use another"
+    fix = f"free space on the file system of {place} (invoke clean), or use another"
     if not os.access(place, os.W_OK):
-        return Finding(name, Status.FAILURE, str(folder), f"{place} is not writable", mend)
-    return _grade(name, room, (least, good), str(folder), mend)
+        return Finding(name, Status.FAILURE, str(folder), f"{place} is not writable", fix)
+    return _grade(name, room, (least, good), str(folder), fix)
 
 
 def _room(place: Path) -> int:
     return shutil.disk_usage(place).free
 
 
-def _grade(name: str, have: int, bounds: tuple[int, int], what: str, mend: str) -> Finding:
+def _grade(name: str, have: int, bounds: tuple[int, int], what: str, fix: str) -> Finding:
     least, good = bounds
     value = f"{have / GIB:.1f} GiB free"
     if have >= good:
         return Finding(name, Status.OK, value)
     status = Status.FAILURE if have < least else Status.WARNING
     need = least if have < least else good
-    return Finding(name, status, value, f"{what} wants {need / GIB:.0f} GiB", mend)
+    return Finding(name, status, value, f"{what} wants {need / GIB:.0f} GiB", fix)
 
 
 def examine_kvm(device: Path = Path("/dev/kvm"), probe: KvmProbe | None = None) -> Finding:
     """KVM; without it the guest is emulated, which is slower and still works."""
     slow = "the guest will be emulated (TCG), which is slower"
     if not device.exists():
-        mend = "modprobe kvm_intel or kvm_amd; in a VM, allow nested virtualization"
-        return Finding("kvm", Status.WARNING, f"no {device}", slow, mend)
+        fix = "modprobe kvm_intel or kvm_amd; in a VM, allow nested virtualization"
+        return Finding("kvm", Status.WARNING, f"no {device}", slow, fix)
     if not os.access(device, os.R_OK | os.W_OK):
-        mend = "usermod -aG kvm $USER, and log in again"
-        return Finding("kvm", Status.WARNING, f"{device}: permission denied", slow, mend)
+        fix = "usermod -aG kvm $USER, and log in again"
+        return Finding("kvm", Status.WARNING, f"{device}: permission denied", slow, fix)
     if probe is None:
         return Finding("kvm", Status.OK, f"{device} is there; whether it boots, the VM stage tries")
     try:
         return Finding("kvm", Status.OK, probe())
     except Exception as error:
-        mend = "none on this host; on real hardware look at dmesg"
-        return Finding("kvm", Status.WARNING, f"{device} boots nothing", f"{error}; {slow}", mend)
+        fix = "none on this host; on real hardware look at dmesg"
+        return Finding("kvm", Status.WARNING, f"{device} boots nothing", f"{error}; {slow}", fix)
 
 
 def examine_vsyscall(mapped: Callable[[], bool] | None = None, *, needed: bool = False) -> Finding:
@@ -105,7 +105,7 @@ def examine_vsyscall(mapped: Callable[[], bool] | None = None, *, needed: bool =
     if not needed:
         return Finding("vsyscall", Status.OK, "not mapped; the base does not need it")
     reason = "programs of CentOS 6 crash without it"
-    return Finding("vsyscall", Status.FAILURE, "not mapped", reason, vsyscall.MEND)
+    return Finding("vsyscall", Status.FAILURE, "not mapped", reason, vsyscall.FIX)
 
 
 def examine_entropy(
@@ -122,5 +122,5 @@ def examine_entropy(
     if have >= GOOD_ENTROPY:
         return Finding("entropy", Status.OK, f"{have} bits")
     reason = "making a key for module signatures (profile el6, base centos6) may wait for hours"
-    mend = "install rng-tools or haveged, or run: rngd -r /dev/urandom"
-    return Finding("entropy", Status.WARNING, f"{have} bits", reason, mend)
+    fix = "install rng-tools or haveged, or run: rngd -r /dev/urandom"
+    return Finding("entropy", Status.WARNING, f"{have} bits", reason, fix)

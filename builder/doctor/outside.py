@@ -28,20 +28,20 @@ def examine_clock(
     """
     present = time.time() if now is None else now
     value = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(present))
-    mend = "set the clock: timedatectl set-ntp true"
-    fix = ("timedatectl", "set-ntp", "true")
+    fix = "set the clock: timedatectl set-ntp true"
+    command = ("timedatectl", "set-ntp", "true")
     if present + SKEW_SECONDS < not_before:
         made = time.strftime("%Y-%m-%d", time.gmtime(not_before))
         reason = f"this checkout was made on {made}; signatures and make need the true time"
-        return Finding("clock", Status.FAILURE, value, reason, mend, fix)
+        return Finding("clock", Status.FAILURE, value, reason, fix, command)
     try:
         there = parsedate_to_datetime(remote_date).timestamp() if remote_date else present
     except (ValueError, TypeError, IndexError, OverflowError):
-        return Finding("clock", Status.WARNING, value, f"a server says {remote_date!r}", mend)
+        return Finding("clock", Status.WARNING, value, f"a server says {remote_date!r}", fix)
     if abs(there - present) > SKEW_SECONDS:
         reason = f"a server's clock says {remote_date}"
         bad = Status.FAILURE if abs(there - present) > DAY else Status.WARNING
-        return Finding("clock", bad, value, reason, mend, fix)
+        return Finding("clock", bad, value, reason, fix, command)
     return Finding("clock", Status.OK, value)
 
 
@@ -75,10 +75,10 @@ def _examine_source(name: str, urls: Sequence[str], probe: Probe) -> Finding:
             found = found or f"{label} {probe(url)}".strip()
         except (OSError, BuilderError) as error:
             refusals.append(f"{label}: {answer(str(error), secrets_of(url))}")
-    title, mend = f"source {name}", "look at the proxy settings, or put the file into sources/"
+    title, fix = f"source {name}", "look at the proxy settings, or put the file into sources/"
     if not found:
         reason = "\n".join(refusals) or "it has no location"
-        return Finding(title, Status.FAILURE, "no location answers", reason, mend)
+        return Finding(title, Status.FAILURE, "no location answers", reason, fix)
     if refusals:
-        return Finding(title, Status.WARNING, found, "\n".join(refusals), mend)
+        return Finding(title, Status.WARNING, found, "\n".join(refusals), fix)
     return Finding(title, Status.OK, found)

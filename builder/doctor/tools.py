@@ -24,21 +24,21 @@ def examine_tools(wanted: tuple[Tool, ...]) -> Iterator[Finding]:
 
 def _examine(tool: Tool) -> Finding:
     path = tools.find(tool.name)
-    mend = f"apt-get install {tool.package}"
-    fix = ("apt-get", "install", "-y", tool.package)
+    fix = f"apt-get install {tool.package}"
+    command = ("apt-get", "install", "-y", tool.package)
     if path is None:
         reason = f"it is needed {tool.purpose}"
-        return Finding(tool.name, Status.FAILURE, "missing", reason, mend, fix)
+        return Finding(tool.name, Status.FAILURE, "missing", reason, fix, command)
     if not tool.ask:
         return Finding(tool.name, Status.OK, path)
     try:
         done = process.run([path, *tool.ask], env={"LC_ALL": "C"}, timeout=ASK_SECONDS)
     except EnvironmentFailure as error:
         reason = f"it does not start: {error.cause}"
-        return Finding(tool.name, Status.FAILURE, path, reason, mend, fix)
+        return Finding(tool.name, Status.FAILURE, path, reason, fix, command)
     if not done.ok:
         reason = f"it does not work: {done.complaint}"
-        return Finding(tool.name, Status.FAILURE, path, reason, mend, fix)
+        return Finding(tool.name, Status.FAILURE, path, reason, fix, command)
     found = VERSION.search(done.text + done.stderr.decode(errors="replace"))
     return Finding(tool.name, Status.OK, f"{found[0] if found else 'version unknown'} ({path})")
 
@@ -49,5 +49,5 @@ def examine_python(version: tuple[int, int] = sys.version_info[:2]) -> Finding:
     if version >= OLDEST_PYTHON:
         return Finding("python", Status.OK, value)
     package = tools.table()["python3"].package
-    mend = f"apt-get install {package} (Debian 12 has 3.11), and run ./bootstrap again"
-    return Finding("python", Status.FAILURE, value, "Python 3.11 or newer is needed", mend)
+    fix = f"apt-get install {package} (Debian 12 has 3.11), and run ./bootstrap again"
+    return Finding("python", Status.FAILURE, value, "Python 3.11 or newer is needed", fix)

@@ -25,6 +25,7 @@ from builder.host import mounts, process
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEEPEST = 64  # open folders at once; deeper ones are first moved up
 _MARK = ".removed-"
+_LONGEST = 200  # bytes of the old name that the new one has: a name has 255 (NAME_MAX, limits.h)
 
 
 def remove(path: Path, below: Path) -> None:
@@ -130,8 +131,9 @@ def _refused(path: Path, below: Path) -> EnvironmentFailure:
 
 
 def _free_name(place: Path) -> Path:
+    beginning = os.fsdecode(os.fsencode(place.name)[:_LONGEST])
     for number in itertools.count():
-        name = place.with_name(f".{place.name[:200]}{_MARK}{os.getpid()}-{number}")
+        name = place.with_name(f".{beginning}{_MARK}{os.getpid()}-{number}")
         if not name.is_symlink() and not name.exists():
             return name
     raise AssertionError("a count has no end")

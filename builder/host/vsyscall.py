@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-MEND = "boot the host with vsyscall=emulate, or choose another base: --base debian12"
+FIX = "boot the host with vsyscall=emulate, or choose another base: --base debian12"
 
 
 def is_mapped(maps: Path = Path("/proc/self/maps")) -> bool:

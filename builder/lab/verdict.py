@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 FILE = "verdict.json"
-Outcome = Literal["pass", "fail", "unsupported"]
+Outcome = Literal["pass", "fail", "undecided", "unsupported"]
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -27,7 +27,10 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class RowVerdict(msgspec.Struct, frozen=True):
-    """One assertion of the oracle.  ``seen``: what was judged, or the reason."""
+    """One assertion of the oracle.  ``seen``: what was judged, or the reason.
+
+    ``undecided``: nothing is wrong, but the captures do not have all that it takes to say so.
+    """
 
     name: str
     must_hold: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
@@ -9,6 +10,8 @@ from enum import StrEnum
 import msgspec
 
 from builder.errors import PatchError
+from builder.patch.hunk import CUT, CUT_HINT
+from builder.patch.series import ask_again
 
 REJECT_LINES = 60
 
@@ -54,7 +57,8 @@ class HunkReport(msgspec.Struct, frozen=True):
 class FileReport(msgspec.Struct, frozen=True):
     """One file of a patch.  ``action``: change, new, delete, rename, copy or mode.
 
-    ``problem``: why the file as a whole could not be patched; empty if it could.
+    ``problem``: why the file as a whole could not be patched; empty if it could.  ``note``: what
+    was done to the patch's line ends.
     """
 
     path: str
@@ -62,6 +66,7 @@ class FileReport(msgspec.Struct, frozen=True):
     hunks: tuple[HunkReport, ...]
     problem: str = ""
     origin: str | None = None
+    note: str = ""
 
     @property
     def failed(self) -> bool:
@@ -69,12 +74,21 @@ class FileReport(msgspec.Struct, frozen=True):
 
 
 class PatchReport(msgspec.Struct, frozen=True):
-    """One patch.  ``after_failure``: an earlier patch failed, so this one's may be its fault."""
+    """One patch.  ``after_failure``: an earlier patch failed, so this one's may be its fault.
+
+    ``path``: where it lies.  ``origin``: what it came out of; empty for one of this project.
+    ``note``: what is odd about it, or why it was left out (it has no ``files`` then).
+    ``fixes``: advice if it fixes a fault that not every release of the source has.
+    """
 
     name: str
     subject: str
     files: tuple[FileReport, ...]
     after_failure: bool = False
+    path: str = ""
+    origin: str = ""
+    note: str = ""
+    fixes: str = ""
 
     @property
     def failed(self) -> bool:
@@ -82,6 +96,12 @@ class PatchReport(msgspec.Struct, frozen=True):
 
     def lines(self) -> Iterator[str]:
         """One line, and details of whatever is not clean."""
+        if self.note:
+            yield f"{self.name}: {self.note}"
+        if self.files:
+            yield from self._outcomes()
+
+    def _outcomes(self) -> Iterator[str]:
         hunks = [hunk for file in self.files for hunk in file.hunks]
         counts = Counter(hunk.kind for hunk in hunks)
         told = [f"{count} {kind}" for kind, count in counts.items()]
@@ -136,6 +156,8 @@ def _count(number: int, noun: str) -> str:
 def _details(file: FileReport) -> Iterator[str]:
     if file.problem:
         yield f"  {file.path}: {file.problem}"
+    if file.note:
+        yield f"  {file.path}: {file.note}"
     for number, hunk in enumerate(file.hunks, 1):
         if hunk.outcome is Outcome.CLEAN or (file.problem and hunk.outcome is Outcome.REJECTED):
             continue
@@ -158,32 +180,47 @@ def _explain(patch: PatchReport, file: FileReport) -> PatchError:
         return PatchError(
             f"{patch.name} does not apply to {file.path}",
             file.problem,
-            "check that the patch is for this source version and comes after those it builds on",
+            _advice(patch)
+            or "check that the patch is for this source version and comes after those it builds on",
         )
     bad = [hunk for hunk in file.hunks if hunk.outcome.failed]
     first = bad[0]
     number = file.hunks.index(first) + 1
     where = f"{file.path}, hunk {number} of {len(file.hunks)}"
     if first.outcome is Outcome.APPLIED:
-        return PatchError(
-            f"{patch.name} is already applied: {where}",
-            "\n".join(
-                [
-                    f"the file has these lines already, expected at line {first.line}",
-                    *_shorten(first.text),
-                ]
-            ),
-            f"the source has this change; take it out of {patch.name}, or the patch out of series",
-        )
-    if first.reason:
-        return PatchError(
-            f"{patch.name} does not apply: {where}, {first.header}",
-            first.reason,
-            "give the patch the line ends of the source (sed 's/\\r$//' takes CR away,"
-            " sed 's/$/\\r/' adds it)",
-        )
+        return _explain_applied(patch, first, where)
     return PatchError(
         f"{patch.name} does not apply: {where}, {first.header}",
-        "\n".join(_shorten(first.text)),
-        "rework this hunk against the source in use (quilt push -f, edit, quilt refresh)",
+        first.reason or "\n".join(_shorten(first.text)),
+        _advice(patch) or _rework(patch, first),
     )
+
+
+def _explain_applied(patch: PatchReport, hunk: HunkReport, where: str) -> PatchError:
+    return PatchError(
+        f"{patch.name} is already applied: {where}",
+        "\n".join(
+            [
+                f"the file has these lines already, expected at line {hunk.line}",
+                *_shorten(hunk.text),
+            ]
+        ),
+        _advice(patch)
+        or f"the source has this change; take it out of {patch.name}, or the patch out of series",
+    )
+
+
+def _advice(patch: PatchReport) -> str:
+    """What to do where the patch itself is not to be edited, or need not be there."""
+    return ask_again(patch.origin) if patch.origin else patch.fixes
+
+
+def _rework(patch: PatchReport, hunk: HunkReport) -> str:
+    if hunk.reason == CUT:
+        return CUT_HINT
+    if hunk.reason:
+        return (
+            "give it CRLF at the end of every line: it then takes the line ends of the source,"
+            f" file by file:\nsed -i 's/\\r*$/\\r/' {shlex.quote(patch.path)}"
+        )
+    return "rework this hunk against the source in use (quilt push -f, edit, quilt refresh)"

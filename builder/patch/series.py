@@ -9,23 +9,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder import text as texts
-from builder.errors import UsageError
+from builder.errors import PatchError, UsageError
+from builder.patch import kind
 from builder.patch.diff import PatchedFile, parse
+from builder.patch.fix import Fix
 
 SERIES = "series"
-PATCH_SUFFIXES = (".patch", ".diff")
 TAG = re.compile(r"^\[[^\]]*\]\s*")
 
 
 @dataclass(frozen=True)
 class Patch:
-    """One patch: ``sha256`` is of the file's bytes, ``subject`` the first line of its message."""
+    """One patch: ``sha256`` is of the file's bytes, ``subject`` the first line of its message.
+
+    ``data``: its bytes.  ``origin``: what it came out of, in words; empty for one of this project.
+    ``note``: what is odd about it but does no harm.  ``fix``: the fault without which it is
+    left out.
+    """
 
     name: str
     path: Path
     sha256: str
     files: tuple[PatchedFile, ...]
     subject: str
+    data: bytes = b""
+    origin: str = ""
+    note: str = ""
+    fix: Fix | None = None
 
 
 @dataclass(frozen=True)
@@ -40,8 +50,8 @@ def load(folder: Path) -> Series:
     """Read and check the series in ``folder``; one that is missing or empty has no patches.
 
     Syntax of the ``series`` file: quilt(1).  Raises UsageError with file and line for a
-    missing, unlisted, repeated or malformed patch, and VerificationError for one that
-    touches paths outside its tree.
+    missing, unlisted or repeated patch, PatchError for a malformed one, and VerificationError
+    for one that touches paths outside its tree.
     """
     return Series(folder, tuple(_read_patch(folder, line, name) for line, name in _listed(folder)))
 
@@ -54,9 +64,34 @@ def names(folder: Path) -> tuple[str, ...]:
     return tuple(name for _, name in _listed(folder))
 
 
-def read(path: Path) -> Patch:
-    """One patch that stands by itself.  Raises as ``load``."""
-    return _read_patch(path.parent, 0, path.name)
+def read(path: Path, origin: str = "", *, crlf: bool = False) -> Patch:
+    """One patch that stands by itself; ``origin``: what it came out of.  Raises as ``load``.
+
+    Nobody edits a patch that comes out of an archive: what is wrong with it is told with
+    other advice, and CRLF line ends are wrong unless its author wrote them (``crlf``).
+    """
+    try:
+        patch = _read_patch(path.parent, 0, path.name, origin)
+    except PatchError as error:
+        if origin:
+            error.hint = ask_again(origin)
+        raise
+    if origin and not crlf and any(file.carriage for file in patch.files):
+        raise PatchError(
+            f"{path.name} has CRLF line ends",
+            f"it comes out of {origin}, whose files have probably been converted on their way",
+            f"{ask_again(origin)}; if its author wrote it so, say crlf = true beside its file in"
+            " the component's patches in profile.toml",
+        )
+    return patch
+
+
+def ask_again(origin: str) -> str:
+    """Advice for a patch that came out of ``origin`` and is not right."""
+    return (
+        f"the patch comes out of {origin}: ask for the archive again, or take the release of it"
+        " that is for this source"
+    )
 
 
 def join(folder: Path, patches: Iterable[Patch]) -> Series:
@@ -136,15 +171,20 @@ def _refuse_unlisted(folder: Path, listed: set[str]) -> None:
     if not folder.is_dir():
         return
     for path in sorted(folder.iterdir()):
-        if path.suffix in PATCH_SUFFIXES and path.name not in listed:
+        if path.name not in listed and not _is_beside(path):
             raise UsageError(
                 f"{folder / SERIES}: {path.name} is not listed",
                 f"{path} lies beside the series but would never be applied",
-                f"add a line {path.name} where it belongs in the order, or remove the file",
+                f"add a line {path.name} where it belongs in the order, or remove it from there",
             )
 
 
-def _read_patch(folder: Path, line: int, name: str) -> Patch:
+def _is_beside(path: Path) -> bool:
+    """Whether it is never a patch: the list, notes, hidden files and editors' backups."""
+    return path.name == SERIES or path.name.startswith((".", "README")) or path.name.endswith("~")
+
+
+def _read_patch(folder: Path, line: int, name: str, origin: str = "") -> Patch:
     path = folder / name
     try:
         data = path.read_bytes()
@@ -154,7 +194,17 @@ def _read_patch(folder: Path, line: int, name: str) -> Patch:
             f"{path}: {error.strerror}",
             "bring the file back or take the line out of the series",
         ) from error
-    return Patch(name, path, hashlib.sha256(data).hexdigest(), parse(path, data), _subject(data))
+    shown = Path(name) if origin else path  # nobody is sent into the cache
+    return Patch(
+        name=name,
+        path=path,
+        sha256=hashlib.sha256(data).hexdigest(),
+        files=parse(shown, data),
+        subject=_subject(data.removeprefix(kind.MARK)),
+        data=data,
+        origin=origin,
+        note=kind.refuse(shown, data),
+    )
 
 
 def _subject(data: bytes) -> str:

@@ -33,9 +33,10 @@ PROBLEMS = tuple(
     re.compile(pattern)
     for pattern in (
         r"can't find file to patch at input line \d+",
-        r"The next patch would (create|delete) the file .*,",
+        r"The next patch would (create|delete|empty out) the file .*,",
         r"File .* is not a regular file -- refusing to patch",
         r"Not deleting file .* as content differs from patch",
+        r"Invalid file name .* -- skipping patch",
         r"Cannot (rename|copy) file without two valid file names",
         r"Reversed \(or previously applied\) patch detected!  Skipping patch\.",
         r"The next patch, when reversed, would .*",
@@ -49,12 +50,13 @@ NOISE = tuple(
         r"-+",
         r"\|.*",
         r"No file to patch\.  Skipping patch\.",
-        r"which (already exists|does not exist)!  Skipping patch\.",
+        r"which (already exists|does not exist|is already empty)!  Skipping patch\.",
         r"Using Plan [AB]\.\.\.",
         r"\d+ out of \d+ hunks? (ignored|FAILED)",
         r"(Removing|Creating|Renaming) file .*",
         r"Removed empty directory .*",
         r"File .* is read-only; trying to patch anyway",
+        r"Good\.  This file appears to be the .* version\.",
         r"done",
         r"",
     )
@@ -81,8 +83,8 @@ class FileAnswer:
     hunks: list[HunkAnswer] = field(default_factory=list)
 
 
-def run(patch: Patch, folder: Path, max_fuzz: int) -> tuple[FileAnswer, ...]:
-    """Apply ``patch`` to the files in ``folder``, as far as it goes.
+def run(patch: Patch, text: Path, folder: Path, max_fuzz: int) -> tuple[FileAnswer, ...]:
+    """Apply ``patch`` to the files in ``folder``, as far as it goes; ``text`` holds its data.
 
     Returns one answer for each of the patch's files, in its order.  Raises PatchError if
     the tool breaks down or says what is not understood, EnvironmentFailure if it is missing.
@@ -94,7 +96,7 @@ def run(patch: Patch, folder: Path, max_fuzz: int) -> tuple[FileAnswer, ...]:
             *("env", "-u", "POSIXLY_CORRECT", tool, "-p1"),
             *("--forward", "--batch", "--unified", "--binary", "--verbose", "--get=0"),
             *("--no-backup-if-mismatch", "--reject-file=-", "--quoting-style=literal"),
-            *(f"--fuzz={max_fuzz}", f"--directory={folder}", f"--input={patch.path.absolute()}"),
+            *(f"--fuzz={max_fuzz}", f"--directory={folder}", f"--input={text.absolute()}"),
         ],
         env=PLAIN,
         timeout=TIMEOUT,
@@ -164,7 +166,7 @@ def _hold_against(patch: Patch, answers: tuple[FileAnswer, ...], done: process.F
         raise _unclear(patch, f"it saw {len(answers)} files, the patch has {len(patch.files)}")
     trouble = False
     for file, answer in zip(patch.files, answers, strict=True):
-        if answer.name not in ("", file.path):
+        if answer.name not in ("", *file.paths):
             raise _unclear(patch, f"it patched {answer.name}, the patch is for {file.path}")
         if not answer.name and not answer.problems:
             raise _unclear(patch, f"it said nothing of {file.path}")

@@ -7,6 +7,7 @@ The first failure stops the others, and nothing that was finished is lost.
 from __future__ import annotations
 
 import queue
+import shlex
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +17,14 @@ from pathlib import Path
 
 from builder import names
 from builder.console import Console
-from builder.errors import BuilderError, DiskFull, Interrupted, SourceUnreachable, UsageError
+from builder.errors import (
+    BuilderError,
+    DiskFull,
+    Interrupted,
+    SourceUnreachable,
+    UsageError,
+    VerificationError,
+)
 from builder.host.listing import Listing
 from builder.host.paths import Cache
 from builder.host.removal import remove
@@ -93,6 +101,7 @@ class Schedule:
     _checked: bool = False
     _stages: dict[str, Stage] = field(default_factory=dict)
     _damaged: dict[str, Damaged] = field(default_factory=dict)
+    _made_anew: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.trust = Trust(self.store, self.stop)
@@ -221,6 +230,15 @@ class Schedule:
         return bool(waiting)
 
     def _set_aside(self, damaged: Damaged) -> None:
+        """Put a damaged output aside.  Raises VerificationError if that does not help."""
+        name = damaged.done.name
+        if name in self._made_anew:
+            raise VerificationError(
+                f"the output of {name} does not stay as it is made",
+                f"{damaged.cause}\nit was made anew in this run already",
+                f"look at the disk and its file system: df -T {shlex.quote(str(self.cache.root))}",
+            )
+        self._made_anew.add(name)
         kept = self.store.set_aside(damaged.done)
         self.trust.note_damaged(damaged.done)
         self.console.say(

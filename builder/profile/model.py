@@ -12,6 +12,7 @@ from builder.kernel.vendor import Vendor
 from builder.lab.series import Series
 from builder.names import FileName, Name, OptionalName
 from builder.patch.apply import MAX_FUZZ
+from builder.patch.fix import Fix
 from builder.source.model import Source
 from builder.values import Author, Line, PathBelow, Suffix, Version
 
@@ -38,10 +39,14 @@ class Flavour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ForeignPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A patch that comes out of a source: ``file`` is its path in that source's tree."""
+    """A patch that comes out of a source: ``file`` is its path in that source's tree.
+
+    ``crlf``: its author wrote it with CRLF line ends; else they tell of a spoilt archive.
+    """
 
     source: Name
     file: PathBelow
+    crlf: bool = False
 
     @property
     def name(self) -> str:
@@ -70,7 +75,8 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     or of a folder in that archive.  ``flavoured``: its release carries the flavour's suffix.
     ``configured``: its sources have ``kernel.config``, made of the flavour's fragments.
     ``settings``: handed to the spec template as they are.  ``patches``: come out of other
-    sources, and are applied before the component's own series.  ``needs``: components whose
+    sources, and are applied before the component's own series.  ``fixes``: those of all its
+    patches that are applied only where the source has their fault.  ``needs``: components whose
     RPMs it is built with.  ``flavour`` and ``base``: what is different there, by name; the
     base has the last word.  ``vendor``: its source is a source RPM, whose spec is amended.
     ``kabi``: the vendor's list of symbols that must keep their CRCs.  ``bases``: those that it
@@ -87,6 +93,7 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     configured: bool = False
     settings: dict[str, str] = {}
     patches: tuple[ForeignPatch, ...] = ()
+    fixes: tuple[Fix, ...] = ()
     needs: tuple[Name, ...] = ()
     flavour: dict[Name, Variant] = {}
     base: dict[Name, Variant] = {}

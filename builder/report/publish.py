@@ -145,8 +145,11 @@ def faults_of(target: Path, folder: str = "") -> Iterator[tuple[str, str]]:
 
 
 def withdraw(target: Path, folder: str) -> None:
-    """Take a published folder away, so that the next build publishes it again."""
+    """Take a published folder away, also off the record: the next build publishes it again."""
     remove(target / folder, target)
+    made = record.decode((target / RECORD).read_bytes())
+    kept = tuple(entry for entry in made.outputs if entry.path.partition("/")[0] != folder)
+    write_whole(target / RECORD, record.encode(msgspec.structs.replace(made, outputs=kept)))
 
 
 def _read_published(target: Path) -> dict[str, Published]:

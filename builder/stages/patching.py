@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from builder.errors import VerificationError
@@ -30,10 +31,20 @@ def foreign(setting: Setting, component: Component) -> tuple[ForeignPatch, ...]:
     return (*component.patches, *(patch for variant in variants for patch in variant.patches))
 
 
-def names(setting: Setting, name: str, component: Component) -> tuple[str, ...]:
-    """The patches' file names in the order in which they are applied."""
+def names(
+    setting: Setting, name: str, component: Component, used: Collection[Path] | None = None
+) -> tuple[str, ...]:
+    """The patches' file names in the order in which they are applied.
+
+    ``used``: those that were, after the stage ``prep:X``; a fix of a fault that the source
+    has not is left out.
+    """
     own = [patch for folder in folders(setting, name, component) for patch in series.names(folder)]
-    return (*(patch.name for patch in foreign(setting, component)), *own)
+    listed = (*(patch.name for patch in foreign(setting, component)), *own)
+    if used is None:
+        return listed
+    there = {path.name for path in used}
+    return tuple(name for name in listed if name in there)
 
 
 def needs(setting: Setting, component: Component) -> tuple[str, ...]:
@@ -54,16 +65,21 @@ def collect(setting: Setting, name: str, component: Component, done: Mapping[str
     Raises VerificationError if a source lacks its patch, UsageError for one of ours that is
     not there, or two of one name.
     """
-    brought = [_foreign(patch, done) for patch in foreign(setting, component)]
+    brought = [_foreign(setting, patch, done) for patch in foreign(setting, component)]
     own = [
         patch
         for folder in folders(setting, name, component)
         for patch in series.load(folder).patches
     ]
-    return series.join(setting.patches / name, (*brought, *own))
+    return series.join(setting.patches / name, _with_fixes(component, (*brought, *own)))
 
 
-def _foreign(patch: ForeignPatch, done: Mapping[str, Done]) -> Patch:
+def _with_fixes(component: Component, patches: tuple[Patch, ...]) -> tuple[Patch, ...]:
+    fixes = {fix.patch: fix for fix in component.fixes}
+    return tuple(replace(patch, fix=fixes.get(patch.name)) for patch in patches)
+
+
+def _foreign(setting: Setting, patch: ForeignPatch, done: Mapping[str, Done]) -> Patch:
     tree = done[f"unpack:{patch.source}"].path / TREE
     if not (tree / patch.file).is_file():
         found = sorted(str(path.relative_to(tree)) for path in tree.rglob("*.patch"))
@@ -72,4 +88,6 @@ def _foreign(patch: ForeignPatch, done: Mapping[str, Done]) -> Patch:
             f"patches in it: {', '.join(found) or 'none'}",
             "it is another release than the profile is for; get the one that fits",
         )
-    return series.read(tree / patch.file)
+    archive = setting.profile.source[patch.source].file
+    origin = f"{archive} (source {patch.source})"
+    return series.read(tree / patch.file, origin, crlf=patch.crlf)

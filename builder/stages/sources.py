@@ -178,6 +178,7 @@ def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
     def inputs() -> tuple[Input, ...]:
         return (
             Input("fuzz", str(component.fuzz)),
+            Input("fixes", digest.of_text(msgspec.json.encode(component.fixes).decode())),
             *patching.inputs(setting, name, component),
             *setting.recipe("patch"),
         )
@@ -187,15 +188,14 @@ def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
         copy_by_links(work.needs[need].path / TREE, work.output / TREE)
         changing = [f"{TREE}/{path}" for path in sorted(touched(series))]
         before = _known(work.needs[need], work.output, changing)
-        report = apply.apply(series, work.output / TREE, max_fuzz=component.fuzz)
-        (work.output / PATCHES).mkdir()
-        for patch in series.patches:
-            shutil.copyfile(patch.path, work.output / PATCHES / patch.name)
+        kept = work.output / PATCHES
+        kept.mkdir()
+        report = apply.apply(series, work.output / TREE, max_fuzz=component.fuzz, keep=kept)
         (work.output / REPORT).write_text(report.as_json(), encoding="utf-8")
         work.log.write_text("".join(f"{line}\n" for line in report.lines()), encoding="utf-8")
         for line in report.lines():
             setting.console.say(f"prep:{name}: {line}")
-        patches = [f"{PATCHES}/{patch.name}" for patch in series.patches]
+        patches = [f"{PATCHES}/{path.name}" for path in sorted(kept.iterdir())]
         work.state(before.renewed(work.output, [*changing, PATCHES, *patches, REPORT]))
 
     return Stage(

@@ -48,7 +48,7 @@ class Templated:
         return tuple(found)
 
     def spec(self, done: Mapping[str, Done]) -> str:
-        return self._render()
+        return self._render(patches_of(done[f"prep:{self.name}"]) if self.component.source else ())
 
     def fill(self, target: Path, done: Mapping[str, Done]) -> None:
         target.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ class Templated:
         folder = self.setting.specs / FRAGMENTS
         return tuple(folder / name for name in self.setting.flavour.fragments)
 
-    def _render(self) -> str:
+    def _render(self, used: tuple[Path, ...] | None = None) -> str:
         setting, component = self.setting, self.component
         main = (setting.profile.source[component.source].file,) if component.source else ()
         extra = [path.name for path in self._extra_files()]
@@ -99,7 +99,7 @@ class Templated:
             },
             flavour=setting.flavour_name,
             sources=(*main, *extra),
-            patches=patching.names(setting, self.name, component),
+            patches=patching.names(setting, self.name, component, used),
             settings=settings,
             changelog=setting.profile.changelog,
         )

@@ -54,7 +54,8 @@ class Vendored:
         )
 
     def spec(self, done: Mapping[str, Done]) -> str:
-        names = patching.names(self.setting, self.name, self.component)
+        used = patches_of(done[f"prep:{self.name}"])
+        names = patching.names(self.setting, self.name, self.component, used)
         return vendor.amend_spec(
             self._text(done, self.vendor.spec), self.vendor, self._additions, names
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from builder.host import process
+from builder.vm import sandbox
 from builder.vm.channel import PORT
 
 DEBUG_EXIT_PORT = 0xF4
@@ -130,9 +131,12 @@ def _quoted(path: Path) -> str:
 
 
 def command(hardware: Hardware, console: Path, control: int, report: int) -> list[str]:
-    """The whole command line; ``control`` and ``report`` are open file numbers."""
+    """The whole command line; ``control`` and ``report`` are open file numbers.
+
+    QEMU is fenced in where it can be (``builder/vm/sandbox.py``).
+    """
     qemu = process.require_tool("qemu-system-x86_64")
-    words = [qemu, "-nodefaults", "-no-user-config"]
+    words = [qemu, *sandbox.options(qemu), "-nodefaults", "-no-user-config"]
     words += ["-display", "none", "-no-reboot", "-net", "none", "-name", hardware.name]
     words += ["-machine", "q35,vmport=off"]
     if hardware.counted:

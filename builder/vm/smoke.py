@@ -57,21 +57,8 @@ def smoke(
         cpus=test.cpus,
     )
     console.say(f"booting {image.name} with {accelerator.kind.upper()}: {accelerator.why}")
-    transcript = Transcript()
-    with console.progress("smoke", len(test.checks), "checks") as progress:
-
-        def hear(data: bytes, now: float) -> None:
-            before = len(transcript.checks)
-            transcript.feed(data, now)
-            progress.advance(len(transcript.checks) - before)
-
-        run = machine.boot(
-            hardware,
-            limits or LIMITS[accelerator.kind],
-            console=log_dir / CONSOLE_LOG,
-            hear=hear,
-        )
-    transcript.close()
+    limits = limits or LIMITS[accelerator.kind]
+    transcript, run = _boot(hardware, limits, console, log_dir, len(test.checks))
     machine.require_started(run)
     result = assemble(transcript, kernel_release, accelerator, run)
     if transcript.verdict is not None:
@@ -81,6 +68,23 @@ def smoke(
         console.say(f"smoke: unsupported: {check.check}: {check.detail}")
     console.say(f"smoke test passed: {result.summary} in {result.seconds:.1f} s")
     return result
+
+
+def _boot(
+    hardware: Hardware, limits: Limits, console: Console, log_dir: Path, checks: int
+) -> tuple[Transcript, Run]:
+    """What the guest said, to its end, and how the machine ended."""
+    transcript = Transcript()
+    with console.progress("smoke", checks, "checks") as progress:
+
+        def hear(data: bytes, now: float) -> None:
+            before = len(transcript.checks)
+            transcript.feed(data, now)
+            progress.advance(len(transcript.checks) - before)
+
+        run = machine.boot(hardware, limits, console=log_dir / CONSOLE_LOG, hear=hear)
+    transcript.close()
+    return transcript, run
 
 
 def _is_qcow2(image: Path) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import world
+
 ROOT = Path(__file__).parents[2]
 # Enough for `invoke --list`; none of them needs another package.
 PACKAGES = ("invoke", "msgspec", "platformdirs", "tqdm")
@@ -102,11 +104,21 @@ def run(argv: list[str], cwd: Path, /, **more: str) -> Ended:
 
 def copy(target: Path) -> Checkout:
     """A checkout without an environment, whose locks have few packages."""
+    made = copy_setup(target)
+    shutil.copy2(ROOT / "tasks.py", target)
+    shutil.rmtree(target / "builder")
+    world.copy(ROOT / "builder", target / "builder")
+    return made
+
+
+def copy_setup(target: Path) -> Checkout:
+    """A checkout with no more than bootstrap needs until there is an environment."""
     target.mkdir(parents=True)
     shutil.copy2(ROOT / "bootstrap", target)
-    shutil.copy2(ROOT / "tasks.py", target)
-    unwanted = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "builder", target / "builder", ignore=unwanted)
+    for folder in ("host", "setup"):
+        world.copy(ROOT / "builder" / folder, target / "builder" / folder)
+    for module in (ROOT / "builder").glob("*.py"):
+        shutil.copy2(module, target / "builder")
     requirements = target / "requirements"
     requirements.mkdir()
     for kind in ("runtime", "test"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ LINES = {"run", "start", "Popen", "Check"}
 NAMES = {"require_tool", "which", "_run", "_uris"}
 
 
-def named_in(path: Path) -> set[str]:
+@functools.cache
+def named_in(path: Path) -> frozenset[str]:
     """The programs that a module names: as the first word of a command line that it hands to
     one of ``LINES``, also by way of a variable of its own, or to one of ``NAMES``.
     """
@@ -27,7 +29,7 @@ def named_in(path: Path) -> set[str]:
         elif called in LINES:
             for argument in node.args:
                 found |= set(_first(argument, variables))
-    return {name for name in found if name and " " not in name and name[0] not in "-."}
+    return frozenset(name for name in found if name and " " not in name and name[0] not in "-.")
 
 
 def _last_name(node: ast.expr) -> str:

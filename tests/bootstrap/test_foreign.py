@@ -12,13 +12,18 @@ from tests.bootstrap import checkout
 from tests.bootstrap.checkout import Checkout
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="makes mounts of its own")
-# The preparation ends when pip finds nothing; the folder has been swept before.
-NOTHING = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/nonexistent", "PIP_CONFIG_FILE": os.devnull}
+# The preparation ends at the first file of the new environment; the folder has been swept before.
+NO_FILES = 'ulimit -f 0; exec "$@"'
 
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Checkout:
     return checkout.copy(tmp_path / "checkout")
+
+
+@pytest.fixture
+def unprepared(tmp_path: Path) -> Checkout:
+    return checkout.copy_setup(tmp_path / "checkout")
 
 
 def write(path: Path) -> Path:
@@ -27,18 +32,18 @@ def write(path: Path) -> Path:
     return path
 
 
-def test_a_link_to_other_environments_is_refused(fresh: Checkout, tmp_path: Path) -> None:
+def test_a_link_to_other_environments_is_refused(unprepared: Checkout, tmp_path: Path) -> None:
     precious = write(tmp_path / "venvs/project/file")
-    (fresh.root / ".venvs").symlink_to(tmp_path / "venvs")
-    ended = fresh.run("--list")
-    ended.require_refusal("it is a link to", f"rm {shlex.quote(str(fresh.root / '.venvs'))}")
+    (unprepared.root / ".venvs").symlink_to(tmp_path / "venvs")
+    ended = unprepared.run("--list")
+    ended.require_refusal("it is a link to", f"rm {shlex.quote(str(unprepared.root / '.venvs'))}")
     assert ended.stderr.count("\n") == 3
     assert precious.read_text() == "precious"
     assert os.listdir(tmp_path / "venvs") == ["project"]  # noqa: PTH208
 
 
-def test_only_names_of_its_own_are_removed(fresh: Checkout, tmp_path: Path) -> None:
-    home = fresh.root / ".venvs"
+def test_only_names_of_its_own_are_removed(unprepared: Checkout, tmp_path: Path) -> None:
+    home = unprepared.root / ".venvs"
     kept = [
         write(home / name / "file") for name in ("mine", "runtime-new", "earlier-5", "test-1-2")
     ]
@@ -48,22 +53,27 @@ def test_only_names_of_its_own_are_removed(fresh: Checkout, tmp_path: Path) -> N
         write(home / name / "lib/file")
         for name in ("runtime-20260101-000000-2", ".test-20260101-000000-3.removed-4-0")
     ]
-    fresh.run("--list", **NOTHING).require_refusal("cannot install the packages")
+    checkout.run(
+        ["sh", "-uc", NO_FILES, "sh", str(unprepared.script), "--list"], Path("/")
+    ).require_refusal("cannot make an environment")
     assert [path.read_text() for path in kept] == ["precious"] * len(kept)
     assert not any(path.parents[1].exists() for path in gone)
 
 
 @needs_root
 @pytest.mark.parametrize("place", ["old", "runtime-20260101-000000-1", "test-20260101-000000-1/in"])
-def test_no_mount_is_crossed(fresh: Checkout, tmp_path: Path, place: str) -> None:
+def test_no_mount_is_crossed(unprepared: Checkout, tmp_path: Path, place: str) -> None:
     precious = write(tmp_path / "elsewhere/file")
-    point = fresh.root / ".venvs" / place
+    point = unprepared.root / ".venvs" / place
     point.mkdir(parents=True)
-    script = 'mount --bind "$1" "$2"; "$3" --list; status=$?; cat "$2/file"; exit $status'
-    words = (precious.parent, point, fresh.script)
+    script = (
+        f'mount --bind "$1" "$2"; ({NO_FILES.replace("$@", "$3")} --list); '
+        'status=$?; cat "$2/file"; exit $status'
+    )
+    words = (precious.parent, point, unprepared.script)
     argv = ["unshare", "--mount", "sh", "-uc", script, "sh", *map(str, words)]
-    ended = checkout.run(argv, Path("/"), **NOTHING)
-    ended.require_refusal("cannot install the packages")
+    ended = checkout.run(argv, Path("/"))
+    ended.require_refusal("cannot make an environment")
     assert ended.stdout == "precious"
     assert precious.read_text() == "precious"
 

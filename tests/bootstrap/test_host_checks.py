@@ -71,6 +71,7 @@ def readable() -> bool:
     return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.small
 @as_another
 def test_a_user_without_an_engine_is_told_first(nobodys: world.World) -> None:
     if not readable():
@@ -85,6 +86,7 @@ def test_a_user_without_an_engine_is_told_first(nobodys: world.World) -> None:
         assert "--add-subuids" in said or "no container engine answers" in said
 
 
+@pytest.mark.small
 def test_an_engine_that_cannot_be_had_is_told_first(tmp_path: Path) -> None:
     """By root too: before the base is bootstrapped, which takes minutes."""
     small = world.make(tmp_path / "project", tmp_path / "cache")
@@ -95,6 +97,7 @@ def test_an_engine_that_cannot_be_had_is_told_first(tmp_path: Path) -> None:
     assert "DOCKER_HOST" in ended.errors
 
 
+@pytest.mark.small
 def test_what_needs_no_engine_runs_without_one(tmp_path: Path) -> None:
     small = world.make(tmp_path / "project", tmp_path / "cache")
     small.env["DOCKER_HOST"] = f"unix://{tmp_path}/none.sock"

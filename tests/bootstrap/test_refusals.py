@@ -23,7 +23,7 @@ PLAIN = ("sh", "readlink", "id", "cat", "env")
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Checkout:
-    return checkout.copy(tmp_path / "checkout")
+    return checkout.copy_setup(tmp_path / "checkout")
 
 
 def plain_path(folder: Path) -> str:
@@ -97,7 +97,7 @@ def test_a_missing_python_is_installed_only_when_agreed(fresh: Checkout, tmp_pat
     ["a:b", "a\nb", "end\n", "a\tb", "$(touch $PWNED)", "`touch $PWNED`", 'a"b', "a\\b", "a\x7fb"],
 )
 def test_a_path_that_cannot_work_is_refused(tmp_path: Path, name: str) -> None:
-    made = checkout.copy(tmp_path / "plain")
+    made = checkout.copy_setup(tmp_path / "plain")
     there = Checkout(made.root.rename(tmp_path / name))
     ended = there.run("--list", PWNED=str(tmp_path / "pwned"))
     ended.require_refusal("this checkout cannot be used where it is")
@@ -107,7 +107,7 @@ def test_a_path_that_cannot_work_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_a_path_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    made = checkout.copy(tmp_path / "plain")
+    made = checkout.copy_setup(tmp_path / "plain")
     there = os.fsencode(tmp_path) + b"/\xff"
     os.rename(os.fsencode(made.root), there)  # noqa: PTH104 - no text
     ended = checkout.run([os.fsdecode(there + b"/bootstrap"), "--list"], tmp_path)

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+from pathlib import Path
 
+import pytest
+
+from tests import world
 from tests.world import PATCH, World
 
 SMALL = ("--profile", "small")
@@ -39,6 +45,32 @@ def test_patch_speaks_json(small: World) -> None:
     assert report["components"]["tool"]["patches"][0]["name"] == "say_two.patch"
 
 
+CONTROL = "\x1b]0;evil\x07\x9b31m\u202e"
+
+
+def test_a_patch_moves_no_terminal(small: World) -> None:
+    """Patches come out of downloaded tarballs, too."""
+    small.write_patches(say_two=PATCH.replace('puts("one")', f'puts("{CONTROL}")'))
+    for words in ((), ("--json",)):
+        ended = small.run("patch", "--check", *words, *SMALL)
+        assert ended.status == 5, ended.errors
+        assert all(one.isprintable() or one in "\n\t" for one in ended.output + ended.errors)
+    text = json.loads(ended.output)["components"]["tool"]["patches"][0]["files"][0]["hunks"][0][
+        "text"
+    ]
+    assert CONTROL in text
+
+
+def test_a_name_in_the_cache_moves_no_terminal(small: World, tmp_path: Path) -> None:
+    small.cache = tmp_path / "cache"
+    assert small.run("fetch", *SMALL).status == 0
+    (small.cache / "blobs" / CONTROL).touch()
+    ended = small.run("verify")
+    assert ended.status == 4
+    assert r"blobs/\x1b]0;evil\x07\x9b31m\u202e" in ended.output
+    assert all(one.isprintable() or one in "\n\t" for one in ended.output + ended.errors)
+
+
 def test_tree_lays_out_what_rpmbuild_needs(small: World) -> None:
     ended = small.run("tree", *SMALL)
     assert ended.status == 0, ended.errors
@@ -51,6 +83,29 @@ def test_tree_lays_out_what_rpmbuild_needs(small: World) -> None:
         "say_two.patch",
     }
     assert f"HOME={home} rpmbuild -ba" in ended.output
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """Permissions by name, whatever the keys of finished stages are."""
+    key = re.compile("[0-9a-f]{20}")
+    return {
+        key.sub("KEY", str(path.relative_to(folder))): path.lstat().st_mode
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.mark.small
+def test_the_caller_s_umask_changes_no_permission(tmp_path: Path) -> None:
+    """Containers read as a user of their own what is made here."""
+    made = []
+    for umask in ("022", "077", "000"):
+        own = world.make(tmp_path / umask / "project", tmp_path / umask / "cache")
+        words = shlex.join(own.command("tree", *SMALL))
+        ended = own.run_words("sh", "-c", f"umask {umask}; exec {words}")
+        assert ended.status == 0, ended.errors
+        made.append(modes(own.cache / "stages") | modes(own.project / "artifacts"))
+    assert made[0] == made[1] == made[2]
+    assert len(made[0]) > 20
 
 
 def test_doctor_speaks_json_and_tells_a_missing_source(small: World) -> None:

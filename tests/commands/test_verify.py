@@ -10,8 +10,10 @@ import pytest
 
 from builder.host import ownership
 from builder.host.paths import Cache
+from builder.report import publish
 from tests import world
 from tests.damage import spoil
+from tests.report.test_publish import PUBLICATIONS, Site
 from tests.world import World
 
 SMALL = ("--profile", "small")
@@ -69,6 +71,28 @@ def test_fix_puts_aside_what_is_damaged_and_the_next_run_makes_it_anew(own: Worl
     again = own.run("patch", *SMALL)
     assert "fetch:tool: done" in again.errors
     assert own.run("verify").output.startswith("read: 1 cached sources, 3 finished stages")
+
+
+def test_published_files_are_held_against_their_digests(own: World, tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    target = own.project / "artifacts" / "small"
+    publish.publish(
+        target,
+        PUBLICATIONS,
+        {"vm": site.commit("vm")},
+        {"vm": ""},
+        profile="small",
+        flavour="vm",
+        base="debian12",
+    )
+    assert own.run("verify", *SMALL).output.endswith("2 published files; all are good\n")
+    spoil(target / "vm" / "deep" / "file")
+    ended = own.run("verify", *SMALL)
+    assert ended.status == 4
+    assert ended.output == f"bad: {target}/vm/deep/file: vm/deep/file has changed\n"
+    assert own.run("verify", "--fix").status == 0
+    assert not (target / "vm").exists()
+    assert own.run("verify", *SMALL).status == 0
 
 
 @pytest.mark.parametrize("words", [("verify",), ("verify", "--fix")])

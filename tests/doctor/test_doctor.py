@@ -1,4 +1,4 @@
-"""Each finding tells the reason and the exact mend; exit 7 if a build cannot work."""
+"""Each finding tells the reason and the exact fix; exit 7 if a build cannot work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from builder.console import Console
 from builder.doctor import machine, outside
 from builder.doctor.engine import examine_engine
-from builder.doctor.examination import Scope, examine, mend
+from builder.doctor.examination import Scope, examine, fix
 from builder.doctor.finding import Finding, Status, as_json, lines, worst
 from builder.doctor.tools import examine_python, examine_tools
 from builder.errors import EnvironmentFailure
@@ -79,8 +79,8 @@ def test_tools_are_really_run(
 
 def test_a_missing_tool_names_its_package() -> None:
     (found,) = examine_tools((Tool("no-such-tool", "frob", "to frobnicate", Need.BUILD),))
-    assert (found.status, found.mend) == (Status.FAILURE, "apt-get install frob")
-    assert found.fix == ("apt-get", "install", "-y", "frob")
+    assert (found.status, found.fix) == (Status.FAILURE, "apt-get install frob")
+    assert found.command == ("apt-get", "install", "-y", "frob")
 
 
 def test_an_old_python_is_refused() -> None:
@@ -97,7 +97,7 @@ def test_an_engine_at_docker_host_is_asked(socket: Path) -> None:
 def test_a_named_engine_that_is_dead_is_a_failure(tmp_path: Path) -> None:
     found = examine_engine({"DOCKER_HOST": f"unix://{tmp_path}/none"})
     assert found.status is Status.FAILURE
-    assert "DOCKER_HOST" in found.mend
+    assert "DOCKER_HOST" in found.fix
 
 
 def test_an_engine_of_the_current_context_is_asked(socket: Path, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_without_an_engine_a_private_one_needs_dockerd_and_root(
     monkeypatch.setattr("builder.host.tools.SYSTEM_PATH", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     missing = examine_engine(plain, system_sockets=(), user=0)
-    assert missing.fix == ("apt-get", "install", "-y", "docker.io")
+    assert missing.command == ("apt-get", "install", "-y", "docker.io")
 
 
 def test_kvm_missing_or_lying_is_a_warning(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_vsyscall_matters_only_where_it_is_needed() -> None:
     assert machine.examine_vsyscall(lambda: True, needed=True).value == "mapped"
     found = machine.examine_vsyscall(lambda: False, needed=True)
     assert found.status is Status.FAILURE
-    assert "--base debian12" in found.mend
+    assert "--base debian12" in found.fix
 
 
 @pytest.mark.parametrize(
@@ -231,19 +231,19 @@ def test_one_location_that_answers_is_enough() -> None:
 def test_fix_asks_then_runs_and_tells_what_went_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program(tmp_path / "bin", "mender", f'echo "$@" >> {tmp_path}/ran; [ "$1" != bad ] || exit 1')
+    program(tmp_path / "bin", "fixer", f'echo "$@" >> {tmp_path}/ran; [ "$1" != bad ] || exit 1')
     program(tmp_path / "bin", "sudo", '"$@" with-sudo')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     console = Console(io.StringIO(), interactive=False)
-    good = Finding("x", Status.FAILURE, "", fix=("mender", "good"))
-    fine = Finding("y", Status.OK, "", fix=("mender", "never"))
-    assert mend([good, good, fine], lambda line: False, console, user=0) == 0
-    assert mend([good, good, fine], lambda line: True, console, user=0) == 1
-    assert mend([good], lambda line: line.startswith("sudo"), console, user=1000) == 1
+    good = Finding("x", Status.FAILURE, "", command=("fixer", "good"))
+    fine = Finding("y", Status.OK, "", command=("fixer", "never"))
+    assert fix([good, good, fine], lambda line: False, console, user=0) == 0
+    assert fix([good, good, fine], lambda line: True, console, user=0) == 1
+    assert fix([good], lambda line: line.startswith("sudo"), console, user=1000) == 1
     assert (tmp_path / "ran").read_text() == "good\ngood with-sudo\n"
-    bad = Finding("z", Status.WARNING, "", fix=("mender", "bad"))
+    bad = Finding("z", Status.WARNING, "", command=("fixer", "bad"))
     with pytest.raises(EnvironmentFailure):
-        mend([bad], lambda line: True, console, user=0)
+        fix([bad], lambda line: True, console, user=0)
 
 
 def test_the_whole_examination_is_a_table_and_json(tmp_path: Path) -> None:

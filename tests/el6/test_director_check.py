@@ -1,4 +1,4 @@
-"""lvs-director-check tells a working FULLNAT director from one that is not, and how to mend it."""
+"""lvs-director-check tells a working FULLNAT director from one that is not, and how to fix it."""
 
 from __future__ import annotations
 
@@ -114,6 +114,18 @@ def test_a_working_director_passes_under_any_shell(host: Host, shell: str) -> No
     expected = "ok    service -t 192.0.2.1:80: local addresses 198.51.100.1 198.51.100.2\n"
     assert expected in told
     assert "192.0.2.1:22" not in told, "a service without FULLNAT needs no local address"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_later_file_of_the_site_is_what_is_wanted(host: Host, shell: str) -> None:
+    host.write("proc/sys/net/ipv4/ip_forward", "0\n")
+    assert "net.ipv4.ip_forward=0 (not 1)" in host.check(shell)[1]
+    host.write(
+        "etc/sysctl.d/90-local.conf", "; mine\n net.ipv4.ip_forward=0 \nnet.core.other = 1\n"
+    )
+    assert "ok    settings: as in" in host.check(shell)[1]
+    host.write("proc/sys/net/ipv4/ip_forward", "1\n")
+    assert "net.ipv4.ip_forward=1 (not 0)" in host.check(shell)[1]
 
 
 def test_another_kernel_is_told(host: Host) -> None:

@@ -75,6 +75,7 @@ def test_the_doctor_asks_for_vsyscall_where_the_profiles_base_needs_it(
         assert told.startswith("failure") == failed
 
 
+@pytest.mark.small
 def test_repositories_that_are_gone_end_in_exit_3_with_what_was_asked(tmp_path: Path) -> None:
     made = world.make(tmp_path / "project", tmp_path / "cache")
     profile = made.project / "specs/small/profile.toml"

@@ -311,3 +311,22 @@ def test_the_ipvs_table_is_restored_without_comments(tmp_path: Path) -> None:
     assert run("sh", script, "start").returncode == 0
     told = (tmp_path / "told").read_text().splitlines()
     assert told == ["-C", "-R", *rules.read_text().splitlines()[1:]]
+
+
+# Busybox takes its own modprobe and sysctl.
+@pytest.mark.parametrize("shell", [shell for shell in SHELLS if shell != "busybox"])
+def test_a_sites_later_settings_win_when_the_director_is_set_up(shell: str, tmp_path: Path) -> None:
+    script = init_script(tmp_path, SPECS / "lvs-director/lvs-director.init", "")
+    told = tmp_path / "told"
+    for name, body in {"modprobe": "", "ethtool": "", "sysctl": f'echo "$4" >>{told}'}.items():
+        program = tmp_path / "usr/sbin" / name
+        program.write_text(f"#!/bin/sh\n{body}\n")
+        program.chmod(0o755)
+    folder = tmp_path / "etc/sysctl.d"
+    folder.mkdir()
+    for name in ("10-first", "80-lvs-director", "90-local"):
+        (folder / f"{name}.conf").touch()
+    ended = run(shell, script, "start", PATH=f"{tmp_path}/usr/sbin:/usr/bin:/bin")
+    assert ended.returncode == 0, ended.stderr
+    found = [Path(line).name for line in told.read_text().splitlines()]
+    assert found == ["80-lvs-director.conf", "90-local.conf"]

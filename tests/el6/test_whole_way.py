@@ -171,10 +171,14 @@ def test_a_patch_for_another_tree_stops_before_the_build(small: Small) -> None:
     refused(ended, 5, LVS_PATCH, name)
 
 
-def test_a_patch_with_the_line_ends_of_another_system_is_told(small: Small) -> None:
-    text = (world.DATA / "lvs.patch").read_text().replace("\n", "\r\n")
-    small.publish_other(patches={LVS_PATCH: text})
-    refused(small.run("build", "--only", "kernel"), 2, LVS_PATCH, "sed -i")
+@pytest.mark.parametrize("spoilt", ["line ends", "cut"])
+def test_a_patch_that_was_spoilt_with_its_tarball_is_told(small: Small, spoilt: str) -> None:
+    text = (world.DATA / "lvs.patch").read_text()
+    other = text.replace("\n", "\r\n") if spoilt == "line ends" else text[: len(text) // 2]
+    small.publish_other(patches={LVS_PATCH: other})
+    ended = small.run("build", "--only", "kernel")
+    refused(ended, 5, LVS_PATCH, "ask for the archive again")
+    assert "sed -i" not in ended.errors
 
 
 @pytest.mark.parametrize("member", [LVS_PATCH, "lvs-tools.tar.gz"])

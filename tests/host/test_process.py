@@ -75,14 +75,14 @@ def test_a_child_dies_with_a_builder_that_is_killed(mark: str) -> None:
 def test_nothing_that_runs_in_namespaces_of_its_own_outlives_the_builder(
     mark: str, tmp_path: Path
 ) -> None:
-    before = Path("/proc/self/mountinfo").read_text()
     script = (
         f"mount -t tmpfs none {tmp_path}; setsid sleep {mark} & "
         f"setsid sh -c 'trap \"\" TERM; sleep {mark}' & trap '' TERM; sleep {mark}"
     )
     parent = start_parent(script, "own")
     until(lambda: len(running(mark)) == 3, "the children were never started")
-    assert Path("/proc/self/mountinfo").read_text() == before
+    # Of the mounts that tests beside this one make nothing can be said.
+    assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
     parent.kill()
     parent.wait()
     until(lambda: not running(mark), "children outlive their builder")

@@ -44,6 +44,13 @@ def test_a_link_is_removed_itself(tmp_path: Path) -> None:
     assert not (tmp_path / "link").is_symlink()
 
 
+@pytest.mark.parametrize("name", ["x" * 255, "\u4e2d" * 85, "\U0001f600" * 63, "\udcff" * 255])
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path, name: str) -> None:
+    (tmp_path / name / "inner").mkdir(parents=True)
+    remove(tmp_path / name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "../victim", "inner/../../victim", "out/data"])
 def test_what_is_not_strictly_below_is_refused(tmp_path: Path, name: str) -> None:
     root = tmp_path / "root"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from builder.errors import UsageError
 from builder.kernel import config
+from tests.kernel.hardening import weak
 
 FRAGMENTS = Path(__file__).parents[2] / "specs" / "lts" / "kernel-config"
 SCRIPT = FRAGMENTS.parent / "kernel" / "check-config.sh"
@@ -112,3 +113,9 @@ def test_the_fragments_of_a_flavour_agree(flavour: str) -> None:
     assert wanted["CONFIG_IP_VS"] == "m"
     assert wanted["CONFIG_CPU_MITIGATIONS"] == "y"
     assert wanted["CONFIG_EXTRA_FIRMWARE"] == '""'
+
+
+@pytest.mark.parametrize("flavour", ["director", "vm"])
+def test_every_flavour_asks_for_what_hardens_it(flavour: str) -> None:
+    options = config.load([FRAGMENTS / "common.config", FRAGMENTS / f"{flavour}.config"])
+    assert weak({option.symbol: option.value for option in options}) == []

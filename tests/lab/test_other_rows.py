@@ -91,3 +91,60 @@ def test_a_row_tells_right_from_wrong(
         run = change(msgspec.structs.replace(run, rows=(row,)), wire)
         (found,) = judge.judge(wire.evidence(run, tmp_path), "").rows
         assert found.outcome == outcome, found
+
+
+def cut(wire: Wire, place: str, keep: int) -> None:
+    """All of a link's packets that are longer are captured up to there, at both ends."""
+    wire.kept[place] = keep
+
+
+@pytest.mark.parametrize(
+    ("row", "place", "keep"),
+    [
+        # each of them holds where all is there, and nothing that was captured is against it
+        ("checksums", "outer", 100),
+        ("ends-agree", "outer", 100),
+        ("no-client-inside", "inner", 20),
+        ("no-vip-inside", "inner", 30),
+        ("no-inside-outside", "outer", 32),
+    ],
+)
+def test_what_was_cut_off_is_undecided(tmp_path: Path, row: str, place: str, keep: int) -> None:
+    run, wire = hand.healthy()
+    run = msgspec.structs.replace(run, rows=(row,))
+    cut(wire, place, keep)
+    found = judge.judge(wire.evidence(run, tmp_path), "")
+    assert [one.outcome for one in found.rows] == ["undecided"], found.rows
+    assert not found.as_expected
+    assert found.complaint == f"undecided: {row}"
+    assert "cut capture" in found.rows[0].faults[0].expected
+    assert found.rows[0].faults[0].packets
+
+
+@pytest.mark.parametrize("row", ["sequence-delta", "ends-agree"])
+def test_bytes_that_nobody_saw_are_not_the_same(tmp_path: Path, row: str) -> None:
+    """Cut at the same place on every link, what is left is alike."""
+    run, wire = hand.healthy()
+    run = msgspec.structs.replace(run, rows=(row,))
+    for link in wire.frames:
+        cut(wire, link, 400)
+    (found,) = judge.judge(wire.evidence(run, tmp_path), "").rows
+    assert found.outcome == "undecided", found
+
+
+def test_a_control_whose_row_is_undecided_controls_nothing(tmp_path: Path) -> None:
+    run, wire = hand.healthy()
+    run = msgspec.structs.replace(run, rows=("checksums",), must_fail=("checksums",))
+    cut(wire, "outer", 100)
+    found = judge.judge(wire.evidence(run, tmp_path), "")
+    assert found.complaint == "the lab is broken: checksums should have failed"
+
+
+def test_a_control_that_fails_alone_has_no_undecided_rows(tmp_path: Path) -> None:
+    run, wire = hand.healthy()
+    rows = ("in-turn", "checksums")
+    run = msgspec.structs.replace(run, rows=rows, must_fail=("in-turn",), only=True)
+    wire.answers[1] = Answer("proof/2", True, "web1 sees 10.0.3.1 port 5015")
+    assert judge.judge(wire.evidence(run, tmp_path), "").as_expected
+    cut(wire, "outer", 100)
+    assert judge.judge(wire.evidence(run, tmp_path), "").complaint == "undecided: checksums"

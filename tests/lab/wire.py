@@ -7,6 +7,7 @@ down as QEMU would.
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,7 +73,11 @@ def segment(
 
 @dataclass
 class Wire:
-    """Frames by link, and what the client says.  ``spoilt``: at one end alone, by place."""
+    """Frames by link, and what the client says.
+
+    ``only``: at one end alone, by place.  ``kept``: how much of its frames a link's captures
+    have, in bytes.
+    """
 
     topology: Topology
     frames: dict[str, list[dpkt.ethernet.Ethernet]]
@@ -81,6 +86,7 @@ class Wire:
     only: dict[str, list[dpkt.ethernet.Ethernet]] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     bad_sums: list[dpkt.ethernet.Ethernet] = field(default_factory=list)
+    kept: dict[str, int] = field(default_factory=dict)
 
     def ip(self, link: str, index: int) -> dpkt.ip.IP:
         return self.frames[link][index].data
@@ -100,7 +106,8 @@ class Wire:
             for host in self.topology.hosts_on(link):
                 place = f"{host}-{link}"
                 path = folder / f"{place}.pcap"
-                write(path, self.only.get(place, self.frames.get(link, [])), self.bad_sums)
+                found = self.only.get(place, self.frames.get(link, []))
+                write(path, found, self.bad_sums, self.kept.get(link))
                 captures[place] = files.read(path, place).packets
         return Evidence(
             run,
@@ -118,6 +125,7 @@ def write(
     path: Path,
     frames: list[dpkt.ethernet.Ethernet],
     bad_sums: list[dpkt.ethernet.Ethernet] | None = None,
+    kept: int | None = None,
 ) -> None:
     """As QEMU does; checksums are made right but for those of ``bad_sums``."""
     with path.open("wb") as stream:
@@ -129,7 +137,11 @@ def write(
             data = bytes(one)
             if any(one is other for other in bad_sums or ()):
                 data = data[:50] + bytes((data[50] ^ 1,)) + data[51:]
-            writer.writepkt(data, ts=1000 + number / 1000)
+            if kept is None or len(data) <= kept:
+                writer.writepkt(data, ts=1000 + number / 1000)
+                continue
+            moment = struct.pack("=II", 1000 + number, 0)
+            stream.write(moment + struct.pack("=II", kept, len(data)) + data[:kept])
 
 
 def proof() -> tuple[Run, Topology]:

@@ -69,7 +69,7 @@ def test_a_patch_that_no_longer_fits_names_its_hunk(small: World) -> None:
     assert "eleven" in ended.errors
 
 
-def test_a_mended_cause_goes_on_from_the_last_finished_stage(small: World) -> None:
+def test_a_fixed_cause_goes_on_from_the_last_finished_stage(small: World) -> None:
     small.write_spec(SPEC.replace("make %", "false; make %"))
     assert small.run(*BUILD).status == 6
     small.write_spec(SPEC)

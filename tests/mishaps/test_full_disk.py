@@ -21,7 +21,7 @@ from builder.host.paths import Cache
 from tests import world
 from tests.world import PATCH, SOURCE, SPEC, Outcome, World
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.small, pytest.mark.timeout(900)]
 BUILD = ("build", "--profile", "small", "--only", "tool")
 FETCH = ("fetch", "--profile", "small")
 PREPARE = ("patch", "--profile", "small")

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.mishaps.slow import BUILD, start_build
 from tests.mishaps.test_kills import engine_pid
 from tests.mishaps.traces import Traces
 from tests.mishaps.waiting import Listener
 from tests.world import SOURCE, SPEC, World
 
 SOON = 2.0
-BUILD = ("build", "--profile", "small", "--only", "tool")
-SLOW = SPEC.replace("make %", "sleep 60; make %")
 HEARD = "interrupted: stopping"
 
 
@@ -77,12 +76,7 @@ def test_removing_many_files_ends_soon(many_files: World) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_build_in_a_container_ends_soon(small: World, number: signal.Signals) -> None:
     before = Traces.now(small.cache)
-    small.write_source({**SOURCE, "ID": str(time.time_ns())})
-    small.write_spec(SLOW)
-    process = small.start(*BUILD)
-    listener = Listener(process)
-    listener.wait_for("build:tool: started")
-    time.sleep(3)
+    process, listener = start_build(small)
     interrupt(process, listener, number)
     before.require_unchanged()
     small.write_spec(SPEC)
@@ -96,12 +90,7 @@ def test_a_build_in_a_container_ends_soon(small: World, number: signal.Signals) 
 @pytest.mark.timeout(900)
 def test_an_engine_that_hangs_keeps_nobody(small: World) -> None:
     before = Traces.now(small.cache)
-    small.write_source({**SOURCE, "ID": str(time.time_ns())})
-    small.write_spec(SLOW)
-    process = small.start(*BUILD)
-    listener = Listener(process)
-    listener.wait_for("build:tool: started")
-    time.sleep(3)
+    process, listener = start_build(small)
     pid = engine_pid(small)
     if pid is None:
         process.kill()
@@ -127,12 +116,7 @@ def test_the_bootstrap_of_a_root_ends_soon(small: World) -> None:
 @pytest.mark.timeout(900)
 def test_a_second_ctrl_c_leaves_at_once(small: World) -> None:
     before = Traces.now(small.cache)
-    small.write_source({**SOURCE, "ID": str(time.time_ns())})
-    small.write_spec(SLOW)
-    process = small.start(*BUILD)
-    listener = Listener(process)
-    listener.wait_for("build:tool: started")
-    time.sleep(3)
+    process, listener = start_build(small)
     process.send_signal(signal.SIGINT)
     listener.wait_for(HEARD, 1.0)
     process.send_signal(signal.SIGINT)

@@ -9,28 +9,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.mishaps.slow import BUILD, start_build, write_own_source
 from tests.mishaps.traces import Traces
 from tests.mishaps.waiting import Listener
-from tests.world import SOURCE, SPEC, World
+from tests.world import SPEC, World
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
-BUILD = ("build", "--profile", "small", "--only", "tool")
-SLOW = SPEC.replace("make %", "sleep 20; make %")
-
-
-def unique(small: World) -> None:
-    """Make this test's source its own, so that no other test's output fits."""
-    small.write_source({**SOURCE, "ID": str(time.time_ns())})
 
 
 @pytest.mark.parametrize("stage", ["fetch:tool", "unpack:tool", "prep:tool", "build:tool"])
 def test_a_killed_run_is_gone_on_with(small: World, stage: str) -> None:
     before = Traces.now(small.cache)
-    unique(small)
-    small.write_spec(SLOW if stage == "build:tool" else SPEC)
-    process = small.start(*BUILD)
-    Listener(process).wait_for(f"{stage}: started")
-    time.sleep(2 if stage == "build:tool" else 0)
+    if stage == "build:tool":
+        process, _ = start_build(small)
+    else:
+        write_own_source(small)
+        process = small.start(*BUILD)
+        Listener(process).wait_for(f"{stage}: started")
     process.kill()
     process.wait(30)
     before.require_unchanged()
@@ -77,7 +72,7 @@ def test_a_killed_clean_is_gone_on_with(small: World) -> None:
 
 
 def test_two_builds_at_once_do_not_hurt_each_other(small: World) -> None:
-    unique(small)
+    write_own_source(small)
     small.write_spec(SPEC.replace("make %", "sleep 4; make %"))
     first = small.start(*BUILD)
     listener = Listener(first)
@@ -103,12 +98,7 @@ def engine_pid(small: World) -> int | None:
 
 
 def test_an_engine_that_dies_in_mid_build_is_said(small: World) -> None:
-    unique(small)
-    small.write_spec(SLOW)
-    process = small.start(*BUILD)
-    listener = Listener(process)
-    listener.wait_for("build:tool: started")
-    time.sleep(3)
+    process, listener = start_build(small)
     pid = engine_pid(small)
     if pid is None:
         process.kill()

@@ -30,14 +30,19 @@ class Bench:
         )
         return done.stdout.decode()
 
-    def plain(self, *names: str) -> Bench:
-        """Begin with files of the numbers 1 to 60."""
+    def lay(self, *names: str) -> Bench:
+        """Begin with files of the numbers 1 to 60, and without git."""
         self.tree.mkdir()
         self.folder.mkdir()
         for name in names:
             path = self.tree / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(numbers(1, 60))
+        return self
+
+    def plain(self, *names: str) -> Bench:
+        """Begin with files of the numbers 1 to 60."""
+        self.lay(*names)
         self.git("init", "-q")
         self.git("add", "-A")
         self.git("commit", "-q", "-m", "start", "--allow-empty")

@@ -18,8 +18,11 @@ from builder.host.paths import Cache, Project
 from builder.pipeline.schedule import all_inputs, with_needs
 from builder.pipeline.stage import Done
 from builder.pipeline.store import OUTPUT
+from tests import world
 from tests.world import ROOT
 
+# Its project is a small world: finished outputs of a few files for each stage of lts.
+pytestmark = pytest.mark.small
 COUNT = 23
 FILES = 20  # of each output
 REQUEST = Request("lts", "vm", locked=True)
@@ -33,9 +36,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Cache]:
     project.root.mkdir()
     shutil.copy(ROOT / "tasks.py", project.root)
     for name in ("builder", "specs", "patches", "dockerfiles"):
-        shutil.copytree(
-            ROOT / name, project.root / name, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        world.copy(ROOT / name, project.root / name)
     with open_session(REQUEST, project=project, cache=cache, console=Console()) as session:
         done: dict[str, Done] = {}
         for stage in with_needs(session.stages, ["smoke"]):

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from builder.kernel import config
 from builder.stages.builds import rpms_of, source_rpms_of
 from builder.stages.patching import TREE
+from tests.kernel.hardening import weak
 from tests.pipeline.conftest import Built
 
 pytestmark = [pytest.mark.whole, pytest.mark.timeout(3000)]
@@ -88,3 +90,14 @@ def test_a_source_rpm_makes_the_tree_that_was_built(built: Built, tmp_path: Path
             check=False,
         )
         assert compared.returncode == 0, compared.stdout[:2000]
+
+
+def test_the_kernel_that_was_built_has_what_hardens_it(built: Built) -> None:
+    (kernel,) = [
+        path
+        for path in rpms_of(built.done["build:kernel"])
+        if not path.name.startswith(("kernel-lvs-devel", "kernel-lvs-headers"))
+    ]
+    command = f"rpm2cpio '{kernel}' | cpio --extract --quiet --to-stdout './lib/modules/*/config'"
+    final = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+    assert weak({option.symbol: option.value for option in config.parse(final, "config")}) == []

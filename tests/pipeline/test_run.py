@@ -126,6 +126,7 @@ def second_profile(small: World, name: str) -> None:
     world.copy(patches / "small", patches / name)
 
 
+@pytest.mark.small
 def test_profiles_with_one_beginning_do_not_sweep_each_other(tmp_path: Path) -> None:
     """Of a failed run the scratch stays for `invoke shell`, and the log to be read."""
     small = world.make(tmp_path / "project", tmp_path / "cache")

@@ -36,7 +36,7 @@ class World:
         def run(work: Work) -> None:
             self.ran.append(name)
             if self.fail == name:
-                raise BuildError(f"{name} broke", "a compiler's words", "mend it")
+                raise BuildError(f"{name} broke", "a compiler's words", "fix it")
             below = "".join((work.needs[need].path / "out").read_text() for need in needs)
             text = "same" if by_content else self.values[name] + below
             (work.output / "out").write_text(text)

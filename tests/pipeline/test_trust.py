@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from builder.console import Console
-from builder.errors import BuildError
+from builder.errors import BuildError, VerificationError
 from builder.host.listing import read
 from builder.host.paths import Cache
 from builder.pipeline.budget import Budget
@@ -237,6 +237,26 @@ def test_every_output_is_read_once_a_run(world: World, monkeypatch: pytest.Monke
     monkeypatch.setattr(Store, "require", counted)
     world.run("one", "two")
     assert times == {"links": 1}
+
+
+@pytest.mark.timeout(60)
+def test_what_does_not_stay_as_it_is_made_ends_the_run(world: World) -> None:
+    """As in a file system that gives files modes of its own, or on a disk that fails."""
+    tree = world.run("one")["tree"].path
+
+    def complain(work: Work) -> None:
+        only(work).chmod(0o700)
+        (need,) = work.needs.values()
+        Store(world.cache).require(need)
+
+    picky = Stage("picky", ("tree",), tuple, complain)
+    with pytest.raises(VerificationError) as failure:
+        world.run("one", more=(picky,))
+    assert failure.value.what == "the output of tree does not stay as it is made"
+    assert "cannot be read by everybody" in failure.value.cause
+    assert str(tree) in failure.value.cause
+    assert world.ran.count("tree") == 1
+    assert text(world.run("one"), "one") == GOOD
 
 
 def test_what_cannot_be_made_anew_ends_the_run(world: World) -> None:

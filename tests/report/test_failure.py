@@ -11,13 +11,13 @@ from builder.report import failure
 def test_three_lines_the_log_and_the_shell(tmp_path: Path) -> None:
     log = tmp_path / "build-kernel.log"
     log.write_text("x")
-    error = BuildError("it broke", "a.c:1: error: no\nb.c:2: error: no", "mend it")
+    error = BuildError("it broke", "a.c:1: error: no\nb.c:2: error: no", "fix it")
     error.stage, error.log = "build:kernel", log
     assert failure.render(error, can_enter=True).splitlines() == [
         "failed: it broke (stage build:kernel)",
         "cause: a.c:1: error: no",
         "       b.c:2: error: no",
-        "next:  mend it",
+        "next:  fix it",
         f"log:   {log}",
         "shell: invoke shell build:kernel",
     ]

@@ -183,6 +183,8 @@ def test_a_folder_holds_what_was_published_and_nothing_else(
     change(folder)
     publish.withdraw(site.target, "vm")
     assert not os.path.lexists(folder)
+    assert list(publish.faults_of(site.target)) == []
+    assert list(site.stale(vm)) == ["vm"]
 
 
 def test_only_the_folder_in_use_is_judged(site: Site) -> None:

@@ -69,8 +69,19 @@ def run(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[s
     (folder / "pyproject.toml").write_text(settings)
     (folder / "tests").mkdir(exist_ok=True)
     (folder / "tests" / "test_some.py").write_text(text)
-    argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", *options]
+    argv = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "xdist",
+        "-rA",
+        *options,
+    ]
     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(ROOT)}
+    env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # of the others none is needed, all take time
     return subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 

@@ -130,7 +130,7 @@ def test_a_hit_takes_no_time_no_network_and_no_requests_module(site: Site, serve
     source = source_of(server.url("/good/a"))
     site.fetch(source)
     asked = len(server.requests)
-    lock, began = site.lock, time.perf_counter()
+    lock, began = site.lock, time.process_time()
     for _ in range(100):
         fetch(
             source,
@@ -140,7 +140,7 @@ def test_a_hit_takes_no_time_no_network_and_no_requests_module(site: Site, serve
             console=site.console,
             locked=True,
         )
-    assert (time.perf_counter() - began) / 100 < 0.005
+    assert (time.process_time() - began) / 100 < 0.005  # whatever else this machine does
     assert len(server.requests) == asked
     script = "import sys, builder.source; sys.exit('requests' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0

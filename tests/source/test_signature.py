@@ -170,7 +170,7 @@ def test_changed_bytes_are_found_with_and_without_fitting_digests(
     other = {"header": header.replace(b"2.6.32", b"2.6.33"), "payload": header}[part]
     flipped = payload[:-9] + bytes([payload[-9] ^ 1]) + payload[-8:]
     body = {"header": payload, "payload": flipped}[part]
-    # Somebody who changes it on purpose mends the digests, too.
+    # Somebody who changes it on purpose fixes the digests, too.
     forged = _refused(rpms.write(srpm, signatures, other, body), accepted)
     assert "has a bad signature" in forged.what
     assert "not of these bytes" in forged.cause

@@ -144,7 +144,7 @@ release=$(find "$root/lib/modules" -mindepth 1 -maxdepth 1 -printf "%f\n" | sort
 	ls -l "$root/boot"
 	exit 3
 }
-mend_links
+fix_links
 forget_the_moment
 settle_times
 cp "$root/boot/vmlinuz-$release" /out/vmlinuz

@@ -26,7 +26,7 @@ unpack_root() {
 
 # The kernel follows an absolute link to the container's own file, so that a program of the
 # guest would be the container's, or missing there.  While we work, such links carry the
-# root's place in front, as those do that are made under fakechroot; mend_links undoes it.
+# root's place in front, as those do that are made under fakechroot; fix_links undoes it.
 lead_links() {
 	find "$root" -type l -lname '/*' ! -lname "$root/*" | while read -r link; do
 		ln -sfn "$root$(readlink "$link")" "$link"
@@ -104,7 +104,7 @@ package_names() {
 
 # Programs that were run under fakechroot leave absolute links with the root's own place in
 # front; in the booted system that place is "/".
-mend_links() {
+fix_links() {
 	find "$root" -type l | while read -r link; do
 		aim=$(readlink "$link")
 		case $aim in

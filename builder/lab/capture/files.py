@@ -1,35 +1,24 @@
-"""Reads the captures that QEMU's filter-dump writes, and says how far they have come.
+"""Reads captures, and says how far they have come.
 
-QEMU writes every packet at once and as a whole, so a capture's size is a place between two
-packets, and what lies between two such places is what passed in between.
+The lab's own are written by QEMU's filter-dump: every packet at once and as a whole, so that a
+capture's size is a place between two packets, and what lies between two such places is what
+passed in between.  Captures made elsewhere (tcpdump, Wireshark) are read as well.
 """
 
 from __future__ import annotations
 
-import itertools
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from builder.errors import SmokeError
-from builder.lab.capture.packet import Packet, decode
+from builder.lab.capture import blocks, decoding, link, records
+from builder.lab.capture.decoding import Frame
+from builder.lab.capture.packet import Packet
+from builder.lab.capture.records import Broken
 
 HEADER = 24
 """Bytes of a capture without packets (pcap-savefile(5))."""
-MAGIC = struct.pack("=I", 0xA1B2C3D4)
-"""In the host's own byte order, with microseconds: as QEMU writes it (net/dump.c)."""
-RECORD = struct.Struct("=IIII")
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A frame as it was captured.  ``offset``: where its record ends in the file, in bytes."""
-
-    number: int
-    time: float
-    data: bytes
-    offset: int
 
 
 def is_running(path: Path) -> bool:
@@ -41,25 +30,27 @@ def is_running(path: Path) -> bool:
 
 
 def frames(path: Path) -> Iterator[Frame]:
-    """All frames.  Raises SmokeError for a file that is no capture, or is cut short."""
+    """All frames of a pcap or pcapng file, whatever its byte order and resolution of time.
+
+    Raises SmokeError for a file that is no capture or is cut short, and for a link type that
+    cannot be read.
+    """
+    number = 0
     with path.open("rb") as stream:
-        begin = stream.read(HEADER)
-        if len(begin) < HEADER or begin[:4] != MAGIC:
-            raise _broken(path, "it does not begin as captures do")
-        offset = HEADER
-        for number in itertools.count(1):
-            head = stream.read(RECORD.size)
-            if not head:
-                return
-            seconds, micros, size, _ = RECORD.unpack(head.ljust(RECORD.size, b"\0"))
-            data = stream.read(size)
-            if len(head) < RECORD.size or len(data) < size:
-                raise _broken(path, f"it is cut short behind packet {number - 1}, byte {offset}")
-            offset += RECORD.size + size
-            yield Frame(number, seconds + micros / 1e6, data, offset)
+        begin = stream.read(4)
+        read = blocks.read if begin == blocks.BEGIN else records.read
+        try:
+            for frame in read(stream, begin):
+                number = frame.number
+                if frame.link not in link.READERS:
+                    raise Broken(f"its link type is {frame.link}, which is not known here")
+                yield frame
+        except Broken as error:
+            behind = f" behind packet {number}" if number else ""
+            raise _unreadable(path, f"{error}{behind}") from None
 
 
-def _broken(path: Path, cause: str) -> SmokeError:
+def _unreadable(path: Path, cause: str) -> SmokeError:
     return SmokeError(
         f"the capture {path.name} cannot be judged", cause, "is the disk full? run the lab again"
     )
@@ -80,9 +71,5 @@ class Capture:
 
 def read(path: Path, place: str) -> Capture:
     """The capture ``place``; raises SmokeError as ``frames`` does."""
-    found: list[tuple[Packet, int]] = []
-    for frame in frames(path):
-        packet = decode(place, frame.number, frame.time, frame.data)
-        if packet is not None:
-            found.append((packet, frame.offset))
+    found = decoding.decode(place, frames(path))
     return Capture(tuple(one for one, _ in found), tuple(offset for _, offset in found))

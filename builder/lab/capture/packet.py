@@ -1,12 +1,12 @@
-"""One captured frame, taken apart as far as the oracle asks (RFC 791, 8200, 9293, 768, 792)."""
+"""One captured packet, taken apart as far as the oracle asks (RFC 791, 8200, 9293, 768, 792)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import ip_address
 
-import dpkt
+from builder.lab.capture.internet import Piece
+from builder.lab.capture.sums import Sums
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 FLAG_NAMES = ((SYN, "S"), (FIN, "F"), (RST, "R"), (PSH, "P"), (ACK, "."))
@@ -22,6 +22,8 @@ class Transport:
 
     Ports are 0 where the protocol has none, or in fragments but the first.  ``options``: TCP
     options in their order, kind and value.  ``quoted``: the ends that an ICMP error quotes.
+    A ``protocol`` of two words is not one that rows know: ``fragment udp``, ``cut tcp`` (its
+    header was not captured whole), ``broken tcp``, ``unreadable``.
     """
 
     protocol: str
@@ -38,11 +40,15 @@ class Transport:
 
 @dataclass(frozen=True, kw_only=True)
 class Packet(Transport):
-    """An IP packet in frame ``frame`` (from 1) of a capture.
+    """An IP packet in frame ``frame`` (from 1) of a capture, or one that travelled in fragments.
 
     ``place``: ``HOST-LINK``, the capture's name.  ``time``: seconds, by that host's own clock.
-    ``sums_right``: every checksum that covers it.  ``mac``: the sender on this link.  ``inner``:
-    the packet that a tunnel carries.
+    ``source`` and ``destination``: empty where they could not be read.  ``sums``: of every
+    checksum that covers it.  ``mac``: the sender on this link.  ``vlans``: its tags, the outer
+    first.  ``cut``: not all of it was captured.  ``inner``: the packet that a tunnel carries.
+
+    Each fragment is a packet of its own, with ``piece``.  The datagram follows in the frame of
+    the fragment that was the last to come; ``frames`` has all of them.
     """
 
     place: str
@@ -52,9 +58,18 @@ class Packet(Transport):
     destination: str
     ttl: int
     length: int
-    sums_right: bool
+    sums: Sums
     mac: str
+    vlans: tuple[int, ...] = ()
+    cut: bool = False
+    piece: Piece | None = None
+    frames: tuple[int, ...] = ()
     inner: Packet | None = None
+
+    @property
+    def sums_right(self) -> bool:
+        """All of its checksums were judged, and are right."""
+        return self.sums.right
 
     @property
     def ends(self) -> Ends:
@@ -95,15 +110,21 @@ class Packet(Transport):
             if self.payload:
                 said.append(f"{len(self.payload)} bytes")
             return " ".join(said)
+        if self.piece is not None:
+            end = self.piece.offset + len(self.payload)
+            return f"{self.protocol} bytes {self.piece.offset} to {end - 1}"
         if self.icmp:
             return f"icmp {self.icmp}"
         if self.inner is not None:
             return f"{self.protocol} ({str(self.inner).partition(': ')[2]})"
-        return f"{self.protocol} {len(self.payload)} bytes"
+        travelled = f" in fragments {', '.join(f'#{one}' for one in self.frames)}"
+        return f"{self.protocol} {len(self.payload)} bytes{travelled if self.frames else ''}"
 
 
 def endpoint(address: str, port: int) -> str:
-    """``10.0.1.1:80``, ``[fd00:1::1]:80``; without the port if it is 0."""
+    """``10.0.1.1:80``, ``[fd00:1::1]:80``; without the port if it is 0, ``?`` if not known."""
+    if not address:
+        return "?"
     if not port:
         return address
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
@@ -121,130 +142,3 @@ def _option_text(kind: int, value: bytes) -> str:
         OPT_TIMESTAMP: "TS",
     }
     return names.get(kind, f"{kind}:{value.hex()}")
-
-
-def _options(raw: bytes) -> tuple[tuple[int, bytes], ...]:
-    """TCP options, the padding behind the last one included (dpkt stops there)."""
-    try:
-        return tuple((kind, bytes(value)) for kind, value in dpkt.tcp.parse_opts(raw))
-    except (dpkt.Error, IndexError, TypeError, ValueError):
-        return ((-1, raw),)
-
-
-def _pseudo_sum(source: bytes, destination: bytes, protocol: int, segment: bytes) -> bool:
-    """Whether the checksum of a segment is right (RFC 1071, with the pseudo header)."""
-    if len(source) == 4:
-        head = source + destination + bytes((0, protocol)) + len(segment).to_bytes(2, "big")
-    else:
-        head = source + destination + len(segment).to_bytes(4, "big") + bytes((0, 0, 0, protocol))
-    return dpkt.in_cksum(head + segment) in (0, 0xFFFF)
-
-
-def decode(place: str, frame: int, time: float, data: bytes) -> Packet | None:
-    """The IP packet in an Ethernet frame; None for other frames (ARP, LLDP)."""
-    try:
-        ip = dpkt.ethernet.Ethernet(data).data
-    except dpkt.Error:
-        return None
-    if not isinstance(ip, dpkt.ip.IP | dpkt.ip6.IP6):
-        return None
-    return _packet(_Seen(place, frame, time, data[6:12].hex(":")), ip, data[14:])
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """Where and when a frame was captured, and who sent it."""
-
-    place: str
-    frame: int
-    time: float
-    mac: str
-
-
-def _packet(seen: _Seen, ip: dpkt.ip.IP | dpkt.ip6.IP6, data: bytes) -> Packet:
-    if isinstance(ip, dpkt.ip.IP):
-        raw, header = data[: ip.len], ip.hl * 4
-        sums = dpkt.in_cksum(raw[:header]) in (0, 0xFFFF)
-        first, whole = not ip.offset, not (ip.offset or ip.mf)
-        number, ttl = ip.p, ip.ttl
-    else:
-        raw, header = data[: 40 + ip.plen], 40
-        sums, first, whole = True, True, True
-        number, ttl = ip.nxt, ip.hlim
-    body = bytes(raw[header:])
-    layer = _transport(number, body) if first else Transport(f"fragment {number}", payload=body)
-    sums = sums and (not whole or _sum_right(layer.protocol, ip.src, ip.dst, number, body))
-    carried = ip.data if layer.protocol == "ipip" and isinstance(ip.data, dpkt.ip.IP) else None
-    return Packet(
-        **vars(seen),
-        source=str(ip_address(ip.src)),
-        destination=str(ip_address(ip.dst)),
-        ttl=ttl,
-        length=len(raw),
-        sums_right=sums,
-        inner=_packet(seen, carried, body) if carried is not None else None,
-        **vars(layer),
-    )
-
-
-def _sum_right(protocol: str, source: bytes, destination: bytes, number: int, body: bytes) -> bool:
-    if protocol == "icmp":
-        return dpkt.in_cksum(body) in (0, 0xFFFF)
-    if protocol not in ("tcp", "udp", "icmpv6"):
-        return True
-    absent = protocol == "udp" and body[6:8] == b"\0\0"
-    return absent or _pseudo_sum(source, destination, number, body)
-
-
-def _transport(number: int, body: bytes) -> Transport:
-    """What the transport layer's header says."""
-    try:
-        if number == dpkt.ip.IP_PROTO_TCP:
-            tcp = dpkt.tcp.TCP(body)
-            return Transport(
-                "tcp",
-                source_port=tcp.sport,
-                port=tcp.dport,
-                sequence=tcp.seq,
-                acknowledgement=tcp.ack,
-                flags=tcp.flags,
-                options=_options(bytes(tcp.opts)),
-                payload=bytes(tcp.data),
-            )
-        if number == dpkt.ip.IP_PROTO_UDP:
-            udp = dpkt.udp.UDP(body)
-            return Transport("udp", source_port=udp.sport, port=udp.dport, payload=bytes(udp.data))
-    except dpkt.Error:
-        return Transport(f"broken {number}", payload=body)
-    if number in (dpkt.ip.IP_PROTO_ICMP, dpkt.ip.IP_PROTO_ICMP6):
-        return _icmp("icmp" if number == dpkt.ip.IP_PROTO_ICMP else "icmpv6", body)
-    names = {4: "ipip", 41: "ip6ip", 2: "igmp", 89: "ospf", 112: "vrrp"}
-    return Transport(names.get(number, f"ip-{number}"), payload=body)
-
-
-ICMP_ERRORS = {"icmp": (3, 4, 5, 11, 12), "icmpv6": (1, 2, 3, 4)}
-
-
-def _icmp(name: str, body: bytes) -> Transport:
-    """Type and code, and for errors the ends that they quote (RFC 792, RFC 4443)."""
-    if len(body) < 8:
-        return Transport(f"broken {name}", payload=body)
-    words = f"type {body[0]} code {body[1]}"
-    quoted = _quoted(name, body[8:]) if body[0] in ICMP_ERRORS[name] else None
-    return Transport(name, payload=body, icmp=words, quoted=quoted)
-
-
-def _quoted(name: str, inner: bytes) -> Ends | None:
-    """Addresses and ports of the packet that an error is about."""
-    size = (inner[0] & 15) * 4 if name == "icmp" and inner else 40
-    if len(inner) < size + 4:
-        return None
-    at, width = (12, 4) if name == "icmp" else (8, 16)
-    source, destination = inner[at : at + width], inner[at + width : at + 2 * width]
-    ports = inner[size : size + 4]
-    return (
-        str(ip_address(source)),
-        int.from_bytes(ports[:2], "big"),
-        str(ip_address(destination)),
-        int.from_bytes(ports[2:], "big"),
-    )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
-from builder.lab.capture.files import Frame
+from builder.lab.capture.decoding import Frame
 
 SECTION, INTERFACE, NAMES, PACKET = 0x0A0D0D0A, 1, 4, 6
 BYTE_ORDER = 0x1A2B3C4D
@@ -59,6 +59,6 @@ def write(
         stream.write(_block(NAMES, _names(names)))
         for frame in frames:
             moment = round(frame.time * MICROSECONDS)
-            size = len(frame.data)
-            head = struct.pack("<IIIII", 0, moment >> 32, moment & 0xFFFFFFFF, size, size)
+            size, wire = len(frame.data), frame.wire
+            head = struct.pack("<IIIII", 0, moment >> 32, moment & 0xFFFFFFFF, size, wire)
             stream.write(_block(PACKET, head + _padded(frame.data)))

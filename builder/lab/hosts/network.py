@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import math
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,19 +132,11 @@ async def power_on(
         for number, image in enumerate({images.director, images.others})
     }
     hosts = {name: LabHost(name, consoles / f"{name}.log") for name in topology.host}
-    places: dict[str, Path] = {}
+    places = _places(topology, captures) if capture else {}
     async with contextlib.AsyncExitStack() as stack:
         with contextlib.ExitStack() as sockets:
             wires = _wires(topology, sockets)
             for name, host in hosts.items():
-                nics: list[Nic] = []
-                for interface in topology.host[name].interface:
-                    place = f"{name}-{interface.link}"
-                    if capture:
-                        places[place] = captures / f"{place}.pcap"
-                    own = tuple(wires[name, interface.link])
-                    mac = topology.mac(name, interface.link)
-                    nics.append(Nic(mac, own, places.get(place)))
                 image = images.of(topology.host[name].role)
                 line = f"{image.command_line} lab.host={name}"
                 hardware = Hardware(
@@ -155,7 +147,7 @@ async def power_on(
                     memory=MEMORY,
                     name=name,
                     port=PORT,
-                    nics=tuple(nics),
+                    nics=_nics(topology, name, wires, places),
                     shell=shells / name,
                     counted=counted and topology.host[name].role == "director",
                 )
@@ -163,15 +155,41 @@ async def power_on(
                 host.attach(await stack.enter_async_context(running))
         # QEMU has its own copies of the wires now
         await asyncio.gather(*(host.ready(pace.boot) for host in hosts.values()))
-        for place, path in places.items():
-            if not files.is_running(path):
-                raise SmokeError(
-                    f"the capture of {place} does not run",
-                    f"{path.name} has no header",
-                    "QEMU's own words are beside the consoles' logs",
-                )
+        _require_captures(places)
         boot = max(host.uptime_ready for host in hosts.values())
         yield Network(hosts, places, boot)
+
+
+def _places(topology: Topology, captures: Path) -> dict[str, Path]:
+    """The capture of every host's end of a link, by ``HOST-LINK``."""
+    names = [f"{name}-{one.link}" for name, host in topology.host.items() for one in host.interface]
+    return {name: captures / f"{name}.pcap" for name in names}
+
+
+def _nics(
+    topology: Topology,
+    name: str,
+    wires: Mapping[tuple[str, str], Sequence[int]],
+    places: Mapping[str, Path],
+) -> tuple[Nic, ...]:
+    return tuple(
+        Nic(
+            topology.mac(name, interface.link),
+            tuple(wires[name, interface.link]),
+            places.get(f"{name}-{interface.link}"),
+        )
+        for interface in topology.host[name].interface
+    )
+
+
+def _require_captures(places: Mapping[str, Path]) -> None:
+    for place, path in places.items():
+        if not files.is_running(path):
+            raise SmokeError(
+                f"the capture of {place} does not run",
+                f"{path.name} has no header",
+                "QEMU's own words are beside the consoles' logs",
+            )
 
 
 async def quiet(network: Network, seconds: float, limit: float) -> None:

@@ -60,6 +60,7 @@ def _icmp_through(evidence: Evidence) -> Judgement:
     """Errors about local:port > server:port reach the client, about client:port > VIP:port."""
     found = Findings()
     clients = _clients(evidence)
+    found.whole(*(one for one in evidence.side("inner") if one.icmp))
     inside = [one for one in evidence.side("inner") if one.quoted is not None]
     outside = [one for one in evidence.side("outer") if one.quoted is not None]
     pairs = {
@@ -122,6 +123,9 @@ def _outer_reply(evidence: Evidence) -> Judgement:
 def _absent(evidence: Evidence, side: str, addresses: frozenset[str], words: str) -> Judgement:
     found = Findings()
     for packet in evidence.side(side):
+        if not packet.source:
+            found.doubt(f"addresses that can be read: {packet.sums.why}", packet)
+            continue
         found.expect(not {packet.source, packet.destination} & addresses, words, packet)
     return found.close(f"{len(evidence.side(side))} packets", f"a packet on an {side} link")
 

@@ -60,6 +60,7 @@ def _refused(evidence: Evidence) -> Judgement:
         found.expect(answer is not None and not answer.ok, words)
     for packet in evidence.openings:
         found.expect(False, "nothing on its way to a server", packet)
+    _nothing_for_servers(evidence, found)
     return found.close(f"{len(evidence.answers)} exchanges", "the run has no traffic")
 
 
@@ -90,12 +91,22 @@ def _nothing_inside(evidence: Evidence) -> Judgement:
     found = Findings()
     services = {(one.address, one.port) for one in evidence.run.service}
     sent = [one for one in evidence.side("outer") if (one.destination, one.port) in services]
-    servers = evidence.servers
     found.expect(bool(sent), "a packet to the service on the client's link")
-    for packet in evidence.side("inner"):
-        known = (packet.destination, packet.port) in servers
-        found.expect(not known, "no packet on its way to a server", packet)
+    _nothing_for_servers(evidence, found)
     return found.close(f"{len(sent)} packets to the service", "a packet to the service")
+
+
+def _nothing_for_servers(evidence: Evidence, found: Findings) -> None:
+    """No packet to a server's port, and no later fragment of one, which has no port."""
+    hosts = {address for address, _ in evidence.servers}
+    for packet in evidence.side("inner"):
+        if not packet.destination:
+            found.doubt(f"where it goes: {packet.sums.why}", packet)
+            continue
+        later = packet.piece is not None and packet.piece.offset > 0
+        known = (packet.destination, packet.port) in evidence.servers
+        known = known or (later and packet.destination in hosts)
+        found.expect(not known, "no packet on its way to a server", packet)
 
 
 MAX_OUTAGE = 15.0
@@ -147,16 +158,18 @@ def _ends_agree(evidence: Evidence) -> Judgement:
         places = [f"{host}-{link}" for host in evidence.topology.hosts_on(link)]
         for place in places:
             own = [one for one in evidence.captures[place] if not _for_many(one)]
-            for other in places:
+            others = (one for one in places if one != place and own)
+            for other in others:
+                if not found.whole(*own, *evidence.whole[other]):
+                    continue
                 known = Counter(map(_identity, evidence.whole[other]))
                 odd = tuple(one for one in own if not known[_identity(one)])
-                if own and other != place:
-                    found.expect(not odd, f"what {place} has at {other}, too", *odd[:6])
+                found.expect(not odd, f"what {place} has at {other}, too", *odd[:6])
     return found.close("both ends of every link have the same packets", "a packet on some link")
 
 
 def _for_many(packet: Packet) -> bool:
-    return ip_address(packet.destination).is_multicast
+    return bool(packet.destination) and ip_address(packet.destination).is_multicast
 
 
 def _identity(packet: Packet) -> tuple[object, ...]:
@@ -168,16 +181,26 @@ def _identity(packet: Packet) -> tuple[object, ...]:
         packet.flags,
         packet.options,
         packet.payload,
+        packet.piece,
+        packet.vlans,
     )
 
 
 def _checksums(evidence: Evidence) -> Judgement:
     found = Findings()
+    judged, beyond = 0, set()
     for packets in evidence.captures.values():
         for packet in packets:
-            found.expect(packet.sums_right, "the checksums of every packet are right", packet)
-    total = sum(len(packets) for packets in evidence.captures.values())
-    return found.close(f"{total} packets", "a packet in some capture")
+            said = packet.sums
+            if said.verdict == "none":
+                beyond.add(said.why)
+            elif said.verdict == "undecided":
+                found.doubt(said.why, packet)
+            else:
+                judged += 1
+                found.expect(said.right, f"right checksums: {said.why}", packet)
+    left_out = f"; not judged: {'; '.join(sorted(beyond))}" if beyond else ""
+    return found.close(f"{judged} packets{left_out}", "a packet with a checksum in some capture")
 
 
 ROWS = (

@@ -164,7 +164,7 @@ class Evidence:
         found: list[Packet] = []
         for link in self.next_to_director:
             for packet in self.witness(link):
-                fresh = packet.protocol == "udp" or packet.is_only(SYN)
+                fresh = packet.protocol in ("udp", "fragment udp") or packet.is_only(SYN)
                 known = (packet.destination, packet.port) in self.servers
                 if known and fresh and packet.ends not in seen:
                     seen.add(packet.ends)

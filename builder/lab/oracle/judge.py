@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from builder.lab.capture.packet import Packet
 from builder.lab.oracle.evidence import Evidence
-from builder.lab.oracle.judgement import Judgement
+from builder.lab.oracle.judgement import Judgement, Problem
 from builder.lab.oracle.rows import ROWS
 from builder.lab.scenario.model import Run
-from builder.lab.verdict import Fault, RowVerdict, RunVerdict, Seen
+from builder.lab.verdict import Fault, Outcome, RowVerdict, RunVerdict, Seen
 
 SHOWN = 20
 """Faults of one row that a verdict lists; what is wrong once is often wrong everywhere."""
@@ -36,30 +36,37 @@ def _row(name: str, evidence: Evidence) -> RowVerdict:
     if judgement.unsupported:
         return RowVerdict(name, row.must_hold, "unsupported", judgement.unsupported)
     if judgement.problems:
-        faults = tuple(
-            Fault(problem.expected, tuple(map(_seen, problem.packets)))
-            for problem in judgement.problems[:SHOWN]
-        )
         count = len(judgement.problems)
         seen = f"{count} of {max(judgement.looked, count)} are not as expected"
-        return RowVerdict(name, row.must_hold, "fail", seen, faults)
+        return RowVerdict(name, row.must_hold, "fail", seen, _faults(judgement.problems))
+    if judgement.doubts:
+        count = len(judgement.doubts)
+        seen = f"{count} of {judgement.looked + count} cannot be judged"
+        return RowVerdict(name, row.must_hold, "undecided", seen, _faults(judgement.doubts))
     return RowVerdict(name, row.must_hold, "pass", judgement.seen)
+
+
+def _faults(problems: tuple[Problem, ...]) -> tuple[Fault, ...]:
+    return tuple(
+        Fault(problem.expected, tuple(map(_seen, problem.packets))) for problem in problems[:SHOWN]
+    )
 
 
 def _seen(packet: Packet) -> Seen:
     return Seen(packet.place, packet.frame, str(packet).partition(": ")[2])
 
 
-def _failed(rows: tuple[RowVerdict, ...]) -> frozenset[str]:
-    return frozenset(row.name for row in rows if row.outcome == "fail")
+def _with(outcome: Outcome, rows: tuple[RowVerdict, ...]) -> frozenset[str]:
+    return frozenset(row.name for row in rows if row.outcome == outcome)
 
 
 def _complaint(run: Run, rows: tuple[RowVerdict, ...]) -> str:
     """What is wrong with a run as a whole; nothing if all is as it must be."""
-    failed, wanted = _failed(rows), frozenset(run.must_fail)
-    unsupported = frozenset(row.name for row in rows if row.outcome == "unsupported")
+    failed, wanted = _with("fail", rows), frozenset(run.must_fail)
+    unsupported, undecided = _with("unsupported", rows), _with("undecided", rows)
     if not run.control:
-        return f"failed: {', '.join(sorted(failed))}" if failed else ""
+        told = (("failed", failed), ("undecided", undecided))
+        return "; ".join(f"{word}: {', '.join(sorted(which))}" for word, which in told if which)
     if not wanted & failed and wanted <= unsupported:
         return f"the lab is broken: none of {', '.join(sorted(wanted))} can be judged here"
     passed = wanted - failed - unsupported
@@ -67,4 +74,6 @@ def _complaint(run: Run, rows: tuple[RowVerdict, ...]) -> str:
         return f"the lab is broken: {', '.join(sorted(passed))} should have failed"
     if run.only and failed - wanted:
         return f"failed as well: {', '.join(sorted(failed - wanted))}"
+    if run.only and undecided:
+        return f"undecided: {', '.join(sorted(undecided))}"
     return ""

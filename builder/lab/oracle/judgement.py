@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from builder.lab.capture.packet import Packet
+from builder.lab.capture.sums import CUT
 from builder.lab.oracle.evidence import Evidence
 
 
@@ -21,10 +22,12 @@ class Problem:
 class Judgement:
     """``looked``: how many packets or facts were judged; none proves nothing.
 
-    ``seen``: one line for people.  ``unsupported``: why there is nothing to judge.
+    ``doubts``: what could not be judged, and why.  ``seen``: one line for people.
+    ``unsupported``: why there is nothing to judge.
     """
 
     problems: tuple[Problem, ...] = ()
+    doubts: tuple[Problem, ...] = ()
     looked: int = 0
     seen: str = ""
     unsupported: str = ""
@@ -44,6 +47,7 @@ class Findings:
 
     def __init__(self) -> None:
         self._problems: list[Problem] = []
+        self._doubts: list[Problem] = []
         self._looked = 0
 
     def expect(self, holds: bool, expected: str, *packets: Packet | None) -> None:
@@ -53,8 +57,20 @@ class Findings:
             known = tuple(packet for packet in packets if packet is not None)
             self._problems.append(Problem(expected, known))
 
+    def doubt(self, why: str, *packets: Packet) -> None:
+        """One thing that the captures cannot decide: ``why``, and the packets it concerns."""
+        self._doubts.append(Problem(why, packets))
+
+    def whole(self, *packets: Packet) -> bool:
+        """Whether all of these were captured to their ends; those that were not are doubts."""
+        cut = tuple(packet for packet in packets if packet.cut)
+        if cut:
+            self.doubt(CUT.why, *cut[:3])
+        return not cut
+
     def close(self, seen: str, nothing: str) -> Judgement:
         """The judgement; ``nothing``: what was expected to be there and was not."""
-        if not self._looked:
+        doubts = tuple(self._doubts)
+        if not self._looked and not doubts:
             return Judgement((Problem(nothing),))
-        return Judgement(tuple(self._problems), self._looked, seen)
+        return Judgement(tuple(self._problems), doubts, self._looked, seen)

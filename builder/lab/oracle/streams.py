@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 from builder.lab.capture.packet import ACK, OPT_SACK, SYN, Packet
@@ -37,6 +38,8 @@ def _sequence_delta(evidence: Evidence) -> Judgement:
         ours = (inner.request.start - outer.request.start) % SPACE
         theirs = (inner.reply.start - outer.reply.start) % SPACE
         shown |= {ours, theirs}
+        if not found.whole(*outer.packets, *inner.packets):
+            continue
         zero = evidence.series.sequence != "kept" or ours == theirs == 0
         found.expect(zero, "sequence numbers are not shifted", outer.packets[0], inner.packets[0])
         for near, far, deltas in (
@@ -87,10 +90,13 @@ def _payload(evidence: Evidence) -> Judgement:
             if leg is None or outer is None:
                 found.expect(False, words)
                 continue
+            if not found.whole(*leg.packets, *outer.packets):
+                continue
             if not tcp:
                 said = [one.payload for one in outer.there], [one.payload for one in outer.back]
                 got = [one.payload for one in leg.there], [one.payload for one in leg.back]
                 found.expect(said == got, words, *leg.packets[:4])
+                total += sum(map(len, itertools.chain(*got)))
                 continue
             total += len(leg.request.data) + len(leg.reply.data)
             for mine, first, packets in (
@@ -100,6 +106,24 @@ def _payload(evidence: Evidence) -> Judgement:
                 whole = not mine.gap and not mine.torn and mine.data == first.data
                 found.expect(whole, words, *_where(mine.data, first.data, mine.start, packets))
     return found.close(f"{total} bytes on all links", "an exchange")
+
+
+def _in_fragments(evidence: Evidence) -> Judgement:
+    """Every datagram, there and back, on every link of its way."""
+    found = Findings()
+    counts: set[int] = set()
+    for connection in evidence.connections:
+        legs = dict(connection.legs)
+        for link in _way(evidence, legs):
+            leg = legs.get(link)
+            name = f"{connection.exchange.name} on link {link}"
+            for way, packets in (("there", leg.there), ("back", leg.back)) if leg else ():
+                whole = tuple(one for one in packets if not one.frames)
+                counts |= {len(one.frames) for one in packets}
+                held = bool(packets) and not whole
+                found.expect(held, f"{name}, {way}, in fragments that are whole", *whole[:3])
+            found.expect(leg is not None, f"{name}, in fragments that are whole")
+    return found.close(f"in {', '.join(map(str, sorted(counts)))} fragments", "an exchange")
 
 
 def _where(got: bytes, sent: bytes, start: int, packets: tuple[Packet, ...]) -> tuple[Packet, ...]:
@@ -163,6 +187,8 @@ def _sack(evidence: Evidence) -> Judgement:
     found = Findings()
     total = 0
     for _, outer, inner in pairs(evidence):
+        if not found.whole(*outer.packets, *inner.packets):
+            continue
         near, far = _edges(outer), _edges(inner)
         sent = len(inner.request.data) + 1  # a FIN takes a number, too
         for option in far:
@@ -200,5 +226,6 @@ ROWS = (
     Row("sequence-delta", "all numbers behind differ by one constant", _sequence_delta),
     Row("sack", "SACK options name the client's own numbers", _sack),
     Row("payload", "the bytes are the same on every link, both ways", _payload),
+    Row("in-fragments", "datagrams travel in fragments on every link, both ways", _in_fragments),
     Row("same-server", "the page is of the server that the connection reached", _same_server),
 )

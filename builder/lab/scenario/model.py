@@ -104,7 +104,8 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Exchanges of one host with a service, one after the other.
 
-    ``send`` and ``receive``: bytes of the bodies.  ``seconds``: how long one exchange may take,
+    ``send`` and ``receive``: bytes of the bodies; for UDP, of the datagrams' content, which is
+    longer if its first line does not fit.  ``seconds``: how long one exchange may take,
     ``pause``: before each.
     ``from_port``: the first one's own port, each further one has the next; the loader gives
     them out.

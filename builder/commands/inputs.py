@@ -1,0 +1,52 @@
+"""``invoke fetch`` and ``invoke image``: what builds start from, without a build."""
+
+from __future__ import annotations
+
+from builder.commands import produce
+from builder.commands.session import Request, choose
+from builder.console import Console
+from builder.host.paths import Cache, Project
+
+
+def fetch(request: Request, *, project: Project, cache: Cache, console: Console) -> list[str]:
+    """Bring the profile's sources into the cache, verified; a line to print for each.
+
+    A request to ``update`` resolves all of them anew.
+    """
+    forced = produce.each_source(choose(project, request)[0]) if request.update else ()
+    done = produce.produce(
+        request,
+        produce.each_source,
+        project=project,
+        cache=cache,
+        console=console,
+        forced=forced,
+    )
+    facts = {name: stage.manifest.facts for name, stage in done.items()}
+    return [
+        f"{name}: {one['sha256']} from {' '.join((one['url'], one['version'])).rstrip()}; "
+        f"verified: {one['verified']}"
+        for name, one in facts.items()
+    ]
+
+
+def bootstrap(
+    request: Request, *, refresh: bool, project: Project, cache: Cache, console: Console
+) -> list[str]:
+    """Make the build image and the virtual machine's root; a line to print for each.
+
+    ``refresh``: from the packages of today, even if nothing has changed.
+    """
+    stages = ("image:build", "image:guest")
+    done = produce.produce(
+        request,
+        produce.exactly(*stages),
+        project=project,
+        cache=cache,
+        console=console,
+        forced=stages if refresh else (),
+    )
+    return [
+        f"{name}: {done[name].manifest.facts['packages']} packages, {done[name].path}"
+        for name in stages
+    ]

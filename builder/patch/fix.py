@@ -1,0 +1,45 @@
+"""Patches that fix a fault which some releases of a source have and others do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from builder.names import FileName
+from builder.values import Line, PathBelow
+
+
+class Fix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[[component.X.fixes]]``: the patch of that name is applied only where its fault is.
+
+    ``file``: where the fault is, in the patched tree.  ``fault``: a piece of it, blanks aside.
+    ``says``: what it is, in a few words.
+    """
+
+    patch: FileName
+    file: PathBelow
+    fault: Line
+    says: Line
+
+    def is_needed(self, tree: Path) -> bool:
+        """Whether the ``tree``'s file has the fault."""
+        path = tree / self.file
+        return path.is_file() and _bare(self.fault.encode()) in _bare(path.read_bytes())
+
+    @property
+    def left_out(self) -> str:
+        """Why it is not applied."""
+        return f"left out: {self.file} has not the fault that it fixes ({self.says})"
+
+    @property
+    def advice(self) -> str:
+        """What to do if it does not apply."""
+        return (
+            f"it fixes a fault that this source has in another form ({self.says}): rework the hunk,"
+            f" or leave the patch out: remove {self.patch} and its line in the series"
+        )
+
+
+def _bare(text: bytes) -> bytes:
+    return b"".join(text.split())

@@ -1,0 +1,1 @@
+"""What our RPMs do to a machine, by rpm itself."""
