@@ -128,12 +128,16 @@ def source_file(done: Done) -> Path:
 def unpack_stage(setting: Setting, source: Source) -> Stage:
     """The source's pristine tree: a tar's without its top folder, an RPM's files side by side."""
     need = f"fetch:{source.name}"
+    components = setting.profile.component.items()
+    # Files of these trees have another name in a patched one, which builds write to.
+    linked = f"unpack:{source.name}" in {pristine_stage(*one) for one in components}
 
     def run(work: Work) -> None:
         made = unpack(source_file(work.needs[need]), work.output / TREE, console=setting.console)
         work.note("files", str(made.files))
         work.note("bytes", str(made.bytes))
         work.state(made.listing.below(TREE))
+        protect(work.output / TREE, files=not linked)
 
     return Stage(
         f"unpack:{source.name}", (need,), lambda: setting.recipe("archive"), run, listed=False
@@ -143,6 +147,22 @@ def unpack_stage(setting: Setting, source: Source) -> Stage:
 def copy_by_links(origin: Path, target: Path) -> None:
     """Copy a tree with hard links to its files; whoever changes one must replace it."""
     shutil.copytree(origin, target, symlinks=True, copy_function=os.link)
+    for folder, _, _ in os.walk(target):
+        Path(folder).chmod(0o755)  # a pristine tree's are read-only
+
+
+def protect(tree: Path, *, files: bool) -> None:
+    """Take the permission to write from a finished tree's folders, and from its ``files``.
+
+    Whoever edits a file in the cache gets what no pinned source has: an editor, or ``sed -i``,
+    shall say so at once.
+    """
+    for folder, _, names in os.walk(tree):
+        for name in names if files else ():
+            path = Path(folder, name)
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode & 0o555)
+        Path(folder).chmod(0o555)
 
 
 def pristine_stage(name: str, component: Component) -> str:
@@ -167,6 +187,7 @@ def inner_stage(setting: Setting, name: str, component: Component) -> Stage:
         )
         work.note("files", str(made.files))
         work.state(made.listing.below(TREE))
+        protect(work.output / TREE, files=False)
 
     return Stage(f"inner:{name}", (need,), inputs, run, listed=False)
 
