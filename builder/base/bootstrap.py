@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import re
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from builder.base.method import Bootstrapped, Order, measure
@@ -20,7 +22,7 @@ from builder.errors import (
     VerificationError,
 )
 from builder.host import removal
-from builder.host.process import require_tool, start
+from builder.host.process import end_group, require_tool, start
 
 _UNSIGNED = re.compile(
     r"NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|is not signed|signatures were invalid"
@@ -55,10 +57,11 @@ def bootstrap(order: Order) -> Bootstrapped:
         status = scratch / "status"
         try:
             ended = _run(
-                command(base, kind, program, aside, status),
+                command(base, kind, program, aside, status, patience=order.patience),
                 apt_sources(base),
                 log,
                 {"TMPDIR": str(scratch), "SOURCE_DATE_EPOCH": str(base.settings.epoch)},
+                order.patience.total,
             )
             if ended != 0:
                 raise _failure(base, kind, log, before)
@@ -69,11 +72,11 @@ def bootstrap(order: Order) -> Bootstrapped:
     return measure(order, packages, began)
 
 
-def _run(argv: list[str], words: str, log: Path, env: dict[str, str]) -> int:
+def _run(argv: list[str], words: str, log: Path, env: dict[str, str], total: float) -> int:
     """Run a program with ``words`` on its standard input; its exit status.
 
     What it says is written to ``log`` here: were the disk full, it could not even say so
-    there itself.  Raises EnvironmentFailure then.
+    there itself.  Raises EnvironmentFailure then, SourceUnreachable after ``total`` seconds.
     """
     with (
         OutputLog(log, None) as output,
@@ -86,13 +89,40 @@ def _run(argv: list[str], words: str, log: Path, env: dict[str, str]) -> int:
             own_namespaces=True,
             many_users=True,
         ) as process,
+        _ended_after(process, total) as late,
     ):
         if process.stdin:
             with contextlib.suppress(BrokenPipeError), process.stdin:
                 process.stdin.write(words.encode())
         for line in process.stdout or ():
             output.write(line, None)
-        return process.wait()
+        status = process.wait()
+    if late.is_set():
+        raise SourceUnreachable(
+            f"{argv[0]} did not end within {total / 60:.0f} min",
+            "its mirror sends too slowly, or it hangs",
+            "try again, or name a nearer mirror below /etc/apt",
+            log=log,
+        )
+    return status
+
+
+@contextlib.contextmanager
+def _ended_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[threading.Event]:
+    """End a program when its time is up; the event tells whether that was so."""
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        end_group(process)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
 
 
 def installed(status: str) -> tuple[str, ...]:

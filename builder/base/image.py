@@ -29,19 +29,22 @@ CHANGES = ("ENV HOME=/home/builder LANG=C.UTF-8", "USER 1000:1000", "WORKDIR /ho
 class Method:
     """A way to make a base.  ``recipe`` and ``changes`` belong to what identifies an image.
 
-    ``engine``: it runs containers.  ``subordinate``: another user than root needs subordinate
-    user ids for it.
+    ``sources``: where the host gets the packages from, or EnvironmentFailure.  ``engine``: it
+    runs containers.  ``subordinate``: another user than root needs subordinate user ids for it.
     """
 
     make: Callable[[Order], Bootstrapped]
     recipe: int | str
     changes: tuple[str, ...]
+    sources: Callable[[Base], object] | None = None
     engine: bool = False
     subordinate: bool = False
 
 
 METHODS = {
-    "mmdebstrap": Method(bootstrap.bootstrap, recipe.RECIPE, CHANGES, subordinate=True),
+    "mmdebstrap": Method(
+        bootstrap.bootstrap, recipe.RECIPE, CHANGES, recipe.apt_sources, subordinate=True
+    ),
     "yum": Method(yum.bootstrap, yum.recipe(), yum.CHANGES, engine=True),
 }
 
@@ -65,9 +68,12 @@ def require_host(base: Base) -> None:
     root = os.getuid() == 0
     for tool in tools.for_method(base.settings.method, root=root):
         process.require_tool(tool.name)
-    if method(base).subordinate and not root:
+    way = method(base)
+    if way.sources is not None:
+        way.sources(base)
+    if way.subordinate and not root:
         subordinate.require(os.getuid())
-    if method(base).engine:
+    if way.engine:
         require()
     if base.settings.vsyscall and not vsyscall.is_mapped():
         raise EnvironmentFailure(

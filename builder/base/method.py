@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How long a mirror is waited for, in seconds.
+
+    ``stalled``: while it sends nothing, before the next attempt.  ``total``: until all packages
+    of a root are in place.
+    """
+
+    stalled: int = 30
+    total: int = 7200
+
+
+@dataclass(frozen=True)
 class Order:
     """One root to be made: ``target`` becomes its tar.  ``engine`` connects on first use."""
 
@@ -28,6 +40,7 @@ class Order:
     console: Console
     log: Path
     engine: Callable[[], Engine]
+    patience: Patience = Patience()
 
 
 class Bootstrapped(msgspec.Struct, frozen=True):

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from builder.base.method import Patience
 from builder.base.model import Base, Kind, Mmdebstrap
 from builder.errors import EnvironmentFailure
+from builder.shown import without_secrets
 from builder.source.aptconf import host_sources
 
 # To be raised with every change here that changes what comes out.
 RECIPE = 1
 HOSTNAME = "lvs-builder"
+# Where every Debian has the keys of its own and of earlier releases (debian-archive-keyring).
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+DEBIAN = ""  # none is known
+_PATIENCE = "98patience"
+_SUITE = re.compile(r"^[a-z]+$")  # of a release, not of its updates
 
 # Readers of documentation have it elsewhere; licences stay, as they must.
 _LEFT_OUT = (
@@ -66,17 +74,19 @@ def apt_sources(base: Base) -> str:
     """The host's own sources of the base's suite, in deb822 form.
 
     Other repositories of the host are left out.  Raises EnvironmentFailure if the
-    host has none for that suite.
+    host has none for that suite, as Debian 13 has none of Debian 12: with the command that adds
+    it (sources.list(5)), from the mirror that the host has for its own suite.
     """
     stanzas = host_sources().replace("Types: deb deb-src", "Types: deb").split("\n\n")
     fitting = [stanza.strip() for stanza in stanzas if _fits(stanza, base)]
     if not fitting:
         settings = debian(base)
-        suite = settings.suite
+        suite, components = settings.suite, " ".join(settings.components)
+        entry = f"deb [signed-by={KEYRING}] {_mirror(stanzas)} {suite} {components}"
         raise EnvironmentFailure(
             f"this host's apt knows no sources of Debian {suite}",
-            f"no entry below /etc/apt has suite {suite} with {' '.join(settings.components)}",
-            f"add Debian's {suite} to /etc/apt/sources.list.d",
+            f"no entry below /etc/apt has suite {suite} with {components}",
+            f"echo {shlex.quote(entry)} | sudo tee /etc/apt/sources.list.d/{suite}.list",
         )
     return "\n\n".join(fitting) + "\n"
 
@@ -90,12 +100,24 @@ def _fits(stanza: str, base: Base) -> bool:
     return bool(suites) and suites <= ours and set(settings.components) <= components
 
 
+def _mirror(stanzas: Iterable[str]) -> str:
+    """The mirror of whole suites that the host uses; empty if it has none."""
+    for stanza in stanzas:
+        uris = sorted(_field(stanza, "URIs"))
+        whole = any(_SUITE.match(suite) for suite in _field(stanza, "Suites"))
+        if uris and whole and "main" in _field(stanza, "Components"):
+            return without_secrets(uris[0])
+    return DEBIAN
+
+
 def _field(stanza: str, name: str) -> set[str]:
     match = re.search(rf"^{name}:(.*(?:\n[ \t].*)*)", stanza, re.MULTILINE | re.IGNORECASE)
     return set(match[1].split()) if match else set()
 
 
-def command(base: Base, kind: Kind, program: str, target: Path, status: Path) -> list[str]:
+def command(
+    base: Base, kind: Kind, program: str, target: Path, status: Path, *, patience: Patience
+) -> list[str]:
     """The words of mmdebstrap's command line; the sources come on its standard input."""
     settings = debian(base)
     return [
@@ -109,14 +131,19 @@ def command(base: Base, kind: Kind, program: str, target: Path, status: Path) ->
         # A base that is cut off is made again: nothing needs to reach the disk at once.
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt={option}" for option in _LEFT_OUT),
-        *_hooks(kind, status),
+        *_hooks(kind, status, patience),
         settings.suite,
         str(target),
         "-",
     ]
 
 
-def _hooks(kind: Kind, status: Path) -> Iterator[str]:
+def _hooks(kind: Kind, status: Path, patience: Patience) -> Iterator[str]:
+    # Not by --aptopt: what that writes stays in the root.
+    lines = [f'Acquire::{way}::Timeout "{patience.stalled}";' for way in ("http", "https", "ftp")]
+    file = f'"$1/etc/apt/apt.conf.d/{_PATIENCE}"'
+    yield f"--setup-hook=printf '%s\\n' {shlex.join(lines)} > {file}"
+    yield f"--customize-hook=rm {file}"
     steps = (*_USER, *_NEUTRAL) if kind == "build" else _NEUTRAL
     for step in steps:
         yield f"--customize-hook={step}"

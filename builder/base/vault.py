@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from builder.base.method import Patience
 from builder.base.model import Yum
 from builder.errors import (
     BuilderError,
@@ -70,8 +71,12 @@ def choose(settings: Yum, probe: Probe) -> str:
     )
 
 
-def write_config(settings: Yum, mirror: str, folder: Path) -> Path:
-    """dnf's configuration for these repositories and nothing else; its file."""
+def write_config(settings: Yum, mirror: str, folder: Path, patience: Patience) -> Path:
+    """dnf's configuration for these repositories and nothing else; its file.
+
+    A mirror that sends less than ``minrate`` bytes a second for ``timeout`` seconds is given up
+    (dnf.conf(5)).
+    """
     lines = [
         "[main]",
         f"cachedir={folder}/cache",
@@ -87,6 +92,8 @@ def write_config(settings: Yum, mirror: str, folder: Path) -> Path:
         # Judged afterwards, and more strictly: dnf takes any key that it knows.
         "gpgcheck=False",
         "retries=4",
+        f"timeout={patience.stalled}",
+        "minrate=1000",
     ]
     for name, url in urls(settings, mirror).items():
         lines += [f"[{name}]", f"name={name}", f"baseurl={url}"]
@@ -96,12 +103,18 @@ def write_config(settings: Yum, mirror: str, folder: Path) -> Path:
 
 
 def bring(
-    settings: Yum, config: Path, packages: Iterable[str], target: Path, log: Path
+    settings: Yum,
+    config: Path,
+    packages: Iterable[str],
+    target: Path,
+    log: Path,
+    *,
+    patience: Patience,
 ) -> tuple[Path, ...]:
     """Download the packages and everything they need; the RPMs in ``target``.
 
-    Raises SourceUnreachable, DiskFull or BuildError (a package that
-    is in no repository).
+    Raises SourceUnreachable, DiskFull, EnvironmentFailure (time is up) or BuildError (a package
+    that is in no repository).
     """
     target.mkdir(exist_ok=True)
     program = require_tool("dnf")
@@ -119,6 +132,7 @@ def bring(
             *packages,
         ],
         env={"LC_ALL": "C.UTF-8"},
+        timeout=patience.total,
         own_namespaces=True,
     )
     words = shown(finished.text + finished.stderr.decode(errors="replace"))

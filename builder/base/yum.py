@@ -72,9 +72,12 @@ def bootstrap(order: Order) -> Bootstrapped:
         folders = _Folders(scratch)
         for folder in (folders.rpms, folders.out):
             folder.mkdir()
-        config = vault.write_config(settings, mirror, folders.top)
-        first = vault.bring(settings, config, settings.first, folders.rpms, log)
-        rpms = vault.bring(settings, config, base.packages(order.kind), folders.rpms, log)
+        patience = order.patience
+        config = vault.write_config(settings, mirror, folders.top, patience)
+        first, rpms = (
+            vault.bring(settings, config, names, folders.rpms, log, patience=patience)
+            for names in (settings.first, base.packages(order.kind))
+        )
         require_signatures(rpms, base.keys, folders.top)
         order.console.say(f"{settings.name}: {len(rpms)} RPMs, all signed by its keys")
         engine = order.engine()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +72,12 @@ def clean(request: Request, *, project: Project, cache: Cache, console: Console)
     if not _agreed(request, targets, console):
         console.say("nothing was removed")
         return
-    with _locked(request, profiles, cache, state, console):
+    locks = [name for profile in profiles for name in runs.lock_names(profile)]
+    ours = cache if state in {State.MARKED, State.EARLIER} else None
+    with (
+        _cache_locked(request, cache, state, console),
+        runs.alone(ours, project, locks, console),
+    ):
         _remove_all(targets, cache, console)
         removal.sweep(project.results, project.results)
         if state is State.MARKED:
@@ -202,18 +207,13 @@ def _ask(question: str) -> bool:
 
 
 @contextmanager
-def _locked(
-    request: Request, profiles: Iterable[str], cache: Cache, state: State, console: Console
-) -> Iterator[None]:
-    """Keep runs out of what is removed: nobody uses the cache, or these profiles' artifacts."""
-    with ExitStack() as stack:
-        if state is State.MARKED:
-            keep = ownership.alone if request.everything else ownership.read
-            stack.enter_context(keep(cache, console))
-        if state in {State.MARKED, State.EARLIER}:
-            for profile in profiles:
-                for lock in (runs.profile_lock(cache, profile), runs.lab_lock(cache, profile)):
-                    stack.enter_context(hold(lock, lock.stem, console))
+def _cache_locked(request: Request, cache: Cache, state: State, console: Console) -> Iterator[None]:
+    """With ``everything``, nobody else uses the cache; else nobody removes it meanwhile."""
+    if state is not State.MARKED:
+        yield
+        return
+    keep = ownership.alone if request.everything else ownership.read
+    with keep(cache, console):
         yield
 
 

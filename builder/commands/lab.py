@@ -13,7 +13,6 @@ from typing import Any
 from builder.console import Console, put
 from builder.errors import SmokeError, UsageError
 from builder.host import ownership
-from builder.host.lock import hold
 from builder.host.paths import Cache, Project, runtime_folder
 from builder.host.removal import remove
 from builder.lab import catalogue, laboratory
@@ -164,10 +163,11 @@ def run(request: Request, *, project: Project, cache: Cache, console: Console) -
             f"{len(loaded)} scenarios were asked for",
             "name one: invoke lab --keep --scenario fullnat",
         )
-    images = built_images(project, request.profile, series)
     target = project.artifacts(request.profile) / "lab"
     shells = shells_folder(project, request.profile)
-    with _work_folder(cache, request.profile, console) as work:
+    with _work_folder(cache, project, request.profile, console) as work:
+        # Not before nobody can take them away any more.
+        images = built_images(project, request.profile, series)
         way = accelerator(cache, work / "probe", images.others.kernel)
         if way.kind == "tcg":
             times = PACES["tcg"].boot / PACES["kvm"].boot
@@ -185,13 +185,12 @@ def run(request: Request, *, project: Project, cache: Cache, console: Console) -
 
 
 @contextmanager
-def _work_folder(cache: Cache, profile: str, console: Console) -> Iterator[Path]:
+def _work_folder(cache: Cache, project: Project, profile: str, console: Console) -> Iterator[Path]:
     """The folder of this lab, the only one of its profile; what killed labs left is removed."""
-    lock = runs.lab_lock(cache, profile)
     name = f"{runs.LAB}{runs.new_name()}"
     with (
         ownership.use(cache, console),
-        hold(lock, f"lab of profile {profile}", console),
+        runs.lab_alone(cache, project, profile, console),
         runs.owned(cache, profile, name, console) as folder,
     ):
         runs.sweep(cache, profile, runs.LAB)

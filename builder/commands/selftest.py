@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from builder.console import Console
 from builder.errors import UsageError
-from builder.host import process
+from builder.host import process, temporary
 from builder.host.paths import Project
 from builder.selftest import budget, outcome, record
 from builder.selftest.parts import Part, Scope, parts
@@ -51,8 +50,8 @@ def run(project: Project, console: Console, *, scope: Scope, strict: bool) -> in
     tested = record.checked_out(project.root, project.root / RESULT) if scope == "long" else None
     begun, clock = datetime.now(UTC), time.monotonic()
     tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="selftest-") as scratch:
-        chosen = parts(project.root, scope, Path(scratch))
+    with temporary.folder("selftest") as scratch:
+        chosen = parts(project.root, scope, scratch)
         for part in chosen:
             _run_part(part, project.root, console, tally)
     took = time.monotonic() - clock

@@ -17,7 +17,6 @@ from builder.engine import connect
 from builder.errors import UsageError
 from builder.host import ownership
 from builder.host.children import end_children
-from builder.host.lock import hold
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
 from builder.pipeline import run as runs
@@ -144,7 +143,7 @@ def _writing(cache: Cache, project: Project, profile: str, console: Console) -> 
     run = runs.new_name()
     with (
         ownership.use(cache, console),
-        hold(runs.profile_lock(cache, profile), f"profile {profile}", console),
+        runs.profile_alone(cache, project, profile, console),
     ):
         runs.sweep(cache, profile)
         runs.sweep_logs(cache, profile)

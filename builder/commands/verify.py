@@ -13,7 +13,6 @@ from builder.digest import Digest, of_file
 from builder.errors import VerificationError
 from builder.host import ownership
 from builder.host.listing import Memory
-from builder.host.lock import hold
 from builder.host.ownership import State
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
@@ -208,9 +207,8 @@ def verify(
         for name in profiles:
             require_sizes(open_lock(project, name), cache)
         # Nothing may be taken away that a running build uses.
-        for name in profiles if fix else ():
-            lock = runs.profile_lock(cache, name)
-            stack.enter_context(hold(lock, f"profile {name}", console))
+        names = [runs.lock_names(name)[0] for name in profiles] if fix else []
+        stack.enter_context(runs.alone(cache, project, names, console))
         progress = stack.enter_context(console.progress("verify", None, "things"))
         reading = _Reading(choice, progress)
         for finding in list(reading.run()):  # all is read before anything is taken away

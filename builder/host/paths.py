@@ -45,10 +45,15 @@ class Project:
         return self.root / "artifacts"
 
     @property
+    def locks(self) -> Path:
+        """What keeps runs with different caches apart."""
+        return self.root / ".locks"
+
+    @property
     def folders(self) -> tuple[Path, ...]:
         """Where people edit, and what is built: no cache lies in these."""
         names = (".git", "builder", "docs", "tests")
-        own = (self.specs, self.patches, self.bases, self.dropin, self.results)
+        own = (self.specs, self.patches, self.bases, self.dropin, self.results, self.locks)
         return (*own, *(self.root / name for name in names))
 
     def artifacts(self, profile: str) -> Path:

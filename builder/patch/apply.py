@@ -8,7 +8,6 @@ pristine tree leave that one as it was.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,10 +16,12 @@ from pathlib import Path
 import msgspec
 
 from builder.errors import UsageError
+from builder.host import temporary
 from builder.patch import judge, scratch, tool
 from builder.patch.report import FileReport, PatchReport, Report
 from builder.patch.series import Patch, Series, touched
 from builder.patch.settle import settle
+from builder.shown import printable
 
 MAX_FUZZ = 2
 
@@ -46,8 +47,8 @@ def attempt(
     series: Series, tree: Path, *, max_fuzz: int = MAX_FUZZ, names: Iterable[str] | None = None
 ) -> Iterator[Trial]:
     """``check``, with the patched files to look at until the block ends."""
-    with tempfile.TemporaryDirectory(prefix="patch-") as folder:
-        files, text = Path(folder) / "files", Path(folder) / "text"
+    with temporary.folder("patch") as folder:
+        files, text = folder / "files", folder / "text"
         files.mkdir()
         scratch.bring(tree, touched(series), files)
         for file in (file for patch in series.patches for file in patch.files):
@@ -124,8 +125,19 @@ class _Bench:
         ):
             told = judge.judge(file, answer, overwritten, self.files)
             told = judge.refuse_cut(judge.name_missing(told, self.tree, self.names), given)
-            files.append(msgspec.structs.replace(told, note=note))
+            files.append(_shown(told, note))
         return _report(patch, tuple(files)), replace(settled, path=patch.path)
+
+
+def _shown(file: FileReport, note: str) -> FileReport:
+    """For people and for JSON: names need not be UTF-8."""
+    return msgspec.structs.replace(
+        file,
+        path=printable(file.path),
+        origin=None if file.origin is None else printable(file.origin),
+        problem=printable(file.problem),
+        note=note,
+    )
 
 
 def _report(patch: Patch, files: tuple[FileReport, ...]) -> PatchReport:

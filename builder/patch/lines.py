@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.errors import PatchError
+from builder.shown import printable
 
 REMAKE = "make it anew with `git format-patch` or `quilt refresh`, not by editing hunks by hand"
 
@@ -19,7 +20,7 @@ class Lines:
 
     def malformed(self, line: int, reason: str, hint: str = REMAKE) -> PatchError:
         """To be raised: what is wrong at ``line`` (from 1)."""
-        return PatchError(f"{self.path}:{line}: malformed patch", reason, hint)
+        return PatchError(f"{self.path}:{line}: malformed patch", printable(reason), hint)
 
 
 def split(path: Path, data: bytes) -> Lines:

@@ -6,10 +6,11 @@ folder stays for ``invoke shell`` until the next run of its profile sweeps it.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from builder.console import Console
@@ -19,6 +20,7 @@ from builder.host.paths import Cache, Project
 from builder.host.removal import remove
 
 KEPT_LOGS = 20
+_UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 LAB = "lab-"
 
 
@@ -27,14 +29,58 @@ def new_name() -> str:
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
 
 
-def profile_lock(cache: Cache, profile: str) -> Path:
-    """Held by the one run of a profile that makes or removes its stages and artifacts."""
-    return cache.lock(f"profile {profile}")
+def lock_names(profile: str) -> tuple[str, str]:
+    """The locks of a profile's one run and one lab."""
+    return f"profile {profile}", f"lab of {profile}"
 
 
-def lab_lock(cache: Cache, profile: str) -> Path:
-    """Held by the one lab of a profile."""
-    return cache.lock(f"lab of {profile}")
+@contextmanager
+def alone(
+    cache: Cache | None, project: Project, names: Iterable[str], console: Console
+) -> Iterator[None]:
+    """Hold locks of the cache, if there is one, and those of the same names of the checkout.
+
+    Those of the checkout come last, and nobody who holds one waits for a cache's: so runs with
+    different caches never wait for each other in a circle.
+    """
+    names = tuple(names)
+    with ExitStack() as stack:
+        if cache is not None:
+            for name in names:
+                stack.enter_context(hold(cache.lock(name), name, console))
+        for name in names:
+            stack.enter_context(_checkout_alone(project, name, console))
+        yield
+
+
+@contextmanager
+def profile_alone(cache: Cache, project: Project, profile: str, console: Console) -> Iterator[None]:
+    """Be the one run of a profile that makes or removes its stages, pins and artifacts."""
+    with alone(cache, project, lock_names(profile)[:1], console):
+        yield
+
+
+@contextmanager
+def lab_alone(cache: Cache, project: Project, profile: str, console: Console) -> Iterator[None]:
+    """Be the one lab of a profile."""
+    with alone(cache, project, lock_names(profile)[1:], console):
+        yield
+
+
+@contextmanager
+def _checkout_alone(project: Project, name: str, console: Console) -> Iterator[None]:
+    """Keep out runs of this checkout that have other caches.
+
+    A checkout that cannot be written to needs no lock.
+    """
+    with ExitStack() as stack:
+        try:
+            lock = hold(project.locks / f"{name}.lock", f"{name} in {project.root}", console)
+            stack.enter_context(lock)
+        except OSError as error:
+            if error.errno not in _UNWRITABLE or os.access(project.root, os.W_OK):
+                raise
+        yield
 
 
 def run_lock(cache: Cache, profile: str, name: str) -> Path:

@@ -11,14 +11,13 @@ import binascii
 import datetime
 import hashlib
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from builder.errors import UsageError
-from builder.host import process
+from builder.host import process, temporary
 
 _BLOCK = re.compile(
     rb"-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n(?:[^\r\n]+\r?\n)*\r?\n"
@@ -79,11 +78,11 @@ def verify(signature: bytes, signed: IO[bytes], keys: Sequence[Key]) -> Signed:
     tool = process.require_tool("gpgv")
     if not _is_one_signature(signature):
         raise BadSignature("it is no single OpenPGP signature")
-    with tempfile.TemporaryDirectory(prefix="gpgv-") as folder:
-        ring, detached = Path(folder) / "keys.gpg", Path(folder) / "signature"
+    with temporary.folder("gpgv") as folder:
+        ring, detached = folder / "keys.gpg", folder / "signature"
         ring.write_bytes(b"".join(_read(key) for key in keys))
         detached.write_bytes(signature)
-        options = ["--homedir", folder, "--keyring", str(ring), "--status-fd", "1"]
+        options = ["--homedir", str(folder), "--keyring", str(ring), "--status-fd", "1"]
         asked = process.run(
             [tool, *options, str(detached), "-"],
             stdin_file=signed,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from builder.base import identity, image_tag, load_base
+from builder.base import identity, image_tag, load_base, require_host
 from builder.base.bootstrap import _failure, installed
-from builder.base.recipe import apt_sources, command
+from builder.base.method import Patience
+from builder.base.recipe import KEYRING, apt_sources, command
 from builder.errors import (
     BuildError,
     EnvironmentFailure,
@@ -103,6 +105,72 @@ def test_other_repositories_of_the_host_are_left_out(
         apt_sources(load_base(folder))
 
 
+def lend_sources(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A host's apt (apt.conf(5), APT_CONFIG) that has these sources and no others; their folder."""
+    for name in ("sources.list.d", "state/lists/partial", "cache/archives/partial"):
+        (folder / "apt" / name).mkdir(parents=True, exist_ok=True)
+    (folder / "apt/state/status").touch()
+    (folder / "apt/sources.list.d/host.sources").write_text(text)
+    (folder / "apt.conf").write_text(
+        f'Dir::Etc::sourcelist "{folder}/apt/sources.list";\n'
+        f'Dir::Etc::sourceparts "{folder}/apt/sources.list.d";\n'
+        f'Dir::State "{folder}/apt/state";\n'
+        f'Dir::State::status "{folder}/apt/state/status";\n'
+        f'Dir::Cache "{folder}/apt/cache";\n'
+    )
+    monkeypatch.setenv("APT_CONFIG", str(folder / "apt.conf"))
+    return folder / "apt/sources.list.d"
+
+
+TRIXIE = """\
+Types: deb
+URIs: http://192.0.2.1/debian-security
+Suites: trixie-security
+Components: main
+
+Types: deb
+URIs: http://user:secret@192.0.2.1/debian
+Suites: trixie trixie-updates
+Components: main
+"""
+
+
+@pytest.mark.skipif(shutil.which("apt-get") is None, reason="this host has no apt client")
+def test_a_host_of_another_release_is_told_first_with_a_fix_that_works(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = lend_sources(tmp_path, TRIXIE, monkeypatch)
+    base = load_base(folder)
+    with pytest.raises(EnvironmentFailure) as caught:
+        require_host(base)
+    assert caught.value.what == "this host's apt knows no sources of Debian bookworm"
+    assert "secret" not in caught.value.hint
+    fix = caught.value.hint.replace("sudo ", "").replace("/etc/apt/sources.list.d", str(parts))
+    subprocess.run(["sh", "-euc", fix], check=True, capture_output=True)
+    require_host(base)
+    assert "URIs: http://192.0.2.1/debian\n" in apt_sources(base)
+    assert f"Signed-By: {KEYRING}" in apt_sources(base)
+    # apt itself refuses an entry that it cannot understand.
+    told = subprocess.run(
+        ["apt-cache", "policy"], capture_output=True, text=True, check=True
+    ).stderr
+    assert "E:" not in told
+
+
+@pytest.mark.skipif(shutil.which("apt-get") is None, reason="this host has no apt client")
+def test_the_keyring_of_the_fix_has_the_keys_of_the_shipped_base() -> None:
+    """Every Debian's essential packages need it: apt depends on debian-archive-keyring."""
+    if not Path(KEYRING).is_file():
+        pytest.skip("this host is not Debian")
+    told = subprocess.run(
+        ["gpg", "--show-keys", "--no-default-keyring", KEYRING],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "Debian Stable Release Key (12/bookworm)" in told
+
+
 @pytest.mark.parametrize(
     ("words", "kind"),
     [
@@ -135,8 +203,12 @@ def test_only_installed_packages_are_listed() -> None:
 
 def test_the_guest_has_no_builder(folder: Path, tmp_path: Path) -> None:
     base = load_base(folder)
-    assert "useradd" in " ".join(command(base, "build", "m", tmp_path, tmp_path))
-    assert "useradd" not in " ".join(command(base, "guest", "m", tmp_path, tmp_path))
+    assert "useradd" in " ".join(
+        command(base, "build", "m", tmp_path, tmp_path, patience=Patience())
+    )
+    assert "useradd" not in " ".join(
+        command(base, "guest", "m", tmp_path, tmp_path, patience=Patience())
+    )
 
 
 def test_importing_bases_and_the_engine_does_not_bring_the_sdk() -> None:

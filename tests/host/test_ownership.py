@@ -9,7 +9,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -116,11 +115,23 @@ def test_an_earlier_cache_is_taken_over_once_and_keeps_what_took_time(tmp_path: 
     assert not cache.ledger.exists()
 
 
+class Waited(io.StringIO):
+    """Messages; the holder lets go as soon as somebody says that it waits."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        super().__init__()
+        self._process = process
+
+    def write(self, text: str) -> int:
+        if "waiting for" in text:
+            let_go(self._process)
+        return super().write(text)
+
+
 def test_a_run_of_the_earlier_version_is_waited_for(tmp_path: Path) -> None:
     cache = earlier(tmp_path / "cache")
-    said = io.StringIO()
     with holder(cache.locks / "profile lts.lock") as process:
-        threading.Timer(0.5, let_go, [process]).start()
+        said = Waited(process)
         with ownership.use(cache, Console(said, interactive=False)):
             assert process.wait(10) == 0
     assert f"profile lts: waiting for process {process.pid}" in said.getvalue()

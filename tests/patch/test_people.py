@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from builder.errors import BuilderError, PatchError, UsageError
+from builder.errors import BuilderError, PatchError, UsageError, VerificationError
 from builder.patch.apply import apply, check
 from builder.patch.report import Outcome
 from builder.patch.series import load
@@ -504,3 +505,71 @@ def test_a_reversed_patch_is_refused_as_applied(bench: Bench) -> None:
 def test_the_series_may_hold_no_patch_by_itself(tmp_path: Path) -> None:
     (tmp_path / "series").write_text("# none yet\n")
     assert load(tmp_path).patches == ()
+
+
+def test_a_name_that_is_not_utf8_is_patched_and_told(bench: Bench) -> None:
+    bench.lay()
+    (bench.tree / os.fsdecode(b"caf\xe9")).write_text("1\n2\n3\n")
+    text = diff("a/caf\u00e9", "b/caf\u00e9").encode("latin-1")
+    bench.put("0001.patch", text)
+    report = apply(bench.load(), bench.tree)
+    assert (bench.tree / os.fsdecode(b"caf\xe9")).read_text() == "1\ntwo\n3\n"
+    assert "caf\\\\udce9" in report.as_json()
+    again = check(bench.load(), bench.tree)
+    "\n".join(again.lines()).encode()
+    error = again.failure()
+    assert error is not None
+    str(error).encode()
+
+
+@pytest.mark.parametrize(
+    "name", [b"a/gone\xe9", b"a/../x\xe9", b'"a/x\\001"', b"a/" + b"\xe9" * 300]
+)
+def test_a_refused_name_that_is_not_utf8_can_be_printed(bench: Bench, name: bytes) -> None:
+    bench.lay("x").put("0001.patch", b"--- " + name + b"\n+++ " + name + b"\n" + HUNK.encode())
+    with pytest.raises(BuilderError) as caught:
+        apply(bench.load(), bench.tree)
+    f"{caught.value.what} {caught.value.cause} {caught.value.hint}".encode()
+
+
+def test_a_byte_order_mark_does_not_belong_to_the_first_patchs_name(bench: Bench) -> None:
+    bench.lay("x").put("0001.patch", diff())
+    (bench.folder / "series").write_bytes(b"\xef\xbb\xbf0001.patch\n")
+    assert [patch.name for patch in bench.load().patches] == ["0001.patch"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# HG changeset patch\n# User A <a@b>\nwords\n\ndiff -r 1 -r 2 x\n" + diff(),
+        diff() + "\nProperty changes on: x\n___\nAdded: svn:executable\n## -0,0 +1 ##\n+*\n",
+        "Only in a: y\ndiff -ru a/x b/x\n" + diff() + "Only in b: z\n",
+        "Prereq: 2\n" + diff(),
+        diff("a//x", "b/x"),
+        diff("a/x", "../x"),
+        "> --- a/y\n> +++ b/y\n> @@ -1 +1 @@\n> -1\n> +one\n\n" + diff(),
+        "diff --git a/x b/x\nindex 1..2 100644\n" + diff(),
+        "diff --git a/x b/x\nold mode 100644\nnew mode 100755\nindex 1..2\n" + diff(),
+        diff() + "--\n2.39\n",
+        diff() + " \n",
+    ],
+    ids=lambda text: text.split("\n")[0],
+)
+def test_what_other_programs_write_around_a_diff(bench: Bench, text: str, tmp_path: Path) -> None:
+    bench.lay("x", "y")
+    answer = gnu.apply(bench.tree, text.encode(), tmp_path)
+    bench.put("0001.patch", text)
+    try:
+        apply(bench.load(), bench.tree)
+    except VerificationError as error:
+        assert "not a plain path" in str(error)
+        return
+    assert answer.applied, answer.text
+    assert gnu.state(bench.tree) == answer.tree
+
+
+def test_a_link_is_not_followed_and_not_patched(bench: Bench) -> None:
+    bench.lay("d/x")
+    (bench.tree / "x").symlink_to("d/x")
+    assert "symbolic link" in str(refusal(bench, diff("a/x", "b/y/x")))
+    assert (bench.tree / "x").is_symlink()

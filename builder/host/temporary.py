@@ -1,0 +1,78 @@
+"""Temporary folders in the system's place for them, which a kill does not leave there for ever.
+
+Their owner holds flock(2) on the folder itself, so that there is nothing beside it; whoever makes
+the next one removes those of this user that nobody holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from builder.errors import EnvironmentFailure
+from builder.host import removal
+from builder.host.paths import APPLICATION
+
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextlib.contextmanager
+def folder(purpose: str) -> Iterator[Path]:
+    """A new folder that is this process's own; it is removed when the block ends.
+
+    It lies where ``TMPDIR`` says.  Raises OSError if it cannot be made, EnvironmentFailure if it
+    cannot be removed.
+    """
+    home = Path(tempfile.gettempdir())
+    sweep(home)
+    made, lock = _make(home, purpose)
+    try:
+        yield made
+    finally:
+        try:
+            removal.remove(made, home)
+        finally:
+            os.close(lock)
+
+
+def sweep(home: Path) -> None:
+    """Remove this user's folders in ``home`` that nobody holds: their processes were killed.
+
+    What cannot be removed hinders nobody.
+    """
+    for name in (_name(""), f".{_name('')}"):  # the second: a removal that was killed
+        for found in home.glob(f"{name}*"):
+            with contextlib.suppress(OSError, EnvironmentFailure), _held(found):
+                if found.lstat().st_uid == os.geteuid():
+                    removal.remove(found, home)
+
+
+def _name(purpose: str) -> str:
+    return f"{APPLICATION}-{os.geteuid()}-tmp-{purpose}"
+
+
+def _make(home: Path, purpose: str) -> tuple[Path, int]:
+    """A new folder and its lock, open."""
+    while True:
+        made = Path(tempfile.mkdtemp(dir=home, prefix=f"{_name(purpose)}-"))
+        lock = os.open(made, _OPEN)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):  # a sweep came in between
+            if os.path.samestat(os.fstat(lock), made.stat()):
+                return made, lock
+        os.close(lock)
+
+
+@contextlib.contextmanager
+def _held(found: Path) -> Iterator[None]:
+    """Hold a folder's lock for the block.  Raises OSError if somebody else does."""
+    lock = os.open(found, _OPEN)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(lock)
