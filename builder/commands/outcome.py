@@ -12,6 +12,10 @@ from builder.host.paths import Cache, find_project
 from builder.pipeline import room
 from builder.report import failure
 
+COPY = (
+    "the file is the builder's copy: change what it was made of (the archive of the source, or "
+    "your own patch in patches/), never the copy"
+)
 BUG = "this is a bug in the builder; please report it with the lines above"
 
 
@@ -47,4 +51,18 @@ def _told(caught: BaseException, cache: Cache | None) -> BaseException:
     if isinstance(caught, KeyboardInterrupt):
         return interrupted()
     places = room.places(cache) if cache is not None else (find_project().root,)
-    return room.told(caught, places) if isinstance(caught, Exception) else caught
+    told = room.told(caught, places) if isinstance(caught, Exception) else caught
+    if cache is not None and isinstance(told, BuilderError):
+        told.hint = _kept_out(told.hint, cache)
+    return told
+
+
+def _kept_out(hint: str, cache: Cache) -> str:
+    """A hint without the lines that would send people to files of finished stages.
+
+    What is edited there is found changed, and is no longer what a pinned source has.
+    """
+    kept = (str(cache.stages), str(cache.blobs))
+    lines = hint.splitlines()
+    good = [line for line in lines if not any(place in line for place in kept)]
+    return hint if len(good) == len(lines) else "\n".join((*good, COPY))

@@ -17,6 +17,8 @@ from builder.forensics import findings, view
 from builder.forensics.findings import ComponentFindings, Findings
 from builder.host.paths import Cache, Project
 from builder.patch import apply
+from builder.patch.series import Series, touched
+from builder.pipeline.stage import Damaged
 from builder.profile.model import Component
 from builder.report import failure
 from builder.stages import patching
@@ -68,9 +70,12 @@ def _find(session: Session, names: list[str]) -> Findings:
         for name in names:
             component = profile.component[name]
             source, pristine = f"unpack:{component.source}", pristine_stage(name, component)
-            done = session.settle(source, pristine, *patching.needs(session.setting, component))
+            needs = patching.needs(session.setting, component)
+            # What patches are read from is held against its digests, as for a build.
+            read = {*needs, source} - {pristine}
+            done = session.settle(source, pristine, *needs, read=tuple(sorted(read)))
             patches = patching.collect(session.setting, name, component, done)
-            tree = done[pristine].path / TREE
+            tree = _sound_tree(session, pristine, patches)
             trial = trials.enter_context(apply.attempt(patches, tree, max_fuzz=component.fuzz))
             kabi_list, arch = _kabi_list(component, done[source].path / TREE)
             components[name] = findings.examine(trial, kabi_list, arch)
@@ -86,6 +91,19 @@ def _find(session: Session, names: list[str]) -> Findings:
         failed = any(one.failed for one in components.values())
         layouts = () if failed else findings.hold_together(complete, readers)
         return Findings(components, layouts, absent)
+
+
+def _sound_tree(session: Session, pristine: str, patches: Series) -> Path:
+    """The tree to try the patches on, made anew if a file that they touch has been changed."""
+    done = session.settle(pristine)[pristine]
+    try:
+        names = [f"{TREE}/{path}" for path in sorted(touched(patches))]
+        fault = done.listing().fault(done.path, names)
+    except Damaged as damaged:
+        fault = damaged.fault
+    if fault:
+        done = session.settle(pristine, read=(pristine,))[pristine]
+    return done.path / TREE
 
 
 def _kabi_list(component: Component, source: Path) -> tuple[Path | None, str]:

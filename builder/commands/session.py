@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -27,6 +27,7 @@ from builder.pipeline.stage import Done, Stage
 from builder.pipeline.store import Store
 from builder.profile import load
 from builder.profile.model import Profile
+from builder.source.accepted import BY_YOU
 from builder.stages import catalogue
 from builder.stages.setting import Setting
 
@@ -84,12 +85,23 @@ class Session:
     ledger: Ledger
     store: Store
     schedule: Schedule
+    told: set[str] = field(default_factory=set)
 
     def settle(
         self, *goals: str, forced: tuple[str, ...] = (), read: tuple[str, ...] = ()
     ) -> dict[str, Done]:
         wanted = with_needs(self.stages, goals)
-        return self.schedule.run(wanted, frozenset(forced), read)
+        done = self.schedule.run(wanted, frozenset(forced), read)
+        self._tell_exceptions(done)
+        return done
+
+    def _tell_exceptions(self, done: dict[str, Done]) -> None:
+        """Say in every run what was built from because the operator alone accepts it."""
+        for name, stage in done.items():
+            verified = stage.manifest.facts.get("verified", "")
+            if BY_YOU in verified and name not in self.told:
+                self.told.add(name)
+                self.setting.console.say(f"{name}: {verified}")
 
 
 def read_jobs(word: str | None) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from builder.digest import Digest, of_file
 from builder.host.paths import Cache
 from builder.source.lock import Pin, SourcesLock
@@ -95,16 +93,3 @@ def _found(
     size = path.stat().st_size
     url, version = (pin.url, pin.version) if pin else (label, None)
     return Fetched(source.name, source.file, path, sha256, size, url, version)
-
-
-def require_signature(source: Source, path: Path, lock: SourcesLock) -> str:
-    """Hold a file against the keys of its source, if it must be signed; returns what was found.
-
-    The keys lie in the profile's folder, beside ``lock``.  Raises as ``signature.verify`` does.
-    """
-    if not source.signed_by:
-        return ""
-    from builder.source import signature  # noqa: PLC0415 - only signed sources pay for it
-
-    keys = signature.accepted_keys(source, lock.path.parent)
-    return str(signature.verify(path, source.file, keys))

@@ -92,7 +92,10 @@ class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Fetched(msgspec.Struct, frozen=True):
-    """A verified file in the cache.  ``url``: the location that served it, as in sources.lock."""
+    """A verified file in the cache.  ``url``: the location that served it, as in sources.lock.
+
+    ``verified``: how, in words for people.
+    """
 
     name: str
     file: str
@@ -101,3 +104,4 @@ class Fetched(msgspec.Struct, frozen=True):
     size: Size
     url: str
     version: str | None = None
+    verified: str = ""

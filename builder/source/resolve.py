@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from builder.archive import extract_member
 from builder.digest import Digest
 from builder.errors import SourceUnreachable, UsageError, VerificationError
@@ -17,8 +19,8 @@ from builder.host import ci
 from builder.host.lock import hold
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
-from builder.shown import without_secrets
-from builder.source import apt, dropin, ftp, judgement, kind, local, web
+from builder.source import apt, dropin, ftp, judgement, kind, local, verification, web
+from builder.source.accepted import Acceptance
 from builder.source.expected import Expected
 from builder.source.judgement import Contents
 from builder.source.known import (
@@ -26,7 +28,6 @@ from builder.source.known import (
     dropin_label,
     find_sound,
     profile_digest,
-    require_signature,
     require_sizes,
     valid_pins,
 )
@@ -59,11 +60,28 @@ class Job:
     stop: threading.Event
     damages: tuple[Damage, ...] = ()
     expected: Expected = field(default_factory=Expected)
+    acceptance: Acceptance | None = None
 
     @property
     def pins(self) -> dict[str, Pin]:
         """The pins to be held to: none of them while updating."""
         return {} if self.update else valid_pins(self.source, self.lock)
+
+    def vouch(self, path: Path, sha256: Digest) -> str:
+        """Who vouches for these bytes; raises as ``verification.vouch``."""
+        return verification.vouch(
+            self.source,
+            path,
+            sha256,
+            project=self.project,
+            lock=self.lock,
+            acceptance=self.acceptance,
+        )
+
+    def verified(self, found: Fetched, words: str) -> Fetched:
+        """The same with how it was verified."""
+        told = verification.describe(words, self.source, found.sha256, self.lock)
+        return msgspec.structs.replace(found, verified=told)
 
 
 @dataclass(frozen=True)
@@ -109,8 +127,7 @@ def resolve(job: Job) -> Fetched:
             job = replace(job, damages=(*job.damages, *damages))
             found = dropin.prefer(job.source, brought, sound)
             if found is not None:
-                require_signature(job.source, found.path, job.lock)
-                return found
+                return job.verified(found, job.vouch(found.path, found.sha256))
         return _try_places(job)
 
 
@@ -253,14 +270,10 @@ def _discard(brought: _Brought) -> None:
 
 def _accept(job: Job, place: _Place, brought: _Brought, *, last: bool = False) -> Fetched:
     sha256, size = measure(brought.path)
-    contents: Contents | None = None
-    refusal: VerificationError | LocationFailed | None
     try:
         contents = None if place.allowed else _judge(job, place, brought)
-        refusal = _refusal(job, place, brought, sha256)
-    except LocationFailed as failure:
-        refusal = failure
-    if refusal is not None:
+        words = _vouched(job, place, brought, sha256)
+    except (LocationFailed, VerificationError) as refusal:
         if brought.resumed and not last:
             # The first part may be of a file that has changed since: whole and anew, once.
             _discard(brought)
@@ -269,8 +282,9 @@ def _accept(job: Job, place: _Place, brought: _Brought, *, last: bool = False) -
         kept = set_aside(job.cache, brought.path, sha256, job.source.file)
         _discard(brought)
         if isinstance(refusal, LocationFailed):
-            raise LocationFailed(f"{refusal}; kept as {kept}")
-        raise VerificationError(refusal.what, f"{refusal.cause}\nkept as {kept}", refusal.hint)
+            raise LocationFailed(f"{refusal}; kept as {kept}") from refusal
+        cause = f"{refusal.cause}\nkept as {kept}"
+        raise VerificationError(refusal.what, cause, refusal.hint) from refusal
     path = adopt(job.cache, brought.path, sha256)
     _discard(brought)
     if not job.update:
@@ -284,8 +298,9 @@ def _accept(job: Job, place: _Place, brought: _Brought, *, last: bool = False) -
         version=brought.version,
     )
     _pin(job, place, pin, contents, brought.hops)
-    source = job.source
-    return Fetched(source.name, source.file, path, sha256, size, place.label, brought.version)
+    source, version = job.source, brought.version
+    made = Fetched(source.name, source.file, path, sha256, size, place.label, version)
+    return job.verified(made, words)
 
 
 def _judge(job: Job, place: _Place, brought: _Brought) -> Contents:
@@ -295,19 +310,16 @@ def _judge(job: Job, place: _Place, brought: _Brought) -> Contents:
     try:
         return judgement.judge(brought.path, names, job.expected, limit.check)
     except LocationFailed as failure:
-        raise LocationFailed(f"{failure}{_redirected(place, brought.hops)}") from failure
-
-
-def _redirected(place: _Place, hops: tuple[str, ...]) -> str:
-    """Who served it in the end, if that was another address than the profile's."""
-    last = without_secrets(hops[-1]) if hops else ""
-    return f" (served by {last})" if last and last != place.label.partition("#")[0] else ""
+        raise LocationFailed(
+            f"{failure}{judgement.served_by(place.label, brought.hops)}"
+        ) from failure
 
 
 def _pin(
     job: Job, place: _Place, pin: Pin, contents: Contents | None, hops: tuple[str, ...]
 ) -> None:
-    if job.locked:
+    accepted = job.acceptance is not None and job.acceptance.sha256 == pin.sha256
+    if job.locked or accepted:
         return
     known = {old.sha256 for old in valid_pins(job.source, job.lock).values()}
     if place.kind == DROPIN and (pin.sha256 in known or pin.sha256 in place.allowed):
@@ -326,22 +338,21 @@ def _pin(
         job.lock.record(job.source.name, place.kind, pin)
 
 
-def _refusal(
-    job: Job, place: _Place, brought: _Brought, sha256: Digest
-) -> VerificationError | None:
-    """Why these bytes are not to be used, None if they are; announces who signed them."""
+def _vouched(job: Job, place: _Place, brought: _Brought, sha256: Digest) -> str:
+    """Who vouches for these bytes, which is announced; raises VerificationError for wrong ones."""
     fits = not place.allowed or sha256 in place.allowed
     try:
-        words = require_signature(job.source, brought.path, job.lock)
+        words = job.vouch(brought.path, sha256)
     except VerificationError as error:
         if fits:
-            return VerificationError(f"{error.what} (from {place.label})", error.cause, error.hint)
-        return _mismatch(job, place, brought, sha256, f"\nand {error}")
+            what = f"{error.what} (from {place.label})"
+            raise VerificationError(what, error.cause, error.hint) from error
+        raise _mismatch(job, place, brought, sha256, f"\nand {error}") from error
     if not fits:
-        return _mismatch(job, place, brought, sha256, words and f"\nbut it is {words}")
+        raise _mismatch(job, place, brought, sha256, words and f"\nbut it is {words}")
     if words:
         job.console.say(f"{job.source.name}: {words}")
-    return None
+    return words
 
 
 def _mismatch(
@@ -349,7 +360,7 @@ def _mismatch(
 ) -> VerificationError:
     """``verdict``: what the signature says of bytes that are not the pinned ones."""
     expected = " or ".join(sorted(place.allowed))
-    what = f"\nit is {kind.of_file(brought.path)}{_redirected(place, brought.hops)}"
+    what = f"\nit is {kind.of_file(brought.path)}{judgement.served_by(place.label, brought.hops)}"
     return VerificationError(
         f"{job.source.file} from {place.label} is not what was pinned",
         f"sha256 expected {expected}\nsha256 got      {sha256}{what}{verdict}",
