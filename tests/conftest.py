@@ -8,10 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests import world
 
 pytest_plugins = ("tests.levels", "tests.guard")
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("patient", settings.default, deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_configure() -> None:

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import msgspec
 
+from builder.commands import outputs
 from builder.commands.produce import Goals
 from builder.commands.session import Request, Session, choose, open_session
 from builder.console import Console, put, put_json
-from builder.errors import VerificationError
+from builder.errors import BuilderError, VerificationError
 from builder.forensics import findings, view
 from builder.forensics.findings import ComponentFindings, Findings
 from builder.host.paths import Cache, Project
 from builder.patch import apply
 from builder.profile.model import Component
+from builder.report import failure
 from builder.stages import patching
 from builder.stages.patching import TREE
 from builder.stages.sources import pristine_stage
@@ -42,10 +44,20 @@ def report(
     names = [goal.removeprefix("prep:") for goal in wanted]
     with open_session(request, project=project, cache=cache, console=console) as session:
         if not check:
-            session.settle(*(f"prep:{name}" for name in names))
+            with outputs.published_if_failing(session):
+                session.settle(*(f"prep:{name}" for name in names))
         found = _find(session, names)
-    _print(found, json=json)
-    found.require()
+    refusal = _refusal(found)
+    if json:
+        failed = failure.of(refusal, profile=request.profile) if refusal is not None else None
+        told = {**msgspec.to_builtins(found), "failure": failed}
+        put_json(msgspec.json.format(msgspec.json.encode(told)).decode())
+    else:
+        for line in found.lines():
+            put(line)
+    if refusal is not None:
+        refusal.answered = json
+        raise refusal
 
 
 def _find(session: Session, names: list[str]) -> Findings:
@@ -89,9 +101,10 @@ def _kabi_list(component: Component, source: Path) -> tuple[Path | None, str]:
     return path, component.kabi.arch
 
 
-def _print(found: Findings, *, json: bool) -> None:
-    if json:
-        put_json(msgspec.json.format(msgspec.json.encode(found)).decode())
-        return
-    for line in found.lines():
-        put(line)
+def _refusal(found: Findings) -> BuilderError | None:
+    """Why this may not be built, None if it may."""
+    try:
+        found.require()
+    except BuilderError as error:
+        return error
+    return None

@@ -15,7 +15,7 @@ from builder.base import find as find_base
 from builder.console import Console
 from builder.engine import connect
 from builder.errors import UsageError
-from builder.host import ownership
+from builder.host import ci, ownership
 from builder.host.children import end_children
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
@@ -40,7 +40,10 @@ MOST_JOBS = 1024
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for on the command line; empty means the profile's default."""
+    """What the user asked for on the command line; empty means the profile's default.
+
+    ``locked``: unpinned sources are refused, as they always are in CI.
+    """
 
     profile: str
     flavour: str = ""
@@ -162,6 +165,8 @@ def open_session(
     when the first stage asks for them.
     """
     profile, flavour, base = choose(project, request)
+    if request.update:
+        ci.require_editable("--update", f"invoke fetch --update --profile {profile.name}")
     with ExitStack() as stack:
         enter = (
             _reading(cache, console) if reading else _writing(cache, project, profile.name, console)
@@ -180,7 +185,7 @@ def open_session(
             profile=profile,
             flavour_name=flavour,
             base=base,
-            locked=request.locked,
+            locked=ci.is_locked(asked=request.locked),
             project=project,
             cache=cache,
             console=console,

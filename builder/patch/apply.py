@@ -21,6 +21,7 @@ from builder.patch import judge, scratch, tool
 from builder.patch.report import FileReport, PatchReport, Report
 from builder.patch.series import Patch, Series, touched
 from builder.patch.settle import settle
+from builder.shown import printable
 
 MAX_FUZZ = 2
 
@@ -123,9 +124,21 @@ class _Bench:
             settled.files, answers, notes, patch.files, strict=True
         ):
             told = judge.judge(file, answer, overwritten, self.files)
-            told = judge.refuse_cut(judge.name_missing(told, self.tree, self.names), given)
-            files.append(msgspec.structs.replace(told, note=note))
+            told = judge.name_missing(told, self.tree, self.names)
+            told = judge.refuse_cut(told, given, file, self.files)
+            files.append(_shown(told, note))
         return _report(patch, tuple(files)), replace(settled, path=patch.path)
+
+
+def _shown(file: FileReport, note: str) -> FileReport:
+    """For people and for JSON: names need not be UTF-8."""
+    return msgspec.structs.replace(
+        file,
+        path=printable(file.path),
+        origin=None if file.origin is None else printable(file.origin),
+        problem=printable(file.problem),
+        note=note,
+    )
 
 
 def _report(patch: Patch, files: tuple[FileReport, ...]) -> PatchReport:

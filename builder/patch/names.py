@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from builder.errors import VerificationError
 from builder.patch.lines import Lines
+from builder.shown import printable
 
 NULL = b"/dev/null"
 LONGEST_PART = 255  # bytes, NAME_MAX of Linux' file systems
@@ -159,9 +160,10 @@ def _find_danger(name: Name) -> str:
 def _refuse_long(lines: Lines, at: int, name: bytes) -> None:
     longest = max(len(part) for part in name.split(b"/"))
     if longest > LONGEST_PART or len(name) > LONGEST:
+        begin = printable(os.fsdecode(name[:40]))
         raise lines.malformed(
             at,
-            f"the name {os.fsdecode(name[:40])}... is too long: {len(name)} bytes, one part of it "
-            f"{longest}; no more than {LONGEST} and {LONGEST_PART} are possible",
+            f"the name {begin}... is too long: {len(name)} bytes, one part of it {longest}; no"
+            f" more than {LONGEST} and {LONGEST_PART} are possible",
             "shorten the name in the patch, if the tree's file has another one",
         )

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from builder.errors import PatchError, VerificationError
+from builder.shown import printable
 
 _OTHERS = ".files-that-no-patch-touches"
 _ANOTHER_VERSION = "check that the patch is for this source version"
@@ -64,17 +65,19 @@ def _require_no_link(tree: Path, name: str) -> None:
 
 def _refuse_link(tree: Path, link: Path, name: str) -> VerificationError | PatchError:
     goal = link.resolve()
-    where = link.relative_to(tree)
+    where, to, name = (
+        printable(str(path)) for path in (link.relative_to(tree), link.readlink(), name)
+    )
     if not goal.is_relative_to(tree.resolve()):
         return VerificationError(
             f"a patch for {name} would leave the tree",
-            f"{where} is a symbolic link to {link.readlink()}, outside of it",
+            f"{where} is a symbolic link to {to}, outside of it",
             "the source is not what the patch is for, or is hostile; do not patch it",
         )
     return PatchError(
         f"{name} cannot be patched",
-        f"{where} is a symbolic link to {link.readlink()}",
-        f"make the patch for the file itself: {goal.relative_to(tree.resolve())}",
+        f"{where} is a symbolic link to {to}",
+        f"make the patch for the file itself: {printable(str(goal.relative_to(tree.resolve())))}",
     )
 
 
@@ -97,17 +100,18 @@ def require_same_kinds(tree: Path, names: Iterable[str], scratch: Path) -> None:
 
 
 def _find_obstacle(tree: Path, name: str, *, new: bool) -> PatchError | None:
+    shown = printable(name)
     if new and (tree / name).is_dir():
         return PatchError(
-            f"{name} cannot be patched",
-            f"{name} is a folder in this tree, and the patch makes a file of that name",
+            f"{shown} cannot be patched",
+            f"{shown} is a folder in this tree, and the patch makes a file of that name",
             _ANOTHER_VERSION,
         )
     for folder in PurePosixPath(name).parents[:-1]:
         if (tree / folder).exists() and not (tree / folder).is_dir():
             return PatchError(
-                f"{name} cannot be patched",
-                f"{folder} is a file in this tree, the patch needs a folder there",
+                f"{shown} cannot be patched",
+                f"{printable(str(folder))} is a file in this tree, the patch needs a folder there",
                 _ANOTHER_VERSION,
             )
     return None

@@ -135,7 +135,7 @@ def _listed(folder: Path) -> tuple[tuple[int, str], ...]:
 def _read_series(path: Path) -> Iterator[tuple[int, str]]:
     """Line number and patch name of each entry."""
     seen: dict[str, int] = {}
-    for number, line in enumerate(texts.read(path).split("\n"), 1):
+    for number, line in enumerate(texts.read(path).removeprefix("\ufeff").split("\n"), 1):
         words = re.sub(r"(^|\s)#.*", "", line).split()
         if not words:
             continue

@@ -16,6 +16,7 @@ from pathlib import Path
 from builder.errors import PatchError
 from builder.host import process
 from builder.patch.series import Patch
+from builder.shown import printable
 
 PLAIN = {"LC_ALL": "C", "LANGUAGE": "C"}
 TIMEOUT = 600.0
@@ -115,7 +116,7 @@ def run(patch: Patch, text: Path, folder: Path, max_fuzz: int) -> tuple[FileAnsw
 def _unclear(patch: Patch, reason: str) -> PatchError:
     return PatchError(
         f"{patch.name}: the patch tool's answer is not understood",
-        reason,
+        printable(reason),
         "GNU patch 2.7 is needed (see `patch --version`); a patch that names a file in an"
         " unusual way can also cause this",
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from builder.archive import extract_member
 from builder.digest import Digest
 from builder.errors import SourceUnreachable, UsageError, VerificationError
+from builder.host import ci
 from builder.host.lock import hold
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
@@ -358,10 +359,12 @@ def _mismatch(
 
 
 def _unpinned(job: Job, cause: str) -> VerificationError:
+    why = f"{ci.VARIABLE}=true" if ci.is_ci() else "--locked"
     return VerificationError(
-        f"{job.source.name} is not pinned, and --locked forbids its first use",
+        f"{job.source.name} is not pinned, and {why} forbids its first use",
         cause,
-        f"run `invoke fetch` without --locked once and commit {job.lock.path}",
+        f"pin it and commit {job.lock.path}: "
+        f"{ci.OUTSIDE} invoke fetch --profile {job.lock.path.parent.name}",
     )
 
 

@@ -18,6 +18,7 @@ from builder.errors import EnvironmentFailure
 from builder.host import subordinate, tools
 from builder.host.paths import find_project
 from tests import world
+from tests.bootstrap.checkout import program
 
 NOBODY = 65534
 SECONDS = 60
@@ -114,6 +115,18 @@ def test_a_missing_program_of_the_bases_method_is_told_first(
         with pytest.raises(EnvironmentFailure) as caught:
             require_host(load_base(find_project().bases / base))
         assert caught.value.hint == f"apt-get install {package}"
+
+
+def test_a_user_without_subordinate_ids_is_told_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tool in tools.for_method("mmdebstrap", root=False):
+        program(tmp_path, tool.name, "exit 0")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    with pytest.raises(EnvironmentFailure, match="it has no subordinate ids") as caught:
+        require_host(load_base(find_project().bases / "debian12"))
+    assert "--add-subuids" in caught.value.hint
 
 
 def test_a_user_needs_subordinate_ids(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import io
 import os
 import subprocess
@@ -105,6 +107,25 @@ def test_a_lock_whose_file_was_removed_is_nobody_s(tmp_path: Path) -> None:
         with holder(path), lock.hold_if_free(path) as free:
             assert not free
         assert process.poll() is None
+
+
+def test_a_lock_whose_file_goes_while_it_is_taken_is_nobody_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lock"
+    take = fcntl.flock
+    with contextlib.ExitStack() as others:
+
+        def late(descriptor: int, operation: int) -> None:
+            # The file is open: its holder removes it and ends, and another one takes a new file.
+            monkeypatch.undo()
+            path.unlink()
+            others.enter_context(holder(path))
+            take(descriptor, operation)
+
+        monkeypatch.setattr(fcntl, "flock", late)
+        with lock.hold_if_free(path) as free:
+            assert not free
 
 
 def test_another_thread_of_this_process_waits_and_needs_no_word(tmp_path: Path) -> None:

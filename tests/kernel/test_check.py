@@ -36,7 +36,7 @@ def test_a_configuration_taken_over_whole_is_silent(tmp_path: Path) -> None:
     assert (done.status, done.stderr) == (0, b"")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.dictionaries(symbols, values, min_size=1), st.dictionaries(symbols, values), st.data())
 def test_shell_and_python_agree(
     wanted: dict[str, str], other: dict[str, str], data: st.DataObject

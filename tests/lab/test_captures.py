@@ -67,6 +67,49 @@ def test_pcapng_of_each_byte_order(tmp_path: Path, order: str) -> None:
     assert packets(path)[1].time == 1000 + 1e-9
 
 
+def test_pcapng_whose_sections_differ(tmp_path: Path) -> None:
+    """Files may be joined by cat (draft, 3.1): interfaces are numbered anew in each section."""
+    both = tmp_path / "x.pcapng"
+    parts = [made.pcapng(tmp_path / f"{order}.pcapng", FRAMES, order=order) for order in "<>"]
+    both.write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert [packet.ends for packet in packets(both)] == [ENDS4, ENDS6] * 2
+    assert [packet.frame for packet in packets(both)] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        (struct.pack("<III", 6, 8, 8), "a block of 8 bytes"),
+        (struct.pack("<IIII", 6, 16, 0, 20), "another length"),
+        (made.block("<", 6, struct.pack("<5I", 9, 0, 0, 0, 0)), "interface 9"),
+        (made.block("<", 6, struct.pack("<5I", 1, 0, 0, 99, 99)), "longer than its block"),
+        (made.block("<", 6, b""), "too short"),
+        (made.block("<", 3, struct.pack("<I", 4) + b"abcd"), "link type"),
+    ],
+)
+def test_pcapng_that_is_damaged_is_not_judged(tmp_path: Path, block: bytes, words: str) -> None:
+    path = made.pcapng(tmp_path / "x.pcapng", [])
+    data = path.read_bytes()
+    if words == "link type":
+        data = data.replace(struct.pack("<HHI", 113, 0, 0), struct.pack("<HHI", 105, 0, 0))
+    path.write_bytes(data + block)
+    with pytest.raises(SmokeError, match="cannot be judged") as caught:
+        files.read(path, "client-outer")
+    assert words in caught.value.cause
+
+
+def test_old_blocks_of_pcapng_are_read(tmp_path: Path) -> None:
+    path = made.pcapng(tmp_path / "x.pcapng", [])
+    data = path.read_bytes().replace(struct.pack("<HHI", 113, 0, 0), struct.pack("<HHI", 1, 0, 0))
+    old = made.block("<", 2, struct.pack("<2H4I", 1, 0, 0, 7, 64, 64) + ether(FOUR))
+    simple = made.block("<", 3, struct.pack("<I", len(ether(SIX))) + ether(SIX))
+    path.write_bytes(data + old + simple)
+    assert len(ether(FOUR)) == 64
+    found = packets(path)
+    assert [packet.ends for packet in found] == [ENDS4, ENDS6]
+    assert all(packet.sums_right for packet in found)
+
+
 def test_what_the_lab_writes_for_people_is_read_again_cut_frames_too(tmp_path: Path) -> None:
     kept: list[bytes | Kept] = [*FRAMES, Kept(ether(ip4(UDP, udp4(LONG))), 96)]
     first = made.pcap(tmp_path / "x.pcap", kept)

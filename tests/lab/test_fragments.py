@@ -15,10 +15,12 @@ import pytest
 
 from builder.lab import catalogue
 from builder.lab.capture import files
+from builder.lab.laboratory import Result
 from builder.lab.oracle import judge
 from builder.lab.oracle.evidence import Answer, Evidence, Exchange
+from builder.lab.page import html
 from builder.lab.scenario.model import Run, Topology
-from builder.lab.verdict import RunVerdict
+from builder.lab.verdict import RunVerdict, Verdict
 from tests.lab import frames as made
 from tests.lab import wire as hand
 from tests.lab.frames import Kept
@@ -62,7 +64,7 @@ class Flow:
         head = made.fragment_header(made.UDP, at, more, self.ident)
         return made.ether(made.ip6(made.FRAGMENT, head + part, source=source, target=target))
 
-    def judged(self, folder: Path) -> RunVerdict:
+    def evidence(self, folder: Path) -> Evidence:
         captures = {}
         for link in self.topology.link:
             for host in self.topology.hosts_on(link):
@@ -70,7 +72,7 @@ class Flow:
                 path = made.pcap(folder / f"{place}.pcap", self.frames.get(link, []))
                 captures[place] = files.read(path, place).packets
         counters = {"connections": len(self.exchanges), "fails": 0}
-        evidence = Evidence(
+        return Evidence(
             self.run,
             hand.SERIES,
             self.topology,
@@ -80,7 +82,9 @@ class Flow:
             tuple(self.answers),
             counters,
         )
-        return judge.judge(evidence, "")
+
+    def judged(self, folder: Path) -> RunVerdict:
+        return judge.judge(self.evidence(folder), "")
 
 
 def healthy(name: str, inside: int = ROOM, send: int = 4000) -> Flow:
@@ -225,3 +229,26 @@ def test_datagrams_that_were_cut_off_alike_are_not_the_same_bytes(tmp_path: Path
             flow.send(link, ("10.0.3.1", exchange.port), ("10.0.4.2", 5353), asked)
     cut_capture(flow)
     assert outcomes(flow.judged(tmp_path)) == {"payload": "undecided"}
+
+
+def test_the_page_shows_datagrams_and_what_is_undecided(tmp_path: Path) -> None:
+    flow = healthy("ipv6")
+    lost_on_the_last_link(flow)
+    evidence = flow.evidence(tmp_path)
+    run = judge.judge(evidence, "")
+    verdict = Verdict("fragments", "", "lts", "fail", run.complaint, runs=(run,))
+    scenario, topology = catalogue.load("fragments")
+    for name in topology.host:
+        (tmp_path / f"{name}.log").write_text("")
+    page = html.render(Result(verdict, scenario, topology, (), (evidence,)), hand.SERIES, tmp_path)
+    assert '<td class="undecided">?</td><td class="name">checksums</td>' in page
+    assert "undecided: fragments are missing: bytes 1448 to 2895 of the datagram" in page
+    assert "udp 4000 bytes in fragments #1, #2, #3" in page
+
+
+def test_what_cannot_be_looked_into_is_no_proof_of_absence(tmp_path: Path) -> None:
+    """A frame with labels (MPLS) may carry anything."""
+    flow = healthy("ipv4")
+    flow.frames["inner"].append(made.MACS + b"\x88\x47" + bytes(46))
+    rows = {"no-client-inside": "undecided", "no-vip-inside": "undecided"}
+    assert outcomes(flow.judged(tmp_path)) == rows

@@ -107,6 +107,13 @@ RIGHT: dict[str, Frames] = {
     "source-route": [
         ether(ip4(UDP, udp4(target="10.9.9.9"), options=SOURCE_ROUTE)),
     ],
+    "source-route-behind-others": [
+        ether(ip4(UDP, udp4(target="10.9.9.9"), options=b"\x01\x44\x04\x05\0" + SOURCE_ROUTE[:7])),
+    ],
+    "used-up-route": [
+        ether(ip4(UDP, udp4(), options=SOURCE_ROUTE[:2] + b"\x08" + SOURCE_ROUTE[3:])),
+    ],
+    "options-without-end": [ether(ip4(UDP, udp4(), options=b"\x83\0\0\0"))],
     "authenticated4": [ether(ip4(AH, AH4 + udp4()))],
     "hop-by-hop": [ether(ip6(HOP, extension(ICMPV6) + echo6()))],
     "destination": [ether(ip6(DESTINATION, extension(UDP) + udp6()))],
@@ -121,6 +128,14 @@ RIGHT: dict[str, Frames] = {
             ip6(
                 DESTINATION,
                 extension(UDP, b"\x01\x02\0\0\xc9\x10" + made.packed(LAST)) + udp6(source=LAST),
+            )
+        )
+    ],
+    "home-address-behind-padding": [
+        ether(
+            ip6(
+                DESTINATION,
+                extension(UDP, b"\0\0\0\0\xc9\x10" + made.packed(LAST)) + udp6(source=LAST),
             )
         )
     ],
@@ -210,11 +225,31 @@ WRONG: dict[str, Frames] = {
         *fragments4(udp4(LONG)[:2960], THREE[1:2]),
         *fragments4(udp4(LONG), THREE[2:]),
     ],
+    "two-last-ones": [
+        *fragments4(udp4(LONG), (THREE[0], THREE[2])),
+        *fragments4(udp4(LONG)[:2960], THREE[1:2]),
+    ],
+    "fragmented-twice": fragments6(
+        fragment_header(UDP, 0, True) + udp6(LONG), ((0, 1480), (1480, 3088)), FRAGMENT
+    ),
+    "fragment-of-a-jumbogram": [
+        ether(
+            ip6(
+                HOP,
+                extension(FRAGMENT, JUMBO) + fragment_header(UDP, 0, True) + bytes(69_984),
+                length=0,
+            )
+        )
+    ],
     "larger-than-any": [
         *fragments4(bytes(65_528), ((0, 32_768), (32_768, 65_528))),
     ],
     "shorter-than-its-length": [ether(ip4(UDP, udp4()))[:-4], ether(ip6(UDP, udp6()))[:-4]],
     "udp-length-beyond": [ether(ip4(UDP, bare_udp()[:4] + b"\xff\xff" + bare_udp()[6:]))],
+    "tcp-offset-too-small": [
+        ether(ip4(TCP, summed(TCP, bare_tcp()[:12] + b"\x40" + bare_tcp()[13:], CLIENT4, VIP4)))
+    ],
+    "sctp-too-short": [ether(ip4(SCTP, CRC))],
     "tcp-header-broken": [
         ether(ip4(TCP, summed(TCP, b"\0" * 12 + b"\xf0" + bytes(27), CLIENT4, VIP4)))
     ],

@@ -127,7 +127,7 @@ def test_a_second_ctrl_c_leaves_at_once(small: World) -> None:
 
 
 def test_what_a_shell_tells_to_ignore_the_hangup_goes_on(small: World) -> None:
-    words = ("sh", "-c", 'trap "" HUP; exec "$@"', "sh", *small.command("fetch"))
+    words = ("sh", "-c", 'trap "" HUP; echo ready; exec "$@"', "sh", *small.command("fetch"))
     process = subprocess.Popen(
         (*words, "--profile", "small"),
         cwd=small.project,
@@ -137,9 +137,11 @@ def test_what_a_shell_tells_to_ignore_the_hangup_goes_on(small: World) -> None:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    for _ in range(5):
-        time.sleep(0.05)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    while process.poll() is None:  # at every moment of its life
         process.send_signal(signal.SIGHUP)
+        time.sleep(0.02)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
     assert Path(small.project / "specs" / "small" / "sources.lock").is_file()

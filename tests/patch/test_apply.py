@@ -375,7 +375,7 @@ def test_the_report_is_machine_readable(bench: Bench) -> None:
 LINES = st.lists(st.sampled_from(["", "{", "}", "a", "b", "\treturn 0;", "é", "x\r"]), max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(old=LINES, new=LINES, shared=LINES)
 def test_any_unified_diff_gives_the_expected_file(
     old: list[str], new: list[str], shared: list[str]

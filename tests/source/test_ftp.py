@@ -32,3 +32,15 @@ def test_a_broken_transfer_goes_on_where_it_broke(site: Site) -> None:
 def test_a_refusal_is_told(site: Site, path: str, answer: str) -> None:
     with ftpserver.serve() as (port, _), pytest.raises(SourceUnreachable, match=answer):
         site.fetch(source_of(f"ftp://127.0.0.1:{port}{path}"))
+
+
+@pytest.mark.parametrize("noted", [f"{len(BODY)} 213 20190101000000", f"{len(BODY) + 5} "])
+def test_parts_of_two_files_are_never_joined(site: Site, noted: str) -> None:
+    """What is there is of a file of another time, or of another size."""
+    with ftpserver.serve() as (port, log):
+        url = f"ftp://127.0.0.1:{port}/pub/x.tar"
+        partial = Partial.of(site.cache.partial, url)
+        partial.path.write_bytes(b"x" * 1000)
+        partial.remember(noted, len(BODY))
+        assert site.fetch(source_of(url)).sha256 == DIGEST
+        assert "REST 1000" not in log

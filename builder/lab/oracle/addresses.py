@@ -124,7 +124,7 @@ def _absent(evidence: Evidence, side: str, addresses: frozenset[str], words: str
     found = Findings()
     for packet in evidence.side(side):
         if not packet.source:
-            found.doubt(f"addresses that can be read: {packet.sums.why}", packet)
+            found.doubt(f"its addresses cannot be read ({packet.sums.why})", packet)
             continue
         found.expect(not {packet.source, packet.destination} & addresses, words, packet)
     return found.close(f"{len(evidence.side(side))} packets", f"a packet on an {side} link")

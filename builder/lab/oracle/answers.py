@@ -101,7 +101,7 @@ def _nothing_for_servers(evidence: Evidence, found: Findings) -> None:
     hosts = {address for address, _ in evidence.servers}
     for packet in evidence.side("inner"):
         if not packet.destination:
-            found.doubt(f"where it goes: {packet.sums.why}", packet)
+            found.doubt(f"its addresses cannot be read ({packet.sums.why})", packet)
             continue
         later = packet.piece is not None and packet.piece.offset > 0
         known = (packet.destination, packet.port) in evidence.servers
