@@ -12,7 +12,6 @@ from builder import early
 if early.is_run_by_invoke():
     early.listen()
 
-import os
 import sys
 
 from invoke.context import Context
@@ -20,10 +19,10 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from builder import commandline, names
-from builder.commandline import command
+from builder.commandline import PROFILE, command
 from builder.console import put
+from builder.host import ci
 
-PROFILE = "el6"
 _OPTIONS = {
     "profile": f"what to build: a folder of specs/ (default {PROFILE})",
     "flavour": "the kernel's configuration (default: the profile's)",
@@ -40,10 +39,6 @@ def _help(*names: str, **more: str) -> dict[str, str]:
     return {name: _OPTIONS[name] for name in names} | more
 
 
-def _locked(given: bool) -> bool:
-    return given or os.environ.get("CI") == "true"
-
-
 @task(help=_help("profile", "flavour", "base", "only", "jobs", "locked", "variant"))
 def build(
     context: Context,
@@ -58,13 +53,13 @@ def build(
     """Build all of a profile: RPMs, repository, disk image, smoke test (or only some RPMs)."""
     from builder.commands import produce, session  # noqa: PLC0415 - keeps --list quick
 
-    with command() as place:
+    with command(profile) as place:
         request = session.Request(
             profile,
             flavour,
             base,
             session.read_jobs(jobs),
-            _locked(locked),
+            locked,
             variants=names.split("--variant", variant),
         )
         chosen = names.split("--only", only)
@@ -89,12 +84,9 @@ def fetch(
     """Bring the profile's sources into the cache, verified."""
     from builder.commands import inputs, session  # noqa: PLC0415
 
-    with command() as place:
+    with command(profile) as place:
         request = session.Request(
-            profile,
-            locked=_locked(locked) and not update,
-            update=update,
-            variants=names.split("--variant", variant),
+            profile, locked=locked, update=update, variants=names.split("--variant", variant)
         )
         for line in inputs.fetch(
             request, project=place.project, cache=place.cache, console=place.console
@@ -113,12 +105,11 @@ def update(context: Context, source: str = "", profile: str = PROFILE, check: bo
     """Move sources to newer point releases, if all patches apply to them."""
     from builder.commands import update as moving  # noqa: PLC0415
 
-    with command() as place:
+    with command(profile) as place:
         moving.update(
             profile,
             source,
             check=check,
-            locked=_locked(False),
             project=place.project,
             cache=place.cache,
             console=place.console,
@@ -130,7 +121,7 @@ def image(context: Context, profile: str = PROFILE, base: str = "", refresh: boo
     """Bootstrap the base: the build image and the root of the virtual machine."""
     from builder.commands import inputs, session  # noqa: PLC0415
 
-    with command() as place:
+    with command(profile) as place:
         for line in inputs.bootstrap(
             session.Request(profile, base=base),
             refresh=refresh,
@@ -148,7 +139,7 @@ def tree(
     """Set up an rpmbuild tree per component, to look into or to build by hand."""
     from builder.commands import produce, session, trees  # noqa: PLC0415
 
-    with command() as place:
+    with command(profile) as place:
         request = session.Request(profile, flavour)
         for line in trees.lay_out(
             request,
@@ -180,7 +171,7 @@ def patch(
     """Apply the patch series and report every hunk."""
     from builder.commands import patches, produce, session  # noqa: PLC0415
 
-    with command() as place:
+    with command(profile, json=json) as place:
         patches.report(
             session.Request(profile, flavour, base, variants=names.split("--variant", variant)),
             produce.only("prep", names.split("--only", only)),
@@ -197,9 +188,9 @@ def _up_to(
 ) -> None:
     from builder.commands import produce, session  # noqa: PLC0415
 
-    with command() as place:
+    with command(profile) as place:
         produce.produce(
-            session.Request(profile, flavour, base, session.read_jobs(jobs), _locked(locked)),
+            session.Request(profile, flavour, base, session.read_jobs(jobs), locked),
             produce.exactly(goal),
             project=place.project,
             cache=place.cache,
@@ -264,7 +255,7 @@ def lab(
     """Prove FULLNAT by capture, on a network of machines that run the built image."""
     from builder.commands import lab as labs  # noqa: PLC0415
 
-    with command() as place:
+    with command(profile) as place:
         labs.run(
             labs.Request(profile, names.split("--scenario", scenario), keep, load),
             project=place.project,
@@ -283,7 +274,7 @@ def lab_console(context: Context, host: str, profile: str = PROFILE) -> None:
     from builder.commands import lab as labs  # noqa: PLC0415
     from builder.commands import terminal  # noqa: PLC0415
 
-    with command() as place:
+    with command(profile) as place:
         terminal.enter(host, labs.shells_folder(place.project, profile), profile, place.console)
 
 
@@ -298,7 +289,7 @@ def explain(
     from builder.commands import explain as explanation  # noqa: PLC0415
     from builder.commands import produce, session  # noqa: PLC0415
 
-    with command() as place:
+    with command(profile) as place:
         request = session.Request(profile, flavour, base)
         for line in explanation.explain_request(
             request,
@@ -335,7 +326,7 @@ def clean(
     """Remove artifacts and dead runs' leavings; with --all also the cache."""
     from builder.commands import clean as cleaning  # noqa: PLC0415
 
-    with command() as place:
+    with command(profile) as place:
         cleaning.clean(
             cleaning.Request(profile, everything=all, agreed=yes),
             project=place.project,
@@ -354,7 +345,7 @@ def verify(context: Context, profile: str | None = None, fix: bool = False) -> N
     """Hold cached sources, finished stages and artifacts against their digests."""
     from builder.commands import verify as verification  # noqa: PLC0415
 
-    with command() as place:
+    with command(profile) as place:
         put(
             verification.verify(
                 profile, fix=fix, project=place.project, cache=place.cache, console=place.console
@@ -367,18 +358,25 @@ def report(context: Context, profile: str = PROFILE) -> None:
     """Write report.html anew from build.json, and print where it is."""
     from builder.commands import reports  # noqa: PLC0415
 
-    with command() as place:
+    with command(profile) as place:
         put(str(reports.write(place.project, profile)))
 
 
-@task(help=_help("profile", "json", fix="install what is missing, after asking"))
-def doctor(context: Context, profile: str = PROFILE, fix: bool = False, json: bool = False) -> None:
+@task(help=_help("profile", "base", "json", fix="install what is missing, after asking"))
+def doctor(
+    context: Context,
+    profile: str = PROFILE,
+    base: str = "",
+    fix: bool = False,
+    json: bool = False,
+) -> None:
     """Say what this host can and cannot do, with the reason and the exact fix."""
     from builder.commands import doctor as examination  # noqa: PLC0415
 
-    with command() as place:
+    with command(profile, json=json) as place:
         code = examination.examine(
             profile,
+            base=base,
             fix=fix,
             json=json,
             project=place.project,
@@ -403,7 +401,7 @@ def test(context: Context, fast: bool = False, long: bool = False) -> None:
             place.project,
             place.console,
             scope=selftest.scope(fast=fast, long=long),
-            strict=os.environ.get("CI") == "true",
+            strict=ci.is_ci(),
         )
     raise Exit(code=code)
 
@@ -413,7 +411,7 @@ def bench(context: Context, profile: str = "lts", flavour: str = "vm") -> None:
     """Measure the builder side by side with the bare commands, and print ratios."""
     from builder.commands import bench as benchmark  # noqa: PLC0415
 
-    with command() as place:
+    with command(profile) as place:
         put(
             benchmark.measure(
                 profile, flavour, project=place.project, cache=place.cache, console=place.console

@@ -26,7 +26,7 @@ from invoke.program import Program
 
 from builder import early, names
 from builder.commands.interruption import interruptible, leave
-from builder.console import Console
+from builder.console import Console, put_json
 from builder.errors import Interrupted, UsageError
 from builder.host import refusal
 from builder.host.outlets import CLOSED, close_quietly, is_closed, reopen
@@ -48,6 +48,7 @@ _BARE = {"update": "source"}
 # What is made must be readable to whom containers run as, whatever the caller's own umask is.
 UMASK = 0o022
 _NAME = "invoke"
+PROFILE = "el6"  # if none is named
 _DRY = ("--dry", "-R")
 _FULL_HINT = "lead the output to a file system that has room (df -h shows them), or to a terminal"
 _FORMATS = ("flat", "nested", "json")
@@ -66,8 +67,11 @@ class Place:
 
 
 @contextmanager
-def command() -> Iterator[Place]:
-    """Run a task's block; a failure ends in three lines and its exit code, never a traceback."""
+def command(profile: str | None = None, *, json: bool = False) -> Iterator[Place]:
+    """Run a task's block; a failure ends in three lines and its exit code, never a traceback.
+
+    ``profile``: what it works on, so that hints name it.  ``json``: a failure is told in JSON, too.
+    """
     os.umask(UMASK)
     cache: Cache | None = None
     try:
@@ -79,7 +83,10 @@ def command() -> Iterator[Place]:
     except (KeyboardInterrupt, Exception) as caught:
         from builder.commands import outcome  # noqa: PLC0415 - not needed by what goes well
 
-        message, code = outcome.of(caught, cache)
+        named = "" if profile in {None, PROFILE} else profile or ""
+        if json and (answer := outcome.answer(caught, cache, named)):
+            put_json(answer)
+        message, code = outcome.of(caught, cache, named)
         if code == Interrupted.exit_code:
             leave(message, code)
         raise Exit(message, code) from None
@@ -154,6 +161,8 @@ class _Program(Program):
             yield
         except (ParseError, ValueError) as error:
             told = self._explained(error)
+            if _wants_json(error):
+                put_json(failure.as_json(failure.of(told)))
             raise Exit(failure.render(told, can_enter=False), told.exit_code) from None
 
     def _explained(self, error: ParseError | ValueError) -> UsageError:
@@ -172,9 +181,9 @@ class _Program(Program):
                 f"tasks: {', '.join(known)}",
                 "invoke --list",
             )
-        hint = f"invoke --help {task}".rstrip()
+        hint = f"invoke {task} --help" if task else "invoke --list"
         if lacking:
-            hint = f"invoke --help {lacking[1]}"
+            hint = f"invoke {lacking[1]} --help"
             missing = lacking[2].replace("'", "")
             return UsageError(
                 f"task {lacking[1]} needs a word more: {missing}",
@@ -191,7 +200,7 @@ class _Program(Program):
             return UsageError(
                 f"there is no option {option}",
                 "nothing is run by way of Invoke, so that its dry run would run everything",
-                "invoke explain STAGE (it says what would run, and why)",
+                "invoke explain smoke (it says what would run, and why)",
             )
         contexts = [one for one in self.parser.contexts.values() if one.name == task]
         known = [flag for one in contexts or [self.initial_context] for flag in one.flags]
@@ -199,11 +208,17 @@ class _Program(Program):
         return UsageError(
             f"{owner} no option {names.shown(option)}{names.nearest(option, known)}",
             f"options: {', '.join(sorted(flag for flag in known if flag.startswith('--')))}",
-            f"invoke --help {task}".rstrip(),
+            f"invoke {task} --help" if task else "invoke --list",
         )
 
     def _task_names(self) -> tuple[str, ...]:
         return tuple(sorted(self.collection.task_names))
+
+
+def _wants_json(error: ParseError | ValueError) -> bool:
+    """Whether the task's ``--json`` had been read when the command line became unintelligible."""
+    context = error.context if isinstance(error, ParseError) else None
+    return context is not None and "json" in context.args and bool(context.args["json"].value)
 
 
 def main(tasks: ModuleType, words: Sequence[str]) -> NoReturn:

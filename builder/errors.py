@@ -18,7 +18,8 @@ class BuilderError(Exception):
     ``what``: one line, what failed.  ``cause``: the failing party's own words (compiler
     error, reject hunk, HTTP status); may have several lines.  ``hint``: what to do next.
     ``log``: the file that has the whole story.  ``stage``: the stage it happened in, set
-    by the pipeline, so that ``invoke shell STAGE`` can be named.
+    by the pipeline, so that ``invoke shell STAGE`` can be named.  ``answered``: programs were told
+    already, in what ``--json`` asked for.
     """
 
     what: str
@@ -26,6 +27,7 @@ class BuilderError(Exception):
     hint: str = ""
     log: Path | None = field(default=None, kw_only=True)
     stage: str | None = field(default=None, kw_only=True)
+    answered: bool = field(default=False, kw_only=True)
 
     exit_code = 1
 

@@ -6,8 +6,11 @@ which stays as it is.  By hand: ``python -m tests.renewal PROFILE`` renews the p
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from builder.commands import produce
@@ -15,6 +18,7 @@ from builder.commands.session import Request
 from builder.commands.update import update
 from builder.console import Console
 from builder.errors import BuilderError, SourceUnreachable
+from builder.host.ci import VARIABLE
 from builder.host.paths import Cache, Project, find_cache, find_project
 from builder.profile import load
 from builder.report import failure
@@ -45,12 +49,24 @@ def renew(project: Project, profile: str, cache: Cache, console: Console) -> tup
         try:
             _fetch(project, profile, name, cache, console)
         except SourceUnreachable as gone:
-            update(profile, name, check=False, project=project, cache=cache, console=console)
+            with _as_outside_ci():
+                update(profile, name, check=False, project=project, cache=cache, console=console)
             after = _versions(project, profile, name)
             if after == before:
                 raise gone from None
             lines.append(f"{name} {after}, where {before} is pinned")
     return tuple(lines)
+
+
+@contextmanager
+def _as_outside_ci() -> Iterator[None]:
+    """What CI may not do to the checkout it may do to a copy."""
+    before = os.environ.pop(VARIABLE, None)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[VARIABLE] = before
 
 
 def _fetch(project: Project, profile: str, name: str, cache: Cache, console: Console) -> None:

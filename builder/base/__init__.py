@@ -1,6 +1,13 @@
 """Bases: the root file systems in which things are built and booted."""
 
-from builder.base.image import ensure_image, identity, image_tag, make_root, require_host
+from builder.base.image import (
+    ensure_image,
+    host_faults,
+    identity,
+    image_tag,
+    make_root,
+    require_host,
+)
 from builder.base.method import Bootstrapped, Order
 from builder.base.model import Base, Kind, find, load_base
 
@@ -11,6 +18,7 @@ __all__ = [
     "Order",
     "ensure_image",
     "find",
+    "host_faults",
     "identity",
     "image_tag",
     "load_base",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from builder.base.method import Bootstrapped, Order
 from builder.base.model import Base, Kind
 from builder.engine import require
 from builder.errors import EnvironmentFailure
-from builder.host import process, subordinate, tools, vsyscall
+from builder.host import architecture, process, subordinate, tools, vsyscall
 
 if TYPE_CHECKING:
     from builder.engine import Engine
@@ -68,12 +68,9 @@ def require_host(base: Base) -> None:
     root = os.getuid() == 0
     for tool in tools.for_method(base.settings.method, root=root):
         process.require_tool(tool.name)
-    way = method(base)
-    if way.sources is not None:
-        way.sources(base)
-    if way.subordinate and not root:
-        subordinate.require(os.getuid())
-    if way.engine:
+    for fault in host_faults(base):
+        raise fault
+    if method(base).engine:
         require()
     if base.settings.vsyscall and not vsyscall.is_mapped():
         raise EnvironmentFailure(
@@ -81,6 +78,22 @@ def require_host(base: Base) -> None:
             "its kernel does not map the vsyscall page: they would end with SIGSEGV (exit 139)",
             vsyscall.FIX,
         )
+
+
+def host_faults(base: Base) -> Iterator[EnvironmentFailure]:
+    """Why this host cannot make the base, apart from programs, engine and vsyscall page."""
+    way = method(base)
+    checks: list[Callable[[], object]] = [architecture.require]
+    if way.subordinate and os.getuid() != 0:
+        checks.append(lambda: subordinate.require(os.getuid()))
+    sources = way.sources
+    if sources is not None:
+        checks.append(lambda: sources(base))
+    for check in checks:
+        try:
+            check()
+        except EnvironmentFailure as fault:
+            yield fault
 
 
 def identity(base: Base, kind: Kind) -> str:

@@ -177,7 +177,7 @@ def _nothing(request: Request, project: Project, cache: Cache, state: State) -> 
     hint = "nothing is left to do"
     ours = state in {State.MARKED, State.EARLIER}
     if ours and not request.everything and any(path.exists() for path in cache.folders):
-        hint = "invoke clean --all removes the cache as well"
+        hint = "`invoke clean --all` removes the cache as well"
     return UsageError("there is nothing to clean", f"{place}{also}", hint)
 
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from pathlib import Path
 
-from builder.base import find, load_base
+import msgspec
+
+from builder.base import load_base
+from builder.commands.session import Request, choose
 from builder.console import Console, put, put_json
 from builder.doctor import examination, finding
+from builder.errors import EnvironmentFailure
 from builder.host import tools
 from builder.host.paths import Cache, Project
-from builder.profile import load
+from builder.invocation import pasted
 from builder.shown import shown
 from builder.source.probe import probe
+from builder.stages import accelerator
 
 
 def _agree(question: str) -> bool:
@@ -25,15 +32,19 @@ def _agree(question: str) -> bool:
 def examine(
     profile: str,
     *,
+    base: str = "",
     fix: bool,
     json: bool,
     project: Project,
     cache: Cache,
     console: Console,
 ) -> int:
-    """Print the findings; returns 7 if a build cannot work, else 0."""
-    chosen = load.load(project.specs, profile)
-    base = load_base(project.bases / find(project.bases, chosen.base))
+    """Print the findings; returns 7 if a build cannot work, else 0.
+
+    ``base``: what is built in, if it is not the profile's own.
+    """
+    chosen, _, name = choose(project, Request(profile, base=base))
+    loaded = load_base(project.bases / name, chosen.guest)
     scope = examination.Scope(
         cache=cache.root,
         artifacts=project.artifacts(chosen.name),
@@ -42,15 +53,35 @@ def examine(
             for source in chosen.source.values()
         ),
         probe=lambda url: probe(url, project.root),
-        vsyscall=base.settings.vsyscall,
-        tools=tools.for_base(base.settings.method, root=os.getuid() == 0),
+        kvm_probe=lambda: _boot_on_kvm(cache),
+        base=loaded,
+        vsyscall=loaded.settings.vsyscall,
+        tools=tools.for_base(loaded.settings.method, root=os.getuid() == 0),
         dated=(project.specs / chosen.name / "sources.lock",),
     )
     findings = examination.examine(scope)
     if fix and examination.fix(findings, _agree, console):
         findings = examination.examine(scope)
+    findings = tuple(
+        msgspec.structs.replace(one, fix=pasted(one.fix, project.root)) for one in findings
+    )
+    what = f"profile {chosen.name} in base {name}"
     if json:
-        put_json(finding.as_json(findings))
+        put_json(finding.as_json(findings, what))
     else:
-        put(shown("\n".join(finding.lines(findings))))
+        put(shown("\n".join(finding.lines(findings, what))))
     return finding.worst(findings)
+
+
+def _boot_on_kvm(cache: Cache) -> str:
+    """What came of a guest on KVM since this host's boot; tries one if none was.
+
+    Raises EnvironmentFailure if none comes up.
+    """
+    from builder.vm.accelerator import decide  # noqa: PLC0415 - slow to import
+
+    with tempfile.TemporaryDirectory() as scratch:
+        found = accelerator.known(cache) or decide(Path(scratch))
+    if found.kind != "kvm":
+        raise EnvironmentFailure("no guest comes up on KVM", found.why)
+    return found.why

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from builder.commands import produce
-from builder.commands.session import Request, choose, describe_source
+from builder.commands.session import Request, choose
 from builder.console import Console
 from builder.host.paths import Cache, Project
 
@@ -23,7 +23,11 @@ def fetch(request: Request, *, project: Project, cache: Cache, console: Console)
         forced=forced,
     )
     facts = {name: stage.manifest.facts for name, stage in done.items()}
-    return [f"{name}: {describe_source(one)}" for name, one in facts.items()]
+    return [
+        f"{name}: {one['sha256']} from {' '.join((one['url'], one['version'])).rstrip()}; "
+        f"variant {one['variant']}; verified: {one['verified']}"
+        for name, one in facts.items()
+    ]
 
 
 def bootstrap(

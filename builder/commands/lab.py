@@ -13,8 +13,9 @@ from typing import Any
 from builder.console import Console, put
 from builder.errors import SmokeError, UsageError
 from builder.host import ownership
-from builder.host.paths import Cache, Project, runtime_folder
+from builder.host.paths import Cache, Project, find_project, runtime_folder
 from builder.host.removal import remove
+from builder.invocation import pasted
 from builder.lab import catalogue, laboratory
 from builder.lab.hosts.network import PACES, Image, Images, Network
 from builder.lab.laboratory import Bench, Linger, Result
@@ -168,6 +169,8 @@ def run(request: Request, *, project: Project, cache: Cache, console: Console) -
     with _work_folder(cache, project, request.profile, console) as work:
         # Not before nobody can take them away any more.
         images = built_images(project, request.profile, series)
+        if publish.is_earlier(project.artifacts(request.profile), "vm"):
+            console.say("lab: the last build made no image; this one is of an earlier build")
         way = accelerator(cache, work / "probe", images.others.kernel)
         if way.kind == "tcg":
             times = PACES["tcg"].boot / PACES["kvm"].boot
@@ -234,9 +237,11 @@ def _keeper(series: Series, bench: Bench, target: Path, console: Console) -> Lin
 
 def _ways_in(bench: Bench, net: Network) -> tuple[str, ...]:
     place = next(iter(net.captures))
+    shell = f"invoke lab-console {next(iter(net.hosts))} --profile {bench.profile}"
     return (
         "the lab goes on; Ctrl-C ends it",
-        f"  a shell: invoke lab-console {' | '.join(net.hosts)} --profile {bench.profile}",
+        f"  a shell: {pasted(shell, find_project().root)}",
+        f"           ({', '.join(net.hosts)})",
         f"  a link:  tail -c +1 -f {net.captures[place]} | tshark -l -i -",
         f"           ({', '.join(net.captures)})",
     )

@@ -12,24 +12,57 @@ from builder.host.paths import Cache, find_project
 from builder.pipeline import room
 from builder.report import failure
 
+COPY = (
+    "the file is the builder's copy: change what it was made of (the archive of the source, or "
+    "your own patch in patches/), never the copy"
+)
 BUG = "this is a bug in the builder; please report it with the lines above"
 
 
-def of(caught: BaseException, cache: Cache | None) -> tuple[str, int]:
+def of(caught: BaseException, cache: Cache | None, profile: str = "") -> tuple[str, int]:
     """Text and exit code for what was raised; a traceback is printed for bugs only.
 
     What the operating system refuses is no bug.  No text at all if nobody reads it any more.
-    ``cache``: None if it could not even be found out where that is.
+    ``cache``: None if it could not even be found out where that is.  ``profile``: what was worked
+    on, if it is not the default one.
     """
     if outlets.is_closed(caught):
         return "", outlets.CLOSED
-    if isinstance(caught, KeyboardInterrupt):
-        caught = interrupted()
-    places = room.places(cache) if cache is not None else (find_project().root,)
-    told = room.told(caught, places) if isinstance(caught, Exception) else caught
+    told = _told(caught, cache)
     if not isinstance(told, BuilderError):
         traceback.print_exception(caught)
         return BUG, 1
     stage = told.stage
     can_enter = stage is not None and cache is not None and shell.can_enter(cache, stage)
-    return failure.render(told, can_enter=can_enter), told.exit_code
+    return failure.render(told, can_enter=can_enter, profile=profile), told.exit_code
+
+
+def answer(caught: BaseException, cache: Cache | None, profile: str = "") -> str:
+    """What programs are told of it (``--json``); empty if they were, or nobody reads it."""
+    told = _told(caught, cache)
+    if outlets.is_closed(caught) or getattr(told, "answered", False):
+        return ""
+    if not isinstance(told, BuilderError):
+        told = BuilderError(f"{type(told).__name__}: {told}", hint=BUG)
+    return failure.as_json(failure.of(told, profile=profile))
+
+
+def _told(caught: BaseException, cache: Cache | None) -> BaseException:
+    if isinstance(caught, KeyboardInterrupt):
+        return interrupted()
+    places = room.places(cache) if cache is not None else (find_project().root,)
+    told = room.told(caught, places) if isinstance(caught, Exception) else caught
+    if cache is not None and isinstance(told, BuilderError):
+        told.hint = _kept_out(told.hint, cache)
+    return told
+
+
+def _kept_out(hint: str, cache: Cache) -> str:
+    """A hint without the lines that would send people to files of finished stages.
+
+    What is edited there is found changed, and is no longer what a pinned source has.
+    """
+    kept = (str(cache.stages), str(cache.blobs))
+    lines = hint.splitlines()
+    good = [line for line in lines if not any(place in line for place in kept)]
+    return hint if len(good) == len(lines) else "\n".join((*good, COPY))

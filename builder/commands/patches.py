@@ -8,15 +8,19 @@ from pathlib import Path
 
 import msgspec
 
+from builder.commands import outputs
 from builder.commands.produce import Goals
 from builder.commands.session import Request, Session, choose, open_session
 from builder.console import Console, put, put_json
-from builder.errors import VerificationError
+from builder.errors import BuilderError, VerificationError
 from builder.forensics import findings, view
 from builder.forensics.findings import ComponentFindings, Findings
 from builder.host.paths import Cache, Project
 from builder.patch import apply
+from builder.patch.series import Series, touched
+from builder.pipeline.stage import Damaged
 from builder.profile.model import Component
+from builder.report import failure
 from builder.stages import patching
 from builder.stages.patching import TREE
 from builder.stages.sources import pristine_stage
@@ -42,10 +46,20 @@ def report(
     names = [goal.removeprefix("prep:") for goal in wanted]
     with open_session(request, project=project, cache=cache, console=console) as session:
         if not check:
-            session.settle(*(f"prep:{name}" for name in names))
+            with outputs.published_if_failing(session):
+                session.settle(*(f"prep:{name}" for name in names))
         found = find_all(session, names)
-    _print(found, json=json)
-    found.require()
+    refusal = _refusal(found)
+    if json:
+        failed = failure.of(refusal, profile=request.profile) if refusal is not None else None
+        told = {**msgspec.to_builtins(found), "failure": failed}
+        put_json(msgspec.json.format(msgspec.json.encode(told)).decode())
+    else:
+        for line in found.lines():
+            put(line)
+    if refusal is not None:
+        refusal.answered = json
+        raise refusal
 
 
 def find_all(session: Session, names: list[str]) -> Findings:
@@ -57,9 +71,12 @@ def find_all(session: Session, names: list[str]) -> Findings:
         for name in names:
             component = profile.component[name]
             source, pristine = f"unpack:{component.source}", pristine_stage(name, component)
-            done = session.settle(source, pristine, *patching.needs(session.setting, component))
+            needs = patching.needs(session.setting, component)
+            # What patches are read from is held against its digests, as for a build.
+            read = {*needs, source} - {pristine}
+            done = session.settle(source, pristine, *needs, read=tuple(sorted(read)))
             patches = patching.collect(session.setting, name, component, done)
-            tree = done[pristine].path / TREE
+            tree = _sound_tree(session, pristine, patches)
             trial = trials.enter_context(apply.attempt(patches, tree, max_fuzz=component.fuzz))
             kabi_list, arch = _kabi_list(component, done[source].path / TREE)
             components[name] = findings.examine(trial, kabi_list, arch)
@@ -77,6 +94,19 @@ def find_all(session: Session, names: list[str]) -> Findings:
         return Findings(components, layouts, absent)
 
 
+def _sound_tree(session: Session, pristine: str, patches: Series) -> Path:
+    """The tree to try the patches on, made anew if a file that they touch has been changed."""
+    done = session.settle(pristine)[pristine]
+    try:
+        names = [f"{TREE}/{path}" for path in sorted(touched(patches))]
+        fault = done.listing().fault(done.path, names)
+    except Damaged as damaged:
+        fault = damaged.fault
+    if fault:
+        done = session.settle(pristine, read=(pristine,))[pristine]
+    return done.path / TREE
+
+
 def _kabi_list(component: Component, source: Path) -> tuple[Path | None, str]:
     if component.kabi is None:
         return None, ""
@@ -90,9 +120,10 @@ def _kabi_list(component: Component, source: Path) -> tuple[Path | None, str]:
     return path, component.kabi.arch
 
 
-def _print(found: Findings, *, json: bool) -> None:
-    if json:
-        put_json(msgspec.json.format(msgspec.json.encode(found)).decode())
-        return
-    for line in found.lines():
-        put(line)
+def _refusal(found: Findings) -> BuilderError | None:
+    """Why this may not be built, None if it may."""
+    try:
+        found.require()
+    except BuilderError as error:
+        return error
+    return None

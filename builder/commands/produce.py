@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from builder import names
+from builder.commands import outputs
 from builder.commands.session import Request, Session, choose, open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
+from builder.pipeline.schedule import with_needs
 from builder.pipeline.stage import Done
 from builder.profile.model import Profile
-from builder.report import html, publish
-from builder.report.publish import Publication
-
-PUBLICATIONS = (
-    Publication("repo", "repo"),
-    Publication("vm", "vm"),
-    Publication("smoke", "smoke"),
-)
+from builder.report.publish import COMPONENTS
 
 Goals = Callable[[Profile], tuple[str, ...]]
 
@@ -71,38 +66,31 @@ def produce(
     ``forced``: run these even if nothing has changed.
     """
     wanted = goals(choose(project, request)[0])  # refuses unknown names before it waits
-    with open_session(request, project=project, cache=cache, console=console) as session:
-        done = session.settle(*wanted, forced=forced)
-        return _publish(session, done, project, console)
+    with (
+        open_session(request, project=project, cache=cache, console=console) as session,
+        outputs.published_if_failing(session),
+    ):
+        if _are_published(session, wanted):
+            session.schedule.begin = lambda: outputs.begin(session)
+            done = outputs.publish_done(session, session.settle(*wanted, forced=forced))
+            _tell(session, done)
+            return done
+        return session.settle(*wanted, forced=forced)
 
 
-def _publish(
-    session: Session, done: dict[str, Done], project: Project, console: Console
-) -> dict[str, Done]:
-    """Publish what was settled; returns it, with what had to be made anew for that."""
-    setting = session.setting
-    if not any(publication.stage in done for publication in PUBLICATIONS):
-        return done
-    target = project.artifacts(setting.profile.name)
-    stale = publish.stale(target, PUBLICATIONS, done)
-    for fault in filter(None, stale.values()):
-        console.say(f"{target.relative_to(project.root)}: {fault}; it is published again")
-    if stale:
-        done = session.settle(*done, read=tuple(stale))
-    record = publish.publish(
-        target,
-        PUBLICATIONS,
-        done,
-        stale,
-        profile=setting.profile.name,
-        flavour=setting.flavour_name,
-        base=setting.base,
-    )
-    html.write(target, record)
-    ran = [name for name, stage in done.items() if not stage.hit]
-    shown = target.relative_to(project.root)
-    if ran:
-        console.say(f"{len(ran)} of {len(done)} stages ran; results are in {shown}/")
-    else:
-        console.say(f"nothing has changed; results are in {shown}/")
-    return done
+def _are_published(session: Session, wanted: tuple[str, ...]) -> bool:
+    """Whether users get what comes out of these goals."""
+    published = {one.stage for one in outputs.publications(session.setting.profile)}
+    return any(stage.name in published for stage in with_needs(session.stages, wanted))
+
+
+def _tell(session: Session, done: dict[str, Done]) -> None:
+    """Say how much was done, and where the results are."""
+    place = outputs.place(session)
+    if "repo" not in done:
+        alone = [name.removeprefix("build:") for name in done if name.startswith("build:")]
+        place = place / COMPONENTS / (alone[0] if len(alone) == 1 else "")
+    ran = sum(not stage.hit for stage in done.values())
+    words = f"{ran} of {len(done)} stages ran" if ran else "nothing has changed"
+    shown = place.relative_to(session.setting.project.root)
+    session.setting.console.say(f"{words}; results are in {shown}/")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -17,7 +17,7 @@ from builder.base import find as find_base
 from builder.console import Console
 from builder.engine import connect
 from builder.errors import UsageError
-from builder.host import ownership
+from builder.host import ci, ownership
 from builder.host.children import end_children
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
@@ -29,6 +29,7 @@ from builder.pipeline.stage import Done, Stage
 from builder.pipeline.store import Store
 from builder.profile import load
 from builder.profile.model import Profile
+from builder.source.accepted import BY_YOU
 from builder.stages import catalogue
 from builder.stages.setting import Setting
 
@@ -44,6 +45,7 @@ MOST_JOBS = 1024
 class Request:
     """What the user asked for on the command line; empty means the profile's default.
 
+    ``locked``: unpinned sources are refused, as they always are in CI.
     ``variants``: of sources, each as ``SOURCE=VARIANT``.
     """
 
@@ -87,12 +89,23 @@ class Session:
     ledger: Ledger
     store: Store
     schedule: Schedule
+    told: set[str] = field(default_factory=set)
 
     def settle(
         self, *goals: str, forced: tuple[str, ...] = (), read: tuple[str, ...] = ()
     ) -> dict[str, Done]:
         wanted = with_needs(self.stages, goals)
-        return self.schedule.run(wanted, frozenset(forced), read)
+        done = self.schedule.run(wanted, frozenset(forced), read)
+        self._tell_exceptions(done)
+        return done
+
+    def _tell_exceptions(self, done: dict[str, Done]) -> None:
+        """Say in every run what was built from because the operator alone accepts it."""
+        for name, stage in done.items():
+            verified = stage.manifest.facts.get("verified", "")
+            if BY_YOU in verified and name not in self.told:
+                self.told.add(name)
+                self.setting.console.say(f"{name}: {verified}")
 
 
 def read_jobs(word: str | None) -> int:
@@ -146,13 +159,6 @@ def _listed(name: str, variants: tuple[str, ...]) -> str:
     return "one of: " + ", ".join(f"--variant {name}={variant}" for variant in variants)
 
 
-def describe_source(facts: Mapping[str, str]) -> str:
-    """What a fetch stage noted, in a line."""
-    words = [facts["sha256"], "from", facts["url"], facts["version"]]
-    told = f"(variant {facts.get('variant', 'unknown')}; {facts.get('verified', 'unknown')})"
-    return " ".join([*filter(None, words), told])
-
-
 def ledger_path(cache: Cache, profile: str, flavour: str, base: str) -> Path:
     return cache.ledger / profile / f"{flavour}-{base}.json"
 
@@ -194,6 +200,8 @@ def open_session(
     when the first stage asks for them.
     """
     profile, flavour, base = choose(project, request)
+    if request.update:
+        ci.require_editable("--update", f"invoke fetch --update --profile {profile.name}")
     with ExitStack() as stack:
         enter = (
             _reading(cache, console) if reading else _writing(cache, project, profile.name, console)
@@ -212,7 +220,7 @@ def open_session(
             profile=profile,
             flavour_name=flavour,
             base=base,
-            locked=request.locked,
+            locked=ci.is_locked(asked=request.locked),
             project=project,
             cache=cache,
             console=console,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from builder.commands import outputs
 from builder.commands.produce import Goals
 from builder.commands.session import Request, choose, open_session
 from builder.console import Console
@@ -28,7 +29,10 @@ def lay_out(
     Trees lie in ``artifacts/<profile>/tree/<component>/`` and are made anew each time.
     """
     goals(choose(project, request)[0])  # refuses unknown components
-    with open_session(request, project=project, cache=cache, console=console) as session:
+    with (
+        open_session(request, project=project, cache=cache, console=console) as session,
+        outputs.published_if_failing(session),
+    ):
         setting = session.setting
         lines: list[str] = []
         for name in names or tuple(setting.profile.component):

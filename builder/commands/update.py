@@ -13,7 +13,7 @@ from pathlib import Path
 from builder import names
 from builder.console import Console, put
 from builder.errors import PatchError, UsageError
-from builder.host import ownership
+from builder.host import ci, ownership
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
 from builder.patch.report import Report
@@ -48,24 +48,19 @@ def update(
     source: str,
     *,
     check: bool,
-    locked: bool = False,
     project: Project,
     cache: Cache,
     console: Console,
 ) -> None:
     """Move ``source`` of a profile, or all its sources, and print a summary for review.
 
-    ``check``: only print what is available.  ``locked``: nothing in the checkout may change, so
-    that anything else is refused.  Raises PatchError, with all rejects printed before,
-    if a series does not apply; VerificationError, SourceUnreachable.  The checkout is then as it
-    was.
+    ``check``: only print what is available; anything else is refused in CI.  Raises PatchError,
+    with all rejects printed before, if a series does not apply; VerificationError,
+    SourceUnreachable.  The checkout is then as it was.
     """
-    if locked and not check:
-        raise UsageError(
-            "invoke update does not run where CI=true",
-            "it changes profile.toml and sources.lock, which CI takes as they are",
-            "run it in a checkout of your own, or: invoke update --check",
-        )
+    if not check:
+        words = ("invoke update", source, f"--profile {profile}")
+        ci.require_editable("invoke update", " ".join(filter(None, words)))
     loaded = load.load(project.specs, profile)
     if source:
         rule = "update takes a table [source.NAME] of profile.toml"

@@ -168,7 +168,7 @@ def _remove(cache: Cache, place: Path) -> str:
 
 
 def _withdrawal(target: Path, name: str) -> Callable[[], str]:
-    folder = name.partition("/")[0]
+    folder = publish.folder_of(name)
 
     def fix() -> str:
         publish.withdraw(target, folder)
@@ -217,10 +217,10 @@ def verify(
             put(f"bad: {finding.place}: {finding.fault}{became}")
     counts = ", ".join(f"{count} {kind}" for kind, count in reading.counts.items())
     if bad and not fix:
-        named = f" --profile {profile}" if profile else ""
+        command = f"invoke verify --fix --profile {profile}" if profile else "invoke verify --fix"
         raise VerificationError(
             f"{bad} of what was read is not as it was made",
             f"read: {counts}; what is bad is named above",
-            f"put it aside with: invoke verify --fix{named}\nThe next build makes it anew.",
+            f"put it aside with: {command}\nThe next build makes it anew.",
         )
     return f"read: {counts}; {f'{bad} were bad and are out of the way' if bad else 'all are good'}"

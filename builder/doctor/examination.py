@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.base import Base
 from builder.console import Console
-from builder.doctor import engine, machine, outside, tools
+from builder.doctor import engine, host, machine, outside, tools
 from builder.doctor.finding import Finding, Status
 from builder.errors import EnvironmentFailure
 from builder.host import process
@@ -23,7 +24,8 @@ class Scope:
     """What to examine.  ``dated``: files whose age the clock must not fall behind.
 
     ``sources``: names and locations of a profile's sources, asked through ``probe``;
-    ``vsyscall``: whether the profile's base needs it; ``date``: a server's Date header.
+    ``base``: what is built in; ``vsyscall``: whether it needs that; ``date``: a server's Date
+    header.
     """
 
     cache: Path
@@ -33,6 +35,7 @@ class Scope:
     probe: outside.Probe | None = None
     kvm_probe: machine.KvmProbe | None = None
     vsyscall: bool = False
+    base: Base | None = None
     date: str | None = None
     tools: tuple[Tool, ...] = ()
 
@@ -42,7 +45,9 @@ def examine(scope: Scope) -> tuple[Finding, ...]:
     found = [
         tools.examine_python(),
         *tools.examine_tools(scope.tools),
+        *engine.examine_configuration(),
         engine.examine_engine(),
+        *host.examine_base(scope.base),
         machine.examine_kvm(probe=scope.kvm_probe),
         machine.examine_processors(),
         machine.examine_memory(),

@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 FAILED_EXIT = 7
+VERSION = 1
 
 
 class Status(StrEnum):
@@ -37,13 +38,38 @@ def worst(findings: Iterable[Finding]) -> int:
     return FAILED_EXIT if any(one.status is Status.FAILURE for one in findings) else 0
 
 
-def as_json(findings: tuple[Finding, ...]) -> str:
-    """A JSON array of findings, indented."""
-    return msgspec.json.format(msgspec.json.encode(findings)).decode()
+class Report(msgspec.Struct, frozen=True):
+    """What ``--json`` prints: all findings, and what they come to in one line."""
+
+    version: int
+    summary: str
+    findings: tuple[Finding, ...]
 
 
-def lines(findings: tuple[Finding, ...]) -> Iterator[str]:
-    """A table for people; reason and fix stand under whatever is not in order."""
+def summary(findings: tuple[Finding, ...], what: str = "this checkout") -> str:
+    """In one line: whether ``what`` can be built here, and what is not in order."""
+    failed, doubted = (
+        [one.name for one in findings if one.status is status]
+        for status in (Status.FAILURE, Status.WARNING)
+    )
+    verdict = "cannot" if failed else "can"
+    parts = [f"this host {verdict} build {what}: {len(findings)} things were examined"]
+    parts += [f"{len(failed)} failed ({', '.join(failed)})"] if failed else []
+    parts += [f"{len(doubted)} with a warning ({', '.join(doubted)})"] if doubted else []
+    return "; ".join(parts)
+
+
+def as_json(findings: tuple[Finding, ...], what: str = "this checkout") -> str:
+    """A JSON object ``{version, summary, findings}``, indented."""
+    report = Report(VERSION, summary(findings, what), findings)
+    return msgspec.json.format(msgspec.json.encode(report)).decode()
+
+
+def lines(findings: tuple[Finding, ...], what: str = "this checkout") -> Iterator[str]:
+    """A table for people; reason and fix stand under whatever is not in order.
+
+    The last line is the summary.
+    """
     width = max((len(one.name) for one in findings), default=0)
     for one in findings:
         yield f"{one.status:<7}  {one.name:<{width}}  {one.value}".rstrip()
@@ -52,3 +78,4 @@ def lines(findings: tuple[Finding, ...]) -> Iterator[str]:
             yield from (f"{indent}{text}" for text in one.reason.splitlines())
             if one.fix:
                 yield f"{indent}fix: {one.fix}"
+    yield summary(findings, what)

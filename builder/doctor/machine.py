@@ -8,9 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from builder.doctor.finding import Finding, Status
+from builder.errors import BuilderError
 from builder.host import vsyscall
+from builder.vm import kvm
 
 GIB = 1 << 30
+LEAST_PROCESSORS = 1
+GOOD_PROCESSORS = 2
 LEAST_MEMORY = 2 * GIB
 GOOD_MEMORY = 4 * GIB
 # A kernel's object tree, the base, the engine's layers and two images; measured generously.
@@ -27,13 +31,14 @@ KvmProbe = Callable[[], str]
 """Tries a tiny guest; returns what it saw, raises OSError or BuilderError if none came up."""
 
 
-def examine_processors() -> Finding:
+def examine_processors(count: int | None = None) -> Finding:
     """Processors that this process may use."""
-    count = len(os.sched_getaffinity(0))
-    if count >= 2:
-        return Finding("processors", Status.OK, str(count))
+    have = len(os.sched_getaffinity(0)) if count is None else count
+    value = f"{have} present; {LEAST_PROCESSORS} needed, {GOOD_PROCESSORS} recommended"
+    if have >= GOOD_PROCESSORS:
+        return Finding("processors", Status.OK, value)
     reason = "a kernel takes more than an hour on one processor"
-    return Finding("processors", Status.WARNING, str(count), reason, "give the machine more")
+    return Finding("processors", Status.WARNING, value, reason, "give the machine more")
 
 
 def read_memory() -> int:
@@ -60,7 +65,7 @@ def examine_disk(
     """Room for ``folder``, which need not exist yet; ``least`` and ``good`` in bytes."""
     place = next(path for path in (folder, *folder.parents) if path.exists())
     room = (free or _room)(place)
-    fix = f"free space on the file system of {place} (invoke clean), or use another"
+    fix = f"free space on the file system of {place} (`invoke clean`), or use another"
     if not os.access(place, os.W_OK):
         return Finding(name, Status.FAILURE, str(folder), f"{place} is not writable", fix)
     return _grade(name, room, (least, good), str(folder), fix)
@@ -72,28 +77,35 @@ def _room(place: Path) -> int:
 
 def _grade(name: str, have: int, bounds: tuple[int, int], what: str, fix: str) -> Finding:
     least, good = bounds
-    value = f"{have / GIB:.1f} GiB free"
+    amounts = f"{least / GIB:.0f} GiB needed, {good / GIB:.0f} GiB recommended"
+    value = f"{have / GIB:.1f} GiB free; {amounts}"
     if have >= good:
         return Finding(name, Status.OK, value)
-    status = Status.FAILURE if have < least else Status.WARNING
-    need = least if have < least else good
-    return Finding(name, status, value, f"{what} wants {need / GIB:.0f} GiB", fix)
+    if have < least:
+        reason = f"{what}: {(least - have) / GIB:.1f} GiB are missing"
+        return Finding(name, Status.FAILURE, value, reason, fix)
+    return Finding(name, Status.WARNING, value, f"{what}: less than is recommended", fix)
 
 
-def examine_kvm(device: Path = Path("/dev/kvm"), probe: KvmProbe | None = None) -> Finding:
-    """KVM; without it the guest is emulated, which is slower and still works."""
+def examine_kvm(device: Path = kvm.DEVICE, probe: KvmProbe | None = None) -> Finding:
+    """KVM, tried; without it the guest is emulated, which is slower and still works.
+
+    ``probe``: boots a guest; without it the device alone is asked to make one.
+    """
     slow = "the guest will be emulated (TCG), which is slower"
-    if not device.exists():
-        fix = "modprobe kvm_intel or kvm_amd; in a VM, allow nested virtualization"
-        return Finding("kvm", Status.WARNING, f"no {device}", slow, fix)
-    if not os.access(device, os.R_OK | os.W_OK):
-        fix = "usermod -aG kvm $USER, and log in again"
-        return Finding("kvm", Status.WARNING, f"{device}: permission denied", slow, fix)
+    fault = kvm.fault(device)
+    if fault:
+        fix = (
+            "modprobe kvm_intel or kvm_amd; in a VM, allow nested virtualization"
+            if not device.exists()
+            else "usermod -aG kvm $USER, and log in again; else look at dmesg"
+        )
+        return Finding("kvm", Status.WARNING, "not usable", f"{fault}; {slow}", fix)
     if probe is None:
-        return Finding("kvm", Status.OK, f"{device} is there; whether it boots, the VM stage tries")
+        return Finding("kvm", Status.OK, f"{device} makes virtual machines; none was booted")
     try:
         return Finding("kvm", Status.OK, probe())
-    except Exception as error:
+    except (OSError, BuilderError) as error:
         fix = "none on this host; on real hardware look at dmesg"
         return Finding("kvm", Status.WARNING, f"{device} boots nothing", f"{error}; {slow}", fix)
 

@@ -49,5 +49,5 @@ def examine_python(version: tuple[int, int] = sys.version_info[:2]) -> Finding:
     if version >= OLDEST_PYTHON:
         return Finding("python", Status.OK, value)
     package = tools.table()["python3"].package
-    fix = f"apt-get install {package} (Debian 12 has 3.11), and run ./bootstrap again"
+    fix = f"apt-get install {package} (Debian 12 has 3.11), and run the same command again"
     return Finding("python", Status.FAILURE, value, "Python 3.11 or newer is needed", fix)

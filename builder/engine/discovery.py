@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from builder.console import Console
 from builder.engine.container import CLOSE_SECONDS, HASTE_SECONDS, Engine
@@ -15,6 +16,18 @@ from builder.host.paths import Cache
 from builder.host.tools import table
 
 
+@dataclass(frozen=True)
+class Prospect:
+    """The engine that a run would use, and the version of Docker's API that it speaks.
+
+    Without an ``endpoint`` a private one would be started: ``daemon`` is its program.
+    """
+
+    endpoint: Endpoint | None
+    version: str = ""
+    daemon: str = ""
+
+
 @contextmanager
 def discover(cache: Cache, console: Console) -> Iterator[Engine]:
     """An engine for as long as the block lasts.
@@ -23,8 +36,8 @@ def discover(cache: Cache, console: Console) -> Iterator[Engine]:
     sockets, a private engine.  One that the user named is used or the run fails.  Raises
     EnvironmentFailure if there is none, with the exact fix.
     """
-    with _endpoint(cache, console) as endpoint:
-        engine = Engine(endpoint, ask(endpoint))
+    with _endpoint(cache, console) as (endpoint, version):
+        engine = Engine(endpoint, version)
         engine.sweep(console)
         patience = CLOSE_SECONDS
         try:
@@ -37,49 +50,55 @@ def discover(cache: Cache, console: Console) -> Iterator[Engine]:
 
 
 @contextmanager
-def _endpoint(cache: Cache, console: Console) -> Iterator[Endpoint]:
-    found = _answering()
-    if found:
-        yield found
+def _endpoint(cache: Cache, console: Console) -> Iterator[tuple[Endpoint, str]]:
+    found = look()
+    if found.endpoint is not None:
+        yield found.endpoint, found.version
         return
-    _require_private()
     with hold(private_engine(cache), console) as endpoint:
-        yield endpoint
+        yield endpoint, ask(endpoint)
 
 
 def require_reachable() -> None:
     """An engine must answer, or a private one must be possible; else EnvironmentFailure."""
-    if _answering() is None:
-        _require_private()
+    look()
 
 
-def _answering() -> Endpoint | None:
+def look() -> Prospect:
+    """The engine that a run would use; nothing is started.
+
+    Raises EnvironmentFailure if there is none, with the exact fix.
+    """
     named = named_endpoint()
-    if named:
-        ask(named)
-        return named
+    if named is not None:
+        return Prospect(named, ask(named))
+    refusals: list[str] = []
     for endpoint in usual_endpoints():
         try:
-            ask(endpoint)
-        except EnvironmentFailure:
-            continue
-        return endpoint
-    return None
+            return Prospect(endpoint, ask(endpoint))
+        except EnvironmentFailure as error:
+            refusals.append(str(error))
+    return Prospect(None, daemon=_private_daemon(refusals))
 
 
-def _require_private() -> None:
+def _private_daemon(refusals: list[str]) -> str:
+    """The program of a private engine.  ``refusals``: what the usual places answered."""
+    heard = "\n".join(refusals)
     if os.getuid() != 0:
         raise EnvironmentFailure(
             "no container engine answers",
             "neither DOCKER_HOST, a Docker context, /var/run/docker.sock nor Podman's socket "
-            "leads to one, and starting a private one needs root",
+            f"leads to one, and starting a private one needs root\n{heard}".rstrip(),
             "run `systemctl --user start podman.socket`, or `sudo systemctl start docker` and "
             f"`sudo usermod -aG docker $USER` (user id {os.getuid()}; log in again), or "
             "run this command as root",
         )
-    if find_daemon() is None:
+    daemon = find_daemon()
+    if daemon is None:
         raise EnvironmentFailure(
             "no container engine answers",
-            "no socket of Docker or Podman answers, and dockerd is not installed",
+            "no socket of Docker or Podman answers, and dockerd is not installed\n"
+            f"{heard}".rstrip(),
             f"apt-get install {table()['dockerd'].package}",
         )
+    return daemon

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
+import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 from docker import APIClient
-from docker.context import ContextAPI
 from docker.errors import DockerException, InvalidVersion
 from docker.tls import TLSConfig
 from docker.utils import kwargs_from_env
 
+from builder.engine import contexts
+from builder.engine.contexts import Context
 from builder.errors import EnvironmentFailure
 
 # 1.40 (Docker 19.03) is the first with everything used here; Podman's service speaks 1.40 too.
 OLDEST_API = (1, 40)
 ASK_SECONDS = 20
 WORK_SECONDS = 300
+_ENVIRONMENT = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Endpoint:
     named: str = ""
     private: bool = False
     log: Path | None = None
-    context: str = ""
+    context: Context | None = None
 
     @property
     def advice(self) -> str:
@@ -55,26 +60,13 @@ def named_endpoint() -> Endpoint | None:
     if host := os.environ.get("DOCKER_HOST"):
         return Endpoint(host, f"the engine at {host}", named="DOCKER_HOST")
 
-    wanted = os.environ.get("DOCKER_CONTEXT", "")
-    try:
-        context = ContextAPI.get_context(wanted or None)
-    except (DockerException, OSError, ValueError, KeyError) as error:
-        raise _bad_context(wanted, str(error)) from error
+    context = contexts.current()
     if context is None:
-        raise _bad_context(wanted, "there is no such context")
-    if context.Name == "default":
         return None
-    url = str(context.Host)
-    named = "DOCKER_CONTEXT" if wanted else "the context (docker context use default)"
-    title = f"the engine of Docker context {context.Name}"
-    return Endpoint(url, title, named=named, context=str(context.Name))
-
-
-def _bad_context(name: str, cause: str) -> EnvironmentFailure:
-    return EnvironmentFailure(
-        f"the current Docker context {name} cannot be read".replace("  ", " "),
-        cause,
-        "choose another with `docker context use default`, or set DOCKER_HOST",
+    by = "DOCKER_CONTEXT" if os.environ.get("DOCKER_CONTEXT") else "the context"
+    named = by if by.isupper() else f"{by} (docker context use default)"
+    return Endpoint(
+        context.host, f"the engine of Docker context {context.name}", named=named, context=context
     )
 
 
@@ -92,14 +84,18 @@ def usual_endpoints() -> Iterator[Endpoint]:
             yield Endpoint(f"unix://{path}", f"{title} at {path}")
 
 
-def _tls(context: str) -> TLSConfig | bool:
-    if os.environ.get("DOCKER_TLS_VERIFY") and not context:
-        settings: TLSConfig | bool = kwargs_from_env().get("tls", False)
+def _tls(context: Context | None) -> TLSConfig | bool:
+    if context is None:
+        settings: TLSConfig | bool = False
+        if os.environ.get("DOCKER_TLS_VERIFY"):
+            settings = kwargs_from_env().get("tls", False)
         return settings
-    if context:
-        found = ContextAPI.get_context(context)
-        return (found.TLSConfig if found else None) or False
-    return False
+    if context.certificates is None:
+        return False
+    names = ("ca.pem", "cert.pem", "key.pem")
+    ca, cert, key = (str(context.certificates / name) for name in names)
+    own = (cert, key) if Path(cert).is_file() and Path(key).is_file() else None
+    return TLSConfig(own, ca if Path(ca).is_file() else None, verify=context.verify)
 
 
 def open_client(endpoint: Endpoint, version: str = "auto") -> APIClient:
@@ -108,14 +104,34 @@ def open_client(endpoint: Endpoint, version: str = "auto") -> APIClient:
     ``version``: the API version agreed on before, which saves asking again.  Raises
     whatever the SDK raises when nothing answers; see ``ask``.
     """
-    over_ssh = endpoint.url.startswith("ssh://")
-    return APIClient(
-        endpoint.url,
-        version=version,
-        timeout=ASK_SECONDS if version == "auto" else WORK_SECONDS,
-        tls=_tls(endpoint.context),
-        use_ssh_client=over_ssh,
-    )
+    with _sound_configuration():
+        return APIClient(
+            endpoint.url,
+            version=version,
+            timeout=ASK_SECONDS if version == "auto" else WORK_SECONDS,
+            tls=_tls(endpoint.context),
+            use_ssh_client=endpoint.url.startswith("ssh://"),
+        )
+
+
+@contextmanager
+def _sound_configuration() -> Iterator[None]:
+    """Keep the SDK from a ``config.json`` that it would stumble over; nothing of it is needed.
+
+    It reads the file for registries and proxies, and asks nobody else where it is.
+    """
+    if not contexts.config_fault():
+        yield
+        return
+    with _ENVIRONMENT, tempfile.TemporaryDirectory() as empty:
+        before = os.environ.get("DOCKER_CONFIG")
+        os.environ["DOCKER_CONFIG"] = empty
+        try:
+            yield
+        finally:
+            os.environ.pop("DOCKER_CONFIG")
+            if before is not None:
+                os.environ["DOCKER_CONFIG"] = before
 
 
 def ask(endpoint: Endpoint) -> str:

@@ -124,7 +124,8 @@ class _Bench:
             settled.files, answers, notes, patch.files, strict=True
         ):
             told = judge.judge(file, answer, overwritten, self.files)
-            told = judge.refuse_cut(judge.name_missing(told, self.tree, self.names), given)
+            told = judge.name_missing(told, self.tree, self.names)
+            told = judge.refuse_cut(told, given, file, self.files)
             files.append(_shown(told, note))
         return _report(patch, tuple(files)), replace(settled, path=patch.path)
 

@@ -27,13 +27,20 @@ class Hunk:
 
     ``header``: the ``@@ ... @@`` line.  ``start``: the line where it expects the old text
     (0 in a new file).  ``text``: header and body as the patch has them.  ``chopped``: blank
-    context lines that it lacks at the patch file's end.
+    context lines that it lacks at the patch file's end.  ``is_unended``: its last line lacks the
+    line feed there.
     """
 
     header: str
     start: int
     text: bytes
     chopped: int = 0
+    is_unended: bool = False
+
+    @property
+    def doubtful(self) -> int:
+        """How many of its last lines may be others, if the patch file was cut."""
+        return self.chopped or int(self.is_unended)
 
     @property
     def after(self) -> bytes:
@@ -85,7 +92,8 @@ def read(lines: Lines, at: int) -> tuple[Hunk, int]:
     body = _Body(lines, old, new)
     end = body.read(at + 1)
     header = without_return(lines.lines[at]).rstrip(b"\n").decode(errors="replace")
-    return Hunk(header, start, b"".join(lines.lines[at:end]), body.chopped), end
+    unended = end == len(lines.lines) and not lines.ended
+    return Hunk(header, start, b"".join(lines.lines[at:end]), body.chopped, unended), end
 
 
 class _Body:

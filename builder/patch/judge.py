@@ -132,19 +132,32 @@ def _action(file: PatchedFile) -> str:
     return "change" if file.hunks else "mode"
 
 
-def refuse_cut(file: FileReport, given: PatchedFile) -> FileReport:
-    """A last hunk that lacks lines counts only if these are blank: it must fit without fuzz.
+def refuse_cut(
+    told: FileReport, given: PatchedFile, used: PatchedFile, scratch: Path
+) -> FileReport:
+    """The last lines of a patch file that may have been cut must be the file's: no fuzz there.
 
-    ``given``: the file as the patch has it, before the blank lines were added.
+    ``given``: the file as the patch has it; ``used``: with what it lacks.
     """
-    if not given.hunks or not given.hunks[-1].chopped or not file.hunks:
-        return file
-    last = file.hunks[-1]
-    if last.outcome not in (Outcome.FUZZ, Outcome.REJECTED):
-        return file
+    if not told.hunks or not given.hunks[-1].doubtful:
+        return told
+    last = told.hunks[-1]
+    content = _content(scratch / told.path)
+    if last.outcome is not Outcome.FUZZ and not given.hunks[-1].chopped:
+        return told
+    if last.outcome.failed or _ends_alike(used.hunks[-1], last.line, given, content or b""):
+        return told
     text = given.hunks[-1].text.decode(errors="replace")
-    told = HunkReport(last.header, Outcome.REJECTED, last.line, text=text, reason=hunks.CUT)
-    return msgspec.structs.replace(file, hunks=(*file.hunks[:-1], told))
+    cut = HunkReport(last.header, Outcome.REJECTED, last.line, text=text, reason=hunks.CUT)
+    return msgspec.structs.replace(told, hunks=(*told.hunks[:-1], cut))
+
+
+def _ends_alike(hunk: Hunk, line: int, given: PatchedFile, content: bytes) -> bool:
+    """Whether the patched file has the hunk's last lines, and not what fuzz passed over."""
+    after = hunk.after.removesuffix(b"\n").split(b"\n")
+    end = line - 1 + len(after)
+    count = given.hunks[-1].doubtful
+    return content.split(b"\n")[end - count : end] == after[-count:]
 
 
 def name_missing(file: FileReport, tree: Path, names: Iterable[str] | None) -> FileReport:

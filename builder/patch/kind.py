@@ -11,15 +11,20 @@ from builder.errors import PatchError
 MARK = b"\xef\xbb\xbf"
 """UTF-8's byte-order mark (RFC 3629, section 6)."""
 PASSED_MARK = "begins with a byte-order mark, which was passed over"
-_HEADER = re.compile(rb"diff |--- |\+\+\+ |Index:|\*\*\* |@@ -")
+# What GNU patch would miss: a name, or what only git's lines say.
+_HEADER = re.compile(
+    rb"--- |\+\+\+ |Index:|\*\*\* |@@ -"
+    rb"|diff --git .*\n(?:index .*\n|similarity .*\n)*(?:old|new|deleted|rename|copy) "
+)
 _PAGE = re.compile(rb"\s*<(!doctype\s+html|html|\?xml)\b", re.IGNORECASE)
 # File formats' first bytes: RFC 1952, the .xz specification, RFC 8878, PKWARE's APPNOTE.
+_BARE_WIDE = re.compile(rb"((?:[\t\n\r -~]\x00){4})|(?:\x00[\t\n\r -~]){4}")
 _PACKED = {
-    b"\x1f\x8b": ("gzip", "gunzip"),
-    b"\xfd7zXZ\x00": ("xz", "unxz"),
-    b"BZh": ("bzip2", "bunzip2"),
-    b"\x28\xb5\x2f\xfd": ("zstd", "unzstd"),
-    b"PK\x03\x04": ("zip", "unzip"),
+    b"\x1f\x8b": ("gzip", "gzip -dc"),
+    b"\xfd7zXZ\x00": ("xz", "xz -dc"),
+    b"BZh": ("bzip2", "bzip2 -dc"),
+    b"\x28\xb5\x2f\xfd": ("zstd", "zstd -dc"),
+    b"PK\x03\x04": ("zip", "funzip"),
 }
 _WIDE = {
     b"\xff\xfe\x00\x00": "UTF-32",
@@ -49,29 +54,35 @@ def refuse(path: Path, data: bytes) -> str:
         raise PatchError(
             f"{path}:1: malformed patch",
             "it begins with a byte-order mark, behind which GNU patch does not see the header",
-            f"take it off: sed -i '1s/^\\xef\\xbb\\xbf//' {shlex.quote(str(path))}",
+            f"take it off:\nsed -i '1s/^\\xef\\xbb\\xbf//' {shlex.quote(str(path))}",
         )
     return PASSED_MARK
 
 
 def _refuse_packed(path: Path, data: bytes) -> None:
-    for magic, (kind, program) in _PACKED.items():
+    for magic, (kind, command) in _PACKED.items():
         if data.startswith(magic):
             raise PatchError(
-                f"{path} is not a patch",
-                f"it is compressed with {kind}",
-                f"{program} {shlex.quote(str(path))} (and list the name that comes out)",
+                f"{path} is not a patch", f"it is compressed with {kind}", _renew(path, command)
             )
 
 
 def _refuse_wide(path: Path, data: bytes) -> None:
     code = next((name for mark, name in _WIDE.items() if data.startswith(mark)), "")
-    if not code and re.match(rb"(?:[\t\n\r -~]\x00){4}|(?:\x00[\t\n\r -~]){4}", data):
-        code = "UTF-16"
+    found = None if code else _BARE_WIDE.match(data)
+    if found is not None:
+        code = "UTF-16LE" if found[1] else "UTF-16BE"
     if code:
         raise PatchError(
             f"{path} is not a patch",
             f"its text is {code}, which GNU patch does not read",
-            f"iconv -f {code} -t UTF-8 {shlex.quote(str(path))} > utf8.patch"
-            " (only if the files that it changes are not so themselves)",
+            _renew(path, f"iconv -f {code} -t UTF-8"),
         )
+
+
+def _renew(path: Path, command: str) -> str:
+    """Advice to make a readable file with ``command`` and to use it."""
+    packed = path.suffix in (".gz", ".xz", ".bz2", ".zst", ".zip")
+    target = path.with_suffix("") if packed else path.with_name(f"{path.name}.new")
+    source, made = (shlex.quote(str(one)) for one in (path, target))
+    return f"make a readable file of it, and use that one:\n{command} < {source} > {made}"

@@ -13,10 +13,14 @@ REMAKE = "make it anew with `git format-patch` or `quilt refresh`, not by editin
 
 @dataclass(frozen=True)
 class Lines:
-    """The bytes of ``path``: every line with its line feed, also the last one if it has none."""
+    """The bytes of ``path``: every line with its line feed, also the last one if it has none.
+
+    ``ended``: the last one has.
+    """
 
     path: Path
     lines: tuple[bytes, ...]
+    ended: bool = True
 
     def malformed(self, line: int, reason: str, hint: str = REMAKE) -> PatchError:
         """To be raised: what is wrong at ``line`` (from 1)."""
@@ -28,7 +32,7 @@ def split(path: Path, data: bytes) -> Lines:
     lines = [line + b"\n" for line in data.split(b"\n")]
     if lines[-1] == b"\n":
         lines.pop()
-    return Lines(path, tuple(lines))
+    return Lines(path, tuple(lines), data.endswith(b"\n"))
 
 
 def without_return(line: bytes) -> bytes:

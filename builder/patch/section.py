@@ -30,6 +30,7 @@ _EXTENDED = re.compile(
     rb"(old mode|new mode|deleted file mode|new file mode|(?:rename|copy) (?:from|to)) (.*)",
     re.DOTALL,
 )
+_FIRST_WORDS = re.compile(rb"(?:-|---|\+{1,3}|@|d|di|dif|diff ?|I|In|Ind|Inde|Index)\n")
 _BINARY = re.compile(rb"Binary files .+ and .+ differ\s*$")
 _COMMAND = re.compile(rb"\d[\d,]*[acd][\d,]*[ \t]*\r?\n")
 _ED_COMMAND = re.compile(rb"(?:\d+(?:,\d+)?[cd]|\d+[ai]|(?:\d+(?:,\d+)?)?s/\.//)[ \t]*\n")
@@ -80,6 +81,7 @@ def find(lines: Lines) -> Iterator[Section]:
         scan = _Scan(lines, at)
         section = scan.run()
         if section is None:
+            _refuse_unfinished(lines, at)
             return
         at = scan.at
         while at < len(lines.lines) and lines.lines[at].startswith(hunk.FIRST):
@@ -225,6 +227,21 @@ class _Scan:
             line or self.at + 1,
             f"it has {kind}; only unified diffs of text are understood",
             hint or "make it anew with `diff -u`, `git format-patch` or `quilt refresh`",
+        )
+
+
+def _refuse_unfinished(lines: Lines, after: int) -> None:
+    """Raises PatchError if the patch file ends in a header, or a part of one, without hunks."""
+    tail = [line for line in lines.lines[after:] if line.strip()]
+    if not after or not tail:
+        return
+    last = without_return(tail[-1])
+    begun = not lines.ended and _FIRST_WORDS.fullmatch(last)
+    if begun or last.startswith((b"--- ", b"+++ ", b"diff -", b"@@")):
+        raise lines.malformed(
+            len(lines.lines),
+            "the patch is cut: it ends in a header that no hunk follows",
+            hunk.CUT_HINT,
         )
 
 

@@ -86,6 +86,8 @@ class Schedule:
     ``run_id``: the run's path below the cache's scratch and logs, ``<profile>/<run>``.
     ``budget`` makes the job budget when the first stage has to run; ``stop_work`` ends
     what running stages have started (containers, programs), so that their threads end.
+    ``begin`` is called once, before the first stage is run.  ``failed``: stages that ended with
+    an error of their own.
     """
 
     store: Store
@@ -95,10 +97,13 @@ class Schedule:
     run_id: str
     budget: Callable[[], Budget]
     stop_work: Callable[[], None]
+    begin: Callable[[], None] = lambda: None
     stop: threading.Event = field(default_factory=threading.Event)
     done: dict[str, Done] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
     _sweepers: list[threading.Thread] = field(default_factory=list)
     _checked: bool = False
+    _begun: dict[str, float] = field(default_factory=dict)
     _stages: dict[str, Stage] = field(default_factory=dict)
     _damaged: dict[str, Damaged] = field(default_factory=dict)
     _made_anew: set[str] = field(default_factory=set)
@@ -135,6 +140,7 @@ class Schedule:
                     waiting[name] = self._stages[name]
                     continue
                 if isinstance(outcome, BaseException):
+                    self.failed.add(name)
                     raise outcome
                 self.done[name] = outcome
         except BaseException as error:
@@ -184,7 +190,10 @@ class Schedule:
                 continue
             ready.append((stage, inputs))
         self._check([*(stage for stage, _ in ready), *waiting.values()])
+        if ready and not self._begun:
+            self.begin()
         for stage, inputs in ready:
+            self._begun[stage.name] = time.time()
             running.add(stage.name)
             threading.Thread(target=self._run_one, args=(stage, inputs, ended), daemon=True).start()
 
@@ -252,6 +261,21 @@ class Schedule:
             done.name, Entry(done.key, manifest.inputs, manifest.seconds, manifest.facts)
         )
 
+    def unfinished(self) -> dict[str, float | None]:
+        """Stages that are wanted and not settled: when each was begun, None if it never was."""
+        return {name: self._begun.get(name) for name in self._stages if name not in self.done}
+
+    def log(self, stage: str) -> Path:
+        """Where a stage that runs writes its log."""
+        return self.cache.logs / self.run_id / f"{folder_name(stage)}.log"
+
+    def output(self, stage: str) -> Path:
+        """What a stage that runs, or has failed, has put out so far."""
+        return self._folder(stage) / "done" / OUTPUT
+
+    def _folder(self, stage: str) -> Path:
+        return self.cache.scratch / self.run_id / folder_name(stage)
+
     def _run_one(
         self, stage: Stage, inputs: tuple[Input, ...], ended: queue.Queue[tuple[str, Outcome]]
     ) -> None:
@@ -262,13 +286,10 @@ class Schedule:
             outcome = room.told(error, room.places(self.cache))
             if isinstance(outcome, BuilderError):
                 outcome.stage = outcome.stage or stage.name
-                outcome.log = outcome.log or self._log(stage)
+                outcome.log = outcome.log or self.log(stage.name)
         except BaseException as error:  # handed to the main thread, which raises it
             outcome = error
         ended.put((stage.name, outcome))
-
-    def _log(self, stage: Stage) -> Path:
-        return self.cache.logs / self.run_id / f"{folder_name(stage.name)}.log"
 
     def _perform(self, stage: Stage, inputs: tuple[Input, ...]) -> Done:
         self.trust.require_needs(stage, self.done)
@@ -276,12 +297,12 @@ class Schedule:
         with slot:
             self.console.say(f"{stage.name}: started")
             started = time.time()
-            folder = self.cache.scratch / self.run_id / folder_name(stage.name)
+            folder = self._folder(stage.name)
             remove(folder, self.cache.scratch)
             (folder / "done" / OUTPUT).mkdir(parents=True)
             (folder / "work").mkdir()
             facts: dict[str, str] = {}
-            log = self._log(stage)
+            log = self.log(stage.name)
             log.parent.mkdir(parents=True, exist_ok=True)
             needs = {name: self.done[name] for name in stage.needs}
             stated: list[Listing] = []
@@ -335,7 +356,10 @@ class Schedule:
             except queue.Empty:
                 return
             running.discard(name)
-            if isinstance(outcome, SourceUnreachable):
+            if isinstance(outcome, Done):
+                self.done[name] = outcome
+            elif isinstance(outcome, SourceUnreachable):
+                self.failed.add(name)
                 error.add(outcome)
 
     def _stop_all(
@@ -350,7 +374,9 @@ class Schedule:
         while running and time.monotonic() < deadline:
             self.stop_work()
             try:
-                name, _ = ended.get(timeout=POLL)
+                name, outcome = ended.get(timeout=POLL)
             except queue.Empty:
                 continue
             running.discard(name)
+            if isinstance(outcome, Done):
+                self.done[name] = outcome

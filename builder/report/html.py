@@ -5,10 +5,13 @@ One file without scripts or anything from the network; it prints well.
 
 from __future__ import annotations
 
+import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from markupsafe import Markup, escape
 
 from builder import pages
 from builder.pipeline.ledger import write_whole
@@ -104,11 +107,24 @@ def chart(stages: tuple[StageRecord, ...]) -> Chart:
     return Chart(bars, ticks, len(ran) * ROW)
 
 
-def _smoke(target: Path) -> SmokeReport | None:
+def _smoke(target: Path, record: BuildRecord) -> SmokeReport | None:
+    """This run's smoke test; None if it had none, or left no verdict."""
+    if not any(entry.path == SMOKE for entry in record.outputs):
+        return None
     try:
         return msgspec.json.decode((target / SMOKE).read_bytes(), type=SmokeReport)
-    except FileNotFoundError:
+    except (FileNotFoundError, msgspec.DecodeError):
         return None
+
+
+def moment(seconds: float) -> str:
+    """A time, in seconds since the epoch, as people write it: ``2026-11-26 07:10 UTC``."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+
+
+def quoted(text: str) -> Markup:
+    """A hint for a page: what stands between backticks is a command."""
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
 def render(record: BuildRecord, smoke: SmokeReport | None) -> str:
@@ -116,6 +132,8 @@ def render(record: BuildRecord, smoke: SmokeReport | None) -> str:
     environment = pages.environment(Path(__file__).parent)
     environment.filters["duration"] = duration
     environment.filters["size"] = size
+    environment.filters["moment"] = moment
+    environment.filters["quoted"] = quoted
     return environment.get_template("report.html.j2").render(
         record=record,
         smoke=smoke,
@@ -137,7 +155,7 @@ def _packages(outputs: tuple[OutputFile, ...]) -> list[OutputFile]:
 def write(target: Path, record: BuildRecord) -> Path:
     """Write the page into ``artifacts/<profile>/``; returns its path."""
     page = target / PAGE
-    text = render(record, _smoke(target)).encode()
+    text = render(record, _smoke(target, record)).encode()
     if not page.is_file() or page.read_bytes() != text:
         write_whole(page, text)
     return page

@@ -5,31 +5,40 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from builder.digest import Digest, decode, encode
-from builder.errors import VerificationError
+from builder.errors import EnvironmentFailure, VerificationError
 from builder.host import listing
 from builder.host.removal import remove
 from builder.pipeline.ledger import write_whole
 from builder.pipeline.stage import Done, OutputFile
 from builder.pipeline.status import Status, look, unchanged
-from builder.pipeline.store import LOG, folder_name
-from builder.report import record
+from builder.report import logs, record
+from builder.report.record import BuildRecord, Earlier, Failure, Outcome, Unfinished
 
 RECORD = "build.json"
 KEYS = ".published.json"
+COMPONENTS = "components"
+_NEW = ".{name}.new"
 
 
 @dataclass(frozen=True)
 class Publication:
-    """One stage's output that users get: its folder below ``artifacts/<profile>/``."""
+    """One stage's output that users get: its folder below ``artifacts/<profile>/``.
+
+    ``until``: a stage whose output has all of it, too; once that is settled this is not published.
+    ``evidence``: what the stage has put out when it fails says why, and is published then.
+    """
 
     stage: str
     folder: str
+    until: str = ""
+    evidence: bool = False
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -37,6 +46,32 @@ class Published(msgspec.Struct, frozen=True):
 
     key: Digest
     status: Status
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended.
+
+    ``logs``: of stages that were not finished, by their names in ``logs/``.  ``evidence``: what a
+    failed stage has left, by folder.  ``withheld``: folders that are not published, and why.
+    """
+
+    outcome: Outcome = "passed"
+    failure: Failure | None = None
+    unfinished: tuple[Unfinished, ...] = ()
+    logs: Mapping[str, Path] = field(default_factory=dict)
+    evidence: Mapping[str, Path] = field(default_factory=dict)
+    withheld: Mapping[str, str] = field(default_factory=dict)
+
+
+PASSED = Ending()
+
+
+def current(
+    publications: Iterable[Publication], done: Mapping[str, Done]
+) -> tuple[Publication, ...]:
+    """Those whose stage is settled and whose output no other one has."""
+    return tuple(one for one in publications if one.stage in done and one.until not in done)
 
 
 def stale(
@@ -49,10 +84,8 @@ def stale(
     """
     found: dict[str, str] = {}
     published = _read_published(target)
-    for publication in publications:
-        stage = done.get(publication.stage)
-        if stage is None:
-            continue
+    for publication in current(publications, done):
+        stage = done[publication.stage]
         folder, known = target / publication.folder, published.get(publication.folder)
         if known is None or known.key != stage.key or not folder.is_dir():
             found[stage.name] = ""
@@ -61,6 +94,26 @@ def stale(
             if faults:
                 found[stage.name] = faults[0]
     return found
+
+
+def begin(
+    target: Path,
+    publications: Iterable[Publication],
+    *,
+    profile: str,
+    flavour: str,
+    base: str,
+) -> BuildRecord:
+    """Write a ``build.json`` that says that a run is under way, so that a kill leaves no other.
+
+    Whatever lies there is on record as an earlier run's.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    earlier = _earlier(target, publications, frozenset())
+    made = record.record(profile, flavour, base, {}, ())
+    made = msgspec.structs.replace(made, outcome="running", earlier=earlier)
+    write_whole(target / RECORD, record.encode(made))
+    return made
 
 
 def publish(
@@ -72,34 +125,152 @@ def publish(
     profile: str,
     flavour: str,
     base: str,
-) -> record.BuildRecord:
+    ending: Ending = PASSED,
+) -> BuildRecord:
     """Copy the outputs of the stages ``renewed`` (see ``stale``) and write ``build.json``.
 
-    What is there already is left alone.
+    What is there already is left alone.  After a failure, a folder that cannot be copied is on
+    record as such.
     """
     target.mkdir(parents=True, exist_ok=True)
-    published = _read_published(target)
+    chosen = current(publications, done)
+    superseded = {one.folder for one in publications if one.stage in done} - {
+        one.folder for one in chosen
+    }
+    changing = {one.folder for one in chosen if one.stage in renewed}
+    _forget(target, publications, {*changing, *ending.evidence, *superseded})
+    lost = dict(ending.withheld)
     outputs: list[OutputFile] = []
-    for publication in publications:
-        if publication.stage not in done:
-            continue
-        stage, folder = done[publication.stage], target / publication.folder
-        if stage.name in renewed:
-            _copy(stage.path, folder)
-        now = Published(stage.key, look(folder, _with_folders(stage.manifest.outputs)))
-        if published.get(publication.folder) != now:
-            published[publication.folder] = now
-            write_whole(target / KEYS, encode(published))
-        outputs += [
-            OutputFile(f"{publication.folder}/{entry.path}", entry.size, entry.sha256)
-            for entry in stage.manifest.outputs
-        ]
-    _copy_logs(target / "logs", done)
-    made = record.record(profile, flavour, base, done, outputs)
+    for publication in chosen:
+        stage, folder = done[publication.stage], publication.folder
+        if folder not in lost:
+            with _noting(lost, folder, ending):
+                _bring(stage, target, folder, renew=stage.name in renewed)
+                outputs += _below(folder, stage.manifest.outputs)
+    for folder, origin in ending.evidence.items():
+        with _noting(lost, folder, ending):
+            _copy(origin, target / folder)
+            outputs += _below(folder, _files(target / folder))
+    if superseded:
+        for top in {folder.partition("/")[0] for folder in superseded}:
+            remove(target / top, target)
+    logs.publish(target, {**logs.of_done(done), **ending.logs})
+    made = msgspec.structs.replace(
+        record.record(profile, flavour, base, done, outputs),
+        outcome=ending.outcome,
+        failure=ending.failure,
+        unfinished=ending.unfinished,
+        unpublished=lost,
+        earlier=_earlier(target, publications, {folder_of(one.path) for one in outputs}),
+    )
     text = record.encode(made)
     if not (target / RECORD).is_file() or (target / RECORD).read_bytes() != text:
         write_whole(target / RECORD, text)
     return made
+
+
+def folder_of(path: str) -> str:
+    """The published folder that a path below ``artifacts/<profile>/`` lies in."""
+    parts = path.split("/")
+    return "/".join(parts[: 2 if parts[0] == COMPONENTS else 1])
+
+
+@contextmanager
+def _noting(lost: dict[str, str], folder: str, ending: Ending) -> Iterator[None]:
+    """After a failure, note what could not be published instead of failing once more."""
+    try:
+        yield
+    except (OSError, EnvironmentFailure) as error:
+        if ending.failure is None:
+            raise
+        lost[folder] = str(error)
+
+
+def _bring(stage: Done, target: Path, folder: str, *, renew: bool) -> None:
+    if renew:
+        _copy(stage.path, target / folder)
+    now = Published(stage.key, look(target / folder, _with_folders(stage.manifest.outputs)))
+    published = _read_published(target)
+    if published.get(folder) != now:
+        write_whole(target / KEYS, encode({**published, folder: now}))
+
+
+def _files(folder: Path) -> Iterator[OutputFile]:
+    for name, sha256 in listing.read(folder).files():
+        yield OutputFile(name, (folder / name).stat().st_size, sha256)
+
+
+def _below(folder: str, outputs: Iterable[OutputFile]) -> Iterator[OutputFile]:
+    for entry in outputs:
+        yield OutputFile(f"{folder}/{entry.path}", entry.size, entry.sha256)
+
+
+def _forget(target: Path, publications: tuple[Publication, ...], folders: Collection[str]) -> None:
+    """Before these folders change: no record speaks of them, whenever this run is killed."""
+    for publication in publications:
+        folder = target / publication.folder
+        remove(folder.with_name(_NEW.format(name=folder.name)), target)
+    made = _read_record(target)
+    if made is None or not folders:
+        return
+    kept = _without(made, folders)
+    if kept != made:
+        kept = msgspec.structs.replace(kept, outcome="running")
+        write_whole(target / RECORD, record.encode(kept))
+    published = _read_published(target)
+    left = {folder: one for folder, one in published.items() if folder not in folders}
+    if left != published:
+        write_whole(target / KEYS, encode(left))
+
+
+def _without(made: BuildRecord, folders: Collection[str]) -> BuildRecord:
+    """The record without what it says of these folders."""
+    return msgspec.structs.replace(
+        made,
+        outputs=tuple(one for one in made.outputs if folder_of(one.path) not in folders),
+        earlier=tuple(one for one in made.earlier if one.folder not in folders),
+    )
+
+
+def _earlier(
+    target: Path, publications: Iterable[Publication], own: Collection[str]
+) -> tuple[Earlier, ...]:
+    """What lies in ``target`` and is not of this run, whose folders are ``own``."""
+    made = _read_record(target)
+    known = {one.folder: one for one in made.earlier} if made is not None else {}
+    if made is not None:
+        stages = {stage.name: stage for stage in made.stages}
+        for folder, outputs in _by_folder(made.outputs).items():
+            stage = stages.get(_stage_of(folder))
+            known[folder] = Earlier(
+                folder, stage.key if stage else "", stage.started if stage else 0.0, outputs
+            )
+    folders = known.keys() | {one.folder for one in publications}
+    return tuple(
+        known.get(folder, Earlier(folder))
+        for folder in sorted(folders - set(own))
+        if (target / folder).is_dir()
+    )
+
+
+def _by_folder(outputs: Iterable[OutputFile]) -> dict[str, tuple[OutputFile, ...]]:
+    found: dict[str, list[OutputFile]] = {}
+    for entry in outputs:
+        found.setdefault(folder_of(entry.path), []).append(entry)
+    return {folder: tuple(entries) for folder, entries in found.items()}
+
+
+def _stage_of(folder: str) -> str:
+    top, _, name = folder.partition("/")
+    return f"build:{name}" if top == COMPONENTS else top
+
+
+def _read_record(target: Path) -> BuildRecord | None:
+    """What is on record; None if nothing is, or nothing that can be read."""
+    try:
+        return record.decode((target / RECORD).read_bytes())
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
 
 
 def require(target: Path, folder: str) -> None:
@@ -115,6 +286,12 @@ def require(target: Path, folder: str) -> None:
             "\n".join(faults),
             f"publish it again: invoke build --profile {target.name}",
         )
+
+
+def is_earlier(target: Path, folder: str) -> bool:
+    """Whether a published folder is of an earlier run than the last one, which did not make it."""
+    made = _read_record(target)
+    return made is not None and any(one.folder == folder for one in made.earlier)
 
 
 def faults_of(target: Path, folder: str = "") -> Iterator[tuple[str, str]]:
@@ -133,23 +310,25 @@ def faults_of(target: Path, folder: str = "") -> Iterator[tuple[str, str]]:
             str(error),
             f"write it anew: invoke build --profile {target.name}",
         ) from error
-    folders: dict[str, list[OutputFile]] = {}
-    for entry in made.outputs:
-        top, _, path = entry.path.partition("/")
-        folders.setdefault(top, []).append(OutputFile(path, entry.size, entry.sha256))
+    folders = _by_folder(made.outputs)
+    folders |= {one.folder: one.outputs for one in made.earlier if one.outputs}
     for top, outputs in folders.items():
         if folder in ("", top):
-            for path, words in _compare(target / top, outputs):
+            for path, words in _compare(target / top, _within(top, outputs)):
                 place = f"{top}/{path}" if path else top
                 yield place, words and f"{top}/{words}" if path else words
+
+
+def _within(folder: str, outputs: Iterable[OutputFile]) -> Iterator[OutputFile]:
+    for entry in outputs:
+        yield OutputFile(entry.path.removeprefix(f"{folder}/"), entry.size, entry.sha256)
 
 
 def withdraw(target: Path, folder: str) -> None:
     """Take a published folder away, also off the record: the next build publishes it again."""
     remove(target / folder, target)
     made = record.decode((target / RECORD).read_bytes())
-    kept = tuple(entry for entry in made.outputs if entry.path.partition("/")[0] != folder)
-    write_whole(target / RECORD, record.encode(msgspec.structs.replace(made, outputs=kept)))
+    write_whole(target / RECORD, record.encode(_without(made, {folder})))
 
 
 def _read_published(target: Path) -> dict[str, Published]:
@@ -194,7 +373,8 @@ def _compare(folder: Path, outputs: Iterable[OutputFile]) -> Iterator[tuple[str,
 
 
 def _copy(origin: Path, folder: Path) -> None:
-    aside = folder.with_name(f".{folder.name}.new")
+    aside = folder.with_name(_NEW.format(name=folder.name))
+    folder.parent.mkdir(exist_ok=True)
     remove(aside, folder.parent)
     try:
         shutil.copytree(origin, aside, symlinks=True)
@@ -203,15 +383,3 @@ def _copy(origin: Path, folder: Path) -> None:
         raise
     remove(folder, folder.parent)
     aside.rename(folder)
-
-
-def _copy_logs(folder: Path, done: Mapping[str, Done]) -> None:
-    """The log of every stage that is settled, from when it ran."""
-    folder.mkdir(exist_ok=True)
-    for name, stage in done.items():
-        origin = stage.path.parent / LOG
-        copy = folder / f"{folder_name(name)}.log"
-        if origin.is_file() and (
-            not copy.is_file() or copy.stat().st_mtime < origin.stat().st_mtime
-        ):
-            shutil.copy2(origin, copy)

@@ -1,14 +1,18 @@
-"""``build.json``: every input with its digest, every stage, every output."""
+"""``build.json``: every input with its digest, every stage, every output, and how the run ended."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import msgspec
 
 from builder import digest
 from builder.digest import Digest
 from builder.pipeline.stage import Done, OutputFile
+
+Outcome = Literal["running", "passed", "failed", "interrupted"]
+State = Literal["failed", "stopped", "not begun"]
 
 
 class StageRecord(msgspec.Struct, frozen=True):
@@ -26,15 +30,61 @@ class StageRecord(msgspec.Struct, frozen=True):
     facts: dict[str, str]
 
 
+class Unfinished(msgspec.Struct, frozen=True):
+    """A stage that the run wanted and did not finish; ``seconds``: how long it had been running."""
+
+    name: str
+    state: State
+    seconds: float = 0.0
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why a run or a command failed: its three lines, and the exit status.
+
+    ``stage``: where, empty if in none.  ``log``: below ``artifacts/<profile>/`` where the run
+    publishes one, else a path of this host; empty if there is none.
+    """
+
+    what: str
+    cause: str
+    hint: str
+    stage: str
+    log: str
+    status: int
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """A folder of ``artifacts/<profile>/`` that the run did not make: an earlier one did.
+
+    ``key`` and ``made`` (seconds since the epoch) are those of the stage that put it out, and
+    ``outputs`` its files with their paths below ``artifacts/<profile>/``; empty if not known.
+    """
+
+    folder: str
+    key: str = ""
+    made: float = 0.0
+    outputs: tuple[OutputFile, ...] = ()
+
+
 class BuildRecord(msgspec.Struct, frozen=True):
-    """What one run settled; ``outputs`` are paths below ``artifacts/<profile>/``."""
+    """What one run settled; ``outputs`` are paths below ``artifacts/<profile>/``.
+
+    Only ``outputs`` belong to this run.  ``earlier`` is what else lies there, ``unpublished`` what
+    was finished and could not be brought there, with the reason.  A run that is ``running`` goes
+    on still, or was killed.
+    """
 
     profile: str
     flavour: str
     base: str
     stages: tuple[StageRecord, ...]
     outputs: tuple[OutputFile, ...]
-    format: int = 1
+    format: int = 2
+    outcome: Outcome = "passed"
+    failure: Failure | None = None
+    unfinished: tuple[Unfinished, ...] = ()
+    unpublished: dict[str, str] = {}
+    earlier: tuple[Earlier, ...] = ()
 
 
 def record(
@@ -44,7 +94,7 @@ def record(
     done: Mapping[str, Done],
     outputs: Iterable[OutputFile],
 ) -> BuildRecord:
-    """The record of a run, stages in the order in which they started."""
+    """The record of a run that passed, stages in the order in which they started."""
     stages = sorted(done.values(), key=lambda entry: (entry.manifest.started, entry.name))
     return BuildRecord(
         profile=profile,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from builder.errors import EnvironmentFailure
-from builder.host import tools
+from builder.host import ci, tools
 from builder.host.tools import Tool
 
 ENGINE_VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT")
@@ -60,7 +60,9 @@ def install(lacking: Sequence[Tool], *, yes: bool) -> None:
         say(line)
     if not (yes or _agreed()):
         cause = "nobody agreed to install them"
-        raise EnvironmentFailure(what, cause, f"./bootstrap --yes TASK, or: {command}")
+        raise EnvironmentFailure(
+            what, cause, f"{command}; or run it again with --yes before the task"
+        )
     root = os.getuid() == 0
     sudo = () if root else ("sudo",)
     if sudo and tools.find("sudo") is None:
@@ -102,7 +104,7 @@ def describe(lacking: Sequence[Tool]) -> Iterator[str]:
 
 
 def _agreed() -> bool:
-    if os.getuid() == 0 and os.environ.get("CI") == "true":
+    if os.getuid() == 0 and ci.is_ci():
         return True
     if not sys.stdin.isatty():
         return False

@@ -10,11 +10,14 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from builder.host.paths import Cache, Project
-from builder.source import dropin
+from builder.source import dropin, verification
+from builder.source.accepted import Acceptance
 from builder.source.expected import Expected
 from builder.source.job import Job
-from builder.source.known import find_sound, require_signature
+from builder.source.known import find_sound
 from builder.source.lock import SourcesLock
 from builder.source.model import Bounds, Fetched, Source
 from builder.source.store import Damage
@@ -38,16 +41,18 @@ def fetch(
     bounds: Bounds = PATIENT,
     stop: threading.Event | None = None,
     expected: Expected = ANYTHING,
+    acceptance: Acceptance | None = None,
 ) -> Fetched:
     """The verified bytes of ``source``, from the cache or from the first location that serves it.
 
     ``locked``: refuse what is not pinned.  ``update``: pay no heed to sources.lock and pin anew.
     ``stop``: set it from another thread to end the download.  ``expected``: what a first use must
-    have in it.  A file in the drop-in folder goes before the cache.  A damaged blob is put aside,
-    told, and fetched anew.
+    have in it.  ``acceptance``: what the operator takes on his own.  A file in the drop-in
+    folder goes before the cache.  A damaged blob is put aside, told, and fetched anew.
 
     Raises SourceUnreachable, VerificationError, EnvironmentFailure (disk full), Interrupted.
     """
+    source = acceptance.narrow(source) if acceptance is not None else source
     damages: tuple[Damage, ...] = ()
     if not update:
         brought = dropin.require(source, project, lock)
@@ -56,8 +61,16 @@ def fetch(
             console.say(f"{source.name}: {one}")
         found = dropin.prefer(source, brought, sound)
         if found is not None:
-            require_signature(source, found.path, lock)
-            return found
+            words = verification.vouch(
+                source,
+                found.path,
+                found.sha256,
+                project=project,
+                lock=lock,
+                acceptance=acceptance,
+            )
+            told = verification.describe(words, source, found.sha256, lock)
+            return msgspec.structs.replace(found, verified=told)
     from builder.source import resolve  # noqa: PLC0415 - Requests takes longer than a hit may
 
     return resolve.resolve(
@@ -73,6 +86,7 @@ def fetch(
             stop=stop or threading.Event(),
             damages=damages,
             expected=expected,
+            acceptance=acceptance,
         )
     )
 

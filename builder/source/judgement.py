@@ -17,7 +17,7 @@ from builder.archive.member import Kind, Member, listed, placed
 from builder.archive.stream import ForwardReader, open_stream
 from builder.archive.unpack import Limits
 from builder.errors import VerificationError
-from builder.shown import answer
+from builder.shown import answer, without_secrets
 from builder.source import kind
 from builder.source.expected import Expected
 from builder.source.limit import LocationFailed
@@ -63,6 +63,12 @@ def judge(
     if found not in wanted and not _may_be_old_tar(found, wanted):
         raise LocationFailed(f"it served {found}, not {kind.listed(wanted)}")
     return _look_through(path, found, expected, check)
+
+
+def served_by(label: str, hops: tuple[str, ...]) -> str:
+    """Who served it in the end, if that was another address than the location's."""
+    last = without_secrets(hops[-1]) if hops else ""
+    return f" (served by {last})" if last and last != label.partition("#")[0] else ""
 
 
 def told(

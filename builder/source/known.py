@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from builder.digest import of_file
 from builder.host.paths import Cache
 from builder.source.lock import NEXT, Pin, SourcesLock
@@ -93,20 +91,4 @@ def _found(source: Source, cache: Cache, one: Known) -> Fetched | None:
         url=one.pin.url if one.pin else one.label,
         version=one.pin.version if one.pin else None,
         variant=one.variant,
-        verified=one.verified,
     )
-
-
-def require_signature(source: Source, path: Path, lock: SourcesLock) -> str:
-    """Hold an RPM against the keys of its source, if it must be signed; returns what was found.
-
-    Another file's signature lies beside it at its location, and is looked at before it is pinned
-    (see ``detached``).  The keys lie in the profile's folder, beside ``lock``.  Raises as
-    ``signature.verify`` does.
-    """
-    if not source.signed_by or any(location.signature for location in source.locations):
-        return ""
-    from builder.source import signature  # noqa: PLC0415 - only signed sources pay for it
-
-    keys = signature.accepted_keys(source, lock.path.parent)
-    return str(signature.verify(path, source.file, keys))

@@ -131,8 +131,7 @@ class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Fetched(msgspec.Struct, frozen=True):
     """A verified file in the cache.  ``url``: the location that served it, as in sources.lock.
 
-    ``variant``: which of the source's.  ``verified``: by whom it was before it was pinned, empty
-    if it was pinned on first use or that is not on record.
+    ``variant``: which of the source's.  ``verified``: how, in words for people.
     """
 
     name: str

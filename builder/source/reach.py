@@ -13,34 +13,47 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from requests.utils import get_environ_proxies, select_proxy
-
 from builder.host.lock import check
+from builder.source import proxy
 from builder.source.limit import LocationFailed
 
-_PORTS = {"http": 80, "https": 443, "ftp": 21, "socks5": 1080, "socks5h": 1080}
+_PORTS = {"http": 80, "https": 443, "ftp": 21}
 _ALONE = 0.2  # of the time, which a location has before the others are tried beside it
 _POLL = 0.05  # seconds
+
+
+@dataclass(frozen=True)
+class _Server:
+    """Who is to take a connection; ``origin``: what to say about where that is known from."""
+
+    host: str
+    port: int
+    shown: str
+    origin: str
 
 
 @dataclass
 class _Try:
     """One attempt to connect, in a thread: nothing else can bound the lookup of a name."""
 
-    host: str
-    port: int
-    shown: str
+    server: _Server
     over: threading.Event = field(default_factory=threading.Event)
     answer: str = ""
 
     def run(self, seconds: float) -> None:
         try:
-            _connect(self.host, self.port, seconds)
+            _connect(self.server.host, self.server.port, seconds)
         except TimeoutError:
-            self.answer = f"no connection to {self.shown} within {seconds:g} s"
+            self.answer = self.late(seconds)
         except (OSError, UnicodeError) as error:
-            self.answer = f"no connection to {self.shown}: {_words(error)}"
+            self.answer = (
+                f"no connection to {self.server.shown}: {_words(error)}{self.server.origin}"
+            )
         self.over.set()
+
+    def late(self, seconds: float) -> str:
+        """The answer of a server that gave none in time."""
+        return f"no connection to {self.server.shown} within {seconds:g} s{self.server.origin}"
 
 
 class Reach:
@@ -67,23 +80,24 @@ class Reach:
             return
         now = time.monotonic()
         self._deadline = self._deadline or now + self._seconds
-        attempt = self._begin(*server)
+        attempt = self._begin(server)
         if (
             not self._wait(attempt, min(now + _ALONE * self._seconds, self._deadline))
             or attempt.answer
         ):
             for other in self._servers.values():
-                self._begin(*other)
+                self._begin(other)
         if not self._wait(attempt, self._deadline):
-            raise LocationFailed(f"no connection to {attempt.shown} within {self._seconds:g} s")
+            raise LocationFailed(attempt.late(self._seconds))
         if attempt.answer:
             raise LocationFailed(attempt.answer)
         self._deadline = 0.0  # there is a network: should this one fail later, time begins anew
 
-    def _begin(self, host: str, port: int, shown: str) -> _Try:
-        found = self._tries.get((host, port))
+    def _begin(self, server: _Server) -> _Try:
+        place = (server.host, server.port)
+        found = self._tries.get(place)
         if found is None:
-            found = self._tries[host, port] = _Try(host, port, shown)
+            found = self._tries[place] = _Try(server)
             # A daemon: a lookup that hangs must not keep the program from ending.
             thread = threading.Thread(target=found.run, args=(self._seconds,), daemon=True)
             thread.start()
@@ -92,29 +106,27 @@ class Reach:
     def _wait(self, attempt: _Try, until: float) -> bool:
         """Whether the attempt is over by then."""
         while not attempt.over.wait(max(0.0, min(_POLL, until - time.monotonic()))):
-            check(self._stop, f"connecting to {attempt.shown}")
+            check(self._stop, f"connecting to {attempt.server.shown}")
             if time.monotonic() >= until:
                 return False
         return True
 
 
-def _server(url: str) -> tuple[str, int, str] | None:
-    """Host and port to connect to, and how to name them: the proxy's if there is one.
+def _server(url: str) -> _Server | None:
+    """Where to connect to: the proxy if there is one.
 
-    None if the address is none: that is for the download to tell.
+    None if the address is none, or the proxy's: that is for the download to tell.
     """
     try:
-        ftp = urlsplit(url).scheme == "ftp"
-        proxy = None if ftp else select_proxy(url, get_environ_proxies(url))
-        if proxy is not None:
-            url = proxy if "://" in proxy else f"http://{proxy}"
         place = urlsplit(url)
+        found = None if place.scheme == "ftp" else proxy.find(url)
         host, port = place.hostname, place.port or _PORTS.get(place.scheme, 80)
-    except ValueError:  # a bracket too few, or no number that a port can have
+    except (ValueError, LocationFailed):  # a bracket too few, or no number that a port can have
         return None
-    if not host:
-        return None
-    return host, port, f"the proxy {host}:{port}" if proxy else f"{host}:{port}"
+    if found is not None:
+        place_shown = f"the proxy {found.host}:{found.port}"
+        return _Server(found.host, found.port, place_shown, f" (from {found.variable})")
+    return _Server(host, port, f"{host}:{port}", "") if host else None
 
 
 def _connect(host: str, port: int, seconds: float) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from builder.digest import Digest
 from builder.errors import SourceUnreachable, UsageError, VerificationError
+from builder.host import ci
 from builder.host.lock import hold
-from builder.shown import without_secrets
 from builder.source import detached, dropin, judgement, kind
 from builder.source.bringing import Brought, bring, copy, discard
 from builder.source.job import Job
@@ -18,7 +18,6 @@ from builder.source.judgement import Contents
 from builder.source.known import (
     dropin_label,
     find_sound,
-    require_signature,
     require_sizes,
     valid_pins,
 )
@@ -65,8 +64,7 @@ def resolve(job: Job) -> Fetched:
             job = replace(job, damages=(*job.damages, *damages))
             found = dropin.prefer(job.source, brought, sound)
             if found is not None:
-                require_signature(job.source, found.path, job.lock)
-                return found
+                return job.verified(found, job.vouch(found.path, found.sha256))
         return _try_places(job)
 
 
@@ -80,7 +78,7 @@ def _try_places(job: Job) -> Fetched:
             if place.variant not in (DROPIN, job.source.preferred):
                 found, _ = find_sound(job.source, cache=job.cache, lock=job.lock, others=True)
                 if found is not None and not job.update:
-                    return _announced(job, found)
+                    return _announced(job, job.verified(found, job.vouch(found.path, found.sha256)))
             job.console.say(f"{job.source.name}: from {place.label}")
             key = hashlib.sha256(place.label.encode()).hexdigest()[:16]
             # Another source may name the same place: its partial file is one at a time's.
@@ -131,15 +129,10 @@ def _places(job: Job) -> list[_Place]:
 
 def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) -> Fetched:
     sha256, size = measure(brought.path)
-    contents: Contents | None = None
-    refusal: VerificationError | LocationFailed | None
-    verified = ""
     try:
         contents = None if place.allowed else _judge(job, place, brought)
-        refusal, verified = _judged(job, place, brought, sha256)
-    except LocationFailed as failure:
-        refusal = failure
-    if refusal is not None:
+        words = _vouched(job, place, brought, sha256)
+    except (LocationFailed, VerificationError) as refusal:
         if brought.resumed and not last:
             # The first part may be of a file that has changed since: whole and anew, once.
             discard(brought)
@@ -147,12 +140,14 @@ def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) ->
             return _accept(job, place, place.bring(), last=True)
         if place.allowed and not place.strict:
             discard(brought)
-            raise LocationFailed(f"it serves other bytes than the pinned ones: sha256 {sha256}")
+            answer = f"it serves other bytes than the pinned ones: sha256 {sha256}"
+            raise LocationFailed(answer) from refusal
         kept = set_aside(job.cache, brought.path, sha256, job.source.file)
         discard(brought)
         if isinstance(refusal, LocationFailed):
-            raise LocationFailed(f"{refusal}; kept as {kept}")
-        raise VerificationError(refusal.what, f"{refusal.cause}\nkept as {kept}", refusal.hint)
+            raise LocationFailed(f"{refusal}; kept as {kept}") from refusal
+        cause = f"{refusal.cause}\nkept as {kept}"
+        raise VerificationError(refusal.what, cause, refusal.hint) from refusal
     path = adopt(job.cache, brought.path, sha256)
     discard(brought)
     if not job.update:
@@ -164,10 +159,10 @@ def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) ->
         url=place.label,
         date=datetime.datetime.now(tz=datetime.UTC).date(),
         version=brought.version,
-        verified=verified or None,
+        verified=words or ("" if place.allowed else brought.verified) or None,
     )
     _pin(job, place, pin, contents, brought.hops)
-    return Fetched(
+    made = Fetched(
         name=job.source.name,
         file=job.source.file,
         path=path,
@@ -176,8 +171,8 @@ def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) ->
         url=place.label,
         version=brought.version,
         variant=_variant(job, place, sha256),
-        verified=verified,
     )
+    return job.verified(made, words)
 
 
 def _variant(job: Job, place: _Place, sha256: Digest) -> str:
@@ -193,19 +188,16 @@ def _judge(job: Job, place: _Place, brought: Brought) -> Contents:
     try:
         return judgement.judge(brought.path, names, job.expected, limit.check)
     except LocationFailed as failure:
-        raise LocationFailed(f"{failure}{_redirected(place, brought.hops)}") from failure
-
-
-def _redirected(place: _Place, hops: tuple[str, ...]) -> str:
-    """Who served it in the end, if that was another address than the profile's."""
-    last = without_secrets(hops[-1]) if hops else ""
-    return f" (served by {last})" if last and last != place.label.partition("#")[0] else ""
+        raise LocationFailed(
+            f"{failure}{judgement.served_by(place.label, brought.hops)}"
+        ) from failure
 
 
 def _pin(
     job: Job, place: _Place, pin: Pin, contents: Contents | None, hops: tuple[str, ...]
 ) -> None:
-    if job.locked:
+    accepted = job.acceptance is not None and job.acceptance.sha256 == pin.sha256
+    if job.locked or accepted:
         return
     pinned = {old.sha256 for old in valid_pins(job.source, job.lock).values()}
     if pin.sha256 in pinned and not job.update:
@@ -229,34 +221,27 @@ def _pin(
         job.lock.record(job.source.name, variant, pin, only=stay)
 
 
-def _judged(
-    job: Job, place: _Place, brought: Brought, sha256: Digest
-) -> tuple[VerificationError | None, str]:
-    """Why these bytes are not to be used, None if they are, and by what they are verified.
-
-    Announces who signed them.
-    """
+def _vouched(job: Job, place: _Place, brought: Brought, sha256: Digest) -> str:
+    """Who vouches for these bytes, which is announced; raises VerificationError for wrong ones."""
     fits = not place.allowed or sha256 in place.allowed
     try:
-        words = _signer(job, brought)
+        words = _signer(job, brought, sha256)
     except VerificationError as error:
         if fits:
             what = f"{error.what} (from {place.label})"
-            return VerificationError(what, error.cause, error.hint), ""
-        return _mismatch(job, place, brought, sha256, f"\nand {error}"), ""
+            raise VerificationError(what, error.cause, error.hint) from error
+        raise _mismatch(job, place, brought, sha256, f"\nand {error}") from error
     if not fits:
-        return _mismatch(job, place, brought, sha256, words and f"\nbut it is {words}"), ""
+        raise _mismatch(job, place, brought, sha256, words and f"\nbut it is {words}")
     if words:
         job.console.say(f"{job.source.name}: {words}")
-    known = [one for one in job.choice.known if one.sha256 == sha256]
-    before = known[0].verified if known else ""
-    return None, before or words or ("" if known else brought.verified)
+    return words
 
 
-def _signer(job: Job, brought: Brought) -> str:
+def _signer(job: Job, brought: Brought, sha256: Digest) -> str:
     """Who signed these bytes, if anybody must have.  Raises VerificationError if nobody did."""
     if not brought.signature:
-        return require_signature(job.source, brought.path, job.lock)
+        return job.vouch(brought.path, sha256)
     signed = detached.verify(
         brought.path,
         job.source.file,
@@ -273,7 +258,7 @@ def _mismatch(
 ) -> VerificationError:
     """``verdict``: what the signature says of bytes that are not the pinned ones."""
     expected = " or ".join(sorted(place.allowed))
-    what = f"\nit is {kind.of_file(brought.path)}{_redirected(place, brought.hops)}"
+    what = f"\nit is {kind.of_file(brought.path)}{judgement.served_by(place.label, brought.hops)}"
     return VerificationError(
         f"{job.source.file} from {place.label} is not what was pinned",
         f"sha256 expected {expected}\nsha256 got      {sha256}{what}{verdict}",
@@ -283,10 +268,12 @@ def _mismatch(
 
 
 def _unpinned(job: Job, cause: str) -> VerificationError:
+    why = f"{ci.VARIABLE}=true" if ci.is_ci() else "--locked"
     return VerificationError(
-        f"{job.source.name} is not pinned, and --locked forbids its first use",
+        f"{job.source.name} is not pinned, and {why} forbids its first use",
         cause,
-        f"run `invoke fetch` without --locked once and commit {job.lock.path}",
+        f"pin it and commit {job.lock.path}: "
+        f"{ci.OUTSIDE} invoke fetch --profile {job.lock.path.parent.name}",
     )
 
 

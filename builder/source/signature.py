@@ -22,6 +22,7 @@ from builder.source.model import Source
 from builder.source.openpgp import BadSignature, Key, Signed
 
 _CHUNK = 1 << 20  # bytes
+_VENDOR = "get it from its vendor, or one of the vendor's mirrors"
 
 # Tags of the signature header (rpm's lib/rpmtag.h): signatures of header and payload together,
 # and of the header alone.
@@ -29,6 +30,10 @@ _WHOLE = (1002, 1005)  # SIGPGP, SIGGPG
 _HEADER = (268, 267)  # RSAHEADER, DSAHEADER
 _SIZE, _MD5, _SHA1, _SHA256 = 1000, 1004, 269, 273
 _PAYLOAD_DIGESTS = {8: "sha256", 9: "sha384", 10: "sha512"}  # RFC 4880, 9.4
+
+
+class Unvouched(VerificationError):
+    """A whole package that nobody whose key is accepted has signed."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,8 @@ def verify(path: Path, file: str, keys: Sequence[Key]) -> Vouched:
         package = rpm.read(path)
         signatures = _signatures(package)
         if not signatures:
-            raise _refuse(file, "it is not signed", f"it must be signed by {_listed(keys)}")
+            cause = f"it must be signed by {_listed(keys)}"
+            raise Unvouched(f"{file} is not signed", cause, _VENDOR)
         _check_size(package, file)
         _check_digests(path, package, file)
         signed = _check_signatures(path, package, signatures, keys, file)
@@ -81,7 +87,7 @@ def verify(path: Path, file: str, keys: Sequence[Key]) -> Vouched:
 
 def _renamed(error: VerificationError, path: Path, file: str) -> VerificationError:
     """The same error with the source's name: in the cache the file has none."""
-    return VerificationError(error.what.replace(path.name, file), error.cause, error.hint)
+    return type(error)(error.what.replace(path.name, file), error.cause, error.hint)
 
 
 def _signatures(package: Package) -> dict[int, bytes]:
@@ -182,11 +188,10 @@ def _coverage(path: Path, package: Package, signatures: dict[int, bytes], file: 
 
 def _unaccepted(file: str, part: str, bad: BadSignature, keys: Sequence[Key]) -> VerificationError:
     what = "is signed by a key that is not accepted" if bad.stranger else "has a bad signature"
-    return _refuse(
-        file,
-        what,
+    return (Unvouched if bad.stranger else VerificationError)(
+        f"{file} {what}",
         f"the signature of {part}: {bad}\naccepted: {_listed(keys)}",
-        "get it from its vendor, or one of the vendor's mirrors; do not build from this one",
+        f"{_VENDOR}; do not build from this one",
     )
 
 
@@ -205,5 +210,4 @@ def _listed(keys: Sequence[Key]) -> str:
 
 
 def _refuse(file: str, what: str, cause: str, hint: str = "") -> VerificationError:
-    hint = hint or "get it from its vendor, or one of the vendor's mirrors"
-    return VerificationError(f"{file} {what.removeprefix('it ')}", cause, hint)
+    return VerificationError(f"{file} {what}", cause, hint or _VENDOR)

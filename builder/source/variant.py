@@ -30,13 +30,6 @@ class Known:
     label: str
     pin: Pin | None = None
 
-    @property
-    def verified(self) -> str:
-        """By what its bytes were before they were pinned; empty for a first use."""
-        if self.pin is not None:
-            return self.pin.verified or ""
-        return "its digest is in profile.toml"
-
 
 def known(source: Source, pins: Mapping[str, Pin]) -> tuple[Known, ...]:
     """All digests that are known of a source, the preferred variant's first.

@@ -11,7 +11,7 @@ import requests
 import urllib3
 
 from builder.shown import without_secrets
-from builder.source import moment
+from builder.source import authorities, moment, proxy
 from builder.source.client import Session
 from builder.source.limit import Limit, LocationFailed
 from builder.source.line import Line
@@ -97,19 +97,7 @@ def _request(
     its head is read.
     """
     for _ in range(bounds.redirects + 1):
-        try:
-            response = session.request(
-                method,
-                hops[-1],
-                headers=headers,
-                stream=True,
-                allow_redirects=False,
-                timeout=(bounds.connect, bounds.stall),
-            )
-        except requests.RequestException:
-            raise
-        except OSError as error:  # a file with certificates that is not there
-            raise LocationFailed(str(error)) from error
+        response = _ask(session, method, hops[-1], headers, bounds)
         if response.status_code not in _REDIRECTS or "Location" not in response.headers:
             return response
         response.close()
@@ -117,10 +105,37 @@ def _request(
     raise LocationFailed(f"more than {bounds.redirects} redirects")
 
 
+def _ask(
+    session: Session, method: str, url: str, headers: dict[str, str], bounds: Bounds
+) -> requests.Response:
+    """One request.  Raises LocationFailed for what the environment names and is none."""
+    proxy.find(url)
+    verify = authorities.find().verify if _is_secure(url) else True
+    try:
+        return session.request(
+            method,
+            url,
+            headers=headers,
+            stream=True,
+            allow_redirects=False,
+            timeout=(bounds.connect, bounds.stall),
+            verify=verify,
+        )
+    except requests.RequestException:
+        raise
+    except OSError as error:  # a file with certificates that has gone meanwhile
+        raise LocationFailed(str(error)) from error
+
+
+def _is_secure(url: str) -> bool:
+    return urlsplit(url).scheme == "https"
+
+
 def _target(url: str, location: str) -> str:
     """Where a redirect leads; the header's bytes are taken as they are (RFC 9110, 5.5)."""
+    text = location.encode("latin-1", "replace").strip(b" \t")
     try:
-        target = urljoin(url, quote(location.encode("latin-1", "replace"), safe=_AS_IT_IS))
+        target = urljoin(url, quote(text, safe=_AS_IT_IS))
         parts = urlsplit(target)
         nowhere = not parts.hostname or parts.port == 0
     except ValueError as error:
@@ -232,14 +247,21 @@ def _read(response: requests.Response, line: Line) -> bytes:
 
 def _explain(error: Exception, order: Transfer) -> NoReturn:
     if isinstance(error, requests.exceptions.SSLError):
-        raise LocationFailed(f"TLS: {_innermost(error)}") from error
+        raise LocationFailed(f"TLS: {_innermost(error)} ({authorities.find()})") from error
     if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
         raise TryAgain(f"no answer or no data for {order.bounds.stall:g} s") from error
+    if isinstance(error, requests.exceptions.ProxyError):
+        raise TryAgain(f"{_innermost(error)}{_through(order.url)}") from error
     if isinstance(error, (requests.ConnectionError, urllib3.exceptions.HTTPError)):
         raise TryAgain(_innermost(error)) from error
     if isinstance(error, http.client.HTTPException):
         raise TryAgain(_innermost(error)) from error
     raise LocationFailed(str(error)) from error
+
+
+def _through(url: str) -> str:
+    found = proxy.find(url)
+    return f" (the proxy of {found.variable})" if found else ""
 
 
 def _innermost(error: BaseException) -> str:

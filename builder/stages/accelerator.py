@@ -15,12 +15,23 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 def accelerator(cache: Cache, scratch: Path, kernel: Path) -> Accelerator:
     """KVM or TCG, found out by booting ``kernel``; kept until the host boots again."""
-    note = cache.accelerator(BOOT_ID.read_text(encoding="utf-8").strip())
+    found = known(cache)
+    if found is not None:
+        return found
+    decided = decide(scratch, kernel=kernel)
+    for old in cache.notes:
+        old.unlink()
+    write_whole(_note(cache), msgspec.json.encode(decided))
+    return decided
+
+
+def known(cache: Cache) -> Accelerator | None:
+    """What was found out since this boot of the host; None if nothing was."""
     try:
-        return msgspec.json.decode(note.read_bytes(), type=Accelerator)
-    except (FileNotFoundError, msgspec.DecodeError):
-        decided = decide(scratch, kernel=kernel)
-        for old in cache.notes:
-            old.unlink()
-        write_whole(note, msgspec.json.encode(decided))
-        return decided
+        return msgspec.json.decode(_note(cache).read_bytes(), type=Accelerator)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _note(cache: Cache) -> Path:
+    return cache.accelerator(BOOT_ID.read_text(encoding="utf-8").strip())

@@ -19,10 +19,12 @@ def stages(setting: Setting, ledger: Ledger, *, update: bool = False) -> dict[st
 
 
 def _all(setting: Setting, ledger: Ledger, update: bool) -> Iterator[Stage]:
-    lock = sources.sources_lock(setting)
+    lock, accepted = sources.sources_lock(setting), sources.acceptances(setting)
     ready = image.ReadyImage(setting)
     for source in setting.profile.source.values():
-        yield sources.fetch_stage(setting, source, lock, update=update)
+        yield sources.fetch_stage(
+            setting, source, lock, update=update, acceptance=accepted.get(source.name)
+        )
         yield sources.unpack_stage(setting, source)
     yield image.image_stage(setting, "build")
     yield image.image_stage(setting, "guest")

@@ -11,7 +11,7 @@ import msgspec
 
 from builder.archive.inner import unpack_inner
 from builder.archive.unpack import unpack
-from builder.digest import of_bytes, write_hook
+from builder.digest import of_bytes, of_file, write_hook
 from builder.host.listing import Listing
 from builder.patch import apply
 from builder.patch.series import touched
@@ -19,7 +19,8 @@ from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Damaged, Done, Stage, Work
 from builder.profile.model import Component, ForeignPatch
-from builder.source import dropin
+from builder.source import accepted, dropin
+from builder.source.accepted import Acceptance
 from builder.source.expected import Expected
 from builder.source.fetch import fetch
 from builder.source.known import require_sizes, valid_pins
@@ -32,7 +33,6 @@ from builder.stages.setting import Setting
 PATCHES = "patches"
 REPORT = "patches.json"
 LOCK = "sources.lock"
-PINNED = "pinned on first use"
 
 
 def sources_lock(setting: Setting) -> SourcesLock:
@@ -56,24 +56,38 @@ def _foreign(setting: Setting, component: Component, source: Source) -> list[For
     return [patch for patch in patching.foreign(setting, component) if patch.source == source.name]
 
 
+def acceptances(setting: Setting) -> dict[str, Acceptance]:
+    """What the operator takes on his own, by the sources' names."""
+    profile = setting.profile
+    return accepted.read(setting.project, profile.name, frozenset(profile.source))
+
+
 def fetch_stage(
-    setting: Setting, source: Source, lock: SourcesLock, *, update: bool = False
+    setting: Setting,
+    source: Source,
+    lock: SourcesLock,
+    *,
+    update: bool = False,
+    acceptance: Acceptance | None = None,
 ) -> Stage:
     """The source's file under its own name, verified."""
+    narrowed = acceptance.narrow(source) if acceptance is not None else source
 
     def inputs() -> tuple[Input, ...]:
         if not update:
             require_sizes(lock, setting.cache, source.name)
-        pins = valid_pins(source, lock)
-        known = source.sha256 or any(location.sha256 for location in source.locations)
+        pins = valid_pins(narrowed, lock)
+        known = dropin.known_digests(narrowed, lock)
         # Without a digest nothing tells whether what was got before is still what is meant.
-        unknown = () if pins or known else (Input("pin", f"none at {time.time_ns()}"),)
-        brought = None if update else dropin.require(source, setting.project, lock)
+        unknown = () if known else (Input("pin", f"none at {time.time_ns()}"),)
+        brought = None if update else dropin.require(narrowed, setting.project, lock)
+        keys = acceptance.keys(setting.project) if acceptance is not None else ()
         return (
-            Input("source", of_bytes(msgspec.json.encode(source, enc_hook=write_hook))),
+            Input("source", of_bytes(msgspec.json.encode(narrowed, enc_hook=write_hook))),
             *digest.files(
                 "key", setting.specs, (setting.specs / one.key for one in source.signed_by)
             ),
+            *(Input(f"accepted key {one.fingerprint}", of_file(one.path)) for one in keys),
             *(Input(f"pin:{variant}", pin.sha256) for variant, pin in sorted(pins.items())),
             *((Input("drop-in", brought),) if brought else ()),
             *unknown,
@@ -90,6 +104,7 @@ def fetch_stage(
             update=update,
             stop=work.stop,
             expected=expected(setting, source),
+            acceptance=acceptance,
         )
         place = work.output / source.file
         try:
@@ -101,7 +116,7 @@ def fetch_stage(
         work.note("sha256", fetched.sha256)
         work.note("version", fetched.version or "")
         work.note("variant", fetched.variant)
-        work.note("verified", fetched.verified or PINNED)
+        work.note("verified", fetched.verified)
 
     return Stage(f"fetch:{source.name}", (), inputs, run, slot=False, by_content=True)
 
@@ -114,12 +129,16 @@ def source_file(done: Done) -> Path:
 def unpack_stage(setting: Setting, source: Source) -> Stage:
     """The source's pristine tree: a tar's without its top folder, an RPM's files side by side."""
     need = f"fetch:{source.name}"
+    components = setting.profile.component.items()
+    # Files of these trees have another name in a patched one, which builds write to.
+    linked = f"unpack:{source.name}" in {pristine_stage(*one) for one in components}
 
     def run(work: Work) -> None:
         made = unpack(source_file(work.needs[need]), work.output / TREE, console=setting.console)
         work.note("files", str(made.files))
         work.note("bytes", str(made.bytes))
         work.state(made.listing.below(TREE))
+        protect(work.output / TREE, files=not linked)
 
     return Stage(
         f"unpack:{source.name}", (need,), lambda: setting.recipe("archive"), run, listed=False
@@ -129,6 +148,22 @@ def unpack_stage(setting: Setting, source: Source) -> Stage:
 def copy_by_links(origin: Path, target: Path) -> None:
     """Copy a tree with hard links to its files; whoever changes one must replace it."""
     shutil.copytree(origin, target, symlinks=True, copy_function=os.link)
+    for folder, _, _ in os.walk(target):
+        Path(folder).chmod(0o755)  # a pristine tree's are read-only
+
+
+def protect(tree: Path, *, files: bool) -> None:
+    """Take the permission to write from a finished tree's folders, and from its ``files``.
+
+    Whoever edits a file in the cache gets what no pinned source has: an editor, or ``sed -i``,
+    shall say so at once.
+    """
+    for folder, _, names in os.walk(tree):
+        for name in names if files else ():
+            path = Path(folder, name)
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode & 0o555)
+        Path(folder).chmod(0o555)
 
 
 def pristine_stage(name: str, component: Component) -> str:
@@ -153,6 +188,7 @@ def inner_stage(setting: Setting, name: str, component: Component) -> Stage:
         )
         work.note("files", str(made.files))
         work.state(made.listing.below(TREE))
+        protect(work.output / TREE, files=False)
 
     return Stage(f"inner:{name}", (need,), inputs, run, listed=False)
 

@@ -6,18 +6,17 @@ KVMs fail at processor state or take minutes for a boot.  So a tiny guest has to
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
 from builder.host import process
-from builder.vm import machine, probe
+from builder.vm import kvm, machine, probe
 from builder.vm.hardware import Accelerator, Disk, Hardware, Kernel
 from builder.vm.machine import End, Limits
 
 __all__ = ["Accelerator", "decide", "try_guests"]
 
-DEVICE = Path("/dev/kvm")
+DEVICE = kvm.DEVICE
 SECTOR_LIMIT = Limits(total=3.0, silence=3.0)
 KERNEL_LIMIT = Limits(total=10.0, silence=10.0)
 COMMAND_LINE = "console=ttyS0 quiet panic=-1"
@@ -32,7 +31,7 @@ def decide(scratch: Path, *, kernel: Path | None = None, device: Path = DEVICE) 
     """
     process.require_tool("qemu-system-x86_64")
     started = time.monotonic()
-    reason = _unusable(device)
+    reason = kvm.fault(device)
     if not reason:
         trial = Accelerator("kvm", "on trial", 0.0)
         reason = try_guests(trial, scratch, kernel)
@@ -41,14 +40,6 @@ def decide(scratch: Path, *, kernel: Path | None = None, device: Path = DEVICE) 
         return Accelerator("tcg", reason, seconds)
     what = "the kernel" if kernel is not None else "a tiny guest"
     return Accelerator("kvm", f"{what} came up on {device} in {seconds:.1f} s", seconds)
-
-
-def _unusable(device: Path) -> str:
-    if not device.exists():
-        return f"this host has no {device}"
-    if not os.access(device, os.R_OK | os.W_OK):
-        return f"{device} may not be opened by this user (group kvm?)"
-    return ""
 
 
 def try_guests(accelerator: Accelerator, scratch: Path, kernel: Path | None) -> str:

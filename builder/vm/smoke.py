@@ -17,7 +17,7 @@ PROGRAMS = ("setpriv", "qemu-system-x86_64", "mke2fs")
 CONSOLE_LOG = "console.log"
 REPORT = "smoke.json"
 LIMITS = {"kvm": Limits(total=90.0, silence=30.0), "tcg": Limits(total=300.0, silence=120.0)}
-HINT = "read the console's log, or boot the image yourself: see README, `invoke smoke`"
+HINT = "read the console's log; `invoke smoke` boots the image again"
 
 
 def smoke(

@@ -14,22 +14,30 @@ from builder import commandline
 from tests.world import ROOT
 
 MISTAKES = [
-    ("buidl", "there is no task 'buidl'; did you mean 'build'?", "invoke --list"),
-    ("build fetsh", "there is no task 'fetsh'; did you mean 'fetch'?", "invoke --list"),
-    ("--help buidl", "there is no task 'buidl'; did you mean 'build'?", "invoke --list"),
-    ("--list nothing", "there is no task 'nothing'", "invoke --list"),
-    ("build --jbos 3", "task build has no option '--jbos'; did you mean '--jobs'?", "--help build"),
-    ("--verzion", "there is no option '--verzion'; did you mean '--version'?", "invoke --help"),
-    ("--echo build", "there is no option '--echo'; did you mean '--version'?", "invoke --help"),
-    ("--dry build", "there is no option --dry", "invoke explain STAGE"),
-    ("build --dry", "there is no option --dry", "invoke explain STAGE"),
-    ("-R build", "there is no option -R", "invoke explain STAGE"),
-    ("build -R", "there is no option -R", "invoke explain STAGE"),
-    ("explain", "task explain needs a word more: stage", "invoke --help explain"),
+    ("buidl", "there is no task 'buidl'; did you mean 'build'?", "./bootstrap --list"),
+    ("build fetsh", "there is no task 'fetsh'; did you mean 'fetch'?", "./bootstrap --list"),
+    ("--help buidl", "there is no task 'buidl'; did you mean 'build'?", "./bootstrap --list"),
+    ("--list nothing", "there is no task 'nothing'", "./bootstrap --list"),
+    ("build --jbos 3", "task build has no option '--jbos'; did you mean '--jobs'?", "build --help"),
+    (
+        "--verzion",
+        "there is no option '--verzion'; did you mean '--version'?",
+        "./bootstrap --list",
+    ),
+    (
+        "--echo build",
+        "there is no option '--echo'; did you mean '--version'?",
+        "./bootstrap --list",
+    ),
+    ("--dry build", "there is no option --dry", "./bootstrap explain smoke"),
+    ("build --dry", "there is no option --dry", "./bootstrap explain smoke"),
+    ("-R build", "there is no option -R", "./bootstrap explain smoke"),
+    ("build -R", "there is no option -R", "./bootstrap explain smoke"),
+    ("explain", "task explain needs a word more: stage", "./bootstrap explain --help"),
     ("lab-console --profile lts", "task lab-console needs a word more: host", "lab-console"),
-    ("build --profile", "option --profile needs a value", "invoke --help build"),
-    ("--list --list-depth x", "the command line cannot be understood", "invoke --help"),
-    ("--list --list-format x", "the command line cannot be understood", "invoke --help"),
+    ("build --profile", "option --profile needs a value", "./bootstrap build --help"),
+    ("--list --list-depth x", "the command line cannot be understood", "./bootstrap --list"),
+    ("--list --list-format x", "the command line cannot be understood", "./bootstrap --list"),
     ("build --jobs x", "--jobs 'x' is not a number of programs", "--jobs 2"),
     ("build --jobs -1", "--jobs '-1' is not a number of programs", "--jobs 2"),
     ("build --jobs 0", "--jobs '0' is not a number of programs", "--jobs 2"),
@@ -89,7 +97,7 @@ def shell(script: str, **environment: str) -> subprocess.CompletedProcess[bytes]
     )
 
 
-@pytest.mark.parametrize("words", ["--list", "--help build", "explain smoke --profile lts"])
+@pytest.mark.parametrize("words", ["--list", "build --help", "explain smoke --profile lts"])
 def test_a_reader_that_has_gone_is_no_reason_to_complain(words: str) -> None:
     ended = shell(f"$INVOKE {words} | true")
     assert (ended.returncode, ended.stderr) == (141, b"")

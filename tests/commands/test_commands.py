@@ -110,7 +110,11 @@ def test_the_caller_s_umask_changes_no_permission(tmp_path: Path) -> None:
 
 def test_doctor_speaks_json_and_tells_a_missing_source(small: World) -> None:
     good = json.loads(small.run("doctor", "--json", *SMALL).output)
-    assert all({"name", "status", "value"} <= set(finding) for finding in good)
+    assert set(good) == {"version", "summary", "findings"}
+    assert all({"name", "status", "value"} <= set(finding) for finding in good["findings"])
+    assert "profile small in base debian12" in good["summary"]
+    wrong = small.run("doctor", "--base", "none", *SMALL)
+    assert (wrong.status, "debian12" in wrong.errors) == (2, True)
     (small.project / "tool-1.0.tar.gz").unlink()
     ended = small.run("doctor", *SMALL)
     assert ended.status == 7

@@ -5,48 +5,86 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import socketserver
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from builder.base import Base, load_base, require_host
+from builder.base.model import Mmdebstrap
 from builder.console import Console
 from builder.doctor import machine, outside
-from builder.doctor.engine import examine_engine
+from builder.doctor.engine import examine_configuration, examine_engine
 from builder.doctor.examination import Scope, examine, fix
-from builder.doctor.finding import Finding, Status, as_json, lines, worst
+from builder.doctor.finding import Finding, Report, Status, as_json, lines, worst
+from builder.doctor.host import examine_base
 from builder.doctor.tools import examine_python, examine_tools
+from builder.engine.discovery import require_reachable
 from builder.errors import EnvironmentFailure
-from builder.host import tools, vsyscall
+from builder.host import architecture, tools, vsyscall
 from builder.host.tools import Need, Tool
+from builder.vm import kvm
+from tests.world import ROOT
 
 
 class Engine(BaseHTTPRequestHandler):
-    server_version = "Docker/1.0"
+    """As much of Docker's API as is asked before anything is run."""
+
+    version = "1.41"
 
     def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/_ping" else 404)
+        known = self.path.endswith(("/_ping", "/version"))
+        self.send_response(200 if known else 404)
         self.end_headers()
-        self.wfile.write(b"OK")
+        self.wfile.write(json.dumps({"ApiVersion": self.version}).encode())
 
     def log_message(self, *words: object) -> None:
         """Silence."""
 
 
-@pytest.fixture
-def socket(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "engine.sock"
-    with socketserver.ThreadingUnixStreamServer(str(path), Engine) as server:
-        Engine.address_string = lambda self: "peer"  # type: ignore[method-assign]
+class OldEngine(Engine):
+    version = "1.24"
+
+
+@contextmanager
+def serving(path: Path, handler: type[Engine] = Engine) -> Iterator[Path]:
+    with socketserver.ThreadingUnixStreamServer(str(path), handler) as server:
+        handler.address_string = lambda self: "peer"  # type: ignore[method-assign]
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         yield path
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def socket(tmp_path: Path) -> Iterator[Path]:
+    with serving(tmp_path / "engine.sock") as path:
+        yield path
+
+
+@pytest.fixture(autouse=True)
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Docker's configuration folder of a user who has named no engine."""
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    (tmp_path / "docker").mkdir()
+    return tmp_path / "docker"
+
+
+def write_context(docker: Path, meta: object, name: str = "mine") -> None:
+    folder = docker / "contexts/meta" / hashlib.sha256(name.encode()).hexdigest()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "meta.json").write_text(meta if isinstance(meta, str) else json.dumps(meta))
+    (docker / "config.json").write_text(json.dumps({"currentContext": name}))
 
 
 def program(folder: Path, name: str, script: str) -> None:
@@ -88,62 +126,142 @@ def test_an_old_python_is_refused() -> None:
     assert examine_python((3, 11)).status is Status.OK
 
 
-def test_an_engine_at_docker_host_is_asked(socket: Path) -> None:
-    found = examine_engine({"DOCKER_HOST": f"unix://{socket}"})
+def test_an_engine_at_docker_host_is_asked(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f" unix://{socket} ")
+    found = examine_engine()
     assert found.status is Status.OK
-    assert "Docker/1.0" in found.value
+    assert "API 1.41" in found.value
+    assert "DOCKER_HOST" in found.value
 
 
-def test_a_named_engine_that_is_dead_is_a_failure(tmp_path: Path) -> None:
-    found = examine_engine({"DOCKER_HOST": f"unix://{tmp_path}/none"})
+@pytest.mark.parametrize(
+    "host", ["unix:///none", "fd://", "tcp://127.0.0.1", "garbage", "tcp://127.0.0.1:x", "tcp://"]
+)
+def test_a_named_engine_that_is_dead_is_a_failure_for_doctor_and_build_alike(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    found = examine_engine()
     assert found.status is Status.FAILURE
-    assert "DOCKER_HOST" in found.fix
+    with pytest.raises(EnvironmentFailure) as caught:
+        require_reachable()
+    assert (found.value, found.reason) == (caught.value.what, caught.value.cause)
+    assert "DOCKER_HOST" in caught.value.hint
 
 
-def test_an_engine_of_the_current_context_is_asked(socket: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "contexts/meta" / hashlib.sha256(b"mine").hexdigest()
-    folder.mkdir(parents=True)
-    meta = {"Name": "mine", "Endpoints": {"docker": {"Host": f"unix://{socket}"}}}
-    (folder / "meta.json").write_text(json.dumps(meta))
-    (tmp_path / "config.json").write_text(json.dumps({"currentContext": "mine"}))
-    found = examine_engine({"DOCKER_CONFIG": str(tmp_path)})
+def test_an_engine_whose_api_is_too_old_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(tmp_path / "old.sock", OldEngine) as path:
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+        found = examine_engine()
+    assert (found.status, "too old" in found.value) == (Status.FAILURE, True)
+    assert "1.24" in found.reason
+
+
+def test_an_engine_of_the_current_context_is_asked(
+    socket: Path, docker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_context(docker, {"Name": "mine", "Endpoints": {"docker": {"Host": f"unix://{socket}"}}})
+    found = examine_engine()
     assert found.status is Status.OK
     assert "Docker context mine" in found.value
-    wrong = examine_engine({"DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "other"})
-    assert wrong.status is Status.FAILURE
+    monkeypatch.setenv("DOCKER_CONTEXT", "other")
+    assert examine_engine().status is Status.FAILURE
+    monkeypatch.setenv("DOCKER_CONTEXT", "default")
+    assert "context" not in examine_engine().value
 
 
-def test_the_usual_sockets_are_tried_in_turn(socket: Path, tmp_path: Path) -> None:
-    dead = tmp_path / "dead.sock"
-    dead.touch()
-    found = examine_engine({"HOME": str(tmp_path)}, system_sockets=(dead, socket))
-    assert (found.status, str(socket) in found.value) == (Status.OK, True)
+BAD_ENDPOINTS: tuple[object, ...] = ({}, [], {"Host": ""}, {"Host": 5})
+BAD_CONTEXTS: list[object] = ["", "[]", "{", {"Name": "mine"}, {"Endpoints": {}}, {"Endpoints": []}]
+BAD_CONTEXTS += [{"Endpoints": {"docker": one}} for one in BAD_ENDPOINTS]
 
 
-def test_without_an_engine_a_private_one_needs_dockerd_and_root(
+@pytest.mark.parametrize("meta", BAD_CONTEXTS, ids=str)
+def test_a_context_that_leads_nowhere_is_told_with_its_file(docker: Path, meta: object) -> None:
+    write_context(docker, meta)
+    found = examine_engine()
+    assert found.status is Status.FAILURE
+    assert "the Docker context mine cannot be used" in found.value
+    assert "meta.json" in found.reason
+    with pytest.raises(EnvironmentFailure):
+        require_reachable()
+
+
+@pytest.mark.parametrize("text", ["[]", '"x"', "", "{", "null", '{"currentContext": ["a"]}'])
+def test_a_broken_configuration_is_a_warning_and_keeps_no_engine_away(
+    docker: Path, socket: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    (docker / "config.json").write_text(text)
+    (warning,) = examine_configuration()
+    assert warning.status is Status.WARNING
+    assert str(docker / "config.json") in warning.reason
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
+    assert examine_engine().status is Status.OK
+    assert os.environ["DOCKER_CONFIG"] == str(docker)
+
+
+def test_a_configuration_that_can_be_read_is_not_worth_a_word(docker: Path) -> None:
+    assert list(examine_configuration()) == []
+    (docker / "config.json").write_text('{"auths": {}, "currentContext": "default"}')
+    assert list(examine_configuration()) == []
+
+
+def test_the_usual_sockets_are_tried_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    (run / "podman").mkdir(parents=True)
+    with socketserver.UnixStreamServer(str(run / "docker.sock"), Engine) as dead:
+        dead.server_close()
+        with serving(run / "podman/podman.sock") as alive:
+            found = examine_engine()
+    assert (found.status, str(alive) in found.value) == (Status.OK, True)
+
+
+def test_without_an_engine_a_private_one_needs_dockerd(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program(tmp_path / "bin", "dockerd", "exit 0")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    plain = {"HOME": str(tmp_path)}
-    assert examine_engine(plain, system_sockets=(), user=0).status is Status.OK
-    assert "needs root" in examine_engine(plain, system_sockets=(), user=1000).reason
+    found = examine_engine()
+    assert (found.status, found.command) == (
+        (Status.OK, None) if os.getuid() == 0 else (Status.FAILURE, None)
+    )
     monkeypatch.setattr("builder.host.tools.SYSTEM_PATH", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
-    missing = examine_engine(plain, system_sockets=(), user=0)
-    assert missing.command == ("apt-get", "install", "-y", "docker.io")
+    if os.getuid() == 0:
+        assert examine_engine().command == ("apt-get", "install", "-y", "docker.io")
 
 
-def test_kvm_missing_or_lying_is_a_warning(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [
+        ("missing", "has no"),
+        ("file", "refuses KVM_GET_API_VERSION"),
+        ("/dev/null", "refuses KVM_GET"),
+    ],
+)
+def test_a_device_that_is_no_kvm_is_a_warning_and_no_build_takes_it(
+    tmp_path: Path, device: str, words: str
+) -> None:
+    (tmp_path / "file").touch()
+    place = tmp_path / device
+    found = machine.examine_kvm(place, lambda: "boots")
+    assert (found.status, words in found.reason) == (Status.WARNING, True)
+    assert words in kvm.fault(place)
+
+
+def test_kvm_is_ok_only_if_a_guest_comes_up() -> None:
     def lie() -> str:
-        raise OSError("no guest came up")
+        raise EnvironmentFailure("no guest comes up on KVM", "it fell silent")
 
-    assert machine.examine_kvm(tmp_path / "kvm").status is Status.WARNING
-    device = tmp_path / "there"
-    device.touch()
-    assert "VM stage" in machine.examine_kvm(device).value
-    assert machine.examine_kvm(device, lambda: "boots").value == "boots"
-    assert "no guest came up" in machine.examine_kvm(device, lie).reason
+    if kvm.fault():
+        pytest.skip("this host has no KVM that makes machines")
+    assert "none was booted" in machine.examine_kvm().value
+    assert machine.examine_kvm(probe=lambda: "boots").value == "boots"
+    found = machine.examine_kvm(probe=lie)
+    assert (found.status, "it fell silent" in found.reason) == (Status.WARNING, True)
 
 
 def test_little_room_warns_and_none_fails(tmp_path: Path) -> None:
@@ -154,6 +272,49 @@ def test_little_room_warns_and_none_fails(tmp_path: Path) -> None:
     ]
     assert states == [Status.FAILURE, Status.WARNING, Status.OK]
     assert machine.examine_memory(lambda: 1 << 20).status is Status.FAILURE
+
+
+def test_present_and_needed_amounts_are_named() -> None:
+    gib = 1 << 30
+    words = "3.5 GiB free; 2 GiB needed, 4 GiB recommended"
+    assert machine.examine_memory(lambda: 3 * gib + gib // 2).value == words
+    assert machine.examine_memory(lambda: 9 * gib).value.startswith("9.0 GiB free; 2 GiB needed")
+    assert "1.0 GiB are missing" in machine.examine_memory(lambda: gib).reason
+    assert machine.examine_processors(1).value == "1 present; 1 needed, 2 recommended"
+    assert (machine.examine_processors(1).status, machine.examine_processors(2).status) == (
+        Status.WARNING,
+        Status.OK,
+    )
+
+
+def debian(suite: str) -> Base:
+    base = load_base(ROOT / "dockerfiles" / "debian12")
+    assert isinstance(base.settings, Mmdebstrap)
+    return msgspec.structs.replace(
+        base, settings=msgspec.structs.replace(base.settings, suite=suite)
+    )
+
+
+def test_a_host_with_another_suites_sources_cannot_build_and_is_told() -> None:
+    (found,) = examine_base(debian("potato"))
+    assert found.status is Status.FAILURE
+    assert "potato" in found.value
+    with pytest.raises(EnvironmentFailure) as caught:
+        require_host(debian("potato"))
+    assert caught.value.what == found.value
+
+
+@pytest.mark.parametrize(("machine", "debian"), [("aarch64", "arm64"), ("x86_64", "i386")])
+def test_a_host_with_other_processors_cannot_build(machine: str, debian: str) -> None:
+    with pytest.raises(EnvironmentFailure, match=f"{machine}, apt says {debian}"):
+        architecture.require(machine, debian)
+
+
+def test_another_processor_is_a_failure_of_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(architecture, "MACHINE", "s390x")
+    found = list(examine_base(debian("potato")))
+    assert len(found) == 2
+    assert "s390x" in found[0].reason
 
 
 def test_vsyscall_matters_only_where_it_is_needed() -> None:
@@ -257,7 +418,11 @@ def test_the_whole_examination_is_a_table_and_json(tmp_path: Path) -> None:
     found = examine(scope)
     assert worst(found) == 7
     assert worst([Finding("x", Status.WARNING, "")]) == 0
-    assert msgspec.json.decode(as_json(found), type=tuple[Finding, ...]) == found
-    text = "\n".join(lines(found))
+    report = msgspec.json.decode(as_json(found, "profile p"), type=Report)
+    assert (report.version, report.findings) == (1, found)
+    assert report.summary.startswith("this host cannot build profile p: ")
+    assert "no-such-tool" in report.summary
+    text = "\n".join(lines(found, "profile p"))
+    assert text.splitlines()[-1] == report.summary
     assert "fix: apt-get install frob" in text
     assert "source kernel" in text

@@ -101,23 +101,26 @@ ATTEMPT = """
 import sys
 from pathlib import Path
 from builder.patch import apply, series
-root = Path(sys.argv[1])
-with apply.attempt(series.load(root), root / "tree") as trial:
+root, tree = Path(sys.argv[1]), Path(sys.argv[2])
+with apply.attempt(series.load(root), tree) as trial:
     print(trial.patched, flush=True)
     sys.stdin.read()
 """
 
 
 def test_a_series_that_is_tried_sweeps_and_leaves_nothing(home: Path, tmp_path: Path) -> None:
-    (tmp_path / "tree").mkdir()
-    (tmp_path / "tree" / "tool.c").write_text(SOURCE["tool.c"])
-    (tmp_path / "series").write_text("a.patch\n")
-    (tmp_path / "a.patch").write_text(PATCH)
-    with owner(ATTEMPT, str(tmp_path)) as (process, left):
-        assert (left / "tool.c").is_file()
+    root = tmp_path / "series"
+    root.mkdir()
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "tool.c").write_text(SOURCE["tool.c"])
+    (root / "series").write_text("a.patch\n")
+    (root / "a.patch").write_text(PATCH)
+    with owner(ATTEMPT, str(root), str(tree)) as (process, left):
+        assert (left / "tool.c").is_file(), "it runs"
         process.send_signal(signal.SIGKILL)
         process.wait(10)
-    with apply.attempt(series.load(tmp_path), tmp_path / "tree") as trial:
-        assert list(home.iterdir()) == [trial.patched], "the killed one's is gone"
-    apply.apply(series.load(tmp_path), tmp_path / "tree")
+    with apply.attempt(series.load(root), tree) as trial:
+        assert list(home.iterdir()) == [trial.patched.parent], "the killed one's is gone"
+    apply.apply(series.load(root), tree)
     assert list(home.iterdir()) == []

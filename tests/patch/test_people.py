@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import shlex
 import subprocess
@@ -12,6 +14,7 @@ import pytest
 
 from builder.errors import BuilderError, PatchError, UsageError, VerificationError
 from builder.patch.apply import apply, check
+from builder.patch.diff import parse
 from builder.patch.report import Outcome
 from builder.patch.series import load
 from tests.patch import gnu
@@ -79,6 +82,18 @@ def test_blank_context_lines_at_the_end_may_be_missing(bench: Bench) -> None:
     bench.lay("x")
     (bench.tree / "x").write_text("1\n2\n\n\n5\n")
     as_gnu(bench, diff(hunk="@@ -1,4 +1,4 @@\n 1\n-2\n+two\n"))
+
+
+def test_a_last_line_that_is_cut_is_not_passed_over_with_fuzz(bench: Bench) -> None:
+    whole = diff(hunk="@@ -9,4 +9,4 @@\n 9\n 10\n-11\n+eleven\n 12\n")
+    assert "cut" in str(refusal(bench.lay("x"), whole[:-2]))
+
+
+def test_fuzz_elsewhere_is_taken_although_the_last_newline_is_missing(bench: Bench) -> None:
+    whole = diff(hunk="@@ -9,4 +9,4 @@\n nine\n 10\n-11\n+eleven\n 12\n")
+    bench.lay("x").put("0001.patch", whole[:-1])
+    apply(bench.load(), bench.tree)
+    assert "eleven\n12\n" in (bench.tree / "x").read_text()
 
 
 def test_a_patch_that_is_cut_is_not_taken_for_one_with_blank_lines(bench: Bench) -> None:
@@ -353,6 +368,41 @@ def test_what_is_no_patch_is_named(bench: Bench, data: bytes, words: str) -> Non
     assert error.exit_code == 5
 
 
+@pytest.mark.parametrize("name", ["0001.patch", "a b.patch", "0001.patch.gz"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbf" + diff().encode(),
+        *(diff().encode(code) for code in ("utf-16", "utf-16-le", "utf-16-be", "utf-32")),
+        gzip.compress(diff().encode(), mtime=0),
+        bz2.compress(diff().encode()),
+        lzma.compress(diff().encode()),
+    ],
+    ids=["mark", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gzip", "bzip2", "xz"],
+)
+def test_the_hint_for_what_is_no_patch_makes_one(tmp_path: Path, data: bytes, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(PatchError) as caught:
+        parse(path, data)
+    subprocess.run(["sh", "-c", caught.value.hint.splitlines()[1]], check=True)
+    (made,) = [one for one in tmp_path.iterdir() if one != path] or [path]
+    assert made.read_text() == diff()
+
+
+MARK = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("first", ["diff -ru a/x b/x\n", "diff --git a/x b/x\nindex 1..2 100644\n"])
+def test_a_byte_order_mark_before_a_command_does_no_harm(bench: Bench, first: str) -> None:
+    as_gnu(bench.lay("x"), MARK + (first + diff()).encode())
+
+
+def test_a_byte_order_mark_takes_no_mode_away(bench: Bench) -> None:
+    head = "diff --git a/x b/x\nold mode 100644\nnew mode 100755\nindex 1..2\n"
+    assert "byte-order mark" in str(refusal(bench.lay("x"), MARK + (head + diff()).encode()))
+
+
 def test_a_byte_order_mark_before_a_message_does_no_harm_and_is_told(bench: Bench) -> None:
     as_gnu(bench.lay("x"), b"\xef\xbb\xbfSubject: one\n\n" + diff().encode())
     dry = check(bench.load(), bench.tree)
@@ -573,3 +623,22 @@ def test_a_link_is_not_followed_and_not_patched(bench: Bench) -> None:
     (bench.tree / "x").symlink_to("d/x")
     assert "symbolic link" in str(refusal(bench, diff("a/x", "b/y/x")))
     assert (bench.tree / "x").is_symlink()
+
+
+@pytest.mark.parametrize("command", ["", "diff -ruN a/y b/y\n", "diff --git a/y b/y\n"])
+def test_wherever_a_patch_is_cut_that_is_seen_but_at_a_hunks_end(
+    tmp_path: Path, command: str
+) -> None:
+    first = diff(hunk="@@ -1,9 +1,9 @@\n 1\n 2\n 3\n-4\n+four\n 5\n 6\n 7\n 8\n 9\n")
+    whole = first + command + diff("a/y", "b/y")
+    for length in range(1, len(whole)):
+        cut = whole[:length]
+        try:
+            files = parse(tmp_path / "p", cut.encode())
+        except PatchError as error:
+            assert error.exit_code == 5
+            continue
+        doubtful = files[-1].hunks[-1].doubtful
+        assert doubtful or cut == first or cut.endswith(("\n--", "\n-- ")), (
+            f"taken for whole: {cut[-30:]!r}"
+        )

@@ -51,7 +51,7 @@ def test_patch_check_passes_on_each_variant(two: World) -> None:
 def test_the_record_says_which_variant_it_is(two: World) -> None:
     assert "variant patched" in two.run("fetch", *SMALL).output
     ended = two.run("fetch", "--variant", "tool=pristine", *SMALL)
-    assert "(variant pristine; pinned on first use)" in ended.output
+    assert "variant pristine; verified: by the digest of its first use" in ended.output
     lock = (two.project / "specs/small/sources.lock").read_text()
     assert "[tool.patched]" in lock
     assert "[tool.pristine]" in lock

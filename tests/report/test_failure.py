@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from builder.errors import BuildError, PatchError
+from builder.host.paths import find_project
 from builder.report import failure
 
 
-def test_three_lines_the_log_and_the_shell(tmp_path: Path) -> None:
+def test_three_lines_the_log_and_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(find_project().root)
     log = tmp_path / "build-kernel.log"
     log.write_text("x")
     error = BuildError("it broke", "a.c:1: error: no\nb.c:2: error: no", "fix it")
@@ -19,7 +23,7 @@ def test_three_lines_the_log_and_the_shell(tmp_path: Path) -> None:
         "       b.c:2: error: no",
         "next:  fix it",
         f"log:   {log}",
-        "shell: invoke shell build:kernel",
+        "shell: ./bootstrap shell build:kernel",
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import ssl
 import tarfile
 import threading
 import time
@@ -48,9 +49,10 @@ class Habits:
     body: bytes = BODY
     bodies: dict[str, bytes] = field(default_factory=dict)
     tag: str = TAG
+    scheme: str = "http"
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self.scheme}://127.0.0.1:{self.port}{path}"
 
     def ranges(self, path: str) -> list[str | None]:
         return [asked for name, asked in self.requests if name == path]
@@ -227,6 +229,12 @@ class _Handler(BaseHTTPRequestHandler):
     def be_moved(self) -> None:
         self.start(301, 0, Location="/good/moved")
 
+    def be_named(self) -> None:
+        """/named/ANYTHING: redirects to it with the Location of that name, byte for byte."""
+        location = self.habits.bodies[self.path.partition("?")[0].split("/")[2]]
+        head = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation:%s\r\n\r\n"
+        self.wfile.write(head % location)
+
     def be_elsewhere(self) -> None:
         self.start(302, 0, Location="file:///etc/passwd")
 
@@ -239,12 +247,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve() -> Iterator[Habits]:
-    """Run the server on a port of its own until the block ends."""
-    habits = Habits()
+def serve(tls: ssl.SSLContext | None = None) -> Iterator[Habits]:
+    """Run the server on a port of its own until the block ends, with ``tls`` over https."""
+    habits = Habits(scheme="https" if tls else "http")
     handler = type("Handler", (_Handler,), {"habits": habits})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     habits.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

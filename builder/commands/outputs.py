@@ -1,0 +1,210 @@
+"""Publishes what a run has come to, however it ends: outputs, logs, ``build.json``, the report."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from builder.commands.interruption import interrupted
+from builder.commands.session import Session
+from builder.errors import BuilderError, EnvironmentFailure, Interrupted
+from builder.pipeline import room
+from builder.pipeline.stage import Done
+from builder.profile.model import Profile
+from builder.report import failure, html, logs, publish
+from builder.report.publish import COMPONENTS, Ending, Publication
+from builder.report.record import BuildRecord, State, Unfinished
+
+PUBLICATIONS = (
+    Publication("repo", "repo"),
+    Publication("vm", "vm"),
+    Publication("smoke", "smoke", evidence=True),
+)
+# What is copied after an interrupt: no more than takes some tenths of a second.
+HASTY_BYTES = 128 << 20
+_LATER = "interrupted before it was copied; the next build publishes it"
+_BUG = "this is a bug in the builder; please report it with the traceback"
+
+
+def publications(profile: Profile) -> tuple[Publication, ...]:
+    """All that a run of this profile may publish: RPMs in their repository, or alone without it."""
+    alone = (
+        Publication(f"build:{name}", f"{COMPONENTS}/{name}", until="repo")
+        for name in profile.component
+    )
+    return (*alone, *PUBLICATIONS)
+
+
+def place(session: Session) -> Path:
+    """Where a run's results are published."""
+    return session.setting.project.artifacts(session.setting.profile.name)
+
+
+def begin(session: Session) -> None:
+    """From the first stage on ``build.json`` and the report are this run's, even after a kill."""
+    setting = session.setting
+    made = publish.begin(
+        place(session),
+        publications(setting.profile),
+        profile=setting.profile.name,
+        flavour=setting.flavour_name,
+        base=setting.base,
+    )
+    html.write(place(session), made)
+
+
+def publish_done(session: Session, done: dict[str, Done]) -> dict[str, Done]:
+    """Publish what was settled; returns it, with what had to be made anew for that."""
+    setting, target = session.setting, place(session)
+    wanted = publications(setting.profile)
+    stale = publish.stale(target, wanted, done)
+    for fault in filter(None, stale.values()):
+        setting.console.say(f"{_shown(session, target)}: {fault}; it is published again")
+    if stale:
+        done = session.settle(*done, read=tuple(stale))
+    _publish(session, done, tuple(stale), publish.PASSED)
+    return done
+
+
+@contextmanager
+def published_if_failing(session: Session) -> Iterator[None]:
+    """Publish what was finished, and why the rest was not, if the block raises."""
+    try:
+        yield
+    except (KeyboardInterrupt, Exception) as error:
+        told = _told(session, error)
+        try:
+            _publish_failure(session, told)
+        except (OSError, EnvironmentFailure) as lost:
+            _say(session, f"what was finished could not be published: {lost}")
+        if isinstance(error, BuilderError):
+            error.log = told.log
+        raise
+
+
+def _told(session: Session, error: BaseException) -> BuilderError:
+    if isinstance(error, KeyboardInterrupt):
+        return interrupted()
+    if isinstance(error, Exception):
+        found = room.told(error, room.places(session.setting.cache))
+        if isinstance(found, BuilderError):
+            return found
+    return BuilderError(f"{type(error).__name__}: {error}", "", _BUG)
+
+
+def _publish_failure(session: Session, error: BuilderError) -> None:
+    target, done = place(session), session.schedule.done
+    hasty = isinstance(error, Interrupted)
+    stale = publish.stale(target, publications(session.setting.profile), done)
+    evidence = _evidence(session)
+    found = _logs(session, error, evidence)
+    ending = Ending(
+        outcome="interrupted" if hasty else "failed",
+        failure=failure.of(
+            error, log=_log(error, found, evidence), profile=session.setting.profile.name
+        ),
+        unfinished=_unfinished(session),
+        logs=found,
+        evidence=evidence,
+        withheld=_withheld(session, stale, hasty=hasty),
+    )
+    made = _publish(session, done, tuple(stale), ending)
+    if made.failure is not None and (target / made.failure.log).is_file():
+        error.log = target / made.failure.log
+    for folder, reason in made.unpublished.items():
+        _say(session, f"{_shown(session, target)}/{folder} is not published: {reason}")
+    _say(
+        session,
+        f"what was finished, the logs and {html.PAGE} are in {_shown(session, target)}/",
+    )
+
+
+def _publish(
+    session: Session, done: dict[str, Done], renewed: tuple[str, ...], ending: Ending
+) -> BuildRecord:
+    setting, target = session.setting, place(session)
+    made = publish.publish(
+        target,
+        publications(setting.profile),
+        done,
+        renewed,
+        profile=setting.profile.name,
+        flavour=setting.flavour_name,
+        base=setting.base,
+        ending=ending,
+    )
+    html.write(target, made)
+    return made
+
+
+def _unfinished(session: Session) -> tuple[Unfinished, ...]:
+    now, schedule = time.time(), session.schedule
+
+    def state(name: str, begun: float | None) -> State:
+        return "failed" if name in schedule.failed else "stopped" if begun else "not begun"
+
+    return tuple(
+        Unfinished(name, state(name, begun), round(now - begun, 1) if begun else 0.0)
+        for name, begun in schedule.unfinished().items()
+    )
+
+
+def _evidence(session: Session) -> dict[str, Path]:
+    """By folder: what a failed stage has put out that says why."""
+    return {
+        one.folder: session.schedule.output(one.stage)
+        for one in PUBLICATIONS
+        if one.evidence and one.stage in session.schedule.failed
+        if any(session.schedule.output(one.stage).glob("*"))
+    }
+
+
+def _logs(session: Session, error: BuilderError, evidence: dict[str, Path]) -> dict[str, Path]:
+    schedule = session.schedule
+    begun = (name for name, since in schedule.unfinished().items() if since)
+    found = {logs.file_name(name): schedule.log(name) for name in begun}
+    known = [*found.values(), *logs.of_done(schedule.done).values()]
+    known += [path for folder in evidence.values() for path in folder.rglob("*")]
+    if error.log is not None and error.log not in known:
+        found[error.log.name] = error.log
+    return found
+
+
+def _log(error: BuilderError, found: dict[str, Path], evidence: dict[str, Path]) -> str:
+    """Where the error's log lies below ``artifacts/<profile>/``; empty if it has none."""
+    if error.log is None or not error.log.is_file():
+        return ""
+    for folder, origin in evidence.items():
+        if error.log.is_relative_to(origin):
+            return f"{folder}/{error.log.relative_to(origin)}"
+    return logs.place(error.log, found)
+
+
+def _withheld(session: Session, stale: dict[str, str], *, hasty: bool) -> dict[str, str]:
+    """Of what would be copied, by folder: what may not be, or takes too long, and why."""
+    found: dict[str, str] = {}
+    left = HASTY_BYTES
+    for one in publications(session.setting.profile):
+        if one.stage not in stale:
+            continue
+        done = session.schedule.done[one.stage]
+        size = sum(entry.size for entry in done.manifest.outputs)
+        if hasty and (done.hit or size > left):
+            found[one.folder] = _LATER
+        elif done.hit and (fault := session.store.fault(done)):
+            found[one.folder] = f"its output in the cache has changed: {fault}"
+        left -= size
+    return found
+
+
+def _shown(session: Session, path: Path) -> Path:
+    return path.relative_to(session.setting.project.root)
+
+
+def _say(session: Session, words: str) -> None:
+    """Say it, if anybody listens still: the failure itself is what has to be told."""
+    with contextlib.suppress(OSError, EnvironmentFailure):
+        session.setting.console.say(words)

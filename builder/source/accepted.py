@@ -1,0 +1,95 @@
+"""``sources/accepted.toml``: sources that an operator vouches for alone, in a file git ignores.
+
+A table ``[PROFILE.SOURCE]`` names either the digest of the bytes that are taken although no
+accepted key signed them, or a key of the operator's own.  Whatever is taken by it says so in
+every run, in build.json and in the report.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import msgspec
+
+from builder import names, toml
+from builder import text as texts
+from builder.digest import Digest
+from builder.errors import UsageError, VerificationError
+from builder.host.paths import Project
+from builder.source.model import Source
+from builder.source.openpgp import Key
+from builder.values import Fingerprint, PathBelow
+
+FILE = "accepted.toml"
+BY_YOU = f"accepted by you (sources/{FILE})"
+_HINT = 'docs/security.md, "An exception of your own", has the form'
+
+
+class Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is taken: the bytes of this digest, or what a key signed, a file beside this one."""
+
+    sha256: Digest | None = None
+    key: PathBelow | None = None
+    fingerprint: Fingerprint | None = None
+
+    def __post_init__(self) -> None:
+        by_key = self.key is not None and self.fingerprint is not None
+        half = (self.key is None) != (self.fingerprint is None)
+        if half or by_key == (self.sha256 is not None):
+            raise ValueError("it has either sha256, or key and fingerprint")
+
+    def keys(self, project: Project) -> tuple[Key, ...]:
+        """The operator's key, if one was named."""
+        if self.key is None or self.fingerprint is None:
+            return ()
+        return (Key(project.dropin / self.key, self.fingerprint),)
+
+    def narrow(self, source: Source) -> Source:
+        """The source with the accepted digest in the place of all others, if there is one."""
+        if self.sha256 is None:
+            return source
+        replace = msgspec.structs.replace
+        locations = tuple(replace(one, sha256=None) for one in source.locations)
+        return replace(source, sha256=self.sha256, locations=locations)
+
+
+def read(project: Project, profile: str, sources: frozenset[str]) -> dict[str, Acceptance]:
+    """What is accepted of a profile's sources, by their names.
+
+    Raises UsageError, with file and line, for whatever is wrong in any profile's tables.
+    """
+    path = project.dropin / FILE
+    try:
+        text = texts.read(path, hint=_HINT)
+    except FileNotFoundError:
+        return {}
+    tables: dict[str, dict[str, Acceptance]] = {}
+    for name, table in toml.parse(path, text).items():
+        if not names.is_name(name) or not (project.specs / name).is_dir():
+            raise _refuse(path, text, name, f"{names.shown(name)} is no profile in specs/")
+        tables[name] = toml.convert_tables(path, text, table, Acceptance, name, hint=_HINT)
+    mine = tables.get(profile, {})
+    for source in mine.keys() - sources:
+        cause = f"profile {profile} has no source {source}; it has {', '.join(sorted(sources))}"
+        raise _refuse(path, text, f"{profile}.{source}", cause)
+    return mine
+
+
+def recipe(project: Project, profile: str, source: Source, sha256: Digest) -> str:
+    """How to accept bytes that no accepted key signed, as a command."""
+    table = f'[{profile}.{source.name}]\\nsha256 = "{sha256}"\\n'
+    return (
+        "or, if you know that these bytes are right and stand for them alone: "
+        f"printf '{table}' >> {shlex.quote(str(project.dropin / FILE))}"
+    )
+
+
+def _refuse(path: Path, text: str, place: str, cause: str) -> UsageError:
+    return toml.refuse(path, toml.line_of(text, place), cause, _HINT)
+
+
+def describe(error: VerificationError) -> str:
+    """How bytes were verified that are taken in spite of ``error``."""
+    unsigned = "is not signed" in error.what
+    return f"{'unsigned' if unsigned else 'not signed by an accepted key'}, {BY_YOU}"
