@@ -59,12 +59,21 @@ def _make(home: Path, purpose: str) -> tuple[Path, int]:
     """A new folder and its lock, open."""
     while True:
         made = Path(tempfile.mkdtemp(dir=home, prefix=f"{_name(purpose)}-"))
-        lock = os.open(made, _OPEN)
-        fcntl.flock(lock, fcntl.LOCK_EX)
         with contextlib.suppress(FileNotFoundError):  # a sweep came in between
-            if os.path.samestat(os.fstat(lock), made.stat()):
-                return made, lock
+            return made, _lock(made)
+
+
+def _lock(made: Path) -> int:
+    """The folder, open and held.  Raises FileNotFoundError if a sweep has taken it away."""
+    lock = os.open(made, _OPEN)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.path.samestat(os.fstat(lock), made.stat()):
+            return lock
+        raise FileNotFoundError(made)
+    except BaseException:
         os.close(lock)
+        raise
 
 
 @contextlib.contextmanager

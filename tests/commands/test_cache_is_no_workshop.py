@@ -28,7 +28,7 @@ def test_a_hint_never_names_a_file_of_the_cache(tmp_path: Path, folder: str) -> 
     )
     text, status = outcome.of(error, cache)
     assert status == 5
-    before, hint = text.rsplit("invoke explain prep:x", 1)
+    before, hint = text.rsplit("explain prep:x", 1)
     assert str(place) in before
     assert str(cache.root) not in hint
     assert outcome.COPY in hint

@@ -54,6 +54,7 @@ def test_without_vsyscall_nothing_is_downloaded(
     assert not (project.cache / "blobs").exists()
 
 
+@pytest.mark.guest
 def test_the_doctor_asks_for_vsyscall_where_the_profiles_base_needs_it(
     project: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -124,3 +125,13 @@ def test_a_series_that_is_tried_sweeps_and_leaves_nothing(home: Path, tmp_path: 
         assert list(home.iterdir()) == [trial.patched.parent], "the killed one's is gone"
     apply.apply(series.load(root), tree)
     assert list(home.iterdir()) == []
+
+
+def test_those_who_make_one_at_the_same_moment_do_not_sweep_each_other_s() -> None:
+    def make(number: int) -> None:
+        for _ in range(30):
+            with temporary.folder(str(number)) as folder:
+                assert folder.is_dir()
+
+    with ThreadPoolExecutor(8) as together:
+        list(together.map(make, range(8)))
