@@ -73,14 +73,20 @@ def _bring_packaged(job: Job, location: Location, choice: Choice) -> Brought:
     if not served:  # apt says why
         return _take_out(job, location, _ask_apt(job, client, package))
     answers: list[str] = []
+    failed: LocationFailed | None = None
     for one in choice.revisions(package, served):
-        brought = _take_out(
-            job, location, _ask_apt(job, client, replace(package, version=one.version))
-        )
+        this = replace(package, version=one.version)
+        try:
+            brought = _take_out(job, location, _ask_apt(job, client, this))
+        except LocationFailed as failure:  # it is listed, and not served
+            failed = failed or failure
+            continue
         if one.version == package.version or measure(brought.path)[0] in choice.digests:
             return brought
         discard(brought)
         answers.append(f"; revision {one.version} has other content")
+    if failed is not None:
+        raise failed
     raise RevisionGone(package.name, package.version, served, "".join(answers))
 
 

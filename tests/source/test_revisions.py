@@ -67,6 +67,21 @@ def test_any_revision_with_the_pinned_member_will_do(site: Site, mirror: Mirror)
     assert site.lock.path.read_text() == before
 
 
+def test_a_revision_that_is_listed_but_not_served_is_passed_over(
+    site: Site, mirror: Mirror
+) -> None:
+    mirror.add_deb("tool", "1.0-2", {MEMBER: BODY})
+    source = _packaged(version="=1.0-2")
+    site.fetch(source)
+    (mirror.root / "tool_1.0-2_all.deb").unlink()
+    _forget(site)
+    with pytest.raises(SourceUnreachable, match="404"):
+        site.fetch(source, locked=True)
+    mirror.add_deb("tool", "1.0-3", {MEMBER: BODY, "usr/share/doc/tool": b"new"})
+    _forget(site)
+    assert site.fetch(source, locked=True).version == "1.0-3"
+
+
 def test_a_source_package_is_chosen_by_its_listed_digest(site: Site, mirror: Mirror) -> None:
     mirror.add_source("tool", "1.0-1", PACKED)
     source = Source("tool", "tool-1.0.tar.gz", (Location("apt-source:tool"),))
