@@ -30,6 +30,9 @@ pytestmark = [
     ),
 ]
 TARBALL = "ipvsadm_1.31.orig.tar.gz"
+HELLO = Source(
+    "hello", "copyright", (Location("apt:hello", member="usr/share/doc/hello/copyright"),)
+)
 HOST_STATE = (Path("/var/lib/apt"), Path("/var/cache/apt"), Path("/etc/apt"))
 
 
@@ -100,7 +103,7 @@ def test_a_pinned_version_that_is_gone_is_no_loss_while_its_bytes_are_there(site
 
 
 def test_lists_are_refreshed_when_a_day_old(site: Site, lists: Path) -> None:
-    source = source_of("apt:hello")
+    source = HELLO
     site.fetch(source).path.unlink()
     os.utime(lists / "refreshed", (0, 0))
     site.said.truncate(0)
@@ -114,9 +117,10 @@ def test_lists_are_refreshed_when_a_day_old(site: Site, lists: Path) -> None:
 USER = """
 import sys
 from pathlib import Path
-from tests.source.site import Site, source_of
+from tests.source.site import Site
+from tests.source.test_apt import HELLO
 site = Site(Path(sys.argv[1]))
-print(site.fetch(source_of("apt:hello")).version)
+print(site.fetch(HELLO).version)
 """
 
 
@@ -187,7 +191,7 @@ def test_every_form_of_host_sources_is_understood() -> None:
 
 
 def test_a_lock_without_network_is_enough(site: Site) -> None:
-    source = source_of("apt:hello")
+    source = HELLO
     got = site.fetch(source)
     again = fetch(
         source,
