@@ -30,6 +30,7 @@ _OPTIONS = {
     "jobs": "how many programs compute at the same time (default: one a processor)",
     "locked": "refuse sources that sources.lock does not pin (default in CI)",
     "only": "components, separated by commas (default: all)",
+    "variant": "variants of sources, each as SOURCE=VARIANT (default: what is available first)",
     "json": "print the result for programs",
 }
 
@@ -38,7 +39,7 @@ def _help(*names: str, **more: str) -> dict[str, str]:
     return {name: _OPTIONS[name] for name in names} | more
 
 
-@task(help=_help("profile", "flavour", "base", "only", "jobs", "locked"))
+@task(help=_help("profile", "flavour", "base", "only", "jobs", "locked", "variant"))
 def build(
     context: Context,
     profile: str = PROFILE,
@@ -47,12 +48,20 @@ def build(
     only: str | None = None,
     jobs: str | None = None,
     locked: bool = False,
+    variant: str | None = None,
 ) -> None:
     """Build all of a profile: RPMs, repository, disk image, smoke test (or only some RPMs)."""
     from builder.commands import produce, session  # noqa: PLC0415 - keeps --list quick
 
     with command(profile) as place:
-        request = session.Request(profile, flavour, base, session.read_jobs(jobs), locked)
+        request = session.Request(
+            profile,
+            flavour,
+            base,
+            session.read_jobs(jobs),
+            locked,
+            variants=names.split("--variant", variant),
+        )
         chosen = names.split("--only", only)
         goals = produce.only("build", chosen) if chosen else produce.everything
         produce.produce(
@@ -60,19 +69,51 @@ def build(
         )
 
 
-@task(help=_help("profile", "locked", update="resolve the sources anew and pin what is found"))
+@task(
+    help=_help(
+        "profile", "locked", "variant", update="resolve the sources anew and pin what is found"
+    )
+)
 def fetch(
-    context: Context, profile: str = PROFILE, locked: bool = False, update: bool = False
+    context: Context,
+    profile: str = PROFILE,
+    locked: bool = False,
+    update: bool = False,
+    variant: str | None = None,
 ) -> None:
     """Bring the profile's sources into the cache, verified."""
     from builder.commands import inputs, session  # noqa: PLC0415
 
     with command(profile) as place:
-        request = session.Request(profile, locked=locked, update=update)
+        request = session.Request(
+            profile, locked=locked, update=update, variants=names.split("--variant", variant)
+        )
         for line in inputs.fetch(
             request, project=place.project, cache=place.cache, console=place.console
         ):
             put(line)
+
+
+@task(
+    help=_help(
+        "profile",
+        source="a source of the profile, such as kernel (default: all)",
+        check="only say what is available; changes nothing",
+    )
+)
+def update(context: Context, source: str = "", profile: str = PROFILE, check: bool = False) -> None:
+    """Move sources to newer point releases, if all patches apply to them."""
+    from builder.commands import update as moving  # noqa: PLC0415
+
+    with command(profile) as place:
+        moving.update(
+            profile,
+            source,
+            check=check,
+            project=place.project,
+            cache=place.cache,
+            console=place.console,
+        )
 
 
 @task(help=_help("profile", "base", refresh="make the images anew from the packages of today"))
@@ -113,7 +154,7 @@ def tree(
 
 @task(
     help=_help(
-        *("profile", "flavour", "base", "only", "json"),
+        *("profile", "flavour", "base", "only", "variant", "json"),
         check="only say what would apply; changes nothing",
     )
 )
@@ -123,6 +164,7 @@ def patch(
     flavour: str = "",
     base: str = "",
     only: str | None = None,
+    variant: str | None = None,
     check: bool = False,
     json: bool = False,
 ) -> None:
@@ -131,7 +173,7 @@ def patch(
 
     with command(profile, json=json) as place:
         patches.report(
-            session.Request(profile, flavour, base),
+            session.Request(profile, flavour, base, variants=names.split("--variant", variant)),
             produce.only("prep", names.split("--only", only)),
             check=check,
             json=json,

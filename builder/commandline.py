@@ -43,6 +43,8 @@ _CORE = (
     "print-completion-script",
     "write-pyc",
 )
+# Options that may be given as a bare word: Invoke's positional arguments cannot be left out.
+_BARE = {"update": "source"}
 # What is made must be readable to whom containers run as, whatever the caller's own umask is.
 UMASK = 0o022
 _NAME = "invoke"
@@ -125,8 +127,26 @@ class _Program(Program):
         sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
     def parse_tasks(self) -> None:
+        self.core.unparsed = self._with_bare_words(self.core.unparsed)
         with self._judged():
             super().parse_tasks()
+
+    def _with_bare_words(self, words: Sequence[str]) -> list[str]:
+        """The words of a task, with the option's name before one that may be given bare."""
+        if not words or words[0] not in _BARE:
+            return list(words)
+        option, made, is_value = f"--{_BARE[words[0]]}", [words[0]], False
+        valued = {
+            flag
+            for one in self.collection[words[0]].get_arguments()
+            if one.takes_value
+            for flag in (f"{'-' if len(name) == 1 else '--'}{name}" for name in one.names)
+        }
+        for word in words[1:]:
+            is_bare = not is_value and not word.startswith("-") and option not in made
+            made += [option, word] if is_bare else [word]
+            is_value = word in valued
+        return made
 
     def parse_cleanup(self) -> None:
         with self._judged():

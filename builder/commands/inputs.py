@@ -25,7 +25,7 @@ def fetch(request: Request, *, project: Project, cache: Cache, console: Console)
     facts = {name: stage.manifest.facts for name, stage in done.items()}
     return [
         f"{name}: {one['sha256']} from {' '.join((one['url'], one['version'])).rstrip()}; "
-        f"verified: {one['verified']}"
+        f"variant {one['variant']}; verified: {one['verified']}"
         for name, one in facts.items()
     ]
 

@@ -48,7 +48,7 @@ def report(
         if not check:
             with outputs.published_if_failing(session):
                 session.settle(*(f"prep:{name}" for name in names))
-        found = _find(session, names)
+        found = find_all(session, names)
     refusal = _refusal(found)
     if json:
         failed = failure.of(refusal, profile=request.profile) if refusal is not None else None
@@ -62,7 +62,8 @@ def report(
         raise refusal
 
 
-def _find(session: Session, names: list[str]) -> Findings:
+def find_all(session: Session, names: list[str]) -> Findings:
+    """The findings on these components, whose pristine trees are made for it."""
     profile = session.setting.profile
     components: dict[str, ComponentFindings] = {}
     readers: dict[str, Callable[[str], str | None]] = {}

@@ -62,6 +62,8 @@ def run(project: Project, console: Console, *, scope: Scope, strict: bool) -> in
         made = record.make(tested, begun, took, tally.outcomes, passed=not tally.failed)
         record.write(made, project.root / RESULT)
         console.say(f"the result is in {RESULT}: commit it")
+    for line in outcome.newer(tally.outcomes):
+        console.say(f"{outcome.BUILT_NEWER}: {line}")
     for line in tally.failed:
         console.say(f"failed: {line}")
     return 1 if tally.failed else 0

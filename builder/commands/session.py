@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import msgspec
+
 from builder import names
 from builder.base import find as find_base
 from builder.console import Console
@@ -44,6 +46,7 @@ class Request:
     """What the user asked for on the command line; empty means the profile's default.
 
     ``locked``: unpinned sources are refused, as they always are in CI.
+    ``variants``: of sources, each as ``SOURCE=VARIANT``.
     """
 
     profile: str
@@ -52,6 +55,7 @@ class Request:
     jobs: int = 0
     locked: bool = False
     update: bool = False
+    variants: tuple[str, ...] = ()
 
 
 class _Once(Generic[T]):
@@ -133,7 +137,26 @@ def choose(project: Project, request: Request) -> tuple[Profile, str, str]:
         of=f"profile {profile.name}",
     )
     base = find_base(project.bases, request.base or profile.base)
-    return profile.in_base(base), flavour, base
+    return _with_variants(profile.in_base(base), request.variants), flavour, base
+
+
+def _with_variants(profile: Profile, wanted: tuple[str, ...]) -> Profile:
+    """The profile with one variant alone of each source that is named."""
+    sources = dict(profile.source)
+    for word in wanted:
+        name, equals, variant = word.partition("=")
+        rule = "--variant takes SOURCE=VARIANT, separated by commas"
+        names.choose("source", name, sources, rule, of=f"profile {profile.name}")
+        known = sources[name].variants
+        if not equals:
+            raise UsageError(f"--variant {name} names no variant", rule, _listed(name, known))
+        names.choose("variant", variant, known, rule, of=f"source {name}")
+        sources[name] = sources[name].alone(variant)
+    return msgspec.structs.replace(profile, source=sources)
+
+
+def _listed(name: str, variants: tuple[str, ...]) -> str:
+    return "one of: " + ", ".join(f"--variant {name}={variant}" for variant in variants)
 
 
 def ledger_path(cache: Cache, profile: str, flavour: str, base: str) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 from builder import names, toml, values
 from builder import text as texts
 from builder.profile.model import Component, Flavour, Profile
-from builder.source.model import Source
+from builder.source.model import Location, Source
 
 FILE_NAME = "profile.toml"
 FRAGMENTS = "kernel-config"
@@ -97,13 +97,44 @@ def _check_sources(path: Path, text: str, profile: Profile) -> None:
         if not source.locations:
             cause = f"{place}: no location is named"
             raise toml.refuse(path, toml.line_of(text, place), cause, KEYS)
+        _check_variant(path, text, source)
         for number, location in enumerate(source.locations):
             fault = values.url_fault(location.url)
             if not fault and location.member and location.scheme != "apt":
                 fault = "only what apt: brings has members"
+            if location.signature and not fault:
+                fault = _signature_fault(source, location)
             if fault:
                 cause = f"{place}[{number}]: {fault}"
                 raise toml.refuse(path, toml.line_of(text, place), cause, KEYS)
+
+
+def _check_variant(path: Path, text: str, source: Source) -> None:
+    """The preferred variant is one, and the list of releases can be understood."""
+    place = f"source.{source.name}"
+    fault = values.url_fault(source.releases, ("https", "http")) if source.releases else ""
+    if fault:
+        cause = f"{place}.releases: {fault}"
+        raise toml.refuse(path, toml.line_of(text, f"{place}.releases"), cause, KEYS)
+    named = tuple(dict.fromkeys(one.serves for one in source.locations))
+    if source.variant not in ("", *named):
+        raise toml.refuse(
+            path,
+            toml.line_of(text, f"{place}.variant"),
+            f"source {source.name} prefers variant {source.variant!r}, which no location serves"
+            + names.nearest(source.variant, named),
+            f"variants: {', '.join(named)}",
+        )
+
+
+def _signature_fault(source: Source, location: Location) -> str:
+    """What is wrong with the URL of a signature; empty if nothing is."""
+    if location.is_packaged or source.file.endswith(".rpm"):
+        return "packages and RPMs carry their signatures with them"
+    if not source.signed_by:
+        return "signed_by names nobody who may have made its signature"
+    fault = values.url_fault(location.signature, (*values.NETWORK, "file"))
+    return f"signature: {fault}" if fault else ""
 
 
 def _check_files(path: Path, text: str, profile: Profile) -> None:

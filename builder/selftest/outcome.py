@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import msgspec
 
+BUILT_NEWER = "built newer"  # the figure of a test that renewed a pin in its own copy
 Verdict = Literal["passed", "failed", "skipped"]
 
 
@@ -54,3 +55,9 @@ def by_folder(outcomes: Iterable[Outcome]) -> dict[str, float]:
     for one in outcomes:
         found[one.folder] = found.get(one.folder, 0.0) + one.seconds
     return dict(sorted(found.items()))
+
+
+def newer(outcomes: Iterable[Outcome]) -> tuple[str, ...]:
+    """What tests built newer than it is pinned, because Debian has the pinned one no longer."""
+    found = [one.figures[BUILT_NEWER] for one in outcomes if one.figures.get(BUILT_NEWER)]
+    return tuple(dict.fromkeys(found))

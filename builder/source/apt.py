@@ -20,8 +20,9 @@ from builder.host import process
 from builder.host.lock import hold
 from builder.host.tools import find
 from builder.shown import answer
-from builder.source import aptconf
+from builder.source import aptconf, revision
 from builder.source.limit import Limit, LocationFailed
+from builder.source.revision import Revision
 
 if TYPE_CHECKING:
     from builder.console import Console, Progress
@@ -68,6 +69,12 @@ class _Offer:
     version: str
 
 
+def verifies() -> bool:
+    """Whether the host's apt demands a signature of every archive; sources.list(5)."""
+    trusted = re.search(r"^(Trusted|Allow-Insecure):\s*yes", aptconf.host_sources(), re.M | re.I)
+    return trusted is None
+
+
 def parse(url: str, pinned: str | None) -> Package:
     """The package of an ``apt:`` or ``apt-source:`` URL; its own version goes before ``pinned``."""
     scheme, _, asked = url.partition(":")
@@ -95,8 +102,7 @@ class Apt:
 
         Raises LocationFailed with apt's own words, EnvironmentFailure if the disk is full.
         """
-        if find("apt-get") is None:
-            raise LocationFailed("this host has no apt client")
+        self._require_client()
         self._refresh(_JUST_NOW if renew else FRESH)
         offer = self._find(package)
         if offer.size > max_bytes:
@@ -104,6 +110,31 @@ class Apt:
                 f"{offer.file} has {offer.size} bytes, more than the limit of {max_bytes} bytes"
             )
         return AptFile(self._get(package, offer), offer.version)
+
+    def revisions(self, package: Package, *, renew: bool) -> tuple[Revision, ...]:
+        """What the mirrors have of a package, the newest first; empty if they do not know it.
+
+        The version in ``package`` is what the lists should have: they are looked at anew if not.
+        """
+        self._require_client()
+        self._refresh(_JUST_NOW if renew else FRESH)
+        found = self._revisions(package)
+        if package.version not in (None, *(one.version for one in found)) and self._refresh(
+            _JUST_NOW
+        ):
+            found = self._revisions(package)
+        return found
+
+    def _revisions(self, package: Package) -> tuple[Revision, ...]:
+        if package.from_source:
+            asked = ("showsrc", "--only-source", package.name)
+            return revision.of_sources(self._run("apt-cache", *asked, failing=True))
+        shown = self._run("apt-cache", "madison", package.name, failing=True)
+        return revision.of_packages(shown, package.name)
+
+    def _require_client(self) -> None:
+        if find("apt-get") is None:
+            raise LocationFailed("this host has no apt client")
 
     def _find(self, package: Package) -> _Offer:
         try:
@@ -186,8 +217,12 @@ class Apt:
         folder: Path | None = None,
         progress: Progress | None = None,
         needed: int | None = None,
+        failing: bool = False,
     ) -> str:
-        """Run apt under our configuration; returns all that it said."""
+        """Run apt under our configuration; returns all that it said.
+
+        ``failing``: nothing if it fails.
+        """
         argv = [tool, "-c", str(self.root / "apt.conf"), *words]
         here = folder or self.root
         said = here / f"{tool}-{threading.get_ident()}.out"
@@ -205,6 +240,8 @@ class Apt:
                 time.sleep(_POLL if folder else 0.01)
             output.seek(0)
             text = output.read().decode(errors="replace")
+        if program.returncode != 0 and failing:
+            return ""
         if program.returncode != 0:
             _fail(text, here, needed)
         return text

@@ -16,6 +16,7 @@ from builder.host.paths import Cache, Project
 from builder.source import dropin, verification
 from builder.source.accepted import Acceptance
 from builder.source.expected import Expected
+from builder.source.job import Job
 from builder.source.known import find_sound
 from builder.source.lock import SourcesLock
 from builder.source.model import Bounds, Fetched, Source
@@ -73,7 +74,7 @@ def fetch(
     from builder.source import resolve  # noqa: PLC0415 - Requests takes longer than a hit may
 
     return resolve.resolve(
-        resolve.Job(
+        Job(
             source=source,
             cache=cache,
             project=project,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from builder.digest import Digest, of_file
+from builder.digest import of_file
 from builder.host.paths import Cache
-from builder.source.lock import Pin, SourcesLock
-from builder.source.model import Fetched, Location, Source
+from builder.source.lock import NEXT, Pin, SourcesLock
+from builder.source.model import Fetched, Source
 from builder.source.store import Damage, damage, find_blob
-
-DROPIN = "drop-in"  # the kind of location that the folder for hand-brought files is
+from builder.source.variant import DROPIN, Known, known
 
 
 def dropin_label(source: Source) -> str:
@@ -17,36 +16,31 @@ def dropin_label(source: Source) -> str:
 
 
 def valid_pins(source: Source, lock: SourcesLock) -> dict[str, Pin]:
-    """The pins, by kind, that were made for a file and a location that the profile still names."""
-    labels = {location.label for location in source.locations} | {dropin_label(source)}
+    """The pins, by variant, that were made for a file and a variant that the profile still names.
+
+    Where it comes from does not matter: the pin is the content.
+    """
+    named = {*source.variants, DROPIN}
     return {
-        kind: pin
-        for kind, pin in lock.pins(source.name).items()
-        if pin.file == source.file and pin.url in labels
+        variant: pin
+        for variant, pin in lock.pins(source.name).items()
+        if pin.file == source.file and variant.removesuffix(NEXT) in named
     }
 
 
-def profile_digest(source: Source, location: Location) -> Digest | None:
-    """What the profile itself says about the bytes of a location."""
-    return location.sha256 or source.sha256
+def find(
+    source: Source, *, cache: Cache, lock: SourcesLock, others: bool = False
+) -> Fetched | None:
+    """The source if its digest is known and there is a blob of that name; none of it is read.
 
-
-def find(source: Source, *, cache: Cache, lock: SourcesLock) -> Fetched | None:
-    """The source if its digest is known and there is a blob of that name; none of it is read."""
-    pins = valid_pins(source, lock)
-    for location in source.locations:
-        pin = pins.get(location.kind)
-        sha256 = profile_digest(source, location) or (pin.sha256 if pin else None)
-        if sha256 is None:
-            continue
-        pin = pin if pin and pin.sha256 == sha256 else None
-        found = _found(source, cache, sha256, pin, location.label)
-        if found is not None:
-            return found
-    pin = pins.get(DROPIN)
-    if pin is None or source.sha256 not in (None, pin.sha256):
-        return None
-    return _found(source, cache, pin.sha256, pin, pin.url)
+    ``others``: variants that are not the preferred one will do, too.
+    """
+    for one in known(source, valid_pins(source, lock)):
+        if others or one.variant == source.preferred:
+            found = _found(source, cache, one)
+            if found is not None:
+                return found
+    return None
 
 
 def require_sizes(lock: SourcesLock, cache: Cache, *sources: str) -> None:
@@ -67,7 +61,7 @@ def require_sizes(lock: SourcesLock, cache: Cache, *sources: str) -> None:
 
 
 def find_sound(
-    source: Source, *, cache: Cache, lock: SourcesLock
+    source: Source, *, cache: Cache, lock: SourcesLock, others: bool = False
 ) -> tuple[Fetched | None, tuple[Damage, ...]]:
     """As ``find``, with the bytes held against the digest; and what was put aside for damage.
 
@@ -75,7 +69,7 @@ def find_sound(
     """
     require_sizes(lock, cache, source.name)
     damages: list[Damage] = []
-    while (found := find(source, cache=cache, lock=lock)) is not None:
+    while (found := find(source, cache=cache, lock=lock, others=others)) is not None:
         wrong = damage(cache, found.sha256, source.file)
         if wrong is not None:
             damages.append(wrong)
@@ -84,12 +78,17 @@ def find_sound(
     return found, tuple(damages)
 
 
-def _found(
-    source: Source, cache: Cache, sha256: Digest, pin: Pin | None, label: str
-) -> Fetched | None:
-    path = find_blob(cache, sha256)
+def _found(source: Source, cache: Cache, one: Known) -> Fetched | None:
+    path = find_blob(cache, one.sha256)
     if path is None:
         return None
-    size = path.stat().st_size
-    url, version = (pin.url, pin.version) if pin else (label, None)
-    return Fetched(source.name, source.file, path, sha256, size, url, version)
+    return Fetched(
+        name=source.name,
+        file=source.file,
+        path=path,
+        sha256=one.sha256,
+        size=path.stat().st_size,
+        url=one.pin.url if one.pin else one.label,
+        version=one.pin.version if one.pin else None,
+        variant=one.variant,
+    )

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from builder.host.lock import check
+from builder.source.revision import Revision
 
 
 class LocationFailed(Exception):
     """This location cannot serve the file; the next one may.  Its text is the answer it gave."""
+
+
+class RevisionGone(LocationFailed):
+    """A package has not the wanted revision, nor the pinned content in one of those ``served``."""
+
+    def __init__(
+        self, package: str, version: str | None, served: Sequence[Revision], more: str = ""
+    ) -> None:
+        lack = (
+            f"revision {version} of {package} is gone"
+            if version
+            else f"no revision of {package} has the pinned content"
+        )
+        self.newest = served[0].version if served else ""
+        super().__init__(f"{lack}, the newest is {self.newest}{more}")
 
 
 @dataclass(frozen=True)

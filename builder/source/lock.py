@@ -1,8 +1,8 @@
 """``specs/<profile>/sources.lock``: which bytes were got, so that the next fetch gets the same.
 
-One table per source and kind of location, since Debian's tarball of a release and upstream's
-may differ.  A pin holds as long as the profile still names the location and the file that it
-was made for; other bytes than the pinned ones are an error.
+One table per source and variant, since Debian's tree of a release and upstream's may differ.
+A pin holds as long as the profile still names the variant and the file that it was made for,
+wherever the bytes come from; other bytes than the pinned ones are not taken.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
@@ -29,12 +29,17 @@ _HEADER = """\
 # What `invoke fetch` got and every later fetch must get.  Written by the builder; commit it.
 # `invoke fetch --update` renews it.
 """
+NEXT = ".next"
+"""Ends the name of a pin that counts once profile.toml has moved to it (``invoke update``)."""
 _HINT = "take its last good version from git"
 _BARE_KEY = re.compile(r"^[A-Za-z0-9_-]+$")
 
 
 class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The bytes of one source from one kind of location.  ``size`` in bytes."""
+    """The bytes of one variant of a source.  ``size`` in bytes.
+
+    ``verified``: by what they were when they were pinned; none if that was their first use.
+    """
 
     file: FileName
     sha256: Digest
@@ -42,9 +47,10 @@ class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: Line
     date: datetime.date
     version: Line | None = None
+    verified: Line | None = None
 
 
-Pins = Mapping[str, Pin]  # by kind of location
+Pins = Mapping[str, Pin]  # by variant
 
 
 class SourcesLock:
@@ -59,7 +65,7 @@ class SourcesLock:
         self._tables = _load(path)
 
     def pins(self, name: str) -> Pins:
-        """What is pinned for source ``name``, by kind of location."""
+        """What is pinned for source ``name``, by variant."""
         return self._tables.get(name, {})
 
     def names(self) -> tuple[str, ...]:
@@ -77,18 +83,34 @@ class SourcesLock:
         with self._guard:
             self._tables = _load(self.path)
 
-    def record(self, name: str, kind: str, pin: Pin) -> None:
+    def record(
+        self, name: str, variant: str, pin: Pin, *, only: Collection[str] | None = None
+    ) -> None:
         """Pin ``pin`` and write the file; the caller keeps other processes out.
 
-        A pin of the same bytes keeps its old date, so that the file does not change.
+        A pin of the same bytes keeps its old date, so that the file does not change.  ``only``:
+        the variants whose other pins stay, all if not given.
         """
         with self._guard:
-            tables = {source: dict(pins) for source, pins in _load(self.path).items()}
-            old = tables.get(name, {}).get(kind)
-            if old is not None and msgspec.structs.replace(old, date=pin.date) == pin:
+            before = _load(self.path)
+            tables = {source: dict(pins) for source, pins in before.items()}
+            pins = tables.setdefault(name, {})
+            old = pins.get(variant)
+            if old is None or msgspec.structs.replace(old, date=pin.date) != pin:
+                pins[variant] = pin
+            if only is not None:
+                tables[name] = {one: pins[one] for one in pins if one in (*only, variant)}
+            if tables == before:
                 self._tables = tables
                 return
-            tables.setdefault(name, {})[kind] = pin
+            _save(self.path, _render(tables))
+            self._tables = tables
+
+    def put(self, name: str, pins: Pins) -> None:
+        """Let ``pins`` be all of source ``name``, and write the file; as ``record``."""
+        with self._guard:
+            tables = {source: dict(pins) for source, pins in _load(self.path).items()}
+            tables[name] = dict(pins)
             _save(self.path, _render(tables))
             self._tables = tables
 
@@ -130,6 +152,8 @@ def _render(tables: Mapping[str, Mapping[str, Pin]]) -> str:
             lines.append(f"url = {_text(pin.url)}")
             if pin.version is not None:
                 lines.append(f"version = {_text(pin.version)}")
+            if pin.verified is not None:
+                lines.append(f"verified = {_text(pin.verified)}")
             lines.append(f"date = {pin.date.isoformat()}\n")
     return "\n".join(lines).rstrip("\n") + "\n"
 

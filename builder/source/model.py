@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 
 from builder.digest import Digest, Size
-from builder.names import FileName, Name
+from builder.names import FileName, Name, OptionalName
 from builder.shown import without_secrets
-from builder.values import Amount, Fingerprint, PathBelow
+from builder.values import PACKAGED, Amount, Fingerprint, PathBelow
 
 _GIB = 1 << 30
 
@@ -20,21 +20,33 @@ class Location(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``url``: ``apt:PACKAGE[=VERSION]``, ``apt-source:PACKAGE[=VERSION]``, ``https:``, ``http:``,
     ``ftp:`` or ``file:`` (absolute or relative to the project).  ``sha256``: this location's own
     digest, where its bytes differ from those of the others.  ``member``: the file is this
-    member of the .deb that the location serves.
+    member of the .deb that the location serves.  ``variant``: which variant of the source
+    it serves, if it is not that of its kind.  ``signature``: the URL of its author's, which one
+    of the source's ``signed_by`` must have made.
     """
 
     url: str
     sha256: Digest | None = None
     member: PathBelow | None = None
+    variant: OptionalName = ""
+    signature: str = ""
 
     @property
     def scheme(self) -> str:
         return self.url.partition(":")[0].lower()
 
     @property
-    def kind(self) -> str:
-        """Locations of one kind serve the same bytes: ``apt``, ``apt-source`` or ``upstream``."""
-        return self.scheme if self.scheme in ("apt", "apt-source") else "upstream"
+    def is_packaged(self) -> bool:
+        """Whether apt brings it."""
+        return self.scheme in PACKAGED
+
+    @property
+    def serves(self) -> str:
+        """The name of the variant, whose locations all serve the same bytes.
+
+        ``apt``, ``apt-source`` or ``upstream`` where the profile names none.
+        """
+        return self.variant or (self.scheme if self.is_packaged else "upstream")
 
     @property
     def label(self) -> str:
@@ -57,8 +69,11 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One input: its file name, its locations in order of preference, and its digest.
 
     ``sha256`` holds for every location that has none of its own.  ``max_bytes``: nothing
-    larger is taken.  ``signed_by``: an RPM that none of these signed is not taken.
+    larger is taken.  ``signed_by``: an RPM that none of these signed is not taken, nor what has a
+    ``signature`` beside it.
     ``alternative``: what else to do if no location serves it, the end of a sentence.
+    ``variant``: the one that is built if it is available, the first location's if not given.
+    ``releases``: URL of upstream's list of releases, in the form of kernel.org's.
     ``members``: files that it must have, so that a first use of something else is refused.
     """
 
@@ -69,7 +84,29 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_bytes: Amount = 2 * _GIB
     signed_by: tuple[SigningKey, ...] = ()
     alternative: str = ""
+    variant: OptionalName = ""
+    releases: str = ""
     members: tuple[PathBelow, ...] = ()
+
+    @property
+    def preferred(self) -> str:
+        """The name of the variant that is built if it is available."""
+        return self.variant or self.locations[0].serves
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of all variants, the preferred one first."""
+        return tuple(dict.fromkeys([self.preferred, *(one.serves for one in self.locations)]))
+
+    def alone(self, variant: str) -> Source:
+        """The source with one of its variants alone."""
+        locations = tuple(one for one in self.locations if one.serves == variant)
+        return msgspec.structs.replace(self, locations=locations, variant=variant)
+
+    @property
+    def in_order(self) -> tuple[Location, ...]:
+        """The locations as they are asked: those of the preferred variant go first."""
+        return tuple(sorted(self.locations, key=lambda one: one.serves != self.preferred))
 
 
 class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,7 +131,7 @@ class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Fetched(msgspec.Struct, frozen=True):
     """A verified file in the cache.  ``url``: the location that served it, as in sources.lock.
 
-    ``verified``: how, in words for people.
+    ``variant``: which of the source's.  ``verified``: how, in words for people.
     """
 
     name: str
@@ -104,4 +141,5 @@ class Fetched(msgspec.Struct, frozen=True):
     size: Size
     url: str
     version: str | None = None
+    variant: str = ""
     verified: str = ""

@@ -23,11 +23,15 @@ _BLOCK = re.compile(
     rb"-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n(?:[^\r\n]+\r?\n)*\r?\n"
     rb"(?P<body>[A-Za-z0-9+/=\s]+?)\r?\n(?:=[A-Za-z0-9+/]{4}\s+)?-----END PGP PUBLIC KEY BLOCK-----"
 )
+_SIGNATURE = re.compile(
+    rb"^-----BEGIN PGP SIGNATURE-----\r?\n(?:[^\r\n]+\r?\n)*\r?\n"
+    rb"(?P<body>[A-Za-z0-9+/=\s]+?)\r?\n(?:=[A-Za-z0-9+/]{4}\s+)?-----END PGP SIGNATURE-----\s*\Z"
+)
 # RFC 4880, 9.1 and 9.4, and RFC 6637
 _CIPHERS = {1: "RSA", 17: "DSA", 19: "ECDSA", 22: "EdDSA"}
 _DIGESTS = {1: "MD5", 2: "SHA-1", 3: "RIPEMD-160", 8: "SHA-256", 9: "SHA-384", 10: "SHA-512"}
 _OLD = frozenset({"MD5", "SHA-1", "RIPEMD-160"})
-_SECONDS = 120.0
+_SECONDS = 900.0  # a kernel's tar comes out of its decompressor meanwhile
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,15 @@ class BadSignature(Exception):
     def __init__(self, words: str, stranger: str = "") -> None:
         super().__init__(words)
         self.stranger = stranger
+
+
+def dearmoured(signature: bytes) -> bytes:
+    """A detached signature as it is, or out of its ASCII armour (RFC 4880, 6.2)."""
+    found = _SIGNATURE.match(signature)
+    try:
+        return base64.b64decode(found["body"]) if found else signature
+    except binascii.Error:
+        return signature
 
 
 def verify(signature: bytes, signed: IO[bytes], keys: Sequence[Key]) -> Signed:

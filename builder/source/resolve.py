@@ -4,108 +4,45 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
-import msgspec
-
-from builder.archive import extract_member
 from builder.digest import Digest
 from builder.errors import SourceUnreachable, UsageError, VerificationError
 from builder.host import ci
 from builder.host.lock import hold
-from builder.host.paths import Cache, Project
-from builder.host.removal import remove
-from builder.source import apt, dropin, ftp, judgement, kind, local, verification, web
-from builder.source.accepted import Acceptance
-from builder.source.expected import Expected
+from builder.source import detached, dropin, judgement, kind
+from builder.source.bringing import Brought, bring, copy, discard
+from builder.source.job import Job
 from builder.source.judgement import Contents
 from builder.source.known import (
-    DROPIN,
     dropin_label,
     find_sound,
-    profile_digest,
     require_sizes,
     valid_pins,
 )
-from builder.source.limit import Limit, LocationFailed
-from builder.source.lock import Pin, SourcesLock
-from builder.source.model import Bounds, Fetched, Location, Source
+from builder.source.limit import Limit, LocationFailed, RevisionGone
+from builder.source.lock import Pin
+from builder.source.model import Fetched
 from builder.source.reach import Reach
-from builder.source.store import Damage, adopt, measure, set_aside
-from builder.source.transfer import Partial, Transfer
-
-if TYPE_CHECKING:
-    from builder.console import Console
-
-
-@dataclass(frozen=True)
-class Job:
-    """One source to be fetched, with all that this takes (see ``fetch.fetch``).
-
-    ``damages``: what the cache had of it, and was put aside.
-    """
-
-    source: Source
-    cache: Cache
-    project: Project
-    lock: SourcesLock
-    console: Console
-    locked: bool
-    update: bool
-    bounds: Bounds
-    stop: threading.Event
-    damages: tuple[Damage, ...] = ()
-    expected: Expected = field(default_factory=Expected)
-    acceptance: Acceptance | None = None
-
-    @property
-    def pins(self) -> dict[str, Pin]:
-        """The pins to be held to: none of them while updating."""
-        return {} if self.update else valid_pins(self.source, self.lock)
-
-    def vouch(self, path: Path, sha256: Digest) -> str:
-        """Who vouches for these bytes; raises as ``verification.vouch``."""
-        return verification.vouch(
-            self.source,
-            path,
-            sha256,
-            project=self.project,
-            lock=self.lock,
-            acceptance=self.acceptance,
-        )
-
-    def verified(self, found: Fetched, words: str) -> Fetched:
-        """The same with how it was verified."""
-        told = verification.describe(words, self.source, found.sha256, self.lock)
-        return msgspec.structs.replace(found, verified=told)
+from builder.source.signature import accepted_keys
+from builder.source.store import adopt, measure, set_aside
+from builder.source.variant import DROPIN
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where to look; ``allowed``: the digests that may come from there, none if unknown."""
+    """Where to look; ``allowed``: the digests that may come from there, none if unknown.
 
-    kind: str
-    label: str
-    allowed: frozenset[Digest]
-    bring: Callable[[], _Brought]
-
-
-@dataclass(frozen=True)
-class _Brought:
-    """Bytes on the cache's disk, not judged yet.  ``resumed``: got in several parts.
-
-    ``hops``: the addresses that were asked for them, the one that served them last.
+    ``variant``: what it is said to serve.  ``strict``: its bytes are pinned, so others are an
+    error; from elsewhere they are but an answer.
     """
 
-    path: Path
-    version: str | None = None
-    resumed: bool = False
-    hops: tuple[str, ...] = ()
-    drop: Callable[[], None] | None = None
+    variant: str
+    label: str
+    allowed: frozenset[Digest]
+    strict: bool
+    bring: Callable[[], Brought]
 
 
 def resolve(job: Job) -> Fetched:
@@ -135,17 +72,21 @@ def _try_places(job: Job) -> Fetched:
     places = _places(job)
     if job.locked and not any(place.allowed for place in places):
         raise _unpinned(job, "no digest of it is known")
-    answers: list[tuple[str, str]] = []
+    answers: list[tuple[str, LocationFailed]] = []
     for place in places:
         try:
+            if place.variant not in (DROPIN, job.source.preferred):
+                found, _ = find_sound(job.source, cache=job.cache, lock=job.lock, others=True)
+                if found is not None and not job.update:
+                    return _announced(job, job.verified(found, job.vouch(found.path, found.sha256)))
             job.console.say(f"{job.source.name}: from {place.label}")
             key = hashlib.sha256(place.label.encode()).hexdigest()[:16]
             # Another source may name the same place: its partial file is one at a time's.
             path = job.cache.lock(f"place-{key}")
             with hold(path, place.label, job.console, stop=job.stop):
-                return _accept(job, place, place.bring())
+                return _announced(job, _accept(job, place, place.bring()))
         except LocationFailed as failure:
-            answers.append((place.label, str(failure)))
+            answers.append((place.label, failure))
             job.console.say(f"{place.label}: {failure}")
         except VerificationError as error:
             before = [f"{label}, asked before: {answer}" for label, answer in answers]
@@ -155,120 +96,38 @@ def _try_places(job: Job) -> Fetched:
     raise _unreachable(job, places, answers)
 
 
-def _places(job: Job) -> list[_Place]:
-    pins = job.pins
-    urls = [location.url for location in job.source.locations]
-    reach = Reach(urls, job.bounds.reach, job.stop)
-    everything = frozenset(
-        digest
-        for digest in (
-            job.source.sha256,
-            *(location.sha256 for location in job.source.locations),
-            *(pin.sha256 for pin in pins.values()),
+def _announced(job: Job, found: Fetched) -> Fetched:
+    """Say so if another variant than the preferred one is taken; returns it."""
+    if found.variant != job.source.preferred:
+        job.console.say(
+            f"{found.name}: variant {found.variant} is taken, not {job.source.preferred}"
         )
-        if digest
-    )
+    return found
+
+
+def _places(job: Job) -> list[_Place]:
+    choice = job.choice
+    urls = [location.url for location in job.source.in_order]
+    reach = Reach(urls, job.bounds.reach, job.stop)
     places = [
         _Place(
-            location.kind,
+            location.serves,
             location.label,
-            _allowed(job, location, pins),
-            lambda location=location: _bring(job, location, reach),  # type: ignore[misc]
+            choice.allowed(location),
+            choice.is_known(location.serves),
+            lambda location=location: bring(job, location, choice, reach),  # type: ignore[misc]
         )
-        for location in job.source.locations
+        for location in job.source.in_order
     ]
     dropped = job.project.dropin / job.source.file
     if dropped.is_file():
         label = dropin_label(job.source)
-        places.insert(0, _Place(DROPIN, label, everything, lambda: _copy(job, dropped)))
+        place = _Place(DROPIN, label, choice.digests, True, lambda: copy(job, dropped))
+        places.insert(0, place)
     return places
 
 
-def _allowed(job: Job, location: Location, pins: dict[str, Pin]) -> frozenset[Digest]:
-    digest = profile_digest(job.source, location)
-    if digest is None:
-        pin = pins.get(location.kind)
-        digest = pin.sha256 if pin else None
-    if digest is not None:
-        return frozenset({digest})
-    # What is pinned for another kind of location is no less trusted for coming from here, and
-    # under --locked it is all that may come.
-    return frozenset(pin.sha256 for pin in pins.values()) if job.locked else frozenset()
-
-
-def _bring(job: Job, location: Location, reach: Reach) -> _Brought:
-    reach.demand(location.url)
-    brought = _download(job, location)
-    if location.member is None:
-        return brought
-    inner = Partial.of(job.cache.partial, f"member {location.label}")
-    size = extract_member(brought.path, location.member, inner.path, max_bytes=job.source.max_bytes)
-    job.console.say(f"{job.source.name}: took {location.member} ({size} bytes) out of the package")
-    _discard(brought)
-    return _Brought(inner.path, brought.version, hops=brought.hops)
-
-
-def _download(job: Job, location: Location) -> _Brought:
-    if location.kind in ("apt", "apt-source"):
-        return _ask_apt(job, location)
-    if location.scheme == "file":
-        return _copy(job, local.locate(location.url, job.project.root))
-    clients = {"https": web.download, "http": web.download, "ftp": ftp.download}
-    client = clients.get(location.scheme)
-    if client is None:
-        raise UsageError(
-            f"source {job.source.name}: no way to fetch {location.label}",
-            f"the scheme {location.scheme!r} is none of apt, apt-source, https, http, ftp, file",
-            "correct the location in profile.toml",
-        )
-    order = _order(job, location.url)
-    came = client(order)
-    return _Brought(order.partial.path, resumed=came.parts, hops=came.hops, drop=order.partial.drop)
-
-
-def _ask_apt(job: Job, location: Location) -> _Brought:
-    pin = job.pins.get(location.kind)
-    package = apt.parse(location.url, pin.version if pin else None)
-    folder = job.cache.partial / f"apt-{hashlib.sha256(location.label.encode()).hexdigest()[:16]}"
-    limit = Limit(f"fetch of {job.source.file}", job.bounds.total, job.stop)
-    client = apt.Apt(job.cache.apt, job.cache.locks, folder, job.console, limit)
-    try:
-        got = client.download(package, job.source.max_bytes, renew=job.update)
-    except LocationFailed as failure:
-        if package.version is None or job.locked:
-            raise
-        raise LocationFailed(
-            f"{failure} (that version is pinned; `invoke fetch --update` takes a newer one)"
-        ) from failure
-    return _Brought(got.path, got.version, drop=lambda: remove(folder, job.cache.partial))
-
-
-def _copy(job: Job, origin: Path) -> _Brought:
-    order = _order(job, f"copy {origin}")
-    local.copy(order, origin)
-    return _Brought(order.partial.path)
-
-
-def _order(job: Job, url: str) -> Transfer:
-    return Transfer(
-        url=url,
-        partial=Partial.of(job.cache.partial, url),
-        max_bytes=job.source.max_bytes,
-        bounds=job.bounds,
-        label=job.source.file,
-        console=job.console,
-        limit=Limit(f"fetch of {job.source.file}", job.bounds.total, job.stop),
-    )
-
-
-def _discard(brought: _Brought) -> None:
-    if brought.drop is not None:
-        brought.drop()
-    else:
-        brought.path.unlink(missing_ok=True)
-
-
-def _accept(job: Job, place: _Place, brought: _Brought, *, last: bool = False) -> Fetched:
+def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) -> Fetched:
     sha256, size = measure(brought.path)
     try:
         contents = None if place.allowed else _judge(job, place, brought)
@@ -276,17 +135,21 @@ def _accept(job: Job, place: _Place, brought: _Brought, *, last: bool = False) -
     except (LocationFailed, VerificationError) as refusal:
         if brought.resumed and not last:
             # The first part may be of a file that has changed since: whole and anew, once.
-            _discard(brought)
+            discard(brought)
             job.console.say(f"{place.label}: its parts do not fit, restarting the download")
             return _accept(job, place, place.bring(), last=True)
+        if place.allowed and not place.strict:
+            discard(brought)
+            answer = f"it serves other bytes than the pinned ones: sha256 {sha256}"
+            raise LocationFailed(answer) from refusal
         kept = set_aside(job.cache, brought.path, sha256, job.source.file)
-        _discard(brought)
+        discard(brought)
         if isinstance(refusal, LocationFailed):
             raise LocationFailed(f"{refusal}; kept as {kept}") from refusal
         cause = f"{refusal.cause}\nkept as {kept}"
         raise VerificationError(refusal.what, cause, refusal.hint) from refusal
     path = adopt(job.cache, brought.path, sha256)
-    _discard(brought)
+    discard(brought)
     if not job.update:
         require_sizes(job.lock, job.cache, job.source.name)
     pin = Pin(
@@ -296,14 +159,29 @@ def _accept(job: Job, place: _Place, brought: _Brought, *, last: bool = False) -
         url=place.label,
         date=datetime.datetime.now(tz=datetime.UTC).date(),
         version=brought.version,
+        verified=words or ("" if place.allowed else brought.verified) or None,
     )
     _pin(job, place, pin, contents, brought.hops)
-    source, version = job.source, brought.version
-    made = Fetched(source.name, source.file, path, sha256, size, place.label, version)
+    made = Fetched(
+        name=job.source.name,
+        file=job.source.file,
+        path=path,
+        sha256=sha256,
+        size=size,
+        url=place.label,
+        version=brought.version,
+        variant=_variant(job, place, sha256),
+    )
     return job.verified(made, words)
 
 
-def _judge(job: Job, place: _Place, brought: _Brought) -> Contents:
+def _variant(job: Job, place: _Place, sha256: Digest) -> str:
+    """Which variant of the source these bytes are."""
+    said = job.source.preferred if place.variant == DROPIN else place.variant
+    return job.choice.variant_of(sha256, said)
+
+
+def _judge(job: Job, place: _Place, brought: Brought) -> Contents:
     """What a first use turned out to be; raises LocationFailed if it is none."""
     names = (job.source.file, place.label)
     limit = Limit(f"look at {job.source.file}", job.bounds.total, job.stop)
@@ -321,12 +199,15 @@ def _pin(
     accepted = job.acceptance is not None and job.acceptance.sha256 == pin.sha256
     if job.locked or accepted:
         return
-    known = {old.sha256 for old in valid_pins(job.source, job.lock).values()}
-    if place.kind == DROPIN and (pin.sha256 in known or pin.sha256 in place.allowed):
+    pinned = {old.sha256 for old in valid_pins(job.source, job.lock).values()}
+    if pin.sha256 in pinned and not job.update:
+        return  # the pin is the content, wherever it came from this time
+    if place.variant == DROPIN and pin.sha256 in place.allowed:
         return  # its digest is known, whoever brings it
-    if contents is not None and pin.sha256 not in known:
+    if contents is not None and pin.sha256 not in pinned:
         job.console.say(
-            f"{job.source.name}: first use, no digest was known: sha256 {pin.sha256} "
+            f"{job.source.name}: {pin.verified or 'first use, no digest was known'}: "
+            f"sha256 {pin.sha256} "
             f"from {place.label} is written to {job.lock.path}"
         )
         signed = bool(job.source.signed_by)
@@ -335,14 +216,16 @@ def _pin(
     key = hashlib.sha256(str(job.lock.path).encode()).hexdigest()[:16]
     path = job.cache.lock(f"lock-{key}")
     with hold(path, str(job.lock.path), job.console, stop=job.stop):
-        job.lock.record(job.source.name, place.kind, pin)
+        variant = place.variant if not place.allowed else _variant(job, place, pin.sha256)
+        stay = job.source.variants if job.update else None
+        job.lock.record(job.source.name, variant, pin, only=stay)
 
 
-def _vouched(job: Job, place: _Place, brought: _Brought, sha256: Digest) -> str:
+def _vouched(job: Job, place: _Place, brought: Brought, sha256: Digest) -> str:
     """Who vouches for these bytes, which is announced; raises VerificationError for wrong ones."""
     fits = not place.allowed or sha256 in place.allowed
     try:
-        words = job.vouch(brought.path, sha256)
+        words = _signer(job, brought, sha256)
     except VerificationError as error:
         if fits:
             what = f"{error.what} (from {place.label})"
@@ -355,8 +238,23 @@ def _vouched(job: Job, place: _Place, brought: _Brought, sha256: Digest) -> str:
     return words
 
 
+def _signer(job: Job, brought: Brought, sha256: Digest) -> str:
+    """Who signed these bytes, if anybody must have.  Raises VerificationError if nobody did."""
+    if not brought.signature:
+        return job.vouch(brought.path, sha256)
+    signed = detached.verify(
+        brought.path,
+        job.source.file,
+        brought.signature,
+        accepted_keys(job.source, job.lock.path.parent),
+        plain=brought.plain,
+        max_bytes=job.source.max_bytes,
+    )
+    return f"signed by {signed}"
+
+
 def _mismatch(
-    job: Job, place: _Place, brought: _Brought, sha256: Digest, verdict: str
+    job: Job, place: _Place, brought: Brought, sha256: Digest, verdict: str
 ) -> VerificationError:
     """``verdict``: what the signature says of bytes that are not the pinned ones."""
     expected = " or ".join(sorted(place.allowed))
@@ -380,7 +278,7 @@ def _unpinned(job: Job, cause: str) -> VerificationError:
 
 
 def _unreachable(
-    job: Job, places: list[_Place], answers: list[tuple[str, str]]
+    job: Job, places: list[_Place], answers: list[tuple[str, LocationFailed]]
 ) -> SourceUnreachable | VerificationError:
     digests = sorted(frozenset().union(*(place.allowed for place in places)))
     wanted = f" (sha256 {' or '.join(digests)})" if digests else ""
@@ -390,6 +288,9 @@ def _unreachable(
         f"check the network and the proxy (`invoke doctor`), or put {job.source.file}{wanted} "
         f"into {job.project.dropin}{alternative}"
     )
+    if any(isinstance(answer, RevisionGone) for _, answer in answers):
+        profile = job.lock.path.parent.name
+        hint = f"take the newest: invoke update {job.source.name} --profile {profile}\nor {hint}"
     if job.damages:
         return VerificationError(
             f"{job.source.file} in the cache is damaged, and no location can serve it anew",

@@ -66,7 +66,7 @@ def verify(path: Path, file: str, keys: Sequence[Key]) -> Vouched:
         raise UsageError(
             f"the signature of {file} cannot be verified",
             "only RPMs carry their signature with them",
-            "take signed_by out of profile.toml",
+            "name the URL of the signature that lies beside it: { url = ..., signature = ... }",
         )
     try:
         package = rpm.read(path)

@@ -30,7 +30,9 @@ def vouch(
     """
     own = acceptance.keys(project) if acceptance is not None else ()
     taken = acceptance is not None and acceptance.sha256 == sha256
-    if not source.signed_by and not own:
+    # What has its signature beside it was held against that before it was pinned (``detached``).
+    beside = any(location.signature for location in source.locations)
+    if beside or not (source.signed_by or own):
         return f"unsigned, {BY_YOU}" if taken else ""
     from builder.source import signature  # noqa: PLC0415 - only signed sources pay for it
 
@@ -54,6 +56,10 @@ def describe(words: str, source: Source, sha256: Digest, lock: SourcesLock) -> s
         return words
     if sha256 in {source.sha256, *(location.sha256 for location in source.locations)}:
         return "by the digest in profile.toml; no signature was asked for"
-    dates = [pin.date for pin in valid_pins(source, lock).values() if pin.sha256 == sha256]
+    pins = [pin for pin in valid_pins(source, lock).values() if pin.sha256 == sha256]
+    told = next((pin.verified for pin in pins if pin.verified), "")
+    if told:
+        return told
+    dates = [pin.date for pin in pins]
     since = f" on {min(dates)}" if dates else ""
     return f"by the digest of its first use{since}; no signature was asked for"

@@ -88,7 +88,7 @@ def fetch_stage(
                 "key", setting.specs, (setting.specs / one.key for one in source.signed_by)
             ),
             *(Input(f"accepted key {one.fingerprint}", of_file(one.path)) for one in keys),
-            *(Input(f"pin:{kind}", pin.sha256) for kind, pin in sorted(pins.items())),
+            *(Input(f"pin:{variant}", pin.sha256) for variant, pin in sorted(pins.items())),
             *((Input("drop-in", brought),) if brought else ()),
             *unknown,
         )
@@ -115,6 +115,7 @@ def fetch_stage(
         work.note("url", fetched.url)
         work.note("sha256", fetched.sha256)
         work.note("version", fetched.version or "")
+        work.note("variant", fetched.variant)
         work.note("verified", fetched.verified)
 
     return Stage(f"fetch:{source.name}", (), inputs, run, slot=False, by_content=True)

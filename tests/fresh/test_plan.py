@@ -53,7 +53,11 @@ def test_the_first_sh_block_is_what_a_new_user_runs() -> None:
         "./bootstrap test",
     )
     assert readme.of_level("fast", PAGE) == ("./bootstrap test --fast",)
-    assert readme.of_level("whole", PAGE) == ("./bootstrap build --profile lts", "./bootstrap test")
+    assert readme.of_level("whole", PAGE) == (
+        readme.RENEWAL,
+        "./bootstrap build --profile lts",
+        "./bootstrap test",
+    )
     with pytest.raises(UsageError, match="no sh block"):
         readme.commands("# A page\n")
 

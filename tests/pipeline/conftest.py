@@ -1,4 +1,7 @@
-"""The profile lts, built once for all tests that look at what came out."""
+"""The profile lts, built once for all tests that look at what came out.
+
+It is built from a copy of the project, whose pins are renewed where Debian has them no longer.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +13,35 @@ import pytest
 from builder.commands import produce
 from builder.commands.session import Request
 from builder.console import Console
-from builder.host.paths import Cache, find_project
+from builder.host.paths import Cache, Project
 from builder.pipeline.stage import Done
+from tests import renewal
 
 REQUEST = Request("lts", "vm", locked=True)
 
 
 @dataclass(frozen=True)
 class Built:
-    """What the first run settled, and where its results are."""
+    """What the first run settled, and where its results are.
+
+    ``newer``: what was built newer than the checkout's pins, which Debian has no longer.
+    """
 
     done: dict[str, Done]
     artifacts: Path
     cache: Cache
+    project: Project
+    newer: tuple[str, ...]
 
 
 @pytest.fixture(scope="session")
-def built(pipeline_cache: Path) -> Built:
-    project, cache = find_project(), Cache(pipeline_cache)
+def built(pipeline_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    project, cache = (
+        renewal.scratch(tmp_path_factory.mktemp("lts") / "project"),
+        Cache(pipeline_cache),
+    )
+    newer = renewal.renew(project, "lts", cache, Console())
     done = produce.produce(
         REQUEST, produce.everything, project=project, cache=cache, console=Console()
     )
-    return Built(done, project.artifacts("lts"), cache)
+    return Built(done, project.artifacts("lts"), cache, project, newer)

@@ -19,7 +19,6 @@ import pytest
 
 from builder.commands import lab
 from builder.errors import SmokeError
-from builder.host.paths import find_project
 from builder.lab import laboratory
 from builder.lab.catalogue import TOPOLOGIES, load, load_topology
 from builder.lab.hosts.network import Images, Pace
@@ -64,7 +63,7 @@ def proven(built: Built) -> subprocess.CompletedProcess[str]:
     """The three scenarios that stand side by side, by the command itself."""
     return subprocess.run(
         (*INVOKE, "--scenario", "fullnat,nat,nat-snat,synproxy"),
-        cwd=find_project().root,
+        cwd=built.project.root,
         env=environment(built),
         capture_output=True,
         text=True,
@@ -152,9 +151,9 @@ def pair(built: Built, tmp_path: Path) -> tuple[Scenario, Topology, Bench]:
     }
     topology = msgspec.structs.replace(topology, host=hosts, link={"outer": topology.link["outer"]})
     scenario = msgspec.structs.replace(scenario, routing="static", run=scenario.run[:1])
-    series = profiles.load(find_project().specs, "lts").lab
+    series = profiles.load(built.project.specs, "lts").lab
     assert series is not None
-    images = lab.built_images(find_project(), "lts", series)
+    images = lab.built_images(built.project, "lts", series)
     way = accelerator(built.cache, tmp_path / "probe", images.director.kernel)
     pace = Pace(90.0, 60.0, 20.0)
     return scenario, topology, Bench("lts", series, images, way, pace, tmp_path / "lab", tmp_path)
@@ -203,7 +202,7 @@ def test_a_host_that_dies_or_hangs_in_mid_test_is_named(
 def started(built: Built, *more: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         (*INVOKE, "--scenario", "nat", *more),
-        cwd=find_project().root,
+        cwd=built.project.root,
         env=environment(built),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -253,14 +252,14 @@ def test_a_lab_that_is_kept_can_be_entered_and_makes_another_wait(built: Built) 
             assert f"process {process.pid}" in said
             waiting.send_signal(signal.SIGINT)
             waiting.communicate(timeout=30)
-        entered = _enter("web1", "uname -n; echo $((6 * 7))", environment(built))
+        entered = _enter(built, "web1", "uname -n; echo $((6 * 7))")
         assert re.search(r"web1\r?\n42", entered)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
         assert process.returncode == 0
     gone = subprocess.run(
         (sys.executable, "-m", "invoke", "lab-console", "web1", "--profile", "lts"),
-        cwd=find_project().root,
+        cwd=built.project.root,
         env=environment(built),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -272,12 +271,12 @@ def test_a_lab_that_is_kept_can_be_entered_and_makes_another_wait(built: Built) 
     assert "no lab host 'web1' of profile lts runs" in gone.stderr
 
 
-def _enter(host: str, typed: str, env: dict[str, str]) -> str:
+def _enter(built: Built, host: str, typed: str) -> str:
     """What a terminal shows that enters a host, types a line, and leaves."""
     with subprocess.Popen(
         (sys.executable, "-m", "invoke", "lab-console", host, "--profile", "lts"),
-        cwd=find_project().root,
-        env=env,
+        cwd=built.project.root,
+        env=environment(built),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

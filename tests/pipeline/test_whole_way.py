@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Callable
 
 import pytest
 
 from builder.commands import produce
 from builder.console import Console
-from builder.host.paths import find_project
 from builder.report import record
+from builder.selftest.outcome import BUILT_NEWER
 from builder.vm import report as smoke_report
 from tests.pipeline.conftest import REQUEST, Built
 
@@ -23,6 +24,14 @@ def test_the_smoke_test_passes_on_the_image_that_was_built(built: Built) -> None
     assert report.verdict == "pass"
     assert report.kernel_release.endswith(".lvs.vm.x86_64")
     assert report.kernel_release == (built.artifacts / "vm" / "release").read_text().strip()
+
+
+def test_what_is_newer_than_its_pin_is_told(
+    built: Built, record_property: Callable[[str, object], None]
+) -> None:
+    """``invoke test`` ends with it."""
+    if built.newer:
+        record_property(BUILT_NEWER, "; ".join(built.newer))
 
 
 def test_every_input_and_output_is_on_record(built: Built) -> None:
@@ -64,7 +73,7 @@ def test_what_has_not_changed_is_not_done_again_and_needs_no_engine(built: Built
     done = produce.produce(
         REQUEST,
         produce.everything,
-        project=find_project(),
+        project=built.project,
         cache=built.cache,
         console=Console(told, interactive=False),
     )
@@ -78,7 +87,7 @@ def test_the_same_inputs_give_the_same_image(built: Built) -> None:
     again = produce.produce(
         REQUEST,
         produce.exactly("vm"),
-        project=find_project(),
+        project=built.project,
         cache=built.cache,
         console=Console(),
         forced=("vm",),

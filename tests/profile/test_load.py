@@ -38,6 +38,9 @@ locations = [{ url = "file:tool-1.0.tar.gz" }]
 """
 
 
+KEY_LINE = f'\nsigned_by = [{{ key = "key.asc", fingerprint = "{"A" * 40}" }}]'
+
+
 def write(specs: Path, text: str) -> None:
     (specs / "p").mkdir()
     (specs / "p" / "profile.toml").write_text(text, encoding="utf-8")
@@ -297,3 +300,28 @@ def test_a_good_address_is_taken(tmp_path: Path, url: str) -> None:
 def test_a_version_of_rpm_s_is_taken(tmp_path: Path, version: str) -> None:
     write(tmp_path, GOOD.replace('version = "1.0"', f'version = "{version}"'))
     assert load.load(tmp_path, "p").component["tool"].version == version
+
+
+def test_a_preferred_variant_that_no_location_serves_is_refused(tmp_path: Path) -> None:
+    error = refused(tmp_path, GOOD.replace("locations", 'variant = "upsteam"\nlocations'))
+    assert error.what == "p/profile.toml:24 cannot be used"
+    assert "did you mean 'upstream'?" in error.cause
+
+
+@pytest.mark.parametrize(
+    ("key", "url", "words"),
+    [
+        ("", "https://a.invalid/tool.sign", "signed_by names nobody"),
+        (KEY_LINE, "gopher://a.invalid/tool.sign", "signature: 'gopher' is none of"),
+        (KEY_LINE, "apt:tool", "signature: 'apt' is none of"),
+    ],
+)
+def test_a_signature_that_nobody_can_verify_is_refused(
+    tmp_path: Path, key: str, url: str, words: str
+) -> None:
+    text = GOOD.replace('.gz" }]', f'.gz", signature = "{url}" }}]{key}')
+    write(tmp_path, text)
+    (tmp_path / "p/key.asc").touch()
+    with pytest.raises(UsageError) as caught:
+        load.load(tmp_path, "p")
+    assert words in caught.value.cause

@@ -85,6 +85,21 @@ def test_a_part_over_its_line_fails_by_name_and_figure(tiny: Tiny) -> None:
     assert "\nwarning: unit took 0." in ran.said
 
 
+NEWER = """\
+def test_builds(record_property: object) -> None:
+    assert callable(record_property)
+    record_property("built newer", "kernel 6.1.195-1, where 6.1.192-2 is pinned")
+"""
+
+
+def test_what_was_built_newer_than_its_pin_is_said_at_the_end(tiny: Tiny) -> None:
+    tiny.write({"tests/test_quick.py": QUICK, "tests/test_newer.py": NEWER})
+    ran = tiny.run("fast", strict=False)
+    assert ran.status == 0, ran.said
+    last = ran.said.splitlines()[-1]
+    assert last == "built newer: kernel 6.1.195-1, where 6.1.192-2 is pinned"
+
+
 def test_a_line_that_limits_nothing_fails(tiny: Tiny) -> None:
     lines = 'linters = 9\nunit = 9\n"unit/gone" = 1\nunti = 1\nwhole = 1\n'
     tiny.write({"tests/budget.toml": f"[minutes]\n{lines}", "tests/test_quick.py": QUICK})

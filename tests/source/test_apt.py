@@ -77,7 +77,7 @@ def test_packages_are_fetched_and_the_host_is_left_alone(site: Site) -> None:
     ("url", "answer"),
     [
         ("apt:no-such-package", "Unable to locate package no-such-package"),
-        ("apt:hello=9.9", "Version '9.9' for 'hello' was not found"),
+        ("apt:hello=9.9", "revision 9.9 of hello is gone, the newest is 2."),
         ("apt-source:no-such-package", "Unable to find a source package"),
         ("apt:--help", "'--help' is no package name"),
         ("apt:linux-source-6.1", "more than the limit of 1000 bytes"),
@@ -88,15 +88,15 @@ def test_apts_own_words_are_told(site: Site, url: str, answer: str) -> None:
         site.fetch(source_of(url, max_bytes=1000))
 
 
-def test_a_pinned_version_that_is_gone_points_to_update(site: Site) -> None:
-    source = source_of("apt:hello")
+def test_a_pinned_version_that_is_gone_is_no_loss_while_its_bytes_are_there(site: Site) -> None:
+    source = Source("ipvsadm", TARBALL, (Location("apt-source:ipvsadm"),))
     got = site.fetch(source)
     got.path.unlink()
     path = site.lock.path
-    path.write_text(path.read_text().replace(f'version = "{got.version}"', 'version = "0.1"'))
-    with pytest.raises(SourceUnreachable, match=r"invoke fetch --update"):
-        site.fetch(source)
-    assert site.fetch(source, update=True).version == got.version
+    before = path.read_text().replace(f'version = "{got.version}"', 'version = "1:1.31-0"')
+    path.write_text(before)
+    assert site.fetch(source).version == got.version
+    assert path.read_text() == before
 
 
 def test_lists_are_refreshed_when_a_day_old(site: Site, lists: Path) -> None:

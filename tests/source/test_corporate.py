@@ -284,5 +284,6 @@ def test_a_server_s_wait_is_kept(site: Site, server: Habits) -> None:
     form = "%a_%b_%d_%H:%M:%S_%Y"
     now = datetime.datetime.now(tz=datetime.UTC)
     soon, late = (now + datetime.timedelta(seconds=more) for more in (-3600, 7200))
-    assert site.fetch(source_of(server.url(f"/patience/{soon.strftime(form)}"))).sha256 == DIGEST
+    first = source_of(server.url(f"/patience/{soon.strftime(form)}"), name="another")
+    assert site.fetch(first).sha256 == DIGEST
     assert "come back in 7" in _answer(site, server.url(f"/patience/{late.strftime(form)}"))

@@ -65,15 +65,6 @@ def test_other_bytes_than_the_pinned_ones_are_an_error(site: Site, server: Habit
     assert site.lock.pins("tool")["upstream"].sha256 == got.sha256
 
 
-def test_a_pin_ends_with_its_location(site: Site, server: Habits) -> None:
-    site.fetch(source_of(server.url("/good/one")))
-    server.body = tar_of(b"two")
-    moved = source_of(server.url("/good/two"))
-    with pytest.raises(VerificationError, match="forbids its first use"):
-        site.fetch(moved, locked=True)
-    assert site.fetch(moved).path.read_bytes() == server.body
-
-
 def test_each_location_may_have_bytes_of_its_own(site: Site, server: Habits) -> None:
     locations = (
         Location(server.url("/status/404"), sha256=Digest("0" * 64)),

@@ -1,0 +1,1 @@
+"""Moving sources to newer point releases: what is available, the edits, and their review."""

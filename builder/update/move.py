@@ -1,0 +1,80 @@
+"""The edits that move a source: versions, file name, locations, and the changelog with its date."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+from builder.profile.model import Profile
+from builder.source.model import Location, Source
+from builder.stages.setting import DATE_FORMAT
+from builder.update.edit import Change
+from builder.update.offer import Offer
+from builder.values import MONTHS, WEEKDAYS
+
+_NUMBER = re.compile(r"^\d+")
+
+
+def changes(
+    profile: Profile, source: Source, current: str, offer: Offer, today: datetime.date
+) -> tuple[Change, ...]:
+    """What becomes of profile.toml when ``source`` moves from version ``current`` to ``offer``.
+
+    The changelog's date, which is the builds' SOURCE_DATE_EPOCH, never goes back.
+    """
+    made = [*_components(profile, source, current, offer)]
+    made.append(_text(("source", source.name, "file"), source.file, current, offer.version))
+    for number, location in enumerate(source.locations):
+        place = ("source", source.name, "locations", number, "url")
+        made.append(Change(place, location.url, _moved(location, current, offer)))
+        beside = ("source", source.name, "locations", number, "signature")
+        new = location.signature.replace(current, offer.version)
+        made.append(Change(beside, location.signature, new))
+    made += _changelog(profile, source, current, offer, today)
+    return tuple(change for change in made if change.old != change.new)
+
+
+def _components(profile: Profile, source: Source, current: str, offer: Offer) -> list[Change]:
+    made: list[Change] = []
+    for name, component in profile.component.items():
+        if component.source != source.name or component.version != current:
+            continue
+        place = ("component", name)
+        if offer.version != current:
+            made.append(Change((*place, "version"), current, offer.version))
+        else:
+            # The same version with other content: packages of one name must not differ.
+            release = _NUMBER.sub(lambda found: str(int(found[0]) + 1), component.release)
+            made.append(Change((*place, "release"), component.release, release))
+    return made
+
+
+def _moved(location: Location, current: str, offer: Offer) -> str:
+    """A location's URL for the new release."""
+    if not location.is_packaged:
+        return location.url.replace(current, offer.version)
+    asked, equals, _ = location.url.partition("=")
+    return f"{asked}={offer.revision}" if equals and asked == offer.place else location.url
+
+
+def _text(place: tuple[str, ...], text: str, current: str, new: str) -> Change:
+    return Change(place, text, text.replace(current, new))
+
+
+def _changelog(
+    profile: Profile, source: Source, current: str, offer: Offer, today: datetime.date
+) -> list[Change]:
+    entry = profile.changelog
+    before = datetime.datetime.strptime(entry.date, DATE_FORMAT).date()
+    day = max(before, today)
+    date = f"{WEEKDAYS[day.weekday()]} {MONTHS[day.month - 1]} {day.day:02} {day.year}"
+    if offer.version == current:
+        text = f"{source.name} {offer.version}, {offer.revision}"
+    elif current in entry.text:
+        text = entry.text.replace(current, offer.version)
+    else:
+        text = f"{source.name} {offer.version}"
+    return [
+        Change(("changelog", "date"), entry.date, date),
+        Change(("changelog", "text"), entry.text, text),
+    ]

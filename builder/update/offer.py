@@ -1,0 +1,157 @@
+"""What newer releases of a source there are: in Debian's lists, and in kernel.org's releases.json.
+
+A point release has the same numbers but the last one.  What is not one is told, never taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from builder.digest import Digest
+from builder.errors import UsageError
+from builder.profile.model import Profile
+from builder.source.model import Location, Source
+from builder.source.revision import Revision, is_newer, upstream
+
+_EPOCH = re.compile(r"^\d+:")
+_NUMBERS = re.compile(r"^\d+(\.\d+)*$")
+# What Debian appends to an upstream version that it has repacked.
+_REPACKED = re.compile(r"[+~](dfsg|ds|really).*$")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A release that is available: upstream's version, and the revision of a package."""
+
+    version: str
+    place: str
+    revision: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.version} ({self.place}{f'={self.revision}' if self.revision else ''})"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The releases of a source's preferred variant, those that only upstream has, and answers.
+
+    ``answers``: of the places that gave no list.
+    """
+
+    offers: tuple[Offer, ...] = ()
+    upstream: tuple[Offer, ...] = ()
+    answers: tuple[str, ...] = ()
+
+
+class _Release(msgspec.Struct, frozen=True):
+    moniker: str
+    version: str
+
+
+class _Releases(msgspec.Struct, frozen=True):
+    releases: tuple[_Release, ...]
+
+
+def version_of(profile: Profile, source: Source) -> str:
+    """The upstream version of a source: its components', which is also in its file's name.
+
+    Raises UsageError if its name has none.
+    """
+    found = {
+        component.version
+        for component in profile.component.values()
+        if component.source == source.name and component.version in source.file
+    }
+    if len(found) != 1:
+        raise UsageError(
+            f"source {source.name} has no version that could be moved",
+            f"the name {source.file} has no version of one of its components",
+            "a source without releases is pinned anew by: invoke fetch --update",
+        )
+    return found.pop()
+
+
+def of_package(
+    location: Location, served: Iterable[Revision], pinned: Container[Digest]
+) -> Iterator[Offer]:
+    """The releases that a package's revisions are, without those whose content is ``pinned``."""
+    name = location.url.partition(":")[2].partition("=")[0]
+    for one in served:
+        if one.sha256 in pinned:
+            yield Offer(_plain(one.version), f"{location.scheme}:{name}")
+            continue
+        yield Offer(_plain(one.version), f"{location.scheme}:{name}", one.version)
+
+
+def _plain(version: str) -> str:
+    return _REPACKED.sub("", _EPOCH.sub("", upstream(version)))
+
+
+def of_releases(data: bytes, place: str) -> tuple[Offer, ...]:
+    """The stable releases of kernel.org's releases.json.  Raises ValueError for what is none."""
+    told = msgspec.json.decode(data, type=_Releases)
+    return tuple(
+        Offer(one.version, place)
+        for one in told.releases
+        if one.moniker in ("stable", "longterm") and _NUMBERS.match(one.version)
+    )
+
+
+def is_point_release(version: str, current: str) -> bool:
+    """Whether a version differs from the current one in its last number alone."""
+    if not (_NUMBERS.match(version) and _NUMBERS.match(current)):
+        return False
+    new, old = version.split("."), current.split(".")
+    return len(new) == len(old) and new[:-1] == old[:-1]
+
+
+def newest(offers: Iterable[Offer], current: str, revision: str) -> Offer | None:
+    """The newest point release that is newer than the current version, or its revision."""
+    best: Offer | None = None
+    for offer in offers:
+        if not is_point_release(offer.version, current) and offer.version != current:
+            continue
+        if _is_newer(offer, current, revision) and (
+            best is None or _is_newer(offer, best.version, best.revision)
+        ):
+            best = offer
+    return best
+
+
+def _is_newer(offer: Offer, version: str, revision: str) -> bool:
+    if offer.version != version:
+        return is_newer(offer.version, version)
+    return bool(offer.revision and revision) and is_newer(offer.revision, revision)
+
+
+def beyond(offers: Iterable[Offer], current: str) -> Offer | None:
+    """The newest release that is no point release of the current version."""
+    others = [one for one in offers if not is_point_release(one.version, current)]
+    best: Offer | None = None
+    for offer in others:
+        if offer.version != current and is_newer(offer.version, best.version if best else current):
+            best = offer
+    return best
+
+
+def told(name: str, current: str, revision: str, best: Offer | None, found: Found) -> Iterator[str]:
+    """What there is of a source, in lines."""
+    held = f"{current}{f', revision {revision}' if revision else ''}"
+    if best is not None:
+        yield f"{name}: {held}; available: {best}"
+    elif found.offers:
+        yield f"{name}: {held}; up to date"
+    else:
+        yield f"{name}: {held}; no list of releases is available"
+    ahead = newest(found.upstream, best.version if best else current, "")
+    if ahead is not None:
+        yield f"  upstream is ahead: {ahead}"
+    other = beyond((*found.offers, *found.upstream), current)
+    if other is not None:
+        yield f"  no point release of {current}, so not taken: {other}"
+    for answer in found.answers:
+        yield f"  {answer}"

@@ -1,0 +1,139 @@
+"""A profile as it would be, tried where nobody sees it: a copy of ``specs/`` elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from builder.commands import patches
+from builder.commands.session import Request, open_session
+from builder.console import Console
+from builder.errors import SourceUnreachable, VerificationError
+from builder.forensics.findings import Findings
+from builder.host.paths import Cache, Project
+from builder.profile import load
+from builder.profile.model import Profile
+from builder.source import open_lock
+from builder.source.lock import Pin
+from builder.source.variant import DROPIN
+from builder.stages.patching import TREE
+from builder.stages.sources import pristine_stage
+
+_APART = ("specs", "artifacts", ".git", ".locks")  # the first is copied, others are not needed
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a profile's sources came to; ``trees``: the pristine one of each component."""
+
+    findings: Findings
+    trees: dict[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """``project``: the copy of the checkout.  ``real``: the checkout itself."""
+
+    project: Project
+    real: Project
+    profile: str
+    cache: Cache
+    console: Console
+
+    @property
+    def file(self) -> Path:
+        return self.project.specs / self.profile / load.FILE_NAME
+
+    def load(self) -> Profile:
+        return load.load(self.project.specs, self.profile)
+
+    def attempt(self, sources: Sequence[str]) -> Tried:
+        """Fetch the new sources, preferred variants alone, and try the series on their trees."""
+        lock = open_lock(self.project, self.profile)
+        for name in sources:
+            lock.put(name, {})
+        wanted = [f"{name}={self.load().source[name].preferred}" for name in sources]
+        return self._try(self.project, sources, wanted, locked=False)
+
+    def attempt_others(self, sources: Sequence[str]) -> tuple[list[Tried], list[str]]:
+        """The same for the other variants that are pinned now; and why some are not any more."""
+        tried: list[Tried] = []
+        notes: list[str] = []
+        for name in sources:
+            source = self.load().source[name]
+            pinned = open_lock(self.real, self.profile).pins(name)
+            for variant in source.variants[1:]:
+                if variant not in pinned:
+                    continue
+                try:
+                    wanted = [f"{name}={variant}"]
+                    tried.append(self._try(self.project, [name], wanted, locked=False))
+                except (SourceUnreachable, VerificationError) as error:
+                    notes.append(f"{name}: variant {variant} is not pinned any more: {error.cause}")
+        return tried, notes
+
+    def attempt_old(self, sources: Sequence[str]) -> tuple[Tried | None, list[str]]:
+        """What the sources come to that are pinned now, if they are still available."""
+        try:
+            return self._try(self.real, sources, [], locked=True), []
+        except (SourceUnreachable, VerificationError) as error:
+            return None, [f"not compared with the old source: {error.what}"]
+
+    def pins(self, name: str) -> dict[str, Pin]:
+        """What was pinned of a new source; one that was brought by hand counts as preferred."""
+        found = dict(open_lock(self.project, self.profile).pins(name))
+        brought = found.pop(DROPIN, None)
+        if brought is not None:
+            found.setdefault(self.load().source[name].preferred, brought)
+        return found
+
+    def _try(
+        self, project: Project, sources: Sequence[str], variants: Sequence[str], *, locked: bool
+    ) -> Tried:
+        request = Request(self.profile, locked=locked, variants=tuple(variants))
+        where = {"project": project, "cache": self.cache, "console": self.console}
+        with open_session(request, **where) as session:  # type: ignore[arg-type]
+            profile = session.setting.profile
+            components = _components(profile, sources)
+            session.settle(*(f"fetch:{name}" for name in sources))
+            found = patches.find_all(session, components)
+            stages = {one: pristine_stage(one, profile.component[one]) for one in components}
+            done = session.settle(*stages.values())
+            trees = {
+                one: done[stage].path / TREE
+                for one, stage in stages.items()
+                if profile.component[one].source in sources
+            }
+            return Tried(found, trees)
+
+
+def _components(profile: Profile, sources: Sequence[str]) -> list[str]:
+    """The components of the sources, and those whose headers must agree with theirs."""
+    own = {
+        name
+        for name, one in profile.component.items()
+        if one.source in sources or any(patch.source in sources for patch in one.patches)
+    }
+    for check in profile.layout:
+        copies = {copy.component for copy in check.copies}
+        own |= copies if copies & own else set()
+    return [name for name, one in profile.component.items() if name in own and one.source]
+
+
+def set_up(folder: Path, real: Project, profile: str, cache: Cache, console: Console) -> Trial:
+    """A trial in ``folder``; all but ``specs/`` of the checkout is there by links."""
+    project = Project(folder)
+    folder.mkdir(parents=True)
+    for entry in real.root.iterdir():
+        if entry.name not in _APART:
+            (folder / entry.name).symlink_to(entry)
+    shutil.copytree(real.specs, project.specs, symlinks=True)
+    return Trial(project, real, profile, cache, console)
+
+
+def edited(trial: Trial, edit: Callable[[Profile, str], str]) -> None:
+    """Let the trial's profile.toml become what ``edit`` makes of it."""
+    text = trial.file.read_bytes().decode()
+    trial.file.write_bytes(edit(trial.load(), text).encode())
