@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import stat
 from pathlib import Path
 
 from builder.errors import UsageError
@@ -11,9 +12,26 @@ from builder.errors import UsageError
 def read(path: Path, *, hint: str = "") -> str:
     """The file's text, with line feeds alone at the ends of its lines.
 
-    Raises UsageError with file and line for bytes that are not UTF-8 (RFC 3629), and OSError.
+    Raises UsageError with file and line for bytes that are not UTF-8 (RFC 3629), and as
+    ``read_bytes``.
     """
-    return decode(path, path.read_bytes(), hint=hint)
+    return decode(path, read_bytes(path), hint=hint)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The file's content.
+
+    Raises UsageError for what has no end or waits for a writer (devices, pipes, sockets), and
+    OSError.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise UsageError(
+            f"{path.parent.name}/{path.name} is not a regular file",
+            "it is a device, a pipe or a socket, or a link to one",
+            f"ls -lL {shlex.quote(str(path))}",
+        )
+    return path.read_bytes()
 
 
 def decode(path: Path, data: bytes, *, hint: str = "") -> str:

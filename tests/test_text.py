@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -136,3 +137,15 @@ def test_results_are_printed_in_one_place() -> None:
         and not any(word.arg == "file" for word in node.keywords)
     }
     assert calls == {"console.py"}
+
+
+@pytest.mark.timeout(10)
+def test_what_waits_for_a_writer_or_has_no_end_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    for name in ("pipe", "endless"):
+        with pytest.raises(UsageError, match="is not a regular file"):
+            text.read(tmp_path / name)
+    (tmp_path / "series").write_text("pipe\n")
+    with pytest.raises(UsageError, match="is not a regular file"):
+        series.load(tmp_path)

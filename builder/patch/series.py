@@ -187,7 +187,7 @@ def _is_beside(path: Path) -> bool:
 def _read_patch(folder: Path, line: int, name: str, origin: str = "") -> Patch:
     path = folder / name
     try:
-        data = path.read_bytes()
+        data = texts.read_bytes(path)
     except OSError as error:
         raise UsageError(
             f"{folder / SERIES}:{line}: patch {name} is missing",

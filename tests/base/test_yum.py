@@ -31,6 +31,8 @@ from tests.base import userland
 from tests.el6.signing import Key, throwaway_key
 from tests.el6.vault import Vault, build_rpm, serve
 
+pytestmark = pytest.mark.small
+
 SETTINGS = """
 name = "old"
 method = "yum"

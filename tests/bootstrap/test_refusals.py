@@ -16,6 +16,8 @@ from builder.setup import packages
 from tests.bootstrap import checkout
 from tests.bootstrap.checkout import Checkout, program
 
+pytestmark = pytest.mark.small
+
 ROOT = Path(__file__).parents[2]
 # What the shell part of bootstrap itself runs.
 PLAIN = ("sh", "readlink", "id", "cat", "env")

@@ -20,8 +20,10 @@ from builder.source.probe import probe
 from tests.source.peer import DRIP, Conversation, after_request, answering, at_once, ftp, listen
 from tests.source.site import Site, source_of
 
+pytestmark = pytest.mark.small
 # Nothing but the whole time is short.
 PATIENT = Bounds(connect=30, stall=30, total=0.2, attempts=1, backoff=0.01, reach=30)
+ENOUGH = Bounds(connect=30, stall=30, total=20, attempts=1, backoff=0.01, reach=30)
 LONG = Bounds(connect=30, stall=30, total=600, attempts=1, backoff=0.01, reach=30)
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -225,7 +227,7 @@ def test_a_malformed_head_is_an_answer(site: Site, head: bytes, words: str) -> N
         listen(answering(head + b"\r\n", b"abc")) as port,
         pytest.raises(SourceUnreachable) as failure,
     ):
-        site.fetch(source_of(f"http://127.0.0.1:{port}/x"), bounds=PATIENT)
+        site.fetch(source_of(f"http://127.0.0.1:{port}/x"), bounds=ENOUGH)
     assert any(word in failure.value.cause for word in words.split("|")), failure.value.cause
     assert len(failure.value.cause.splitlines()) == 1
 
@@ -248,7 +250,7 @@ def test_a_malformed_reply_is_an_answer(
     site: Site, dialogue: tuple[tuple[bytes, bytes], ...], words: str
 ) -> None:
     with listen(ftp(*dialogue)) as port, pytest.raises(SourceUnreachable) as failure:
-        site.fetch(source_of(f"ftp://127.0.0.1:{port}/x"), bounds=PATIENT)
+        site.fetch(source_of(f"ftp://127.0.0.1:{port}/x"), bounds=ENOUGH)
     assert words in failure.value.cause
     assert len(failure.value.cause.splitlines()) == 1
 
