@@ -146,6 +146,7 @@ def test_what_waits_for_a_writer_or_has_no_end_is_refused(tmp_path: Path) -> Non
     for name in ("pipe", "endless"):
         with pytest.raises(UsageError, match="is not a regular file"):
             text.read(tmp_path / name)
+    (tmp_path / "endless").unlink()
     (tmp_path / "series").write_text("pipe\n")
     with pytest.raises(UsageError, match="is not a regular file"):
         series.load(tmp_path)
