@@ -46,14 +46,14 @@ class Project:
 
     @property
     def locks(self) -> Path:
-        """What keeps runs with different caches apart."""
-        return self.root / ".locks"
+        """What keeps runs with different caches apart; CI writes nowhere else in a checkout."""
+        return self.results / ".locks"
 
     @property
     def folders(self) -> tuple[Path, ...]:
         """Where people edit, and what is built: no cache lies in these."""
         names = (".git", "builder", "docs", "tests")
-        own = (self.specs, self.patches, self.bases, self.dropin, self.results, self.locks)
+        own = (self.specs, self.patches, self.bases, self.dropin, self.results)
         return (*own, *(self.root / name for name in names))
 
     def artifacts(self, profile: str) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import urlsplit
 
 from builder.archive import cpio, rpm, tar
@@ -20,7 +20,7 @@ from builder.errors import VerificationError
 from builder.shown import answer, without_secrets
 from builder.source import kind
 from builder.source.expected import Expected
-from builder.source.limit import LocationFailed
+from builder.source.limit import ContentRefused
 
 _SHOWN = 12  # names in a message
 
@@ -40,9 +40,7 @@ class Contents:
     def __str__(self) -> str:
         if not self.members:
             return self.kind
-        more = ", ..." if len(self.names) > _SHOWN else ""
-        names = ", ".join(self.names[:_SHOWN])
-        return f"{self.kind}, {self.members} members of {self.bytes} bytes: {names}{more}"
+        return f"{self.kind}, {self.members} members of {self.bytes} bytes: {_names(self.names)}"
 
 
 def judge(
@@ -50,19 +48,23 @@ def judge(
 ) -> Contents:
     """Hold a file against what its names (of the file, of its URL) and the profile promise.
 
-    It is read to its end; ``check`` is called on the way.  Raises LocationFailed that says what
-    it is instead, and what ``check`` raises.
+    It is read to its end; ``check`` is called on the way.  Raises ContentRefused that says
+    what it is instead, and what ``check`` raises.
     """
     found, wanted = kind.of_file(path), kind.by_name(*names)
     if not path.stat().st_size or (not wanted and found.startswith("an HTML page")):
-        raise LocationFailed(f"it served {found}")
+        raise ContentRefused(f"it served {found}")
     if not wanted:
         return Contents(found)
     if "a compressed file" in wanted and kind.is_compressed(found):
         return _whole(path, found, check)
     if found not in wanted and not _may_be_old_tar(found, wanted):
-        raise LocationFailed(f"it served {found}, not {kind.listed(wanted)}")
+        raise ContentRefused(f"it served {found}, not {kind.listed(wanted)}")
     return _look_through(path, found, expected, check)
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 
 
 def served_by(label: str, hops: tuple[str, ...]) -> str:
@@ -103,6 +105,8 @@ def _look_through(
     path: Path, found: str, expected: Expected, check: Callable[[], None]
 ) -> Contents:
     missing, tops = set(expected.members), dict[str, None]()
+    endings = {PurePath(name).suffix for name in missing} - {""}
+    alike: list[str] = []
     count = size = 0
     strip = 0 if found == kind.RPM else 1
     with _told(path, found):
@@ -112,13 +116,16 @@ def _look_through(
             count, size = count + 1, size + member.size
             name = _kept(member, strip)
             missing.discard(name)
+            if PurePath(name).suffix in endings and len(alike) <= _SHOWN:
+                alike.append(name)
             if name and len(tops) <= _SHOWN:
                 tops.setdefault(name.partition("/")[0])
     if not count:
-        raise LocationFailed(f"it served {found} without members")
+        raise ContentRefused(f"it served {found} without members")
     if missing:
-        lacks, has = ", ".join(sorted(missing)), ", ".join(tops)
-        raise LocationFailed(f"it served {found} that lacks {lacks}; it has {has}")
+        release = f" ({rpm.read(path).release})" if found == kind.RPM else ""
+        lacks, has = ", ".join(sorted(missing)), _names(tuple(dict.fromkeys((*alike, *tops))))
+        raise ContentRefused(f"it served {found}{release} that lacks {lacks}; it has {has}")
     return Contents(found, count, size, tuple(tops))
 
 
@@ -133,7 +140,7 @@ def _refuse_odd(member: Member) -> None:
     parts = member.name.split(b"/")
     reason = member.odd or ("its name leads out" if b".." in parts or not parts[0] else "")
     if reason:
-        raise LocationFailed(f"it served an archive with member {listed(member.name)}: {reason}")
+        raise ContentRefused(f"it served an archive with member {listed(member.name)}: {reason}")
 
 
 def _kept(member: Member, strip: int) -> str:
@@ -165,4 +172,4 @@ def _told(path: Path, found: str) -> Iterator[None]:
     except VerificationError as error:
         cause = error.cause.replace(str(path), "it").replace(path.name, "it")
         told = f"it served {found} that is damaged or cut off: {answer(cause)}"
-        raise LocationFailed(told) from error
+        raise ContentRefused(told) from error

@@ -15,6 +15,10 @@ class LocationFailed(Exception):
     """This location cannot serve the file; the next one may.  Its text is the answer it gave."""
 
 
+class ContentRefused(LocationFailed):
+    """It has served something, but not what its name and the profile promise."""
+
+
 class RevisionGone(LocationFailed):
     """A package has not the wanted revision, nor the pinned content in one of those ``served``."""
 

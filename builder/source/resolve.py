@@ -21,7 +21,7 @@ from builder.source.known import (
     require_sizes,
     valid_pins,
 )
-from builder.source.limit import Limit, LocationFailed, RevisionGone
+from builder.source.limit import ContentRefused, Limit, LocationFailed, RevisionGone
 from builder.source.lock import Pin
 from builder.source.model import Fetched
 from builder.source.reach import Reach
@@ -145,7 +145,7 @@ def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) ->
         kept = set_aside(job.cache, brought.path, sha256, job.source.file)
         discard(brought)
         if isinstance(refusal, LocationFailed):
-            raise LocationFailed(f"{refusal}; kept as {kept}") from refusal
+            raise type(refusal)(f"{refusal}; kept as {kept}") from refusal
         cause = f"{refusal.cause}\nkept as {kept}"
         raise VerificationError(refusal.what, cause, refusal.hint) from refusal
     path = adopt(job.cache, brought.path, sha256)
@@ -188,9 +188,8 @@ def _judge(job: Job, place: _Place, brought: Brought) -> Contents:
     try:
         return judgement.judge(brought.path, names, job.expected, limit.check)
     except LocationFailed as failure:
-        raise LocationFailed(
-            f"{failure}{judgement.served_by(place.label, brought.hops)}"
-        ) from failure
+        told = f"{failure}{judgement.served_by(place.label, brought.hops)}"
+        raise type(failure)(told) from failure
 
 
 def _pin(
@@ -296,6 +295,12 @@ def _unreachable(
             f"{job.source.file} in the cache is damaged, and no location can serve it anew",
             "\n".join([*(one.cause for one in job.damages), told]),
             hint,
+        )
+    if any(isinstance(answer, ContentRefused) for _, answer in answers):
+        return VerificationError(
+            f"no location serves a {job.source.file} that can be used for source {job.source.name}",
+            told,
+            f"get the one that fits, and put it into {job.project.dropin}{alternative}",
         )
     return SourceUnreachable(
         f"no location can serve {job.source.file} of source {job.source.name}", told, hint

@@ -21,7 +21,7 @@ from builder.source.variant import DROPIN
 from builder.stages.patching import TREE
 from builder.stages.sources import pristine_stage
 
-_APART = ("specs", "artifacts", ".git", ".locks")  # the first is copied, others are not needed
+_APART = ("specs", "artifacts", ".git")  # the first is copied, others are not needed
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def test_a_list_that_the_source_lacks_is_named(patched: World) -> None:
     profile.write_text(profile.read_text().replace('file = "list"', 'file = "gone"'))
     ended = patched.run("patch", "--check", *SMALL)
     assert ended.status == 4
-    assert "has no gone" in ended.errors
+    assert "that lacks gone" in ended.errors
 
 
 def test_a_check_of_an_unknown_component_is_refused(patched: World) -> None:

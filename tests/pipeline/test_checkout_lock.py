@@ -162,7 +162,8 @@ def test_a_read_only_checkout_needs_no_lock(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_cannot_be_made_is_not_passed_over(tmp_path: Path) -> None:
-    (tmp_path / ".locks").touch()
+    (tmp_path / "artifacts").mkdir()
+    (tmp_path / "artifacts/.locks").touch()
     console = Console(io.StringIO(), interactive=False)
     with (
         pytest.raises(OSError, match=r"\.locks"),
@@ -175,7 +176,7 @@ def test_the_locks_are_the_checkouts(tmp_path: Path) -> None:
     """What other programs would look at: flock(2) of these files."""
     console = Console(io.StringIO(), interactive=False)
     with run.profile_alone(Cache(tmp_path / "cache"), Project(tmp_path), "p", console):
-        (lock,) = (tmp_path / ".locks").iterdir()
+        (lock,) = (tmp_path / "artifacts/.locks").iterdir()
         assert lock.stat().st_mode & 0o077 == 0
         with lock.open("rb") as file, pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

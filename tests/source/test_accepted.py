@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builder.digest import Digest, of_file
-from builder.errors import SourceUnreachable, UsageError, VerificationError
+from builder.errors import UsageError, VerificationError
 from builder.host.paths import Project
 from builder.report import html, record
 from builder.report.record import BuildRecord, StageRecord
@@ -129,7 +129,7 @@ def test_what_the_vendor_signed_needs_no_acceptance(
 
 def test_what_is_damaged_is_not_offered(site: Site, vendor: Key, plain: Path) -> None:
     site.drop_in(rpms.NAME, plain.read_bytes()[:-1])
-    with pytest.raises(SourceUnreachable, match="an RPM that is damaged or cut off") as failure:
+    with pytest.raises(VerificationError, match="an RPM that is damaged or cut off") as failure:
         _fetch(site, vendor)
     assert "accepted.toml" not in failure.value.hint
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from builder.digest import Digest
-from builder.errors import SourceUnreachable, VerificationError
+from builder.errors import VerificationError
 from builder.source import Location, Source
 from builder.source.expected import Expected
 from builder.source.fetch import fetch
@@ -95,7 +95,7 @@ def test_what_is_no_archive_is_named_and_not_pinned(site: Site, server: Habits, 
     file, body, words = NO_ARCHIVE[name]
     server.bodies["x"] = body
     url = server.url("/body/x")
-    with pytest.raises(SourceUnreachable) as failure:
+    with pytest.raises(VerificationError) as failure:
         _fetch(site, file, url)
     (line,) = failure.value.cause.splitlines()
     assert line.startswith(f"{url}: it served ")
@@ -124,7 +124,7 @@ def test_what_lies_in_the_drop_in_folder_is_judged_as_well(
 ) -> None:
     _, body, words = NO_ARCHIVE[name]
     site.drop_in("tool.tar.gz", body)
-    with pytest.raises(SourceUnreachable) as failure:
+    with pytest.raises(VerificationError) as failure:
         _fetch(site, "tool.tar.gz", server.url("/status/404"))
     first, second = failure.value.cause.splitlines()
     assert first.startswith("sources/tool.tar.gz: it served ")
@@ -177,7 +177,7 @@ def test_an_rpm_is_read_to_its_end(site: Site, server: Habits, tmp_path: Path) -
     names = frozenset({"kernel.spec", "linux.tar"})
     assert _fetch(site, rpms.NAME, bad, good, expected=Expected(names)) == data
     assert f"{bad}: it served an RPM that is damaged or cut off" in site.said.getvalue()
-    with pytest.raises(SourceUnreachable, match="lacks config; it has "):
+    with pytest.raises(VerificationError, match="lacks config; it has "):
         site.lock.path.unlink()
         _fetch(site, rpms.NAME, good, expected=Expected(frozenset({"config"})))
 
@@ -185,7 +185,7 @@ def test_an_rpm_is_read_to_its_end(site: Site, server: Habits, tmp_path: Path) -
 def test_the_members_that_the_profile_looks_for_must_be_there(site: Site, server: Habits) -> None:
     server.bodies["x"] = GZ
     url = server.url("/body/x")
-    with pytest.raises(SourceUnreachable) as failure:
+    with pytest.raises(VerificationError) as failure:
         _fetch(site, "tool.tar.gz", url, expected=Expected(frozenset({"main.c", "lvs.patch"})))
     assert "that lacks lvs.patch; it has main.c, Makefile" in failure.value.cause
     assert not site.lock.path.exists()
