@@ -22,7 +22,7 @@ PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 
 def plain(name: str) -> str:
     """A package's name in the form in which names are compared (PyPA, name normalization)."""
-    return re.sub(r"[-_.]+", "-", name.partition("[")[0]).lower()
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=!~; ]", name)[0]).lower()
 
 
 def pinned(kind: str) -> dict[str, str]:

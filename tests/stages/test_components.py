@@ -117,8 +117,8 @@ def test_a_source_without_its_patch_says_which_it_has(small: World) -> None:
     _add_ons(small, "say-three.patch")
     ended = small.run("patch", "--check", *SMALL)
     assert ended.status == 4
-    assert "source add-ons has no patches/say-two.patch" in ended.errors
-    assert "patches in it: patches/say-three.patch" in ended.errors
+    assert "add-ons-1.tar.gz: it served a tar" in ended.errors
+    assert "that lacks patches/say-two.patch; it has patches/say-three.patch" in ended.errors
 
 
 def test_a_need_in_turn_is_refused_with_its_line(small: World) -> None:
