@@ -18,7 +18,6 @@ RECIPE = 1
 HOSTNAME = "lvs-builder"
 # Where every Debian has the keys of its own and of earlier releases (debian-archive-keyring).
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-DEBIAN = ""  # none is known
 _PATIENCE = "98patience"
 _SUITE = re.compile(r"^[a-z]+$")  # of a release, not of its updates
 
@@ -80,15 +79,19 @@ def apt_sources(base: Base) -> str:
     stanzas = host_sources().replace("Types: deb deb-src", "Types: deb").split("\n\n")
     fitting = [stanza.strip() for stanza in stanzas if _fits(stanza, base)]
     if not fitting:
-        settings = debian(base)
-        suite, components = settings.suite, " ".join(settings.components)
-        entry = f"deb [signed-by={KEYRING}] {_mirror(stanzas)} {suite} {components}"
-        raise EnvironmentFailure(
-            f"this host's apt knows no sources of Debian {suite}",
-            f"no entry below /etc/apt has suite {suite} with {components}",
-            f"echo {shlex.quote(entry)} | sudo tee /etc/apt/sources.list.d/{suite}.list",
-        )
+        raise _unknown(debian(base), _mirror(stanzas))
     return "\n\n".join(fitting) + "\n"
+
+
+def _unknown(settings: Mmdebstrap, mirror: str) -> EnvironmentFailure:
+    suite, components = settings.suite, " ".join(settings.components)
+    entry = f"deb [signed-by={KEYRING}] {mirror} {suite} {components}"
+    hint = f"echo {shlex.quote(entry)} | sudo tee /etc/apt/sources.list.d/{suite}.list"
+    return EnvironmentFailure(
+        f"this host's apt knows no sources of Debian {suite}",
+        f"no entry below /etc/apt has suite {suite} with {components}",
+        hint if mirror else "add an entry with a mirror of Debian (sources.list(5))",
+    )
 
 
 def _fits(stanza: str, base: Base) -> bool:
@@ -107,7 +110,7 @@ def _mirror(stanzas: Iterable[str]) -> str:
         whole = any(_SUITE.match(suite) for suite in _field(stanza, "Suites"))
         if uris and whole and "main" in _field(stanza, "Components"):
             return without_secrets(uris[0])
-    return DEBIAN
+    return ""
 
 
 def _field(stanza: str, name: str) -> set[str]:

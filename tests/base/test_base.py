@@ -158,6 +158,16 @@ def test_a_host_of_another_release_is_told_first_with_a_fix_that_works(
 
 
 @pytest.mark.skipif(shutil.which("apt-get") is None, reason="this host has no apt client")
+def test_a_host_without_a_mirror_of_debian_is_told_what_to_add(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lend_sources(tmp_path, "", monkeypatch)
+    with pytest.raises(EnvironmentFailure, match=r"no sources of Debian bookworm") as caught:
+        require_host(load_base(folder))
+    assert caught.value.hint == "add an entry with a mirror of Debian (sources.list(5))"
+
+
+@pytest.mark.skipif(shutil.which("apt-get") is None, reason="this host has no apt client")
 def test_the_keyring_of_the_fix_has_the_keys_of_the_shipped_base() -> None:
     """Every Debian's essential packages need it: apt depends on debian-archive-keyring."""
     if not Path(KEYRING).is_file():
