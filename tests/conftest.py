@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from builder.host import ci
 from tests import world
 
 pytest_plugins = ("tests.levels", "tests.guard")
+LONG = 40
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("patient", settings.default, deadline=None)
@@ -20,9 +22,19 @@ settings.load_profile("patient")
 
 
 def pytest_configure() -> None:
-    """Let Python keep what it compiles: the tests start the program hundreds of times."""
+    """Let the tests be the same everywhere, and the programs that they start, too.
+
+    Python keeps what it compiles, for the program is started hundreds of times.  Whether this is
+    CI (builder.host.ci) decides what is refused: those that try it say so.
+    """
+    os.environ.pop(ci.VARIABLE, None)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # also for the workers of this run
     sys.dont_write_bytecode = False
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name long bytes by their number: a test's name is in the environment, which is bounded."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) and len(val) > LONG else None
 
 
 @pytest.fixture(scope="session", autouse=True)

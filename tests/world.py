@@ -194,6 +194,12 @@ class World:
         """The binary RPMs of finished builds in the cache."""
         return sorted(self.cache.glob("stages/build-tool/*/output/rpms/*.rpm"))
 
+    def artifacts(self) -> list[str]:
+        """All that lies in ``artifacts/``, by path, but for the checkout's locks."""
+        home = self.project / "artifacts"
+        found = (path.relative_to(home).as_posix() for path in home.rglob("*"))
+        return sorted(name for name in found if name.partition("/")[0] != ".locks")
+
     def leavings(self) -> list[str]:
         """What must not be left when no command runs: scratch folders and containers' mounts.
 

@@ -270,7 +270,7 @@ def test_only_folders_of_profiles_go(own: World) -> None:
     assert ended.status == 0, ended.errors
     assert "removing artifacts/gone (" in ended.errors
     assert "left: artifacts/mine" in ended.errors
-    assert listing(artifacts) == ["README.md", "mine", "renamed", "renamed/build.json"]
+    assert own.artifacts() == ["README.md", "mine", "renamed", "renamed/build.json"]
     assert own.run("clean", "--profile", "mine").status == 2
 
 

@@ -28,7 +28,7 @@ def test_patch_check_reports_every_hunk_and_changes_nothing(small: World) -> Non
     ended = small.run("patch", "--check", *SMALL)
     assert ended.status == 0, ended.errors
     assert "say_two.patch: 1 file, 1 hunk: 1 clean" in ended.output
-    assert not (small.project / "artifacts").exists()
+    assert small.artifacts() == []
 
 
 def test_patch_check_reports_a_rejected_hunk_and_fails(small: World) -> None:
