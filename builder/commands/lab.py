@@ -13,7 +13,7 @@ from typing import Any
 from builder.console import Console, put
 from builder.errors import SmokeError, UsageError
 from builder.host import ownership
-from builder.host.paths import Cache, Project, find_project, runtime_folder
+from builder.host.paths import Project, find_project, runtime_folder
 from builder.host.removal import remove
 from builder.invocation import pasted
 from builder.lab import catalogue, laboratory
@@ -25,6 +25,7 @@ from builder.lab.scenario.model import Scenario, Topology
 from builder.lab.series import Series
 from builder.lab.verdict import FILE, Outcome, Verdict
 from builder.pipeline import run as runs
+from builder.place import Place
 from builder.profile import load as profiles
 from builder.report import lab as publishing
 from builder.report import publish
@@ -149,12 +150,13 @@ def built_images(project: Project, profile: str, series: Series) -> Images:
     return Images(director, others)
 
 
-def run(request: Request, *, project: Project, cache: Cache, console: Console) -> None:
+def run(request: Request, place: Place) -> None:
     """Try the scenarios one after the other.
 
     Raises SmokeError when all are done if one of them is not proven, UsageError for what
     cannot be tried at all.
     """
+    project, cache, console = place.project, place.cache, place.console
     profiles.find(project.specs, request.profile)
     loaded = [catalogue.load(name) for name in request.names or catalogue.available()]
     series = _series(project, request.profile)
@@ -166,7 +168,7 @@ def run(request: Request, *, project: Project, cache: Cache, console: Console) -
         )
     target = project.artifacts(request.profile) / "lab"
     shells = shells_folder(project, request.profile)
-    with _work_folder(cache, project, request.profile, console) as work:
+    with _work_folder(place, request.profile) as work:
         # Not before nobody can take them away any more.
         images = built_images(project, request.profile, series)
         if publish.is_earlier(project.artifacts(request.profile), "vm"):
@@ -188,8 +190,9 @@ def run(request: Request, *, project: Project, cache: Cache, console: Console) -
 
 
 @contextmanager
-def _work_folder(cache: Cache, project: Project, profile: str, console: Console) -> Iterator[Path]:
+def _work_folder(place: Place, profile: str) -> Iterator[Path]:
     """The folder of this lab, the only one of its profile; what killed labs left is removed."""
+    project, cache, console = place.project, place.cache, place.console
     name = f"{runs.LAB}{runs.new_name()}"
     with (
         ownership.use(cache, console),
