@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from builder.console import Console, Progress
-from builder.engine.spec import ContainerSpec, Mount
+from builder.engine.spec import ContainerSpec, Mount, RunContainer
 from builder.errors import BuildError
 from builder.host.copying import copy_file
 from builder.profile.model import Component
@@ -20,8 +20,6 @@ SCRIPT = Path(__file__).parent / "container" / "rpmbuild.sh"
 RECIPE = "3"
 CCACHE_SIZE = "5G"
 COMPILED = ("  CC ", "  CC [M] ", "  LD [M] ", "  AS ", "  AR ", "  CC\t", "  CXX ")
-
-RunContainer = Callable[[ContainerSpec, Path, Callable[[str], None]], int]
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from builder.disk import image as disk_image
+from builder.disk import install_proof
 from builder.disk.root import RootInputs
 from builder.engine import require as require_engine
 from builder.host import process
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
-from builder.rpm import install_proof
 from builder.stages.builds import rpms_of, source_rpms_of
 from builder.stages.containers import run_container
 from builder.stages.image import BUILD_STAGE, GUEST_STAGE, ReadyImage, root_tar
@@ -62,7 +63,7 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
                 "archive/rpm.py",
                 "rpm/repository.py",
                 "rpm/capabilities.py",
-                "rpm/install_proof.py",
+                "disk/install_proof.py",
                 "disk/root.py",
                 "disk/container/root.sh",
                 "disk/container/prove-install.sh",
@@ -94,7 +95,7 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
             _root_inputs(setting, work.needs, work.output, image),
             scratch=work.scratch,
             log=work.log,
-            run=lambda spec, log: run_container(setting, work.scratch, spec, log),
+            run=partial(run_container, setting, work.scratch),
         )
         (work.output / PROOF).write_bytes(msgspec.json.format(msgspec.json.encode(proof)))
         work.note("packages", str(len(proof.packages)))
@@ -123,7 +124,7 @@ def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
             _installed(setting),
             scratch=work.scratch,
             log=work.log,
-            run=lambda spec, log: run_container(setting, work.scratch, spec, log),
+            run=partial(run_container, setting, work.scratch),
         )
         for name in disk_image.FILES:
             shutil.move(made.folder / name, work.output / name)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from builder.disk.root import RootInputs, root_container
-from builder.engine.spec import ContainerSpec
+from builder.engine.spec import RunContainer
 from builder.errors import BuildError
 from builder.rpm import diagnose
-
-RunContainer = Callable[[ContainerSpec, Path], int]
 
 
 class InstallProof(msgspec.Struct, frozen=True):
