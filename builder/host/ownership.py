@@ -23,6 +23,7 @@ import msgspec
 from builder.console import Console
 from builder.errors import EnvironmentFailure, UsageError
 from builder.host import refusal
+from builder.host.builduser import is_for_builds
 from builder.host.lock import hold
 from builder.host.paths import APPLICATION, CACHE_VARIABLE, Cache, find_project
 from builder.host.removal import remove
@@ -287,8 +288,6 @@ def _require_own_part(cache: Cache, path: Path) -> None:
 
 def _is_builds(owner: int) -> bool:
     """Whether root's builds run as that user: they write to the compiler's cache."""
-    from builder.engine.user import is_for_builds  # noqa: PLC0415 - that room needs this one
-
     return os.geteuid() == 0 and is_for_builds(owner)
 
 

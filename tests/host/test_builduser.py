@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.engine.user import FIRST, Accounts, unused_number
 from builder.errors import EnvironmentFailure
+from builder.host.builduser import FIRST, Accounts, unused_number
 
 
 def accounts(folder: Path, subuid: str = "", uid_map: str = "0 0 4294967295") -> Accounts:
