@@ -9,7 +9,7 @@ import msgspec
 from builder.disk.root import RootInputs, root_container
 from builder.engine.spec import RunContainer
 from builder.errors import BuildError
-from builder.rpm import diagnose
+from builder.host import buildlog
 
 
 class InstallProof(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ def prove(inputs: RootInputs, *, scratch: Path, log: Path, run: RunContainer) ->
     if run(spec, log) != 0:
         raise BuildError(
             "the repository cannot be installed",
-            diagnose.cause(log),
+            buildlog.cause(log),
             "the solver's words tell which requirement nobody provides; see the log for the rest",
             log=log,
         )

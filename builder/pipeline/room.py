@@ -24,8 +24,8 @@ from builder.errors import (
     UsageError,
 )
 from builder.host import refusal
+from builder.host.buildlog import read_tail
 from builder.host.paths import Cache, find_project
-from builder.rpm.diagnose import read_tail
 
 MIB = 1 << 20
 # Less than this is no room to build in, whatever a program says of it.

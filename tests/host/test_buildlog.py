@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.rpm import diagnose
+from builder.host import buildlog
 
 NOISE = "  CC      kernel/fork.o\n" * 5000
 
@@ -30,15 +30,15 @@ NOISE = "  CC      kernel/fork.o\n" * 5000
 def test_the_telling_line_is_found(tmp_path: Path, text: str, cause: str) -> None:
     log = tmp_path / "log"
     log.write_text(NOISE + text + NOISE + "make: leaving\n")
-    assert cause in diagnose.cause(log)
-    assert "fork.o" not in diagnose.cause(log)
+    assert cause in buildlog.cause(log)
+    assert "fork.o" not in buildlog.cause(log)
 
 
 def test_without_a_telling_line_the_last_lines_are_given(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("one\ntwo\n\xff\n", encoding="latin-1")
-    assert diagnose.cause(log).splitlines()[:2] == ["one", "two"]
+    assert buildlog.cause(log).splitlines()[:2] == ["one", "two"]
 
 
 def test_no_log_is_said(tmp_path: Path) -> None:
-    assert diagnose.cause(tmp_path / "none") == "it left no log"
+    assert buildlog.cause(tmp_path / "none") == "it left no log"
