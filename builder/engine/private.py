@@ -30,6 +30,7 @@ from builder.errors import EnvironmentFailure, Interrupted
 from builder.host.paths import Cache
 from builder.host.process import run
 from builder.host.removal import remove
+from builder.host.space import tells_full
 from builder.host.tools import find
 
 START_SECONDS = 60.0
@@ -181,7 +182,7 @@ def _start(engine: PrivateEngine) -> None:
             return
         failures.append(words)
         clear(engine.run, engine.data, engine.group)
-        if "no space left" in words:
+        if tells_full(words):
             break
     raise EnvironmentFailure(
         "the private container engine does not start",

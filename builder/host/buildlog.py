@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from builder.host.space import FULL
+
 TAIL_BYTES = 2 << 20
 MOST_LINES = 6
 # In order of telling: a compiler's or linker's error, the kernel configuration check,
 # rpmbuild's own complaint, make's last word.
 _TELLING = (
     re.compile(r"(: (fatal )?error: |undefined reference to|^config: CONFIG_)"),
-    re.compile(r"No space left on device"),
+    FULL,
     re.compile(r"^error: (?!Bad exit status)|File not found|Installed \(but unpackaged\)"),
     re.compile(r"\*\*\* |: not found$|command not found|configure: error"),
     re.compile(r"^(error|RPM build errors):"),

@@ -8,7 +8,6 @@ command that writes to it makes and marks it; nobody else's folder is ever marke
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 import shlex
@@ -27,6 +26,7 @@ from builder.host.builduser import is_for_builds
 from builder.host.lock import hold
 from builder.host.paths import APPLICATION, CACHE_VARIABLE, Cache, find_project
 from builder.host.removal import remove
+from builder.host.space import is_full
 
 TAG = "CACHEDIR.TAG"
 TAG_TEXT = f"""\
@@ -39,7 +39,6 @@ LAYOUT = 2
 _MODE = 0o700
 _LOCK = "cache"
 _TOLD = 4  # names in a message
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_ONES = frozenset({"lost+found"})  # ext4's own, in a file system for the cache alone
 _ASIDE = re.compile(r"^\.(.+)\.(removed-)?[0-9][0-9-]*$")
 _NOTE = re.compile(r"^accelerator-[0-9a-f-]+\.json$")
@@ -218,7 +217,7 @@ def _own(cache: Cache, console: Console) -> None:
             _write(cache.root / TAG, TAG_TEXT.encode())
             _write(cache.root / MARK, msgspec.json.encode(Mark(APPLICATION, LAYOUT)) + b"\n")
     except OSError as error:
-        if error.errno in _FULL:  # told as such by the caller
+        if is_full(error):  # told as such by the caller
             raise
         what = f"the cache {refusal.shown(cache.root)} cannot be made"
         raise refusal.told(error, what, _HINT) from error

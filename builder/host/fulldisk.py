@@ -1,18 +1,15 @@
 """A full disk, however it shows: told as what it is, with the file system and what is free there.
 
 Programs say it in their own words, some not at all: what they would have written, they had
-no room for.  So a failure is also held against the file systems that a run writes to.
+no space for.  So a failure is also held against the file systems that a run writes to.
 """
 
 from __future__ import annotations
 
-import errno
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from builder.errors import (
@@ -23,62 +20,12 @@ from builder.errors import (
     Interrupted,
     UsageError,
 )
-from builder.host import refusal
+from builder.host import refusal, space
 from builder.host.buildlog import read_tail
 from builder.host.paths import Cache, find_project
+from builder.host.space import FileSystem, file_system
 
-MIB = 1 << 20
-# Less than this is no room to build in, whatever a program says of it.
-LEAST_BYTES = MIB
 MOST_LINES = 3
-_FULL = re.compile(
-    # the C library (strerror(3)), apt, rpm's test of a transaction, and SQLite
-    r"no space left|disk quota exceeded|enough free space|more space needed on the"
-    r"|needs \d+\w+ (more space )?on the|disk is full|no usable temporary directory",
-    re.IGNORECASE,
-)
-_NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT})
-_TOLD = "bytes are free there"  # builder.archive.space, which knows how much is needed
-
-
-@dataclass(frozen=True)
-class FileSystem:
-    """One file system: where it is mounted, its size and what is free of it, in bytes.
-
-    ``files``: how many more files it can hold; None if it has no such limit.
-    """
-
-    mount: Path
-    size: int
-    free: int
-    files: int | None
-
-    @property
-    def is_full(self) -> bool:
-        return self.size > 0 and (self.free < LEAST_BYTES or self.files == 0)
-
-    def __str__(self) -> str:
-        more = ", and no further file can be made" if self.files == 0 else ""
-        return (
-            f"{self.mount}, a file system of {self.size / MIB:.1f} MiB, "
-            f"has {self.free / MIB:.1f} MiB free now{more}"
-        )
-
-
-def file_system(path: Path) -> FileSystem:
-    """The file system that ``path`` is on, or would be on if it existed."""
-    place = next(one for one in (path, *path.parents) if one.exists()).resolve()
-    device = place.stat().st_dev
-    mount = place
-    while mount != mount.parent and mount.parent.stat().st_dev == device:
-        mount = mount.parent
-    room = os.statvfs(place)
-    return FileSystem(
-        mount,
-        room.f_blocks * room.f_frsize,
-        room.f_bavail * room.f_frsize,
-        room.f_favail if room.f_files else None,
-    )
 
 
 def places(cache: Cache) -> tuple[Path, ...]:
@@ -110,7 +57,7 @@ def told(error: Exception, written: Iterable[Path]) -> Exception:
     if not words and not (_may_be_silent(error) and systems[0].is_full):
         return refusal.told(error) if isinstance(error, OSError) else error
     failure = _of_builder(error, words) if isinstance(error, BuilderError) else _of_other(words)
-    if _TOLD not in failure.cause:
+    if space.KNOWS_NEED not in failure.cause:
         silent = "" if words else "no space left: "
         failure.cause = f"{failure.cause}\n{silent}{systems[0]}".lstrip()
     failure.__cause__ = error
@@ -120,22 +67,22 @@ def told(error: Exception, written: Iterable[Path]) -> Exception:
 def _of_builder(error: BuilderError, words: str) -> DiskFull:
     own = error.hint if isinstance(error, EnvironmentFailure) else ""
     # What the log says of the disk, before what followed from it.
-    cause = error.cause if not words or _FULL.search(error.cause) else words
+    cause = error.cause if not words or space.tells_full(error.cause) else words
     return DiskFull(error.what, cause, own or _HINT, log=error.log, stage=error.stage)
 
 
 def _of_other(words: str) -> DiskFull:
-    return DiskFull("there is no room to go on", words, _HINT)
+    return DiskFull("no space is left to go on", words, _HINT)
 
 
 _HINT = (
-    "make room there (`invoke clean` drops what can be made again), or set LVS_BUILDER_CACHE, or "
+    "free space there (`invoke clean` drops what can be made again), or set LVS_BUILDER_CACHE, or "
     "TMPDIR for a temporary folder, to a folder on a larger disk; what was finished is kept"
 )
 
 
 def _may_be_silent(error: Exception) -> bool:
-    """A program that failed may have had no room to say why."""
+    """A program that failed may have had no space to say why."""
     return isinstance(error, BuildError | EnvironmentFailure)
 
 
@@ -143,12 +90,12 @@ def _words(error: Exception) -> str:
     """What ``error`` or its log says of a full disk; empty if nothing."""
     if isinstance(error, shutil.Error):  # one (source, target, reason) for each file of a tree
         reasons = [str(entry[-1]) for entry in error.args[0]]
-        return next((reason for reason in reasons if _FULL.search(reason)), "")
-    if isinstance(error, OSError) and error.errno in _NUMBERS:
+        return next((reason for reason in reasons if space.tells_full(reason)), "")
+    if isinstance(error, OSError) and space.is_full(error):
         return str(error)
     if not isinstance(error, BuilderError):
         return "\n".join(_telling(str(error).splitlines()))
-    if _FULL.search(str(error)):
+    if space.tells_full(str(error)):
         return error.cause
     if isinstance(error, BuildError) and error.log is not None and error.log.is_file():
         return "\n".join(_telling(read_tail(error.log)))
@@ -156,7 +103,7 @@ def _words(error: Exception) -> str:
 
 
 def _telling(lines: Iterable[str]) -> list[str]:
-    return [line.strip() for line in lines if _FULL.search(line)][:MOST_LINES]
+    return [line.strip() for line in lines if space.tells_full(line)][:MOST_LINES]
 
 
 def _systems(error: Exception, written: Iterable[Path]) -> list[FileSystem]:
@@ -168,7 +115,7 @@ def _systems(error: Exception, written: Iterable[Path]) -> list[FileSystem]:
 
 def _named(error: Exception) -> Iterator[Path]:
     # Of two files the second is the one that was to be written (rename, link, copy).
-    if isinstance(error, OSError) and error.errno in _NUMBERS:
+    if isinstance(error, OSError) and space.is_full(error):
         name = error.filename2 or error.filename
         if isinstance(name, str | bytes):
             yield Path(os.fsdecode(name)).absolute()
