@@ -50,9 +50,7 @@ UMASK = 0o022
 _NAME = "invoke"
 PROFILE = "el6"  # if none is named
 _DRY = ("--dry", "-R")
-_FULL_HINT = (
-    "lead the output to a file system with free space (df -h shows them), or to a terminal"
-)
+_FULL_HINT = "lead the output to a file system with free space (df -h shows them), or to a terminal"
 _FORMATS = ("flat", "nested", "json")
 _UNKNOWN = re.compile(r"^No idea what '(.*)' is!$", re.DOTALL)
 _LACKING = re.compile(r"^'(.*)' did not receive required positional arguments: (.*)$")

@@ -27,6 +27,7 @@ from builder.host.lock import hold
 from builder.host.paths import APPLICATION, CACHE_VARIABLE, Cache, find_project
 from builder.host.removal import remove
 from builder.host.space import is_full
+from builder.host.whole import write_whole
 
 TAG = "CACHEDIR.TAG"
 TAG_TEXT = f"""\
@@ -214,8 +215,8 @@ def _own(cache: Cache, console: Console) -> None:
                 console.say("finished stages are made anew: this version needs their digests")
                 _clear_earlier(cache, console)
             cache.root.chmod(_MODE)
-            _write(cache.root / TAG, TAG_TEXT.encode())
-            _write(cache.root / MARK, msgspec.json.encode(Mark(APPLICATION, LAYOUT)) + b"\n")
+            write_whole(cache.root / TAG, TAG_TEXT.encode())
+            write_whole(cache.root / MARK, msgspec.json.encode(Mark(APPLICATION, LAYOUT)) + b"\n")
     except OSError as error:
         if is_full(error):  # told as such by the caller
             raise
@@ -328,9 +329,3 @@ def _clear_earlier(cache: Cache, console: Console) -> None:
         for run in cache.logs.iterdir() if cache.logs.is_dir() else ():
             if run.is_dir() and not run.is_symlink():
                 remove(run, cache.logs)
-
-
-def _write(path: Path, data: bytes) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(data)
-    aside.replace(path)

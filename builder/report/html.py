@@ -14,7 +14,7 @@ import msgspec
 from markupsafe import Markup, escape
 
 from builder import pages
-from builder.pipeline.ledger import write_whole
+from builder.host.whole import write_whole
 from builder.pipeline.stage import OutputFile
 from builder.report.record import BuildRecord, StageRecord
 from builder.vm.report import SmokeReport

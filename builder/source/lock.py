@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import re
 import threading
 from collections.abc import Collection, Mapping
@@ -21,6 +20,7 @@ from builder import names, toml
 from builder import text as texts
 from builder.digest import Digest, Size
 from builder.errors import UsageError
+from builder.host.whole import write_whole
 from builder.names import FileName
 from builder.shown import without_secrets
 from builder.values import Line
@@ -103,7 +103,7 @@ class SourcesLock:
             if tables == before:
                 self._tables = tables
                 return
-            _save(self.path, _render(tables))
+            write_whole(self.path, _render(tables).encode())
             self._tables = tables
 
     def put(self, name: str, pins: Pins) -> None:
@@ -111,7 +111,7 @@ class SourcesLock:
         with self._guard:
             tables = {source: dict(pins) for source, pins in _load(self.path).items()}
             tables[name] = dict(pins)
-            _save(self.path, _render(tables))
+            write_whole(self.path, _render(tables).encode())
             self._tables = tables
 
 
@@ -165,13 +165,3 @@ def _text(value: str) -> str:
 
 def _key(name: str) -> str:
     return name if _BARE_KEY.match(name) else _text(name)
-
-
-def _save(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.new")
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(path)

@@ -7,12 +7,12 @@ the file that profile.toml names (see ``variant``): every state between is consi
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from builder.errors import EnvironmentFailure
+from builder.host.whole import write_whole
 from builder.source.lock import NEXT, Pin, Pins, SourcesLock
 from builder.source.model import Source
 
@@ -80,10 +80,4 @@ def _is_next(variant: str) -> bool:
 def replace(path: Path, data: bytes) -> None:
     """Let a file of the checkout have other bytes, whole or not at all; a link stays one."""
     target = path.resolve()
-    aside = target.with_name(f".{target.name}.new")
-    with aside.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    aside.chmod(target.stat().st_mode & 0o7777)
-    aside.rename(target)
+    write_whole(target, data, mode=target.stat().st_mode & 0o7777)
