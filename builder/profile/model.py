@@ -134,7 +134,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``host``: the table of what the target distribution provides, in the profile's folder.
     ``install``: the packages that the disk image gets, with what they require.
     ``guest``: the root that the disk image is made of, by its name in the base.
-    ``selftest``: what proves the image, a folder of ``builder/vm/guest``.
+    ``selftest``: what proves the image, a folder of ``builder/smoke/guest``.
     ``layout``: what the components' copies of a header must agree on.
     ``lab``: its FULLNAT as the lab's captures must show it, if it can be tried there.
     """

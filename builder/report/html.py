@@ -17,7 +17,7 @@ from builder import pages
 from builder.host.whole import write_whole
 from builder.pipeline.stage import OutputFile
 from builder.report.record import BuildRecord, StageRecord
-from builder.vm.report import SmokeReport
+from builder.smoke.report import SmokeReport
 
 PAGE = "report.html"
 SMOKE = "smoke/smoke.json"

@@ -137,14 +137,14 @@ def smoke_stage(setting: Setting) -> Stage:
     """The verdict of the image that was booted."""
 
     def inputs() -> tuple[Input, ...]:
-        return (Input("selftest", setting.profile.selftest), *setting.recipe("vm"))
+        return (Input("selftest", setting.profile.selftest), *setting.recipe("smoke", "vm"))
 
     def run(work: Work) -> None:
+        from builder.smoke import proof  # noqa: PLC0415
         from builder.stages.accelerator import accelerator  # noqa: PLC0415 - only a run pays for it
-        from builder.vm import smoke as vm_smoke  # noqa: PLC0415
 
         made = disk_image.read(work.needs["vm"].path)
-        report = vm_smoke.smoke(
+        report = proof.prove(
             made.image,
             kernel_release=made.release,
             accelerator=accelerator(setting.cache, work.scratch / "probe", made.folder / "vmlinuz"),
@@ -157,11 +157,10 @@ def smoke_stage(setting: Setting) -> Stage:
         work.note("accelerator", report.accelerator)
 
     def check() -> None:
-        from builder.vm import payload  # noqa: PLC0415 - only a run pays for it
-        from builder.vm import smoke as vm_smoke  # noqa: PLC0415
+        from builder.smoke import payload, proof  # noqa: PLC0415 - only a run pays for it
 
         payload.load(setting.profile.selftest)  # refuses an unknown one
-        for name in vm_smoke.PROGRAMS:
+        for name in proof.PROGRAMS:
             process.require_tool(name)
 
     return Stage("smoke", ("vm",), inputs, run, check=check)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from builder.host import process
+from builder.smoke.channel import PORT
 from builder.vm import sandbox
-from builder.vm.channel import PORT
 
 DEBUG_EXIT_PORT = 0xF4
 INSTRUCTION_SHIFT = 3

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builder.vm import payload
+from builder.smoke import payload
 from tests.el6.signing import Key
 from tests.el6.vault import Vault
 

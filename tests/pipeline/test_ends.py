@@ -26,8 +26,8 @@ from builder.pipeline.stage import Stage, Work
 from builder.pipeline.store import Store
 from builder.profile import load
 from builder.report import record
+from builder.smoke.report import Check, SmokeReport, Timing, save
 from builder.stages.setting import Setting
-from builder.vm.report import Check, SmokeReport, Timing, save
 from tests.damage import spoil
 from tests.world import ROOT
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.vm.channel import LINE_LIMIT, Transcript
+from builder.smoke.channel import LINE_LIMIT, Transcript
 
 START = b'{"phase": "start", "uptime": 4.2, "kernel_us": 1300000}\n'
 ONE = b'{"check": "one", "ok": true, "detail": "seen", "ms": 3}\n'

@@ -49,7 +49,7 @@ def load(name: str) -> Payload:
     """The self-test of that name.  Raises UsageError if there is none."""
     known = sorted(path.parent.name for path in GUESTS.glob(f"*/{TABLE}"))
     folder = GUESTS / names.choose(
-        "self-test", name, known, "the profile names a folder of builder/vm/guest/ (selftest)"
+        "self-test", name, known, "the profile names a folder of builder/smoke/guest/ (selftest)"
     )
     table = msgspec.toml.decode((folder / TABLE).read_bytes(), type=_Table)
     return Payload(

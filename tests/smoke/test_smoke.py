@@ -12,11 +12,11 @@ import pytest
 from builder.console import Console
 from builder.errors import BuilderError, EnvironmentFailure, SmokeError, UsageError
 from builder.host import children
-from builder.vm import payload, report, smoke
-from builder.vm.channel import Start, Transcript, Verdict
+from builder.smoke import payload, proof, report
+from builder.smoke.channel import Start, Transcript, Verdict
+from builder.smoke.report import Check, SmokeReport
 from builder.vm.hardware import AGREED, Accelerator
 from builder.vm.machine import End, Limits, Run
-from builder.vm.report import Check, SmokeReport
 from tests.vm import guests
 
 pytestmark = pytest.mark.guest
@@ -29,7 +29,7 @@ def run_smoke(folder: Path, disk: bytes) -> SmokeReport:
     image = folder / "director.img"
     image.write_bytes(disk)
     try:
-        return smoke.smoke(
+        return proof.prove(
             image,
             kernel_release=RELEASE,
             accelerator=TCG,
@@ -61,7 +61,7 @@ def test_a_guest_without_a_proof_fails(tmp_path: Path, disk: bytes, what: str) -
         run_smoke(tmp_path, disk)
     assert what in caught.value.what
     assert caught.value.exit_code == 8
-    assert caught.value.log == tmp_path / "logs" / smoke.CONSOLE_LOG
+    assert caught.value.log == tmp_path / "logs" / proof.CONSOLE_LOG
     assert "console" in caught.value.cause
 
 
@@ -73,7 +73,7 @@ def test_the_consoles_last_lines_are_shown(tmp_path: Path) -> None:
 
 def test_a_missing_image_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no image"):
-        smoke.smoke(
+        proof.prove(
             tmp_path / "none",
             kernel_release=RELEASE,
             accelerator=TCG,
@@ -88,9 +88,9 @@ def judged(checks: tuple[Check, ...], verdict: str, end: End = End.AGREED) -> Bu
     said = Transcript(start=Start("start", 1.0, 1), checks=list(checks))
     said.verdict = Verdict("pass" if verdict == "pass" else "fail", len(checks))
     run = Run(end, "", 85, 1.0, Path("/nonexistent"))
-    result = smoke.assemble(said, RELEASE, TCG, run)
+    result = proof.assemble(said, RELEASE, TCG, run)
     try:
-        smoke.judge(said, run, result, frozenset(check.check for check in checks))
+        proof.judge(said, run, result, frozenset(check.check for check in checks))
     except BuilderError as error:
         return error
     return None
@@ -107,7 +107,7 @@ def test_what_a_guest_cannot_do_is_neither_proof_nor_failure() -> None:
     lacking = (*GOOD, Check("nat", True, "it has none", 1, unsupported=True))
     assert judged(lacking, "pass") is None
     run = Run(End.AGREED, "", 85, 1.0, Path("/nonexistent"))
-    report = smoke.assemble(Transcript(checks=list(lacking)), RELEASE, TCG, run)
+    report = proof.assemble(Transcript(checks=list(lacking)), RELEASE, TCG, run)
     assert report.summary == "2 checks, 1 unsupported"
 
 
@@ -133,7 +133,7 @@ def test_another_kernel_than_the_built_one_fails() -> None:
 
 def test_the_report_survives_being_kept(tmp_path: Path) -> None:
     said = Transcript(start=Start("start", 1.0, 1), checks=list(GOOD))
-    made = smoke.assemble(said, RELEASE, TCG, Run(End.AGREED, "", 85, 1.0, tmp_path))
+    made = proof.assemble(said, RELEASE, TCG, Run(End.AGREED, "", 85, 1.0, tmp_path))
     report.save(made, tmp_path / "smoke.json")
     assert report.load(tmp_path / "smoke.json") == made
     (tmp_path / "smoke.json").write_text("{}")

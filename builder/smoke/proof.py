@@ -6,11 +6,12 @@ from pathlib import Path
 
 from builder.console import Console
 from builder.errors import SmokeError, UsageError
-from builder.vm import machine, payload, report
-from builder.vm.channel import Transcript
+from builder.smoke import payload, report
+from builder.smoke.channel import Transcript
+from builder.smoke.report import SmokeReport, Timing
+from builder.vm import machine
 from builder.vm.hardware import Accelerator, Disk, Hardware, Kernel
 from builder.vm.machine import End, Limits, Run
-from builder.vm.report import SmokeReport, Timing
 
 # Of the host, asked for before anything is begun.
 PROGRAMS = ("setpriv", "qemu-system-x86_64", "mke2fs")
@@ -20,7 +21,7 @@ LIMITS = {"kvm": Limits(total=90.0, silence=30.0), "tcg": Limits(total=300.0, si
 HINT = "read the console's log; `invoke smoke` boots the image again"
 
 
-def smoke(
+def prove(
     image: Path,
     *,
     kernel_release: str,

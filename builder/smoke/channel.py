@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from builder.vm.report import Check
+from builder.smoke.report import Check
 
 PORT = "org.lvs-fullnat.selftest"
 LINE_LIMIT = 64 * 1024
