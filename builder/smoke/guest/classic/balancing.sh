@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2154,SC2034
 # IPVS itself: modules, its table, and traffic through FULLNAT, SYNPROXY and NAT services.
 schedulers='rr wrr lc wlc lblc lblcr dh sh sed nq'
 
@@ -11,12 +11,8 @@ modules_loaded() {
 	echo "ip_vs with FULLNAT; schedulers: $schedulers"
 }
 
-table_checks() {
-	check ipvs.add table_filled
-	check ipvs.save table_saved
-	check ipvs.clear table_cleared
-	check ipvs.restore table_restored
-}
+# There is one table only, and no namespace has another.
+in_table() { "$@"; }
 
 # Services by firewall mark are left out: a public derivative of the patch lists servers that
 # such a service does not have.
@@ -44,40 +40,11 @@ table_filled() {
 	echo '3 services, 4 servers and 2 local addresses added and listed'
 }
 
-table_saved() {
-	# one more service for each scheduler: each must also be able to take one
-	port=9000
-	for one in $schedulers; do
-		port=$(( port + 1 ))
-		echo "-A -t 10.1.0.2:$port -s $one"
-	done >"$work/wanted"
-	ipvsadm -R <"$work/wanted"
-	ipvsadm -S -n >"$work/saved"
-	for one in $schedulers; do
-		grep -q -- "^-A -t 10.1.0.2:[0-9]* -s $one\$" "$work/saved" ||
-			fail "the service with $one is not in: $(cat "$work/saved")"
-	done
+more_saved() {
 	for want in '-a -t 10.1.0.1:81 .* -b' '-P -t 10.1.0.1:81 -z 10.3.0.2' '-A -t 10.1.0.1:81 .*-j enable'; do
 		grep -q -- "^$want" "$work/saved" || fail "not saved: $want in $(cat "$work/saved")"
 	done
-	echo "$(grep -c . "$work/saved") lines saved, FULLNAT, SYNPROXY and local addresses among them"
-}
-
-table_cleared() {
-	ipvsadm -C
-	ipvsadm -S -n >"$work/cleared"
-	[ -s "$work/saved" ] || fail 'nothing was saved before'
-	[ ! -s "$work/cleared" ] || fail "left after clearing: $(cat "$work/cleared")"
-	echo 'empty'
-}
-
-table_restored() {
-	ipvsadm -R <"$work/saved" || fail "status $?, of: $(cat "$work/saved")"
-	ipvsadm -S -n >"$work/again"
-	[ -s "$work/again" ] || fail 'nothing was restored'
-	cmp "$work/saved" "$work/again"
-	ipvsadm -C
-	echo 'saved and restored tables are equal'
+	also=', FULLNAT, SYNPROXY and local addresses among them'
 }
 
 # TCP alone: this series translates no ports of other protocols.

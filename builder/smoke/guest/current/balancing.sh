@@ -16,13 +16,6 @@ modules_loaded() {
 # The table is tried out in a namespace of its own, where nothing else is in it.
 in_table() { nsenter --net=/run/netns/table -- "$@"; }
 
-tables_strand() {
-	check ipvs.add table_filled
-	check ipvs.save table_saved
-	check ipvs.clear table_cleared
-	check ipvs.restore table_restored
-}
-
 table_filled() {
 	ip netns add table
 	# without a local routing table no address counts as unicast
@@ -43,37 +36,7 @@ table_filled() {
 	echo '3 services and 3 servers added and listed'
 }
 
-table_saved() {
-	# one more service for each scheduler: each must also be able to take one
-	port=9000
-	for one in $schedulers; do
-		port=$(( port + 1 ))
-		echo "-A -t 10.1.0.2:$port -s $one"
-	done >"$work/wanted"
-	in_table ipvsadm -R <"$work/wanted"
-	in_table ipvsadm -S -n >"$work/saved"
-	for one in $schedulers; do
-		grep -q -- "^-A -t 10.1.0.2:[0-9]* -s $one\$" "$work/saved" ||
-			fail "the service with $one is not in: $(cat "$work/saved")"
-	done
-	echo "$(grep -c . "$work/saved") lines saved, one service for each scheduler"
-}
-
-table_cleared() {
-	in_table ipvsadm -C
-	in_table ipvsadm -S -n >"$work/cleared"
-	[ -s "$work/saved" ] || fail 'nothing was saved before'
-	[ ! -s "$work/cleared" ] || fail "left after clearing: $(cat "$work/cleared")"
-	echo 'empty'
-}
-
-table_restored() {
-	in_table ipvsadm -R <"$work/saved"
-	in_table ipvsadm -S -n >"$work/again"
-	[ -s "$work/again" ] || fail 'nothing was restored'
-	cmp "$work/saved" "$work/again"
-	echo 'saved and restored tables are equal'
-}
+more_saved() { :; }
 
 balancing_strand() {
 	check fullnat.refused refused_without_local_address

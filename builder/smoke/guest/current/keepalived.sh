@@ -1,7 +1,6 @@
 # shellcheck shell=sh disable=SC2154
 # keepalived as its own unit runs it: VRRP sets the VIP, a health check decides on the server.
-keepalived_conf=/etc/keepalived/keepalived.conf
-checked_vip=10.0.1.200
+checked_host=s3
 
 keepalived_strand() {
 	check keepalived.config config_judged
@@ -12,20 +11,8 @@ keepalived_strand() {
 
 config_judged() {
 	mkdir -p "${keepalived_conf%/*}"
-	cat >"$keepalived_conf" <<-END
-		global_defs {
-			router_id selftest
-		}
-		vrrp_instance selftest {
-			state MASTER
-			interface c0
-			virtual_router_id 51
-			priority 255
-			advert_int 1
-			virtual_ipaddress {
-				$checked_vip/32 dev c0
-			}
-		}
+	vrrp_conf >"$keepalived_conf"
+	cat >>"$keepalived_conf" <<-END
 		virtual_server $checked_vip 80 {
 			delay_loop 1
 			lb_algo rr
@@ -58,34 +45,15 @@ config_judged() {
 }
 
 listed() { ipvsadm -L -n -t "$checked_vip:80" | grep -E '10\.0\.6\.2:8081 +Masq +1 '; }
-not_listed() {
-	ipvsadm -L -n -t "$checked_vip:80" || return 1
-	! listed
-}
-vip_set() { ip -4 -o address show dev c0 | grep -F " $checked_vip/32 "; }
+serve_checked() { server "$checked_host" tcp/8081; }
+keepalived_runs() { systemctl is-active keepalived.service; }
 served() { inside cl "$here/traffic" fetch 1 "tcp/$checked_vip/80" | grep "^s3 sees $client4 "; }
 
 service_set_up() {
-	server s3 tcp/8081
+	serve_checked
 	systemctl start keepalived.service
 	within 60 listed
 	within 60 vip_set
 	within 60 served
 	echo "VIP $checked_vip, healthy server 10.0.6.2:8081 serves"
-}
-
-server_removed() {
-	listed || fail 'the server was not in the service before'
-	read -r pid <"$work/s3.8081.pid"
-	kill "$pid"
-	within 60 not_listed
-	echo 'a server that stopped answering was removed'
-}
-
-server_returned() {
-	server s3 tcp/8081
-	within 60 listed
-	within 60 served
-	systemctl is-active keepalived.service
-	echo 'the server came back and serves'
 }
