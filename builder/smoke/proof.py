@@ -7,7 +7,7 @@ from pathlib import Path
 from builder.console import Console
 from builder.errors import SmokeError, UsageError
 from builder.smoke import payload, report
-from builder.smoke.channel import Transcript
+from builder.smoke.channel import PORT, Transcript
 from builder.smoke.report import SmokeReport, Timing
 from builder.vm import machine
 from builder.vm.hardware import Accelerator, Disk, Hardware, Kernel
@@ -56,6 +56,7 @@ def prove(
         ),
         kernel=kernel,
         cpus=test.cpus,
+        port=PORT,
     )
     console.say(f"booting {image.name} with {accelerator.kind.upper()}: {accelerator.why}")
     limits = limits or LIMITS[accelerator.kind]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 from builder.host import process
-from builder.smoke.channel import PORT
 from builder.vm import sandbox
 
 DEBUG_EXIT_PORT = 0xF4
@@ -89,7 +88,7 @@ class Hardware:
     cpus: int = 2
     memory: int = 1024
     name: str = "director"
-    port: str = PORT
+    port: str = "report"
     nics: tuple[Nic, ...] = ()
     shell: Path | None = None
     counted: bool = False
