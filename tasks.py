@@ -51,7 +51,8 @@ def build(
     variant: str | None = None,
 ) -> None:
     """Build all of a profile: RPMs, repository, disk image, smoke test (or only some RPMs)."""
-    from builder.commands import produce, session  # noqa: PLC0415 - keeps --list quick
+    from builder.commands import produce  # noqa: PLC0415 - keeps --list quick
+    from builder.stages import session  # noqa: PLC0415
 
     with command(profile) as place:
         request = session.Request(
@@ -80,7 +81,8 @@ def fetch(
     variant: str | None = None,
 ) -> None:
     """Bring the profile's sources into the cache, verified."""
-    from builder.commands import inputs, session  # noqa: PLC0415
+    from builder.commands import inputs  # noqa: PLC0415
+    from builder.stages import session  # noqa: PLC0415
 
     with command(profile) as place:
         request = session.Request(
@@ -107,7 +109,8 @@ def update(context: Context, source: str = "", profile: str = PROFILE, check: bo
 @task(help=_help("profile", "base", refresh="make the images anew from the packages of today"))
 def image(context: Context, profile: str = PROFILE, base: str = "", refresh: bool = False) -> None:
     """Bootstrap the base: the build image and the root of the virtual machine."""
-    from builder.commands import inputs, session  # noqa: PLC0415
+    from builder.commands import inputs  # noqa: PLC0415
+    from builder.stages import session  # noqa: PLC0415
 
     with command(profile) as place:
         request = session.Request(profile, base=base)
@@ -119,7 +122,8 @@ def tree(
     context: Context, profile: str = PROFILE, flavour: str = "", only: str | None = None
 ) -> None:
     """Set up an rpmbuild tree per component, to look into or to build by hand."""
-    from builder.commands import produce, session, trees  # noqa: PLC0415
+    from builder.commands import produce, trees  # noqa: PLC0415
+    from builder.stages import session  # noqa: PLC0415
 
     with command(profile) as place:
         request, chosen = session.Request(profile, flavour), names.split("--only", only)
@@ -143,7 +147,8 @@ def patch(
     json: bool = False,
 ) -> None:
     """Apply the patch series and report every hunk."""
-    from builder.commands import patches, produce, session  # noqa: PLC0415
+    from builder.commands import patches, produce  # noqa: PLC0415
+    from builder.stages import session  # noqa: PLC0415
 
     with command(profile, json=json) as place:
         patches.report(
@@ -158,7 +163,8 @@ def patch(
 def _up_to(
     goal: str, profile: str, flavour: str, base: str, jobs: str | None, locked: bool
 ) -> None:
-    from builder.commands import produce, session  # noqa: PLC0415
+    from builder.commands import produce  # noqa: PLC0415
+    from builder.stages import session  # noqa: PLC0415
 
     with command(profile) as place:
         produce.produce(
@@ -252,7 +258,8 @@ def explain(
 ) -> None:
     """Say why a stage would run: which input changed, old and new digest."""
     from builder.commands import explain as explanation  # noqa: PLC0415
-    from builder.commands import produce, session  # noqa: PLC0415
+    from builder.commands import produce  # noqa: PLC0415
+    from builder.stages import session  # noqa: PLC0415
 
     with command(profile) as place:
         request = session.Request(profile, flavour, base)

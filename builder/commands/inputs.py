@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from builder.commands import produce
-from builder.commands.session import Request, choose
 from builder.place import Place
+from builder.stages.session import Request, choose
 
 
 def fetch(request: Request, place: Place) -> list[str]:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from builder.commands.interruption import interrupted
-from builder.commands.session import Session
 from builder.errors import BuilderError, EnvironmentFailure, Interrupted
 from builder.host import fulldisk
 from builder.pipeline.stage import Done
@@ -17,6 +16,7 @@ from builder.profile.model import Profile
 from builder.report import failure, html, logs, publish
 from builder.report.publish import COMPONENTS, Ending, Publication
 from builder.report.record import BuildRecord, State, Unfinished
+from builder.stages.session import Session
 
 PUBLICATIONS = (
     Publication("repo", "repo"),

@@ -106,7 +106,8 @@ ORDINARY = """
 import os, sys
 import tasks
 from builder import commandline
-from builder.commands import explain, outcome, produce, session
+from builder.commands import explain, outcome, produce
+from builder.stages import session
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
