@@ -13,6 +13,8 @@ from builder.source.model import Location, Source
 
 FILE_NAME = "profile.toml"
 FRAGMENTS = "kernel-config"
+RENAMED = {"host": "target"}
+"""Keys of earlier versions, and those of today."""
 KEYS = "see docs/profiles.md for the keys and their types"
 
 
@@ -29,6 +31,7 @@ def _named(name: str, table: Any) -> Any:
 
 def _decode(path: Path, text: str) -> Profile:
     document = toml.parse(path, text)
+    toml.require_present_names(path, text, document, RENAMED)
     sources = document.pop("source", {})
     if isinstance(sources, dict):
         sources = {name: _named(name, table) for name, table in sources.items()}
@@ -139,12 +142,12 @@ def _signature_fault(source: Source, location: Location) -> str:
 
 def _check_files(path: Path, text: str, profile: Profile) -> None:
     """The profile's own files that it names are there."""
-    if not (path.parent / profile.host).is_file():
+    if not (path.parent / profile.target).is_file():
         raise toml.refuse(
             path,
-            toml.line_of(text, "host"),
-            f"host names {profile.host}, which does not exist",
-            f"write {path.parent.name}/{profile.host}, or name another file",
+            toml.line_of(text, "target"),
+            f"target names {profile.target}, which does not exist",
+            f"write {path.parent.name}/{profile.target}, or name another file",
         )
     fragments = path.parent / FRAGMENTS
     for name, flavour in profile.flavour.items():

@@ -131,7 +131,8 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A profile: components, their sources, and the base they are built in.
 
-    ``host``: the table of what the target distribution provides, in the profile's folder.
+    ``target``: the table of what the distribution that the RPMs are for provides, in the
+    profile's folder.
     ``install``: the packages that the disk image gets, with what they require.
     ``guest``: the root that the disk image is made of, by its name in the base.
     ``selftest``: what proves the image, a folder of ``builder/smoke/guest``.
@@ -143,7 +144,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     summary: str
     base: Name
     default_flavour: Name
-    host: FileName
+    target: FileName
     changelog: Changelog
     flavour: dict[Name, Flavour]
     component: dict[Name, Component]

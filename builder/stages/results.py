@@ -51,13 +51,13 @@ def _installed(setting: Setting) -> tuple[str, ...]:
 
 
 def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
-    """The yum repository, what it requires of its host, and the proof that it installs."""
+    """The yum repository, what it requires of the target, and the proof that it installs."""
     builds = tuple(f"build:{name}" for name in setting.profile.component)
-    host_file = setting.specs / setting.profile.host
+    target_file = setting.specs / setting.profile.target
 
     def inputs() -> tuple[Input, ...]:
         return (
-            *digest.files("host", setting.specs, [host_file]),
+            *digest.files("target", setting.specs, [target_file]),
             *_guest_inputs(setting),
             *setting.recipe(
                 "archive/rpm.py",
@@ -81,8 +81,8 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
             tuple(path for done in built for path in source_rpms_of(done)),
             setting.epoch,
         )
-        host = capabilities.load_host(host_file)
-        findings = capabilities.hold(host, capabilities.requirements(made.packages))
+        target = capabilities.load_target(target_file)
+        findings = capabilities.hold(target, capabilities.requirements(made.packages))
         (work.output / REQUIREMENTS).write_text(
             "".join(
                 f"{one.requirement.rpm}: {one.requirement} -> {one.met_by or 'nobody'}\n"
@@ -90,7 +90,7 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
             ),
             encoding="utf-8",
         )
-        capabilities.demand(host, findings)
+        capabilities.demand(target, findings)
         proof = install_proof.prove(
             _root_inputs(setting, work.needs, work.output, image),
             scratch=work.scratch,
