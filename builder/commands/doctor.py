@@ -44,7 +44,7 @@ def examine(
     """
     project, cache = place.project, place.cache
     chosen, _, name = choose(project, Request(profile, base=base))
-    loaded = load_base(project.bases / name, chosen.guest)
+    loaded = load_base(project.bases / name, chosen.init)
     scope = examination.Scope(
         cache=cache.root,
         artifacts=project.artifacts(chosen.name),

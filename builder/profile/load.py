@@ -13,7 +13,10 @@ from builder.source.model import Location, Source
 
 FILE_NAME = "profile.toml"
 FRAGMENTS = "kernel-config"
-RENAMED = {"host": "target"}
+RENAMED = {
+    "host": "target",
+    **dict.fromkeys(("guest", "selftest", "lab.interfaces", "lab.init"), "init"),
+}
 """Keys of earlier versions, and those of today."""
 KEYS = "see docs/profiles.md for the keys and their types"
 
@@ -29,6 +32,14 @@ def _named(name: str, table: Any) -> Any:
     return {"name": name, **table} if isinstance(table, dict) else table
 
 
+def _with_init(document: dict[str, Any]) -> dict[str, Any]:
+    """The table ``[lab]`` with the image's init, by which the lab configures hosts."""
+    lab, init = document.get("lab"), document.get("init")
+    if not isinstance(lab, dict) or init is None:
+        return document
+    return {**document, "lab": {**lab, "init": init}}
+
+
 def _decode(path: Path, text: str) -> Profile:
     document = toml.parse(path, text)
     toml.require_present_names(path, text, document, RENAMED)
@@ -42,7 +53,7 @@ def _decode(path: Path, text: str) -> Profile:
         path, text, document.pop("component", {}), Component, "component", hint=KEYS
     )
     whole = {
-        **document,
+        **_with_init(document),
         "name": path.parent.name,
         "flavour": flavours,
         "component": components,

@@ -1,6 +1,6 @@
 """The disk with the self-test that the guest mounts and executes.
 
-What can be asked of a guest depends on its age, so there are several self-tests, each a
+What can be asked of a guest depends on its init, so there are several self-tests, each a
 folder of ``guest/`` with a table, ``payload.toml``, of what is in it.
 """
 
@@ -45,11 +45,11 @@ class Payload(msgspec.Struct, frozen=True):
     cpus: int
 
 
-def load(name: str) -> Payload:
-    """The self-test of that name.  Raises UsageError if there is none."""
+def load(init: str) -> Payload:
+    """The self-test of a guest with that init.  Raises UsageError if there is none."""
     known = sorted(path.parent.name for path in GUESTS.glob(f"*/{TABLE}"))
     folder = GUESTS / names.choose(
-        "self-test", name, known, "the profile names a folder of builder/smoke/guest/ (selftest)"
+        "self-test", init, known, "the profile names a folder of builder/smoke/guest/ (init)"
     )
     table = msgspec.toml.decode((folder / TABLE).read_bytes(), type=_Table)
     return Payload(

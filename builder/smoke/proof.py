@@ -9,6 +9,7 @@ from builder.errors import SmokeError, UsageError
 from builder.smoke import payload, report
 from builder.smoke.channel import PORT, Transcript
 from builder.smoke.report import SmokeReport, Timing
+from builder.values import Init
 from builder.vm import machine
 from builder.vm.hardware import Accelerator, Disk, Hardware, Kernel
 from builder.vm.machine import End, Limits, Run
@@ -31,12 +32,12 @@ def prove(
     log_dir: Path,
     kernel: Kernel | None = None,
     limits: Limits | None = None,
-    selftest: str = "current",
+    init: Init = "systemd",
 ) -> SmokeReport:
     """Boot ``image`` (never written to) and return what its self-test reports.
 
     ``kernel``: boot it directly instead of by the image's own boot loader.  ``scratch``: a
-    folder for the payload disk.  ``selftest``: which one is made.  ``log_dir`` gets
+    folder for the payload disk.  ``init``: what the image starts first.  ``log_dir`` gets
     ``console.log`` and ``smoke.json``, the latter also for a guest that reported failing checks.
     Raises SmokeError if the guest does anything but report success and end as agreed,
     EnvironmentFailure if QEMU does not run.
@@ -46,7 +47,7 @@ def prove(
     scratch.mkdir(parents=True, exist_ok=True)
     log_dir.mkdir(parents=True, exist_ok=True)
     (log_dir / REPORT).unlink(missing_ok=True)
-    test = payload.load(selftest)
+    test = payload.load(init)
     disk = payload.make(scratch / "selftest.img", kernel_release, test)
     hardware = Hardware(
         accelerator,

@@ -137,7 +137,7 @@ def smoke_stage(setting: Setting) -> Stage:
     """The verdict of the image that was booted."""
 
     def inputs() -> tuple[Input, ...]:
-        return (Input("selftest", setting.profile.selftest), *setting.recipe("smoke", "vm"))
+        return (Input("init", setting.profile.init), *setting.recipe("smoke", "vm"))
 
     def run(work: Work) -> None:
         from builder.smoke import proof  # noqa: PLC0415
@@ -151,7 +151,7 @@ def smoke_stage(setting: Setting) -> Stage:
             scratch=work.scratch,
             console=setting.console,
             log_dir=work.output,
-            selftest=setting.profile.selftest,
+            init=setting.profile.init,
         )
         work.note("seconds", f"{report.seconds:.1f}")
         work.note("accelerator", report.accelerator)
@@ -159,7 +159,7 @@ def smoke_stage(setting: Setting) -> Stage:
     def check() -> None:
         from builder.smoke import payload, proof  # noqa: PLC0415 - only a run pays for it
 
-        payload.load(setting.profile.selftest)  # refuses an unknown one
+        payload.load(setting.profile.init)  # refuses an unknown one
         for name in proof.PROGRAMS:
             process.require_tool(name)
 

@@ -45,8 +45,6 @@ def profile_of(tmp_path: Path, old: str, new: str) -> None:
         ("[source.tool]", '[component.tool.flavour.vm]\nseries = ["../x"]\n[source.tool]'),
         ('release = "1"', 'release = "1"\nneeds = ["../tool"]'),
         ('release = "1"', 'release = "1"\nbases = ["../x"]'),
-        ('target = "target.toml"', 'target = "target.toml"\nguest = "../x"'),
-        ('target = "target.toml"', 'target = "target.toml"\nselftest = "../x"'),
     ],
 )
 def test_a_profile_s_names_are_names(tmp_path: Path, old: str, new: str) -> None:

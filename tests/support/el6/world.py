@@ -115,7 +115,7 @@ def make_sources(scratch: Path, kernel: Kernel = PLAIN) -> Path:
 
 def _checks() -> str:
     """What the small world's kernel says on the self-test's channel, as a C header."""
-    names = sorted(payload.load("classic").checks)
+    names = sorted(payload.load("sysv").checks)
     lines = {
         "START": '{"phase": "start", "uptime": 0.0, "kernel_us": 0}',
         "PASS": f'{{"verdict": "pass", "checks": {len(names)}}}',

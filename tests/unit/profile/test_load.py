@@ -229,6 +229,11 @@ MISTAKES = [
     ),
     # keys of earlier versions
     ('target = "target.toml"', 'host = "target.toml"', 4, "target takes its place"),
+    ("[changelog]", 'guest = "sysv"\n[changelog]', 6, "init takes its place"),
+    ("[changelog]", 'selftest = "classic"\n[changelog]', 6, "init takes its place"),
+    ("[changelog]", '[lab]\ninterfaces = "ifcfg"\n[changelog]', 7, "init takes its place"),
+    ("[changelog]", 'init = "upstart"\n[changelog]', 6, "init: Invalid enum value 'upstart'"),
+    ("[changelog]", 'init = "../x"\n[changelog]', 6, "init: Invalid enum value '../x'"),
     ('source = "tool"', 'source = "tool"\ninside = ["../x"]', 20, "not a path below a folder"),
     ('source = "tool"', 'source = "tool"\nkabi = { file = "/etc/x" }', 20, "not a path below"),
     (
