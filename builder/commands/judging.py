@@ -22,12 +22,24 @@ from builder.names import nearest as names_nearest
 from builder.profile import load as profiles
 
 
-def judge(folder: Path, console: Console) -> None:
-    """Judge a recording, and put verdict and page beside it.
+def require_one(**asked: bool) -> None:
+    """Raises UsageError if more than one of these options was given."""
+    given = [f"--{name}" for name, wanted in asked.items() if wanted]
+    if len(given) > 1:
+        raise UsageError(
+            f"{' and '.join(given)} do not go together",
+            "each is another thing to do",
+            f"give one of them: invoke lab {given[0]}",
+        )
+
+
+def judge(named: str, console: Console) -> None:
+    """Judge the recording in the folder ``named``, and put verdict and page beside it.
 
     Raises SmokeError if it proves nothing, UsageError and VerificationError for what is no whole
     recording.
     """
+    folder = Path(named)
     judged = judging.judge(folder)
     verdict = judged.verdict
     for line in lines.lines(verdict):

@@ -13,6 +13,7 @@ from builder.commands.session import Request
 from builder.console import Console
 from builder.errors import EnvironmentFailure
 from builder.host.paths import Cache, Project
+from builder.place import Place
 from tests import world
 from tests.el6.project import EL6, ORIGIN, stand_in
 from tests.el6.vault import serve
@@ -44,9 +45,7 @@ def test_without_vsyscall_nothing_is_downloaded(
         produce.produce(
             Request("small", base=EL6),
             produce.only("build", ()),
-            project=Project(project.project),
-            cache=Cache(project.cache),
-            console=Console(said, interactive=False),
+            Place(Project(project.project), Cache(project.cache), Console(said, interactive=False)),
         )
     assert caught.value.exit_code == 7
     assert "--base debian12" in caught.value.hint
@@ -65,11 +64,13 @@ def test_the_doctor_asks_for_vsyscall_where_the_profiles_base_needs_it(
         profile.write_text(text.replace(f'base = "{ORIGIN}"', f'base = "{base}"'))
         doctor.examine(
             "small",
+            Place(
+                Project(project.project),
+                Cache(project.cache),
+                Console(io.StringIO(), interactive=False),
+            ),
             fix=False,
             json=False,
-            project=Project(project.project),
-            cache=Cache(project.cache),
-            console=Console(io.StringIO(), interactive=False),
         )
         lines = capsys.readouterr().out.splitlines()
         (told,) = [line for line in lines if " vsyscall " in line]

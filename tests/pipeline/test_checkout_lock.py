@@ -20,6 +20,7 @@ from builder.errors import UsageError
 from builder.host import ownership
 from builder.host.paths import Cache, Project
 from builder.pipeline import run
+from builder.place import Place
 from tests import world
 
 HOLDER = """
@@ -93,9 +94,7 @@ def test_clean_with_another_cache_waits(tmp_path: Path, kind: str) -> None:
         said = Ending(first, signal.SIGKILL)
         clean.clean(
             clean.Request(agreed=True),
-            project=project,
-            cache=Cache(tmp_path / "two"),
-            console=Console(said, interactive=False),
+            Place(project, Cache(tmp_path / "two"), Console(said, interactive=False)),
         )
     assert f"waiting for process {first.pid}" in said.getvalue()
     assert not (project.results / "p").exists()
@@ -117,7 +116,7 @@ def test_a_lab_looks_at_its_image_when_nobody_can_take_it_away(
     with holder("lab_alone", cache.root, project.root, "lts") as cleaning:
         said = Ending(cleaning, signal.SIGKILL, image / lab.IMAGE_FILES[0])
         with pytest.raises(UsageError, match="has no disk image"):
-            lab.run(lab.Request("lts"), project=project, cache=cache, console=Console(said))
+            lab.run(lab.Request("lts"), Place(project, cache, Console(said)))
     assert f"waiting for process {cleaning.pid}" in said.getvalue()
 
 
@@ -188,8 +187,9 @@ from pathlib import Path
 from builder.commands.session import Request, open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
+from builder.place import Place
 project, cache = Project(Path(sys.argv[2])), Cache(Path(sys.argv[1]))
-with open_session(Request("lts"), project=project, cache=cache, console=Console()):
+with open_session(Request("lts"), Place(project, cache, Console())):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -213,9 +213,7 @@ def test_a_build_holds_it_from_its_first_look_to_its_last_word(tmp_path: Path) -
             said = Ending(first, signal.SIGKILL)
             with session.open_session(
                 session.Request("lts"),
-                project=project,
-                cache=Cache(tmp_path / "two"),
-                console=Console(said, interactive=False),
+                Place(project, Cache(tmp_path / "two"), Console(said, interactive=False)),
             ):
                 assert f"waiting for process {first.pid}" in said.getvalue()
         finally:
