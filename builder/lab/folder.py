@@ -158,6 +158,8 @@ def _file_faults(file: Path, path: str, wanted: Digest) -> Iterator[str]:
 
 def _inner_faults(recording: Recording) -> Iterator[str]:
     """Whatever a judge would stumble over."""
+    if not recording.runs and not recording.unsupported:
+        yield f"{FILE}: it has no run"
     for record in recording.runs:
         if record.spans.keys() != set(recording.places):
             yield f"{FILE}: run {record.run.name} does not tell its part of every capture"

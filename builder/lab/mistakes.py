@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def check(
         found += _scenario(scenarios / f"{name}.toml", topologies)
     found += _scenario(METHODS / "methods.toml", topologies)
     for path in sorted(topologies.glob("*.toml")):
-        found += _caught(lambda path=path: _topology(path))
+        found += _caught(functools.partial(_topology, path))
     return tuple({(one.what, one.cause): one for one in found}.values())
 
 
@@ -49,8 +50,8 @@ def _caught(check: Callable[[], Iterator[UsageError]]) -> list[UsageError]:
 def _scenario(path: Path, topologies: Path) -> list[UsageError]:
     if not names.is_name(path.stem):
         return [toml.refuse(path, 1, f"its name is none of a scenario: {names.RULE}", KEYS)]
-    unreadable = _caught(lambda: _unreadable(path))
-    return unreadable or _caught(lambda: _misfits(path, topologies))
+    unreadable = _caught(functools.partial(_unreadable, path))
+    return unreadable or _caught(functools.partial(_misfits, path, topologies))
 
 
 def _unreadable(path: Path) -> Iterator[UsageError]:

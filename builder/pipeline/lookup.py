@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from builder.digest import Digest
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.schedule import with_needs
@@ -31,7 +32,7 @@ def settled(stages: Mapping[str, Stage], goal: str, store: Store) -> Done | None
     return found if found is not None and found.name == goal else None
 
 
-def _find(stage: Stage, key: digest.Digest, store: Store) -> Done | None:
+def _find(stage: Stage, key: Digest, store: Store) -> Done | None:
     try:
         return store.find(stage.name, key, by_content=stage.by_content)
     except Damaged:

@@ -307,5 +307,5 @@ def _verdict_stage(setting: Setting, name: str) -> Stage:
 
 def _remark(done: Done) -> str:
     if done.manifest.facts.get(OUTCOME) == RED:
-        return "; its verdict is red, so that invoke lab records it anew"
+        return "; its verdict is red, and the next lab records it anew"
     return ""
