@@ -1,0 +1,76 @@
+"""What directors count is read in either form, and what was measured is told as ratios."""
+
+from __future__ import annotations
+
+import msgspec
+
+from builder.lab import catalogue, counters
+from builder.lab.load.measure import Load, LoadReport
+from builder.lab.plan import keepalived
+from tests.support.lab.recordings import TRIED
+
+CURRENT = """IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn
+TCP  10.0.1.1:80 rr
+  -> 10.0.4.2:8080                FullNat 1      0          2
+TCP  10.0.1.1:80
+  => 10.0.3.11                                         4            1          0
+  => 10.0.3.12                                         3            0          2
+"""
+CLASSIC = """TCP  10.0.1.1:80 rr
+  -> 10.0.4.2:8080                FullNat 1      0          2
+VIP:VPORT            TOTAL    SNAT_IP              CONFLICTS  CONNS
+10.0.1.1:80          1
+                              10.0.3.1             3          4
+                                  CPU0       CPU1
+fullnat_add_toa_ok       :        12          3
+fullnat_add_toa_fail_len :         0          1
+defence_ip_frag_drop     :         2          0
+"""
+
+
+def test_todays_ipvsadm_counts_connections_conflicts_and_fails_for_each_address() -> None:
+    assert counters.parse(CURRENT) == {"connections": 7, "conflicts": 1, "fails": 2}
+
+
+def test_the_old_ipvsadm_and_the_old_kernels_statistics_are_read_over_all_processors() -> None:
+    assert counters.parse(CLASSIC) == {
+        "connections": 4,
+        "conflicts": 3,
+        "fullnat_add_toa_ok": 15,
+        "fullnat_add_toa_fail_len": 1,
+    }
+
+
+def test_statistics_since_boot_are_told_for_the_run_alone() -> None:
+    after = counters.parse(CLASSIC)
+    before = {**after, "fullnat_add_toa_ok": 11}
+    grown = counters.grown(before, after)
+    assert (grown["fullnat_add_toa_ok"], grown["fullnat_add_toa_fail_len"]) == (4, 0)
+    assert grown["connections"] == 4, "ipvsadm counts from the service's beginning"
+
+
+def test_a_table_without_counters_has_none() -> None:
+    assert counters.parse("IP Virtual Server version 1.2.1 (size=4096)\n") == {}
+
+
+def test_loads_are_ratios_to_nat() -> None:
+    nat = Load("nat", 50.0, 10.0, 5.0, 40.0, 100.0)
+    fullnat = msgspec.structs.replace(nat, method="fullnat", connections_per_second=45.0)
+    report = LoadReport(TRIED, "6.1", "tcg", 10, (nat, fullnat), {})
+    head, first, second = report.lines
+    assert "k instr/connection" in head
+    assert first.split()[:3] == ["nat", "50.00", "(1.00)"]
+    assert second.split()[:3] == ["fullnat", "45.00", "(0.90)"]
+
+
+def test_keepalived_gets_a_group_of_local_addresses_and_health_checks() -> None:
+    scenario, _ = catalogue.load("fullnat-keepalived")
+    text = keepalived.configuration(scenario.run[0])
+    assert "local_address_group lab0 {\n\t10.0.3.11\n}\n" in text
+    assert "virtual_server 10.0.1.1 80 {\n\tdelay_loop 1\n" in text
+    assert "\tlb_kind FNAT\n" in text
+    assert "\tladdr_group_name lab0\n" in text
+    assert text.count("TCP_CHECK") == 2
+    assert text.count("{") == text.count("}")
