@@ -61,7 +61,8 @@ def _address_faults(place: str, host: str, address: str, owners: dict[str, str])
 
 
 def _route_faults(place: str, host: Host) -> Iterator[Fault]:
-    networks = [ip_interface(a).network for card in host.interface for a in card.addresses]
+    interfaces = [a for card in host.interface for a in card.addresses if _is_interface(a)]
+    networks = [ip_interface(address).network for address in interfaces]
     for route in host.routes:
         try:
             via = ip_address(route.via)
@@ -131,6 +132,14 @@ def _traffic_faults(place: str, traffic: Traffic, topology: Topology) -> Iterato
 def _is_address(word: str) -> bool:
     try:
         ip_address(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_interface(word: str) -> bool:
+    try:
+        ip_interface(word)
     except ValueError:
         return False
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from builder.lab.scenario.model import Run, Scenario
 from builder.lab.scenario.shipped import METHODS, SCENARIOS, TOPOLOGIES
 
 Mistakes = tuple[UsageError, ...]
+_RUN = re.compile(r"run\[(\d+)\]\.(\w+)")
 
 
 def check(
@@ -82,12 +84,26 @@ def _misfits(path: Path, topologies: Path) -> Iterator[UsageError]:
     """What does not fit together in a scenario that can be read."""
     _, text, document = catalogue.document_of(path.stem, path.parent)
     scenario = toml.convert(path, text, document, Scenario, "", hint=KEYS)
+    runs = toml.parse(path, text).get("run", [])
     for place, cause, hint in faults.of_runs(scenario):
-        yield toml.refuse(path, toml.line_of(text, place), cause, hint)
+        if not _is_inherited(place, runs):
+            yield toml.refuse(path, toml.line_of(text, place), cause, hint)
     other = catalogue.topology_file(topologies, scenario.topology, path, text)
     topology = catalogue.topology_of(other, texts.read(other))
+    if any(faults.of_topology(topology)):
+        return  # they are told as those of its own file
     for place, cause, hint in faults.of_scenario(scenario, topology):
-        yield toml.refuse(path, toml.line_of(text, place), cause, hint)
+        if not _is_inherited(place, runs):
+            yield toml.refuse(path, toml.line_of(text, place), cause, hint)
+
+
+def _is_inherited(place: str, runs: list[dict[str, Any]]) -> bool:
+    """Whether a run has this from the one that it is like, which tells it already."""
+    found = _RUN.match(place)
+    if found is None:
+        return False
+    run = runs[int(found[1])]
+    return "like" in run and found[2] not in run
 
 
 def _topology(path: Path) -> Iterator[UsageError]:
