@@ -215,8 +215,11 @@ def smoke(
 
 @task(
     help=_help(
-        "profile",
+        *("profile", "flavour", "base"),
         scenario="scenarios, separated by commas (default: all)",
+        again="boot and record even if nothing has changed",
+        check="load scenarios and say what is wrong with them; needs no image",
+        judge="judge the recording that lies in this folder; needs no image and no QEMU",
         keep="leave the hosts running afterwards, until Ctrl-C",
         load="measure instead: what goes through FULLNAT, NAT, direct routing and HAProxy",
     )
@@ -224,15 +227,29 @@ def smoke(
 def lab(
     context: Context,
     profile: str = PROFILE,
+    flavour: str = "",
+    base: str = "",
     scenario: str | None = None,
+    again: bool = False,
+    check: bool = False,
+    judge: str | None = None,
     keep: bool = False,
     load: bool = False,
 ) -> None:
     """Prove FULLNAT by capture, on a network of machines that run the built image."""
+    from builder.commands import judging  # noqa: PLC0415
     from builder.commands import lab as labs  # noqa: PLC0415
 
     with command(profile) as place:
-        labs.run(labs.Request(profile, names.split("--scenario", scenario), keep, load), place)
+        chosen = names.split("--scenario", scenario)
+        judging.require_one(judge=judge is not None, check=check, keep=keep, load=load)
+        if judge is not None:
+            judging.judge(judge, place.console)
+            return
+        if check:
+            put(judging.check(place.project, profile, chosen))
+            return
+        labs.run(labs.Request(profile, chosen, keep, load, flavour, base, again), place)
 
 
 @task(

@@ -173,7 +173,8 @@ def _withdrawal(target: Path, name: str) -> Callable[[], str]:
 
     def fix() -> str:
         publish.withdraw(target, folder)
-        return f"{folder}/ was removed, the next build publishes it again"
+        again = "lab" if folder.startswith(publish.LAB) else "build"
+        return f"{folder}/ was removed, the next {again} publishes it again"
 
     return fix
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,12 @@ import pytest
 from builder.commands import clean, lab
 from builder.console import Console
 from builder.errors import UsageError
-from builder.host import ownership
 from builder.host.paths import Cache, Project
 from builder.pipeline import run
 from builder.place import Place
 from builder.stages import session
 from tests import world
+from tests.support.lab import finished
 
 HOLDER = """
 import sys
@@ -106,18 +107,12 @@ def test_a_lab_looks_at_its_image_when_nobody_can_take_it_away(
 ) -> None:
     """A clean that is under way removes the image while the lab waits."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    project, cache = Project(tmp_path / "checkout"), Cache(tmp_path / "cache")
-    world.copy(world.ROOT / "specs" / "lts", project.specs / "lts")
-    image = project.artifacts("lts") / "vm"
-    image.mkdir(parents=True)
-    for name in lab.IMAGE_FILES:
-        (image / name).touch()
-    with ownership.use(cache, Console(io.StringIO())):
-        pass
-    with holder("lab_alone", cache.root, project.root, "lts") as cleaning:
-        said = Ending(cleaning, signal.SIGKILL, image / lab.IMAGE_FILES[0])
+    place = finished.place(tmp_path)
+    image = finished.build(place, "vm")["vm"].path
+    with holder("lab_alone", place.cache.root, place.project.root, "lts") as cleaning:
+        said = Ending(cleaning, signal.SIGKILL, image.parent / "stage.json")
         with pytest.raises(UsageError, match="has no disk image"):
-            lab.run(lab.Request("lts"), Place(project, cache, Console(said)))
+            lab.run(lab.Request("lts", flavour="vm"), replace(place, console=Console(said)))
     assert f"waiting for process {cleaning.pid}" in said.getvalue()
 
 
