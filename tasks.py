@@ -39,6 +39,28 @@ def _help(*names: str, **more: str) -> dict[str, str]:
     return {name: _OPTIONS[name] for name in names} | more
 
 
+def _produce(
+    profile: str,
+    flavour: str,
+    base: str,
+    jobs: str | None,
+    locked: bool,
+    *,
+    goal: str = "",
+    only: str | None = None,
+    variant: str | None = None,
+) -> None:
+    from builder.commands import produce  # noqa: PLC0415 - keeps --list quick
+    from builder.stages import session  # noqa: PLC0415
+
+    with command(profile) as place:
+        number, variants = session.read_jobs(jobs), names.split("--variant", variant)
+        request = session.Request(profile, flavour, base, number, locked, variants=variants)
+        chosen = names.split("--only", only)
+        goals = produce.only("build", chosen) if chosen else produce.everything
+        produce.produce(request, produce.exactly(goal) if goal else goals, place)
+
+
 @task(help=_help("profile", "flavour", "base", "only", "jobs", "locked", "variant"))
 def build(
     context: Context,
@@ -51,21 +73,7 @@ def build(
     variant: str | None = None,
 ) -> None:
     """Build all of a profile: RPMs, repository, disk image, smoke test (or only some RPMs)."""
-    from builder.commands import produce  # noqa: PLC0415 - keeps --list quick
-    from builder.stages import session  # noqa: PLC0415
-
-    with command(profile) as place:
-        request = session.Request(
-            profile,
-            flavour,
-            base,
-            session.read_jobs(jobs),
-            locked,
-            variants=names.split("--variant", variant),
-        )
-        chosen = names.split("--only", only)
-        goals = produce.only("build", chosen) if chosen else produce.everything
-        produce.produce(request, goals, place)
+    _produce(profile, flavour, base, jobs, locked, only=only, variant=variant)
 
 
 @task(
@@ -160,20 +168,6 @@ def patch(
         )
 
 
-def _up_to(
-    goal: str, profile: str, flavour: str, base: str, jobs: str | None, locked: bool
-) -> None:
-    from builder.commands import produce  # noqa: PLC0415
-    from builder.stages import session  # noqa: PLC0415
-
-    with command(profile) as place:
-        produce.produce(
-            session.Request(profile, flavour, base, session.read_jobs(jobs), locked),
-            produce.exactly(goal),
-            place,
-        )
-
-
 @task(help=_help("profile", "flavour", "base", "jobs", "locked"))
 def repo(
     context: Context,
@@ -184,7 +178,7 @@ def repo(
     locked: bool = False,
 ) -> None:
     """Make the yum repository and prove that it can be installed."""
-    _up_to("repo", profile, flavour, base, jobs, locked)
+    _produce(profile, flavour, base, jobs, locked, goal="repo")
 
 
 @task(help=_help("profile", "flavour", "base", "jobs", "locked"))
@@ -197,7 +191,7 @@ def vm(
     locked: bool = False,
 ) -> None:
     """Make the bootable disk image with the RPMs in it."""
-    _up_to("vm", profile, flavour, base, jobs, locked)
+    _produce(profile, flavour, base, jobs, locked, goal="vm")
 
 
 @task(help=_help("profile", "flavour", "base", "jobs", "locked"))
@@ -210,7 +204,7 @@ def smoke(
     locked: bool = False,
 ) -> None:
     """Boot the image and prove that kernel and tools work together."""
-    _up_to("smoke", profile, flavour, base, jobs, locked)
+    _produce(profile, flavour, base, jobs, locked, goal="smoke")
 
 
 @task(
@@ -362,12 +356,8 @@ def test(context: Context, fast: bool = False, long: bool = False) -> None:
     from builder.commands import selftest  # noqa: PLC0415
 
     with command() as place:
-        code = selftest.run(
-            place.project,
-            place.console,
-            scope=selftest.scope(fast=fast, long=long),
-            strict=ci.is_ci(),
-        )
+        scope = selftest.scope(fast=fast, long=long)
+        code = selftest.run(place.project, place.console, scope=scope, strict=ci.is_ci())
     raise Exit(code=code)
 
 
