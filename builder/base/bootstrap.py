@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from builder.base.method import Bootstrapped, Order, measure
+from builder.base.mmdebstrap import apt_sources, command
 from builder.base.model import Base, Kind
-from builder.base.recipe import apt_sources, command
 from builder.engine.output import OutputLog
 from builder.errors import (
     BuilderError,

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from builder.base import vault
 from builder.base.method import Bootstrapped, Order, measure
+from builder.base.mmdebstrap import HOSTNAME
 from builder.base.model import Base, Yum
-from builder.base.recipe import HOSTNAME
 from builder.base.signed import require_signatures
 from builder.engine.spec import ContainerSpec, Mount, describe_status
 from builder.errors import BuildError, EnvironmentFailure
