@@ -13,8 +13,8 @@ from pathlib import Path
 
 from builder.errors import EnvironmentFailure
 from builder.host.whole import write_whole
-from builder.source.lock import NEXT, Pin, Pins, SourcesLock
 from builder.source.model import Source
+from builder.source.pins import NEXT, Pin, Pins, SourcesLock
 
 
 @dataclass(frozen=True)

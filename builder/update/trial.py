@@ -15,7 +15,7 @@ from builder.place import Place
 from builder.profile import load
 from builder.profile.model import Profile
 from builder.source import open_lock
-from builder.source.lock import Pin
+from builder.source.pins import Pin
 from builder.source.variant import DROPIN
 from builder.stages import inspection
 from builder.stages.patching import TREE

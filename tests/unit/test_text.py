@@ -19,7 +19,7 @@ from builder.profile import load
 from builder.rpm import capabilities, spec
 from builder.rpm.spec import SpecContext
 from builder.selftest import budget
-from builder.source.lock import SourcesLock
+from builder.source.pins import SourcesLock
 from tests.world import ROOT
 
 PROGRAMS = (ROOT / "tasks.py", *sorted((ROOT / "builder").rglob("*.py")))
