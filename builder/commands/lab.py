@@ -29,6 +29,7 @@ from builder.profile import load as profiles
 from builder.report import lab as publishing
 from builder.report import publish
 from builder.stages.accelerator import accelerator
+from builder.vm import sandbox
 from builder.vm.hardware import Accelerator
 
 IMAGE_FILES = ("director.qcow2", "vmlinuz", "initrd.img", "cmdline")
@@ -176,6 +177,8 @@ def run(request: Request, *, project: Project, cache: Cache, console: Console) -
             times = PACES["tcg"].boot / PACES["kvm"].boot
             reason = way.why.splitlines()[0]
             console.say(f"lab: without KVM, so time limits are {times:.0f} times as long: {reason}")
+        if warning := sandbox.warning():
+            console.say(f"lab: {warning}")
         trial = Trial(request, series, images, way, work, target, shells, console)
         try:
             if request.load:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shlex
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from builder.errors import PatchError, UsageError
 from builder.host import ci, ownership
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
+from builder.invocation import pasted
 from builder.patch.report import Report
 from builder.pipeline import run as runs
 from builder.profile import load
@@ -156,9 +158,10 @@ def _commit(place: Place, before: bytes, tried: Trial, sources: tuple[str, ...])
     pins = {name: tried.pins(name) for name in sources}
     with runs.profile_alone(place.cache, place.project, place.profile, place.console):
         Commit(place.file, before, tried.file.read_bytes(), lock, pins).run()
-    put(f"moved: review it (git diff specs/{place.profile}), then build and prove it:")
-    put(f"./bootstrap build --profile {place.profile}")
-    put(f"./bootstrap lab --profile {place.profile}")
+    folder = shlex.quote(str(place.file.parent))
+    put(f"moved: review it (git -C {folder} diff .), then build and prove it:")
+    for task in ("build", "lab"):
+        put(pasted(f"invoke {task} --profile {place.profile}", place.project.root))
 
 
 def _edit(place: Place, name: str, one: Offer, profile: Profile, text: str) -> str:
