@@ -177,7 +177,6 @@ def _move_files(commit: Commit, work: Work) -> None:
         raise
 
 
-
 def _edit(work: Work, name: str, one: Offer, profile: Profile, text: str) -> str:
     source = profile.source[name]
     today = datetime.datetime.now(tz=datetime.UTC).date()
