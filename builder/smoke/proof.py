@@ -10,7 +10,7 @@ from builder.smoke import payload, report
 from builder.smoke.channel import PORT, Transcript
 from builder.smoke.report import SmokeReport, Timing
 from builder.values import Init
-from builder.vm import machine
+from builder.vm import machine, sandbox
 from builder.vm.hardware import Accelerator, Disk, Hardware, Kernel
 from builder.vm.machine import End, Limits, Run
 
@@ -60,6 +60,8 @@ def prove(
         port=PORT,
     )
     console.say(f"booting {image.name} with {accelerator.kind.upper()}: {accelerator.why}")
+    if warning := sandbox.warning():
+        console.say(warning)
     limits = limits or LIMITS[accelerator.kind]
     transcript, run = _boot(hardware, limits, console, log_dir, len(test.checks))
     machine.require_started(run)

@@ -103,7 +103,7 @@ class SourcesLock:
             if tables == before:
                 self._tables = tables
                 return
-            write_whole(self.path, _render(tables).encode())
+            write_whole(self.path, _render(tables).encode(), alone=True)
             self._tables = tables
 
     def put(self, name: str, pins: Pins) -> None:
@@ -111,7 +111,7 @@ class SourcesLock:
         with self._guard:
             tables = {source: dict(pins) for source, pins in _load(self.path).items()}
             tables[name] = dict(pins)
-            write_whole(self.path, _render(tables).encode())
+            write_whole(self.path, _render(tables).encode(), alone=True)
             self._tables = tables
 
 
