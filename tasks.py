@@ -13,30 +13,15 @@ if early.is_run_by_invoke():
     early.listen()
 
 import sys
+from collections.abc import Callable
 
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
 
 from builder import commandline, names
-from builder.commandline import PROFILE, command
+from builder.commandline import PROFILE, command, options, task
 from builder.console import put, put_lines
 from builder.host import ci
-
-_OPTIONS = {
-    "profile": f"what to build: a folder of specs/ (default {PROFILE})",
-    "flavour": "the kernel's configuration (default: the profile's)",
-    "base": "what it is built in: a folder of dockerfiles/ (default: the profile's)",
-    "jobs": "how many programs compute at the same time (default: one a processor)",
-    "locked": "refuse sources that sources.lock does not pin (default in CI)",
-    "only": "components, separated by commas (default: all)",
-    "variant": "variants of sources, each as SOURCE=VARIANT (default: what is available first)",
-    "json": "print the result for programs",
-}
-
-
-def _help(*names: str, **more: str) -> dict[str, str]:
-    return {name: _OPTIONS[name] for name in names} | more
 
 
 def _produce(
@@ -45,6 +30,7 @@ def _produce(
     base: str,
     jobs: str | None,
     locked: bool,
+    hermetic: bool,
     *,
     goal: str = "",
     only: str | None = None,
@@ -55,13 +41,15 @@ def _produce(
 
     with command(profile) as place:
         number, variants = session.read_jobs(jobs), names.split("--variant", variant)
-        request = session.Request(profile, flavour, base, number, locked, variants=variants)
+        request = session.Request(
+            profile, flavour, base, number, locked, hermetic=hermetic, variants=variants
+        )
         chosen = names.split("--only", only)
         goals = produce.only("build", chosen) if chosen else produce.everything
         produce.produce(request, produce.exactly(goal) if goal else goals, place)
 
 
-@task(help=_help("profile", "flavour", "base", "only", "jobs", "locked", "variant"))
+@task(help=options("profile", "flavour", "base", "only", "jobs", "locked", "variant", "hermetic"))
 def build(
     context: Context,
     profile: str = PROFILE,
@@ -71,13 +59,14 @@ def build(
     jobs: str | None = None,
     locked: bool = False,
     variant: str | None = None,
+    hermetic: bool = False,
 ) -> None:
     """Build all of a profile: RPMs, repository, disk image, smoke test (or only some RPMs)."""
-    _produce(profile, flavour, base, jobs, locked, only=only, variant=variant)
+    _produce(profile, flavour, base, jobs, locked, hermetic, only=only, variant=variant)
 
 
 @task(
-    help=_help(
+    help=options(
         "profile", "locked", "variant", update="resolve the sources anew and pin what is found"
     )
 )
@@ -100,7 +89,7 @@ def fetch(
 
 
 @task(
-    help=_help(
+    help=options(
         "profile",
         source="a source of the profile, such as kernel (default: all)",
         check="only say what is available; changes nothing",
@@ -114,18 +103,31 @@ def update(context: Context, source: str = "", profile: str = PROFILE, check: bo
         moving.update(profile, source, place, check=check)
 
 
-@task(help=_help("profile", "base", refresh="make the images anew from the packages of today"))
-def image(context: Context, profile: str = PROFILE, base: str = "", refresh: bool = False) -> None:
+@task(
+    help=options(
+        *("profile", "base", "hermetic"),
+        refresh="make the images anew from the packages of today",
+        lock="write dockerfiles/<base>/packages.lock: of which packages they are made",
+    )
+)
+def image(
+    context: Context,
+    profile: str = PROFILE,
+    base: str = "",
+    refresh: bool = False,
+    lock: bool = False,
+    hermetic: bool = False,
+) -> None:
     """Bootstrap the base: the build image and the root of the virtual machine."""
     from builder.commands import inputs  # noqa: PLC0415
     from builder.stages import session  # noqa: PLC0415
 
     with command(profile) as place:
-        request = session.Request(profile, base=base)
-        put_lines(inputs.bootstrap(request, place, refresh=refresh))
+        request = session.Request(profile, base=base, hermetic=hermetic)
+        put_lines(inputs.bootstrap(request, place, refresh=refresh, lock=lock))
 
 
-@task(help=_help("profile", "flavour", "only"))
+@task(help=options("profile", "flavour", "only"))
 def tree(
     context: Context, profile: str = PROFILE, flavour: str = "", only: str | None = None
 ) -> None:
@@ -139,7 +141,7 @@ def tree(
 
 
 @task(
-    help=_help(
+    help=options(
         *("profile", "flavour", "base", "only", "variant", "json"),
         check="only say what would apply; changes nothing",
     )
@@ -168,48 +170,33 @@ def patch(
         )
 
 
-@task(help=_help("profile", "flavour", "base", "jobs", "locked"))
-def repo(
-    context: Context,
-    profile: str = PROFILE,
-    flavour: str = "",
-    base: str = "",
-    jobs: str | None = None,
-    locked: bool = False,
-) -> None:
-    """Make the yum repository and prove that it can be installed."""
-    _produce(profile, flavour, base, jobs, locked, goal="repo")
+def _up_to(goal: str, words: str) -> Callable[..., None]:
+    """The task that makes one stage and all that it needs; ``words`` are its help."""
+
+    def make(
+        context: Context,
+        profile: str = PROFILE,
+        flavour: str = "",
+        base: str = "",
+        jobs: str | None = None,
+        locked: bool = False,
+        hermetic: bool = False,
+    ) -> None:
+        _produce(profile, flavour, base, jobs, locked, hermetic, goal=goal)
+
+    make.__doc__ = words
+    shared = options("profile", "flavour", "base", "jobs", "locked", "hermetic")
+    return task(make, name=goal, help=shared)
 
 
-@task(help=_help("profile", "flavour", "base", "jobs", "locked"))
-def vm(
-    context: Context,
-    profile: str = PROFILE,
-    flavour: str = "",
-    base: str = "",
-    jobs: str | None = None,
-    locked: bool = False,
-) -> None:
-    """Make the bootable disk image with the RPMs in it."""
-    _produce(profile, flavour, base, jobs, locked, goal="vm")
-
-
-@task(help=_help("profile", "flavour", "base", "jobs", "locked"))
-def smoke(
-    context: Context,
-    profile: str = PROFILE,
-    flavour: str = "",
-    base: str = "",
-    jobs: str | None = None,
-    locked: bool = False,
-) -> None:
-    """Boot the image and prove that kernel and tools work together."""
-    _produce(profile, flavour, base, jobs, locked, goal="smoke")
+repo = _up_to("repo", "Make the yum repository and prove that it can be installed.")
+vm = _up_to("vm", "Make the bootable disk image with the RPMs in it.")
+smoke = _up_to("smoke", "Boot the image and prove that kernel and tools work together.")
 
 
 @task(
-    help=_help(
-        *("profile", "flavour", "base"),
+    help=options(
+        *("profile", "flavour", "base", "hermetic"),
         scenario="scenarios, separated by commas (default: all)",
         again="boot and record even if nothing has changed",
         check="load scenarios and say what is wrong with them; needs no image",
@@ -229,6 +216,7 @@ def lab(
     judge: str | None = None,
     keep: bool = False,
     load: bool = False,
+    hermetic: bool = False,
 ) -> None:
     """Prove FULLNAT by capture, on a network of machines that run the built image."""
     from builder.commands import judging  # noqa: PLC0415
@@ -243,12 +231,13 @@ def lab(
         if check:
             put(judging.check(place.project, profile, chosen))
             return
-        labs.run(labs.Request(profile, chosen, keep, load, flavour, base, again), place)
+        request = labs.Request(profile, chosen, keep, load, flavour, base, again, hermetic)
+        labs.run(request, place)
 
 
 @task(
     name="lab-console",
-    help=_help("profile", host="a host of the lab that runs, such as web1"),
+    help=options("profile", host="a host of the lab that runs, such as web1"),
     positional=["host"],
 )
 def lab_console(context: Context, host: str, profile: str = PROFILE) -> None:
@@ -261,7 +250,9 @@ def lab_console(context: Context, host: str, profile: str = PROFILE) -> None:
 
 
 @task(
-    help=_help("profile", "flavour", "base", stage="such as build:kernel; smoke needs all others"),
+    help=options(
+        "profile", "flavour", "base", stage="such as build:kernel; smoke needs all others"
+    ),
     positional=["stage"],
 )
 def explain(
@@ -320,7 +311,7 @@ def verify(context: Context, profile: str | None = None, fix: bool = False) -> N
         put(verification.verify(profile, place, fix=fix))
 
 
-@task(help=_help("profile"))
+@task(help=options("profile"))
 def report(context: Context, profile: str = PROFILE) -> None:
     """Write report.html anew from build.json, and print where it is."""
     from builder.commands import reports  # noqa: PLC0415
@@ -329,7 +320,7 @@ def report(context: Context, profile: str = PROFILE) -> None:
         put(str(reports.write(place.project, profile)))
 
 
-@task(help=_help("profile", "base", "json", fix="install what is missing, after asking"))
+@task(help=options("profile", "base", "json", fix="install what is missing, after asking"))
 def doctor(
     context: Context,
     profile: str = PROFILE,
@@ -361,7 +352,7 @@ def test(context: Context, fast: bool = False, long: bool = False) -> None:
     raise Exit(code=code)
 
 
-@task(help=_help("flavour", profile="whose kernel is measured (default lts)"))
+@task(help=options("flavour", profile="whose kernel is measured (default lts)"))
 def bench(context: Context, profile: str = "lts", flavour: str = "vm") -> None:
     """Measure the builder side by side with the bare commands, and print ratios."""
     from builder.commands import bench as benchmark  # noqa: PLC0415
