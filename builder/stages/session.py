@@ -14,8 +14,6 @@ import msgspec
 
 from builder import names
 from builder.base import find as find_base
-from builder.commands import baselock
-from builder.commands.baselock import BaseLock
 from builder.console import Console
 from builder.engine import connect
 from builder.errors import UsageError
@@ -31,12 +29,13 @@ from builder.pipeline.stage import Done, Stage
 from builder.pipeline.store import Store
 from builder.place import Place
 from builder.profile import load
+from builder.profile.commit import finish
 from builder.profile.model import Profile
 from builder.source import open_lock
 from builder.source.accepted import BY_YOU
-from builder.stages import catalogue
+from builder.stages import baselock, catalogue
+from builder.stages.baselock import BaseLock
 from builder.stages.setting import Setting
-from builder.update.commit import finish
 
 if TYPE_CHECKING:
     from builder.engine import Engine
