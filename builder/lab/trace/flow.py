@@ -11,6 +11,7 @@ from builder.lab.oracle.stream import SPACE
 if TYPE_CHECKING:
     from builder.lab.trace.pair import Pair
 
+Sign = tuple[str, Hashable]
 LINGER = 5.0
 """Seconds that a connection is kept behind its end: for repetitions, and for the other side."""
 IDLE = 900.0
@@ -44,7 +45,7 @@ class Flow:
         self.start_back: int | None = None
         self.held: list[Packet] | None = []
         self.pair: Pair | None = None
-        self.signs: tuple[Hashable, ...] = ()
+        self.signs: tuple[Sign, ...] = ()
         self.last = first.time
         self.closed = 0
         self.ended = 0.0

@@ -12,8 +12,9 @@ from ipaddress import ip_address
 
 from builder.lab.capture.packet import OPT_NOP, OPT_TIMESTAMP, Packet
 from builder.lab.series import Series
-from builder.lab.trace.flow import Flow
+from builder.lab.trace.flow import Flow, Sign
 
+CLIENT, SYN = "client", "syn"
 BEGIN = 64
 """Bytes of what was said first that are a sign."""
 COMMON = 64
@@ -27,16 +28,16 @@ class Joiner:
 
     def __init__(self, series: Series) -> None:
         self._series = series
-        self._index: dict[Hashable, tuple[dict[int, Flow], dict[int, Flow]]] = {}
+        self._index: dict[Sign, tuple[dict[int, Flow], dict[int, Flow]]] = {}
 
     def add(self, flow: Flow) -> None:
         """A half that has begun."""
         if flow.protocol == "tcp":
             named = flow.peer if flow.side == 0 else claimed(flow.first, self._series)
             if named is not None:
-                self._sign(flow, ("client", named))
+                self._sign(flow, (CLIENT, named))
             if self._series.sequence == "kept":
-                self._sign(flow, ("syn", self._kept(flow.first)))
+                self._sign(flow, (SYN, self._kept(flow.first)))
 
     def heard(self, flow: Flow) -> None:
         """The half's first data has come."""
@@ -45,12 +46,12 @@ class Joiner:
             whole = data.payload if flow.protocol == "udp" else data.payload[:BEGIN]
             self._sign(flow, (flow.protocol, whole))
 
-    def _sign(self, flow: Flow, sign: Hashable) -> None:
+    def _sign(self, flow: Flow, sign: Sign) -> None:
         flow.signs = (*flow.signs, sign)
         self._index.setdefault(sign, ({}, {}))[flow.side][id(flow)] = flow
 
     def remove(self, flow: Flow) -> None:
-        """It is joined, or given up."""
+        """It is joined, or was given up so long ago that it is nobody's rival."""
         for sign in flow.signs:
             held = self._index.get(sign)
             if held is not None:
@@ -60,15 +61,20 @@ class Joiner:
         flow.signs = ()
 
     def partner(self, flow: Flow, *, patient: bool) -> tuple[Flow | None, str]:
-        """The other half, or why there is none.  ``patient``: all signs must agree."""
+        """The other half, or why there is none.
+
+        ``patient``: all signs must agree, and the option be among them: of all others a rival may
+        be still to come.
+        """
         found, count, why = self._best(flow)
         if found is None:
             return None, why
         back, _, _ = self._best(found)
-        if back is not flow:
+        if back is not flow or found.held is None:
             return None, AMBIGUOUS
         inner = flow if flow.side else found
-        if patient and count < len(inner.signs):
+        told = any(sign in found.signs for sign in flow.signs if sign[0] == CLIENT)
+        if patient and not (told and count == len(inner.signs)):
             return None, AMBIGUOUS
         return found, ""
 

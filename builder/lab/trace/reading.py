@@ -6,7 +6,6 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -56,7 +55,7 @@ class Recording:
             raise self._refused("it does not begin as captures do")
 
     def _refused(self, cause: str) -> UsageError:
-        return UsageError(f"the capture {shown(str(self.path))} cannot be judged", cause, HINT)
+        return UsageError(f"the capture {shown(self.path.name)} cannot be judged", cause, HINT)
 
     def _frames(self) -> Iterator[Frame]:
         with self._open() as stream:
@@ -82,7 +81,7 @@ class Recording:
                 yield stream
                 return
             with gzip.GzipFile(fileobj=stream) as content:
-                yield cast(BinaryIO, BufferedReader(content, ROOM))
+                yield cast(BinaryIO, content)
 
 
 def recordings(outside: tuple[str, ...], inside: tuple[str, ...]) -> tuple[list[Recording], ...]:

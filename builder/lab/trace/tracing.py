@@ -17,12 +17,14 @@ from builder.lab.trace.pair import Pair
 from builder.lab.trace.showing import Showing
 from builder.lab.trace.stepping import Step
 
-PATIENCE = 2.0
-"""Seconds that a half waits for all signs to agree."""
+PATIENCE = 0.25
+"""Seconds that a half waits for rivals to come, where not all signs agree."""
 HOLD = 64
 """Packets of a half that are held until it is joined."""
-SWEEP = 20_000
-"""Packets between two looks for connections that are over."""
+LOOK = 1000
+"""Packets between two looks for halves whose patience is gone."""
+SWEEP = 20
+"""Such looks between two for connections that are over."""
 BEGAN_EARLIER = "it began before the capture did"
 TOO_LATE = f"it was not joined within {HOLD} packets"
 
@@ -39,6 +41,8 @@ class Tracer:
         self._looks = (self.errors.take, self._leaks, self._concerns)
         self._joiner = Joiner(director.series)
         self._waiting: deque[Flow] = deque()
+        self._given_up: deque[Flow] = deque()
+        self._until_look = LOOK
         self._until_sweep = SWEEP
 
     def run(self) -> Notebook:
@@ -59,9 +63,9 @@ class Tracer:
                 else:
                     connection.checksums(sums, packet, book.beyond)
                 self._take(known[0], known[1], packet)
-            self._until_sweep -= 1
-            if not self._until_sweep:
-                self._sweep()
+            self._until_look -= 1
+            if not self._until_look:
+                self._look()
         self._finish()
         return book
 
@@ -208,8 +212,8 @@ class Tracer:
         return True
 
     def _give_up(self, flow: Flow, why: str) -> None:
-        """Nothing is known of its other half."""
-        self._joiner.remove(flow)
+        """Nothing is known of its other half; it stays a rival of those that are like it."""
+        self._given_up.append(flow)
         flow.held = None
         if flow.side == INNER and flow.ends[0] not in self.director.local:
             self.book.strangers += 1  # such as health checks
@@ -247,17 +251,26 @@ class Tracer:
             return f"nothing was captured {name} at that time"
         return reason
 
+    def _look(self) -> None:
+        """Join what has waited for long enough."""
+        self._until_look = LOOK
+        latest = self.step.latest
+        while self._waiting:
+            flow = self._waiting[0]
+            if latest[flow.side] - flow.first.time <= PATIENCE:
+                break
+            self._waiting.popleft()
+            if flow.pair is None and flow.held is not None:
+                self._try(flow, patient=False)
+        self._until_sweep -= 1
+        if not self._until_sweep:
+            self._sweep()
+
     def _sweep(self) -> None:
         """Let go of what is over, so that memory holds what is open."""
         self._until_sweep = SWEEP
         self.book.most_open = max(self.book.most_open, *map(len, self.tables))
         latest = self.step.latest
-        while (
-            self._waiting and latest[self._waiting[0].side] - self._waiting[0].first.time > PATIENCE
-        ):
-            flow = self._waiting.popleft()
-            if flow.pair is None and flow.held is not None:
-                self._try(flow, patient=False)
         for side, table in enumerate(self.tables):
             for flow in table.flows():
                 if flow.is_over(latest[side]) and self._may_close(flow):
@@ -265,6 +278,11 @@ class Tracer:
                 elif side == INNER and flow.pair is not None and flow.pair.is_done:
                     self._part(flow.pair, "")
         self.clients.sweep(latest[OUTER])
+        while self._given_up:
+            flow = self._given_up[0]
+            if not flow.is_over(latest[flow.side]):
+                break
+            self._joiner.remove(self._given_up.popleft())
 
     def _may_close(self, flow: Flow) -> bool:
         """Whether the other half is over, too, or the other side has been read as far."""
