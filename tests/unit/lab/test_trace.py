@@ -31,6 +31,14 @@ WIRE = Described(
 SAMPLE = Described(vip=("192.0.2.10:80",), local=("10.0.0.1",), server=("10.1.0.5:8080",))
 
 
+NO_CAPTURES = {
+    "empty": b"",
+    "gzip's beginning": b"\x1f\x8b",
+    "text": b"no capture at all",
+    "gzip of nothing": gzip.compress(b"", mtime=0),
+}
+
+
 def judged(out: Path | None, inside: Path | None, described: Described = SAMPLE) -> Trial:
     sides = tuple((str(one),) if one is not None else () for one in (out, inside))
     given = reading.recordings(*sides)
@@ -252,10 +260,10 @@ def test_packets_cut_by_a_snapshot_length_are_undecided(tmp_path: Path) -> None:
     assert {"toa-first", "mss", "sequence-delta"} <= named(trial, "pass")
 
 
-@pytest.mark.parametrize("data", [b"", b"\x1f\x8b", b"no capture at all", gzip.compress(b"")])
-def test_what_is_no_capture_is_refused_by_name(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize("kind", NO_CAPTURES)
+def test_what_is_no_capture_is_refused_by_name(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "notes.txt"
-    path.write_bytes(data)
+    path.write_bytes(NO_CAPTURES[kind])
     with pytest.raises(UsageError, match=r"notes\.txt") as caught:
         judged(path, None)
     assert caught.value.cause and caught.value.hint
