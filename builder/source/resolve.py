@@ -11,7 +11,7 @@ from builder.digest import Digest
 from builder.errors import SourceUnreachable, UsageError, VerificationError
 from builder.host import ci
 from builder.host.lock import hold
-from builder.source import detached, dropin, judgement, kind
+from builder.source import accepted, detached, dropin, judgement, kind
 from builder.source.bringing import Brought, bring, copy, discard
 from builder.source.job import Job
 from builder.source.judgement import Contents
@@ -59,7 +59,7 @@ def resolve(job: Job) -> Fetched:
     with hold(place, what, job.console, stop=job.stop):
         if not job.update:
             job.lock.reload()
-            brought = dropin.require(job.source, job.project, job.lock)
+            brought = dropin.require(job.source, job.project, job.lock, job.acceptance)
             sound, damages = find_sound(job.source, cache=job.cache, lock=job.lock)
             job = replace(job, damages=(*job.damages, *damages))
             found = dropin.prefer(job.source, brought, sound)
@@ -257,12 +257,15 @@ def _mismatch(
 ) -> VerificationError:
     """``verdict``: what the signature says of bytes that are not the pinned ones."""
     expected = " or ".join(sorted(place.allowed))
+    advice = accepted.correction(job.acceptance) or (
+        "if it was replaced on purpose, correct the digest in profile.toml or run "
+        "`invoke fetch --update`"
+    )
     what = f"\nit is {kind.of_file(brought.path)}{judgement.served_by(place.label, brought.hops)}"
     return VerificationError(
         f"{job.source.file} from {place.label} is not what was pinned",
         f"sha256 expected {expected}\nsha256 got      {sha256}{what}{verdict}",
-        "find out why before trusting it; if it was replaced on purpose, correct the digest in "
-        "profile.toml or run `invoke fetch --update`",
+        f"find out why before trusting it; {advice}",
     )
 
 

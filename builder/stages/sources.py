@@ -80,7 +80,7 @@ def fetch_stage(
         known = dropin.known_digests(narrowed, lock)
         # Without a digest nothing tells whether what was got before is still what is meant.
         unknown = () if known else (Input("pin", f"none at {time.time_ns()}"),)
-        brought = None if update else dropin.require(narrowed, setting.project, lock)
+        brought = None if update else dropin.require(narrowed, setting.project, lock, acceptance)
         keys = acceptance.keys(setting.project) if acceptance is not None else ()
         return (
             Input("source", of_bytes(msgspec.json.encode(narrowed, enc_hook=write_hook))),
