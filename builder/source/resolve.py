@@ -142,8 +142,11 @@ def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) ->
             discard(brought)
             answer = f"it serves other bytes than the pinned ones: sha256 {sha256}"
             raise LocationFailed(answer) from refusal
+        other = _complaint(job, place, brought, sha256)
         kept = set_aside(job.cache, brought.path, sha256, job.source.file)
         discard(brought)
+        if other:
+            raise ContentRefused(f"{other}; kept as {kept}") from refusal
         if isinstance(refusal, LocationFailed):
             raise type(refusal)(f"{refusal}; kept as {kept}") from refusal
         cause = f"{refusal.cause}\nkept as {kept}"
@@ -173,6 +176,17 @@ def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) ->
         variant=_variant(job, place, sha256),
     )
     return job.verified(made, words)
+
+
+def _complaint(job: Job, place: _Place, brought: Brought, sha256: Digest) -> str:
+    """A login page or the like in the place of the pinned file: it is that location's answer.
+
+    Empty for bytes that somebody may take for the file.
+    """
+    if place.variant == DROPIN or not place.allowed or sha256 in place.allowed:
+        return ""
+    told = judgement.complaint(brought.path, (job.source.file, place.label))
+    return told and f"{told}{judgement.served_by(place.label, brought.hops)}"
 
 
 def _variant(job: Job, place: _Place, sha256: Digest) -> str:
@@ -303,7 +317,7 @@ def _unreachable(
         return VerificationError(
             f"no location serves a {job.source.file} that can be used for source {job.source.name}",
             told,
-            f"get the one that fits, and put it into {job.project.dropin}{alternative}",
+            f"get the one that fits{wanted}, and put it into {job.project.dropin}{alternative}",
         )
     return SourceUnreachable(
         f"no location can serve {job.source.file} of source {job.source.name}", told, hint
