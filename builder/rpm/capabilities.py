@@ -11,6 +11,7 @@ import createrepo_c
 import msgspec
 
 from builder import text as texts
+from builder import toml
 from builder.archive import rpm
 from builder.errors import UsageError, VerificationError
 
@@ -74,13 +75,15 @@ class Finding:
 
 def load_host(path: Path) -> Host:
     """Read the table of what a host provides.  Raises UsageError with its place in the file."""
+    hint = f"fix {path.parent.name}/{path.name}: its header shows the format"
     try:
-        return msgspec.toml.decode(texts.read(path), type=Host)
-    except (OSError, msgspec.DecodeError) as error:
+        text = texts.read(path, hint=hint)
+        return toml.convert(path, text, toml.parse(path, text), Host, "", hint=hint)
+    except OSError as error:
         raise UsageError(
             f"{path.name} cannot be read",
             str(error),
-            f"fix {path.name}: its header shows the format",
+            hint,
         ) from error
 
 

@@ -125,8 +125,11 @@ def test_rpms_own_features_are_asked_for(tmp_path: Path) -> None:
 
 def test_a_table_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / "host.toml").write_text(HOST + "\n[name.x]\npackages = 1\n")
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as caught:
         capabilities.load_host(tmp_path / "host.toml")
+    assert caught.value.what.startswith(f"{tmp_path.name}/host.toml:")
+    assert "packages" in caught.value.cause
+    assert f"{tmp_path.name}/host.toml" in caught.value.hint
 
 
 def test_the_tables_of_this_project_are_good() -> None:
