@@ -13,6 +13,7 @@ from builder.console import Console
 from builder.errors import SourceUnreachable, VerificationError
 from builder.forensics.findings import Findings
 from builder.host.paths import Cache, Project
+from builder.place import Place
 from builder.profile import load
 from builder.profile.model import Profile
 from builder.source import open_lock
@@ -93,8 +94,7 @@ class Trial:
         self, project: Project, sources: Sequence[str], variants: Sequence[str], *, locked: bool
     ) -> Tried:
         request = Request(self.profile, locked=locked, variants=tuple(variants))
-        where = {"project": project, "cache": self.cache, "console": self.console}
-        with open_session(request, **where) as session:  # type: ignore[arg-type]
+        with open_session(request, Place(project, self.cache, self.console)) as session:
             profile = session.setting.profile
             components = _components(profile, sources)
             session.settle(*(f"fetch:{name}" for name in sources))
