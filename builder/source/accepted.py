@@ -113,7 +113,7 @@ def correction(acceptance: Acceptance | None) -> str:
     return f"correct the digest in sources/{FILE}, or remove the table there"
 
 
-def recipe(project: Project, profile: str, source: Source, sha256: Digest) -> str:
+def advice(project: Project, profile: str, source: Source, sha256: Digest) -> str:
     """How to accept bytes that no accepted key signed, as a command."""
     table = f'[{profile}.{source.name}]\\nsha256 = "{sha256}"\\n'
     return (
