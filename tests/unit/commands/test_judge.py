@@ -32,10 +32,11 @@ def options(tmp_path: Path) -> Options:
     paths = tmp_path / "out.pcap", tmp_path / "in.pcap"
     sample.write(*paths, Shape(3, packets=10, content=100))
     return Options(
-        *map(str, paths),
-        "192.0.2.10:80",
-        "10.0.0.1",
-        "10.1.0.5:8080",
+        outside=str(paths[0]),
+        inside=str(paths[1]),
+        vip="192.0.2.10:80",
+        local="10.0.0.1",
+        server="10.1.0.5:8080",
         output=str(tmp_path / "told"),
     )
 
