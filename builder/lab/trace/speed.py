@@ -74,4 +74,4 @@ def _judge(specs: Path, outside: str, inside: str) -> Speed:
 
 if __name__ == "__main__":
     found = _judge(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
-    print(json.dumps([found.packets, found.took, found.used, found.peak]))
+    sys.stdout.write(json.dumps([found.packets, found.took, found.used, found.peak]))
