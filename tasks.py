@@ -236,15 +236,15 @@ def lab(
 def judge(
     context: Context, outside: str | None = None, inside: str | None = None,
     vip: str | None = None, local: str | None = None, server: str | None = None,
-    local_ports: str | None = None, no_toa: bool = False, config: str | None = None,
-    profile: str = "lts", output: str | None = None, json: bool = False,
+    local_ports: str | None = None, no_toa: bool = False, strict: bool = False,
+    config: str | None = None, profile: str = "lts", output: str | None = None, json: bool = False,
 ) -> None:  # fmt: skip
     """Judge captures of both sides of a director of your own; see docs/judge.md."""
     from builder.commands import judge as judging  # noqa: PLC0415
 
     with command(profile, json=json) as place:
         ends = (outside, inside, vip, local, server, local_ports)
-        judging.judge(Options(*ends, no_toa, config, profile, output, json), place)
+        judging.judge(Options(*ends, no_toa, strict, config, profile, output, json), place)
 
 
 @task(

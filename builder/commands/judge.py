@@ -38,7 +38,7 @@ def judge(options: Options, place: Place) -> None:
     outside, inside = reading.recordings(described.outside, described.inside)
     target = Path(options.output) if options.output else place.project.results / FOLDER
     _make(target)
-    trial = judging.judge(director, (outside, inside), options.profile)
+    trial = judging.judge(director, (outside, inside), options.profile, strict=options.strict)
     verdict = trial.verdict
     files = (", ".join(described.outside), ", ".join(described.inside))
     write_whole(target / PAGE, captures.render(trial, files).encode())

@@ -13,6 +13,7 @@ HELP = {
     "server": "real servers: ADDRESS:PORT",
     "local-ports": "FIRST-LAST (default: the profile's)",
     "no-toa": "TOA is switched off on the director",
+    "strict": "connections that the begin or end of a capture divides are undecided",
     "config": "a TOML file with these keys",
     "profile": f"whose FULLNAT the director runs (default {PROFILE})",
     "output": "folder for report.html and verdict.json (default artifacts/judge)",
@@ -31,6 +32,7 @@ class Options:
     server: str | None = None
     local_ports: str | None = None
     no_toa: bool = False
+    strict: bool = False
     config: str | None = None
     profile: str = PROFILE
     output: str | None = None

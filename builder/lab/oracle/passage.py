@@ -18,9 +18,16 @@ OUTER, INNER = 0, 1
 MOST = 96
 """Packets of one direction and side that wait, before it is looked at why."""
 
+Excused = Callable[[int, Packet], bool]
+"""Whether a packet of a side may be on it alone: the other side's capture was over by then."""
 Identity = Callable[["Waiting"], Hashable]
 Key = tuple[int, int, int, int]
 """Sequence and acknowledgement as distances in the streams, flags, bytes of content."""
+
+
+def nothing(_side: int, _packet: Packet) -> bool:
+    """No packet is excused."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -153,17 +160,25 @@ class Passage:
         outer = edges(got or b"", self.starts[OUTER][0])
         self.books.sack.expect(inner == outer, f"a SACK of bytes {inner}", far, near)
 
-    def close(self, why: str = "") -> None:
-        """Nothing more comes; ``why``: the reason for what is on one side alone."""
+    def close(self, why: str = "", excused: Excused = nothing) -> None:
+        """Nothing more comes; ``why``: of what is on one side alone, but for the ``excused``."""
         for way in (self.forth, self.back):
-            self._settle(way, None, keep=0, why=why)
+            self._settle(way, None, keep=0, why=why, excused=excused)
 
     @property
     def empty(self) -> bool:
         """Nothing waits."""
         return not any(held for way in (self.forth, self.back) for held in way.waiting)
 
-    def _settle(self, way: Way, side: int | None, *, keep: int, why: str = "") -> None:
+    def _settle(
+        self,
+        way: Way,
+        side: int | None,
+        *,
+        keep: int,
+        why: str = "",
+        excused: Excused = nothing,
+    ) -> None:
         """Say of what waits why it does: of ``side``, but for the youngest ``keep``; or of both."""
         left = [list(_old(way.waiting[one], keep if one == side else 0)) for one in (OUTER, INNER)]
         origin = OUTER if way is self.forth else INNER
@@ -172,6 +187,8 @@ class Passage:
         for one, held in ((origin, near), (1 - origin, far)):
             place = "behind the director" if one == origin else "in front of it"
             for waiting in held:
+                if side is None and excused(one, waiting.packet):
+                    continue
                 if side in (None, one):
                     self._alone(way, waiting, f"on one side alone, not {place}{why}")
                 else:

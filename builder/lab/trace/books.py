@@ -43,6 +43,8 @@ ELSEWHERE = {
 class Notebook:
     """``found``: by row.  ``beyond``: reasons why checksums cannot be judged by anybody.
     ``packets``, ``foreign``: by side.  ``unjoined``: reasons, how often.
+    ``straddling``: the same of connections that a capture's begin or end divides, by side; they
+    are doubts if ``strict``.  ``whole``: connections that were seen from begin to end.
     ``strangers``: connections to servers that nobody's client opened, such as health checks."""
 
     found: dict[str, Findings] = field(default_factory=lambda: {one: Findings() for one in ASKED})
@@ -50,7 +52,10 @@ class Notebook:
     packets: list[int] = field(default_factory=lambda: [0, 0])
     foreign: list[int] = field(default_factory=lambda: [0, 0])
     unjoined: dict[str, int] = field(default_factory=dict)
+    straddling: dict[str, list[int]] = field(default_factory=dict)
+    strict: bool = False
     joined: int = 0
+    whole: int = 0
     strangers: int = 0
     total: int = 0
     resegmented: int = 0
@@ -74,9 +79,23 @@ class Notebook:
     def cannot_judge(self, protocol: str, why: str, packet: Packet) -> None:
         """A whole connection about which its rows say nothing."""
         self.unjoined[why] = self.unjoined.get(why, 0) + 1
+        self._doubted(protocol, why, packet)
+
+    def _doubted(self, protocol: str, why: str, packet: Packet) -> None:
         for row in TCP_ROWS if protocol == "tcp" else UDP_ROWS:
             if row != "local-port":
                 self[row].doubt(why, packet)
+
+    def divided(self, flow_side: int, protocol: str, why: str, packet: Packet) -> None:
+        """A connection that began before a capture did, or goes on behind its end."""
+        self.straddling.setdefault(why, [0, 0])[flow_side] += 1
+        if self.strict:
+            self._doubted(protocol, why, packet)
+
+    @property
+    def unjudged(self) -> dict[str, int]:
+        """Reasons, how often; one that both sides tell of is one connection."""
+        return {**{why: max(sides) for why, sides in self.straddling.items()}, **self.unjoined}
 
     def judgement(self, row: Row, director: Director) -> Judgement:
         """What a row comes to at the end."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from builder.lab.capture.packet import Packet
-from builder.lab.oracle.passage import OUTER
+from builder.lab.oracle.passage import OUTER, Excused, nothing
 from builder.lab.trace.books import Notebook
 
 MOST = 64
@@ -11,11 +11,12 @@ MOST = 64
 
 
 class Datagrams:
-    __slots__ = ("answered", "book", "waiting")
+    __slots__ = ("answered", "book", "met", "waiting")
 
     def __init__(self, book: Notebook) -> None:
         self.book = book
         self.waiting: dict[tuple[int, bool], list[Packet]] = {}
+        self.met = False
         self.answered: set[int] = set()
 
     def take(self, side: int, forth: bool, packet: Packet) -> None:
@@ -29,8 +30,9 @@ class Datagrams:
             held = self.waiting.setdefault((side, forth), [])
             held.append(packet)
             if len(held) > MOST:
-                self._settle(forth, "")
+                self._settle(forth, "", nothing)
             return
+        self.met = True
         others.remove(found)
         came = (side == OUTER) == forth
         near, far = (packet, found) if came else (found, packet)
@@ -38,11 +40,11 @@ class Datagrams:
         self.book.total += len(packet.payload)
         self.book["ttl"].expect(far.ttl <= near.ttl, f"a TTL of {near.ttl} at most", far, near)
 
-    def close(self, why: str) -> None:
+    def close(self, why: str, excused: Excused) -> None:
         for forth in (True, False):
-            self._settle(forth, why)
+            self._settle(forth, why, excused)
 
-    def _settle(self, forth: bool, why: str) -> None:
+    def _settle(self, forth: bool, why: str, excused: Excused) -> None:
         """Two that are plainly one, with other bytes, are wrong; others cannot be judged."""
         payload = self.book["payload"]
         outer = self.waiting.pop((0, forth), [])
@@ -54,9 +56,10 @@ class Datagrams:
                 payload.expect(False, "the bytes that were sent", far, near)
                 outer.remove(one)
                 inner.remove(like[0])
-        for one in (*outer, *inner):
-            if payload.whole(one):
-                payload.doubt(f"on one side alone{why}", one)
+        for side, held in enumerate((outer, inner)):
+            for one in held:
+                if not excused(side, one) and payload.whole(one):
+                    payload.doubt(f"on one side alone{why}", one)
 
 
 def _is_like(one: Packet, other: Packet) -> bool:

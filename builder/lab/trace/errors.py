@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from builder.lab.capture.packet import Packet
+from builder.lab.capture.packet import Ends, Packet
 from builder.lab.oracle.passage import OUTER
 from builder.lab.trace.books import Notebook
 from builder.lab.trace.director import Director
-from builder.lab.trace.flow import Flow, Table
+from builder.lab.trace.flow import Flow, Joined, Table
 
 MOST = 1024
 """Errors that wait for their counterparts."""
 ALONE = "an ICMP error on one side alone"
-Key = tuple[int, bool, str]
+NOT_JOINED = "an ICMP error about a connection that was not joined"
+Key = tuple[Ends, bool, str]
 
 
 class Errors:
     def __init__(self, tables: tuple[Table, Table], director: Director, book: Notebook) -> None:
         self._tables, self._director, self._book = tables, director, book
+        self._early: dict[int, list[tuple[bool, Packet]]] = {}
         self._waiting: tuple[dict[Key, Packet], dict[Key, Packet]] = ({}, {})
 
     def take(self, side: int, packet: Packet) -> bool:
@@ -28,18 +30,35 @@ class Errors:
             return self._untranslated(side, packet)
         flow, forth = known
         row = self._book["icmp-through"]
-        if flow.pair is None:
-            row.doubt("an ICMP error about a connection that was not joined", packet)
-            return True
-        key = (id(flow.pair), forth, packet.icmp)
+        if flow.pair is not None:
+            self._match(flow.pair, side, forth, packet)
+        elif flow.held is not None:
+            self._early.setdefault(id(flow), []).append((forth, packet))
+        elif flow.begun or self._book.strict:
+            row.doubt(NOT_JOINED, packet)
+        return True
+
+    def joined(self, flow: Flow) -> None:
+        """What was told of a connection before its other half was known."""
+        for forth, packet in self._early.pop(id(flow), ()):
+            if flow.pair is not None:
+                self._match(flow.pair, flow.side, forth, packet)
+
+    def given_up(self, flow: Flow) -> None:
+        """The connection's other half was not found."""
+        for _, packet in self._early.pop(id(flow), ()):
+            self._book["icmp-through"].doubt(NOT_JOINED, packet)
+
+    def _match(self, pair: Joined, side: int, forth: bool, packet: Packet) -> None:
+        row = self._book["icmp-through"]
+        key = (pair.outer.ends, forth, packet.icmp)
         if self._waiting[1 - side].pop(key, None) is not None:
             row.look()
-            return True
+            return
         held = self._waiting[side]
         held[key] = packet
         if len(held) > MOST:
             row.doubt(ALONE, held.pop(next(iter(held))))
-        return True
 
     def close(self) -> None:
         for held in self._waiting:

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator
 from typing import Protocol
 
 from builder.lab.capture.packet import ACK, FIN, RST, SYN, Ends, Packet
+from builder.lab.oracle.passage import Excused, nothing
 from builder.lab.oracle.stream import SPACE
 
 Sign = tuple[str, Hashable]
@@ -26,8 +27,8 @@ class Joined(Protocol):
     def take(self, side: int, forth: bool, packet: Packet) -> None:
         """One more packet of either half."""
 
-    def close(self, why: str) -> None:
-        """Nothing more comes; ``why``: of what is on one side alone."""
+    def close(self, why: str, excused: Excused = nothing) -> None:
+        """Nothing more comes; ``why``: of what is on one side alone, but for the ``excused``."""
 
     @property
     def is_done(self) -> bool:
@@ -80,6 +81,9 @@ class Flow:
         elif flags & SYN and not forth and self.start_back is None:
             self.answer = packet
             self.start_back = (packet.sequence + 1) % SPACE
+        elif flags & RST and not forth and flags & ACK and self.start_back is None:
+            self.answer = packet  # the port is refused (RFC 9293, 3.10.7.1)
+            self.start_back = packet.sequence
         if flags & RST:
             self.closed = 3
         elif flags & FIN:

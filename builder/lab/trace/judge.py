@@ -13,7 +13,7 @@ from builder.lab.trace.director import Director
 from builder.lab.trace.reading import Recording
 from builder.lab.trace.showing import Showing, Watched
 from builder.lab.trace.stepping import Step
-from builder.lab.trace.tracing import Tracer
+from builder.lab.trace.tracing import STILL_OPEN, Tracer
 from builder.lab.verdict import Outcome, RowVerdict, RunVerdict, Verdict
 
 NAME = "captures"
@@ -32,16 +32,21 @@ class Trial:
 
 
 def judge(
-    director: Director, sides: tuple[list[Recording], list[Recording]], profile: str
+    director: Director,
+    sides: tuple[list[Recording], list[Recording]],
+    profile: str,
+    *,
+    strict: bool = False,
 ) -> Trial:
     """Read the captures once, and judge what is in them.
 
+    ``strict``: connections that a capture's begin or end divides make the verdict undecided.
     Raises UsageError for link types that are not known.
     """
     began = time.monotonic()
     step = Step(tuple([one.packets() for one in side] for side in sides))  # type: ignore[arg-type]
     showing = Showing()
-    book = Tracer(director, step, showing).run()
+    book = Tracer(director, step, showing, strict=strict).run()
     _files(book, sides)
     rows = tuple(said(row, book.judgement(row, director)) for row in asked())
     rows += tuple(
@@ -66,7 +71,7 @@ def judge(
         seconds=round(time.monotonic() - began, 3),
         runs=(run,),
     )
-    return Trial(verdict, director, showing.shown, book.unjoined, step.ahead)
+    return Trial(verdict, director, showing.shown, book.unjudged, step.ahead)
 
 
 def _files(book: Notebook, sides: tuple[list[Recording], list[Recording]]) -> None:
@@ -95,6 +100,8 @@ def _outcome(rows: tuple[RowVerdict, ...], book: Notebook) -> tuple[Outcome, str
         return "fail", "; ".join(words)
     if not words and not book.joined:
         words = ["undecided: no connection was found on both sides"]
+    if not words and not book.whole:
+        words = ["undecided: no connection was captured from its begin to its end"]
     return ("undecided", "; ".join(words)) if words else ("pass", "")
 
 
@@ -106,7 +113,8 @@ def _counters(book: Notebook, step: Step) -> dict[str, int]:
         "foreign_outside": book.foreign[0],
         "foreign_inside": book.foreign[1],
         "connections": book.joined,
-        "connections_not_judged": sum(book.unjoined.values()),
+        "connections_not_judged": sum(book.unjoined.values())
+        + sum(max(sides) for why, sides in book.straddling.items() if why != STILL_OPEN),
         "connections_of_others": book.strangers,
         "most_open": book.most_open,
         "resegmented": book.resegmented,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from builder.lab.capture.packet import Packet
+from builder.lab.capture.packet import SYN, Packet
 from builder.lab.oracle import connection
-from builder.lab.oracle.passage import INNER, Passage
+from builder.lab.oracle.passage import INNER, Excused, Passage, nothing
 from builder.lab.oracle.stream import distance
 from builder.lab.trace.books import Notebook
 from builder.lab.trace.datagrams import Datagrams
@@ -75,18 +75,23 @@ class Pair:
             return
         self.passage.take(side, forth, packet)
 
-    def close(self, why: str) -> None:
-        """Nothing more comes; ``why``: of what is on one side alone."""
-        self._judging(lambda: self._close(why))
+    def close(self, why: str, excused: Excused = nothing) -> None:
+        """Nothing more comes; ``why``: of what is on one side alone, but for the ``excused``."""
+        self._judging(lambda: self._close(why, excused))
 
-    def _close(self, why: str) -> None:
+    def _close(self, why: str, excused: Excused) -> None:
         if self.datagrams is not None:
-            self.datagrams.close(why)
+            self.book.whole += self.datagrams.met
+            self.datagrams.close(why, excused)
             return
         if self.passage is not None:
-            self.passage.close(why)
+            self.book.whole += bool(self.outer.ended and self.inner.ended)
+            self.passage.close(why, excused)
             self.book.total += self.passage.total
             self.book.resegmented += self.passage.resegmented
+            return
+        last = (self.outer.first, self.inner.first)
+        if any(excused(side, packet) for side, packet in enumerate(last)):
             return
         for row in ("reply-destination", "outer-reply", "mss", "sequence-delta", "payload"):
             self.book[row].doubt(NO_ANSWER + why, self.outer.first, self.inner.first)
@@ -147,7 +152,8 @@ class Pair:
         connection.reply_destination(book["reply-destination"], inner.first, inner.answer)
         answers = (outer.answer,) if outer.answer is not None else ()
         connection.outer_reply(book["outer-reply"], outer.ends, outer.syn, answers, outer.first)
-        if self.told:
+        refused = inner.answer is not None and not inner.answer.flags & SYN
+        if self.told and not refused:
             room = connection.toa_room(director.series, outer.peer[0])
             book.sizes = connection.mss(book["mss"], room, inner.answer, outer.answer)
 

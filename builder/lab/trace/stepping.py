@@ -12,6 +12,8 @@ from operator import attrgetter
 
 from builder.lab.capture.packet import Packet
 
+AT_ONCE = 0.002
+"""Seconds that a director may take to pass a packet on."""
 APART = 20_000
 """Packets of each side that are read by turns to find a connection that is on both."""
 Numbered = tuple[int, Packet]
@@ -63,6 +65,16 @@ class Step:
         if min(self.read) < APART:
             return int(self.read[1] < self.read[0])
         return int(inner.time < outer.time)
+
+    def place(self, side: int, time: float) -> int:
+        """Where a moment of the other side's clock is in the capture of ``side``: -1 before its
+        first packet, 1 behind its last one, or so close to it that it may have lost a reply."""
+        ahead = self.ahead or 0.0
+        there = time + ahead if side else time - ahead
+        first = self.first[side]
+        if first is None:
+            return 0
+        return -1 if there < first else int(there > self.latest[side] - AT_ONCE)
 
     def covers(self, side: int, time: float) -> bool:
         """Whether the capture of ``side`` ran at a moment of the other side's clock."""

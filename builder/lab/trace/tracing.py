@@ -7,6 +7,7 @@ from collections import deque
 from builder.lab.capture.packet import ACK, SYN, Ends, Packet
 from builder.lab.oracle import connection
 from builder.lab.oracle.passage import INNER, OUTER
+from builder.lab.oracle.stream import SPACE
 from builder.lab.trace.books import Notebook
 from builder.lab.trace.clients import Clients
 from builder.lab.trace.director import Director
@@ -26,15 +27,17 @@ LOOK = 1000
 SWEEP = 20
 """Such looks between two for connections that are over."""
 BEGAN_EARLIER = "it began before the capture did"
+ENDED_LATER = "it began when the capture of the other side was over"
+STILL_OPEN = "it was still open when the captures ended, and was judged up to there"
 TOO_LATE = f"it was not joined within {HOLD} packets"
 
 
 class Tracer:
     """``tables``: open connections, by side."""
 
-    def __init__(self, director: Director, step: Step, showing: Showing) -> None:
+    def __init__(self, director: Director, step: Step, showing: Showing, *, strict: bool) -> None:
         self.director, self.step, self.showing = director, step, showing
-        self.book = Notebook()
+        self.book = Notebook(strict=strict)
         self.tables = (Table(), Table())
         self.clients = Clients()
         self.errors = Errors(self.tables, director, self.book)
@@ -128,7 +131,20 @@ class Tracer:
             return
         flow.held = None
         if known:
-            self.book.cannot_judge(flow.protocol, BEGAN_EARLIER, packet)
+            self._misdirected(flow, packet)
+            self.book.divided(side, flow.protocol, BEGAN_EARLIER, packet)
+
+    def _misdirected(self, flow: Flow, packet: Packet) -> None:
+        """An answer to a SYN of another local address or port."""
+        if flow.side == OUTER or not packet.is_only(SYN | ACK):
+            return
+        for one in self.tables[INNER].flows():
+            syn = one.syn
+            if syn is None or one.answer is not None or one.ends[2:] != flow.ends[2:]:
+                continue
+            if packet.acknowledgement == (syn.sequence + 1) % SPACE:
+                connection.reply_destination(self.book["reply-destination"], syn, packet)
+                return
 
     def _oriented(self, side: int, packet: Packet) -> Ends | None:
         """The ends as the opener has them, if the packet is of concern."""
@@ -219,16 +235,22 @@ class Tracer:
             for packet in one.held or ():
                 pair.take(one.side, packet.ends == one.ends, packet)
             one.held = None
+        for one in (outer, inner):
+            self.errors.joined(one)
         return True
 
     def _give_up(self, flow: Flow, why: str) -> None:
         """Nothing is known of its other half; it stays a rival of those that are like it."""
         self._given_up.append(flow)
         flow.held = None
+        self.errors.given_up(flow)
         if flow.side == INNER and flow.ends[0] not in self.director.local:
             self.book.strangers += 1  # such as health checks
             return
-        self.book.cannot_judge(flow.protocol, why, flow.first)
+        if why in (BEGAN_EARLIER, ENDED_LATER):
+            self.book.divided(flow.side, flow.protocol, why, flow.first)
+        else:
+            self.book.cannot_judge(flow.protocol, why, flow.first)
 
     def _close(self, flow: Flow, why: str) -> None:
         """The connection is over, or the captures are."""
@@ -250,14 +272,26 @@ class Tracer:
 
     def _part(self, pair: Joined, why: str) -> None:
         """All of a connection has been judged; its halves stay known for what is repeated."""
-        pair.close(why)
+        if why and not (pair.outer.ended and pair.inner.ended):
+            if pair.outer.protocol == "tcp":
+                self.book.straddling.setdefault(STILL_OPEN, [0, 0])[OUTER] += 1
+            pair.close(why, self._excused)
+        else:
+            pair.close(why)
         for one in (pair.outer, pair.inner):
             one.pair = one.held = None
+
+    def _excused(self, side: int, packet: Packet) -> bool:
+        """Whether the other side's capture was over when its counterpart was due."""
+        return not self.book.strict and self.step.place(1 - side, packet.time) > 0
 
     def _why_alone(self, flow: Flow, reason: str) -> str:
         side = 1 - flow.side
         if reason == ALONE and not self.step.covers(side, flow.first.time):
             name = "inside" if side else "outside"
+            place = self.step.place(side, flow.first.time)
+            if place:
+                return BEGAN_EARLIER if place < 0 else ENDED_LATER
             return f"nothing was captured {name} at that time"
         return reason
 
@@ -307,7 +341,6 @@ class Tracer:
         book["no-inside-outside"].look(book.packets[OUTER])
         for row in ("no-client-inside", "no-vip-inside"):
             book[row].look(book.packets[INNER])
-        self.errors.close()
         for table in self.tables:
             for flow in table.flows():
                 if flow.pair is None and flow.held is not None:
@@ -315,3 +348,4 @@ class Tracer:
         for table in self.tables:
             for flow in table.flows():
                 self._close(flow, ", before the captures ended")
+        self.errors.close()

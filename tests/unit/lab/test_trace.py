@@ -41,10 +41,14 @@ NO_CAPTURES = {
 }
 
 
-def judged(out: Path | None, inside: Path | None, described: Described = SAMPLE) -> Trial:
+def judged(
+    out: Path | None, inside: Path | None, described: Described = SAMPLE, *, strict: bool = False
+) -> Trial:
     sides = tuple((str(one),) if one is not None else () for one in (out, inside))
     given = reading.recordings(*sides)
-    return judging.judge(director(described, hand.SERIES), (given[0], given[1]), "lts")
+    return judging.judge(
+        director(described, hand.SERIES), (given[0], given[1]), "lts", strict=strict
+    )
 
 
 def by_hand(wire: Wire, folder: Path, **more: int) -> Trial:
@@ -233,15 +237,17 @@ def test_one_side_alone_is_undecided(tmp_path: Path, which: str) -> None:
     assert trial.unjoined == {f"nothing was captured {other} at that time": 5}
 
 
-def test_connections_without_a_syn_are_undecided(tmp_path: Path) -> None:
+def test_connections_without_a_syn_are_counted_or_undecided_if_strict(tmp_path: Path) -> None:
     _, wire = hand.healthy()
     for link in ("outer", "inner"):
         wire.frames[link] = wire.frames[link][3:]
     trial = by_hand(wire, tmp_path)
+    assert trial.verdict.outcome == "pass", trial.verdict.complaint
+    assert trial.unjoined == {"it began before the capture did": 1}
+    trial = judged(tmp_path / "out.pcap", tmp_path / "in.pcap", WIRE, strict=True)
     assert trial.verdict.outcome == "undecided"
     assert not named(trial, "fail")
     assert {"first-packet", "payload", "toa-first"} <= named(trial, "undecided")
-    assert trial.unjoined == {"it began before the capture did": 2}
     assert counted(trial)["connections"] == 1
 
 
