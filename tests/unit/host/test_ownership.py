@@ -275,6 +275,7 @@ def test_the_compiler_s_cache_may_belong_to_the_builds(tmp_path: Path) -> None:
     cache.ccache.mkdir()
     os.chown(cache.ccache, unused_number(), unused_number())
     use(cache)
+    assert cache.ccache.stat().st_uid == unused_number()
 
 
 @needs_root
@@ -374,6 +375,7 @@ def test_the_engine_may_lie_on_another_disk(tmp_path: Path) -> None:
     use(cache)
     (tmp_path / "elsewhere").rmdir()
     use(cache)
+    assert cache.engine.is_symlink()
 
 
 def test_nothing_is_made_on_the_way_to_the_cache(

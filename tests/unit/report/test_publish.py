@@ -192,6 +192,8 @@ def test_only_the_folder_in_use_is_judged(site: Site) -> None:
     (site.target / "repo" / "other").write_text("changed")
     publish.require(site.target, "vm")
     publish.require(site.target, "lab")
+    with pytest.raises(VerificationError, match="repo is not what was built"):
+        publish.require(site.target, "repo")
 
 
 @pytest.mark.parametrize(
