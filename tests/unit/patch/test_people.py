@@ -319,7 +319,7 @@ def test_where_gnu_patch_s_versions_choose_differently_the_host_s_decides(bench:
     text = diff("a/d/longer", "b/longest/x")
     answer = gnu.apply(bench.lay("d/longer", "longest/x").tree, text.encode(), bench.folder.parent)
     if answer.applied:
-        as_gnu(bench, text)
+        require_as_gnu(bench, text)
     else:
         assert "can't find file to patch" in str(refusal(bench, text))
 
