@@ -11,12 +11,13 @@ import msgspec
 
 from builder.base import load_base
 from builder.commands.session import Request, choose
-from builder.console import Console, put, put_json
+from builder.console import put, put_json
 from builder.doctor import examination, finding
 from builder.errors import EnvironmentFailure
 from builder.host import tools
-from builder.host.paths import Cache, Project
+from builder.host.paths import Cache
 from builder.invocation import pasted
+from builder.place import Place
 from builder.shown import shown
 from builder.source.probe import probe
 from builder.stages import accelerator
@@ -31,18 +32,17 @@ def _agree(question: str) -> bool:
 
 def examine(
     profile: str,
+    place: Place,
     *,
     base: str = "",
     fix: bool,
     json: bool,
-    project: Project,
-    cache: Cache,
-    console: Console,
 ) -> int:
     """Print the findings; returns 7 if a build cannot work, else 0.
 
     ``base``: what is built in, if it is not the profile's own.
     """
+    project, cache = place.project, place.cache
     chosen, _, name = choose(project, Request(profile, base=base))
     loaded = load_base(project.bases / name, chosen.guest)
     scope = examination.Scope(
@@ -60,7 +60,7 @@ def examine(
         dated=(project.specs / chosen.name / "sources.lock",),
     )
     findings = examination.examine(scope)
-    if fix and examination.fix(findings, _agree, console):
+    if fix and examination.fix(findings, _agree, place.console):
         findings = examination.examine(scope)
     findings = tuple(
         msgspec.structs.replace(one, fix=pasted(one.fix, project.root)) for one in findings

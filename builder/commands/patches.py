@@ -11,14 +11,14 @@ import msgspec
 from builder.commands import outputs
 from builder.commands.produce import Goals
 from builder.commands.session import Request, Session, choose, open_session
-from builder.console import Console, put, put_json
+from builder.console import put_json, put_lines
 from builder.errors import BuilderError, VerificationError
 from builder.forensics import findings, view
 from builder.forensics.findings import ComponentFindings, Findings
-from builder.host.paths import Cache, Project
 from builder.patch import apply
 from builder.patch.series import Series, touched
 from builder.pipeline.stage import Damaged
+from builder.place import Place
 from builder.profile.model import Component
 from builder.report import failure
 from builder.stages import patching
@@ -29,12 +29,10 @@ from builder.stages.sources import pristine_stage
 def report(
     request: Request,
     goals: Goals,
+    place: Place,
     *,
     check: bool,
     json: bool,
-    project: Project,
-    cache: Cache,
-    console: Console,
 ) -> None:
     """Print the findings on all components named by ``goals`` (``prep:X`` stages).
 
@@ -42,9 +40,9 @@ def report(
     the patched trees.  Raises PatchError for a series that does not apply in full,
     VerificationError for components that disagree on what they pass to each other.
     """
-    wanted = goals(choose(project, request)[0])  # refuses unknown names before it waits
+    wanted = goals(choose(place.project, request)[0])  # refuses unknown names before it waits
     names = [goal.removeprefix("prep:") for goal in wanted]
-    with open_session(request, project=project, cache=cache, console=console) as session:
+    with open_session(request, place) as session:
         if not check:
             with outputs.published_if_failing(session):
                 session.settle(*(f"prep:{name}" for name in names))
@@ -55,8 +53,7 @@ def report(
         told = {**msgspec.to_builtins(found), "failure": failed}
         put_json(msgspec.json.format(msgspec.json.encode(told)).decode())
     else:
-        for line in found.lines():
-            put(line)
+        put_lines(found.lines())
     if refusal is not None:
         refusal.answered = json
         raise refusal

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from builder import names
 from builder.commands import outputs
 from builder.commands.session import Request, Session, choose, open_session
-from builder.console import Console
-from builder.host.paths import Cache, Project
 from builder.pipeline.schedule import with_needs
 from builder.pipeline.stage import Done
+from builder.place import Place
 from builder.profile.model import Profile
 from builder.report.publish import COMPONENTS
 
@@ -55,19 +54,17 @@ def exactly(*stages: str) -> Goals:
 def produce(
     request: Request,
     goals: Goals,
+    place: Place,
     *,
-    project: Project,
-    cache: Cache,
-    console: Console,
     forced: tuple[str, ...] = (),
 ) -> dict[str, Done]:
     """Settle the goals; returns all stages that this took.
 
     ``forced``: run these even if nothing has changed.
     """
-    wanted = goals(choose(project, request)[0])  # refuses unknown names before it waits
+    wanted = goals(choose(place.project, request)[0])  # refuses unknown names before it waits
     with (
-        open_session(request, project=project, cache=cache, console=console) as session,
+        open_session(request, place) as session,
         outputs.published_if_failing(session),
     ):
         if _are_published(session, wanted):
