@@ -14,7 +14,7 @@ from builder.commands.session import Request, Session, choose, open_session
 from builder.console import put_json, put_lines
 from builder.errors import BuilderError, VerificationError
 from builder.forensics import findings, view
-from builder.forensics.findings import ComponentFindings, Findings
+from builder.forensics.findings import ComponentFindings, ProfileFindings
 from builder.patch import apply
 from builder.patch.series import Series, touched
 from builder.pipeline.stage import Damaged
@@ -59,7 +59,7 @@ def report(
         raise refusal
 
 
-def find_all(session: Session, names: list[str]) -> Findings:
+def find_all(session: Session, names: list[str]) -> ProfileFindings:
     """The findings on these components, whose pristine trees are made for it."""
     profile = session.setting.profile
     components: dict[str, ComponentFindings] = {}
@@ -88,7 +88,7 @@ def find_all(session: Session, names: list[str]) -> Findings:
         # Half patched trees have half a layout.
         failed = any(one.failed for one in components.values())
         layouts = () if failed else findings.hold_together(complete, readers)
-        return Findings(components, layouts, absent)
+        return ProfileFindings(components, layouts, absent)
 
 
 def _sound_tree(session: Session, pristine: str, patches: Series) -> Path:
@@ -117,7 +117,7 @@ def _kabi_list(component: Component, source: Path) -> tuple[Path | None, str]:
     return path, component.kabi.arch
 
 
-def _refusal(found: Findings) -> BuilderError | None:
+def _refusal(found: ProfileFindings) -> BuilderError | None:
     """Why this may not be built, None if it may."""
     try:
         found.require()

@@ -15,7 +15,7 @@ from builder.console import put
 from builder.errors import PatchError, UsageError
 from builder.host import ci, ownership
 from builder.host.removal import remove
-from builder.patch.report import Report
+from builder.patch.report import SeriesReport
 from builder.pipeline import run as runs
 from builder.place import Place
 from builder.profile import load
@@ -197,7 +197,7 @@ def _require(work: Work, tried: Tried) -> None:
     failed = {name: one for name, one in tried.findings.components.items() if one.failed}
     for name, one in failed.items():
         put(f"{name}:")
-        for line in Report(one.patches).lines():
+        for line in SeriesReport(one.patches).lines():
             put(f"  {line}")
     try:
         tried.findings.require()

@@ -51,14 +51,14 @@ def checks_stage(setting: Setting) -> Stage:
 
     def run(work: Work) -> None:
         from builder.forensics import findings  # noqa: PLC0415 - only a run pays for them
-        from builder.forensics.view import View  # noqa: PLC0415
+        from builder.forensics.view import TreeView  # noqa: PLC0415
 
         for name in names:
             component = profile.component[name]
             if component.vendor is not None:
                 _require_lines(Vendored(setting, name, component, component.vendor), work.needs)
         readers: dict[str, Callable[[str], str | None]] = {
-            name: View(work.needs[f"prep:{name}"].path / TREE).read for name in names
+            name: TreeView(work.needs[f"prep:{name}"].path / TREE).read for name in names
         }
         reports = findings.hold_together(profile.layout, readers)
         (work.output / REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(reports)))
@@ -85,13 +85,14 @@ def _needs(setting: Setting, name: str) -> tuple[str, ...]:
 def _require_lines(packed: Vendored, done: Mapping[str, Done]) -> None:
     """Every symbol that the patches bring must have a value; %prep would ask, much later."""
     from builder.forensics import kconfig  # noqa: PLC0415
-    from builder.forensics.view import View  # noqa: PLC0415
+    from builder.forensics.view import TreeView  # noqa: PLC0415
     from builder.patch.series import touched  # noqa: PLC0415
 
     name, component = packed.name, packed.component
     series = patching.collect(packed.setting, name, component, done)
     pristine, patched = (
-        View(done[stage].path / TREE) for stage in (pristine_stage(name, component), f"prep:{name}")
+        TreeView(done[stage].path / TREE)
+        for stage in (pristine_stage(name, component), f"prep:{name}")
     )
     asked = kconfig.compare(pristine, patched, touched(series)).questions
     missing = vendor.symbols_without_line(

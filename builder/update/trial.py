@@ -11,7 +11,7 @@ from builder.commands import patches
 from builder.commands.session import Request, open_session
 from builder.console import Console
 from builder.errors import SourceUnreachable, VerificationError
-from builder.forensics.findings import Findings
+from builder.forensics.findings import ProfileFindings
 from builder.host.paths import Cache, Project
 from builder.profile import load
 from builder.profile.model import Profile
@@ -28,7 +28,7 @@ _APART = ("specs", "artifacts", ".git")  # the first is copied, others are not n
 class Tried:
     """What a profile's sources came to; ``trees``: the pristine one of each component."""
 
-    findings: Findings
+    findings: ProfileFindings
     trees: dict[str, Path] = field(default_factory=dict)
 
 

@@ -15,7 +15,7 @@ import pytest
 from builder.errors import BuilderError, PatchError, UsageError, VerificationError
 from builder.patch.apply import apply, check
 from builder.patch.diff import parse
-from builder.patch.report import Outcome
+from builder.patch.report import HunkOutcome
 from builder.patch.series import load
 from tests.support.patch import gnu
 from tests.support.patch.tree import Bench, replace
@@ -75,7 +75,7 @@ def test_the_last_newline_may_be_missing(bench: Bench, tmp_path: Path, hunk: str
     bench.put("0001.patch", diff(hunk=hunk).removesuffix("\n"))
     report = apply(bench.load(), bench.tree)
     assert gnu.state(bench.tree) == whole.tree
-    assert [hunk.outcome for hunk in report.patches[0].files[0].hunks] == [Outcome.CLEAN]
+    assert [hunk.outcome for hunk in report.patches[0].files[0].hunks] == [HunkOutcome.CLEAN]
 
 
 def test_blank_context_lines_at_the_end_may_be_missing(bench: Bench) -> None:
@@ -456,7 +456,7 @@ def test_an_applied_patch_is_known_although_blanks_were_lost(bench: Bench) -> No
     apply(bench.load(), bench.tree)
     assert (bench.tree / "x").read_text() == "1\n\n\tb\ntwo\n3\n"
     report = check(bench.load(), bench.tree)
-    assert [hunk.outcome for hunk in report.patches[0].files[0].hunks] == [Outcome.APPLIED]
+    assert [hunk.outcome for hunk in report.patches[0].files[0].hunks] == [HunkOutcome.APPLIED]
 
 
 LINK = "@@ -0,0 +1 @@\n+/etc\n\\ No newline at end of file\n"
