@@ -243,7 +243,7 @@ def lab(
         if check:
             put(judging.check(place.project, profile, chosen))
             return
-        labs.run(labs.Request(profile, chosen, keep, load, flavour, base, again), place)
+        labs.run(labs.LabRequest(profile, chosen, keep, load, flavour, base, again), place)
 
 
 @task(
@@ -302,7 +302,7 @@ def clean(
     from builder.commands import clean as cleaning  # noqa: PLC0415
 
     with command(profile) as place:
-        cleaning.clean(cleaning.Request(profile, everything=all, agreed=yes), place)
+        cleaning.clean(cleaning.CleanRequest(profile, everything=all, agreed=yes), place)
 
 
 @task(

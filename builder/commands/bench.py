@@ -96,7 +96,7 @@ def _measure(profile: str, flavour: str, place: Place) -> str:
 
 
 @dataclass(frozen=True)
-class Timing:
+class CommandTiming:
     """Wall seconds, which part of all processors was busy meanwhile, and the processor
     seconds that the measured command itself used, with all its children but the engine's."""
 
@@ -155,14 +155,14 @@ def _used() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _timed(work: Callable[[], None]) -> Timing:
+def _timed(work: Callable[[], None]) -> CommandTiming:
     busy, total = _processor_seconds()
     used, begun = _used(), time.monotonic()
     work()
     took = time.monotonic() - begun
     busy_after, total_after = _processor_seconds()
     share = (busy_after - busy) / max(total_after - total, 0.01)
-    return Timing(took, share, _used() - used)
+    return CommandTiming(took, share, _used() - used)
 
 
 def _invoke(copy: Project, cache: Cache, profile: str, flavour: str, component: str) -> None:

@@ -32,7 +32,7 @@ UNDER_WAY = Ending(outcome="running")
 
 
 @dataclass(frozen=True)
-class Request:
+class LabRequest:
     """What is to be tried: no names mean every scenario.
 
     No ``flavour`` and no ``base``: those of the last build, else the profile's.  ``keep``: hosts
@@ -54,7 +54,7 @@ def shells_folder(project: Project, profile: str) -> Path:
     return runtime_folder(f"lab-{profiles.find(project.specs, profile)}")
 
 
-def run(request: Request, place: Place) -> None:
+def run(request: LabRequest, place: Place) -> None:
     """Try the scenarios one after the other.
 
     Raises SmokeError when all are done if one of them is not proven, UsageError for what
@@ -85,7 +85,7 @@ def _work_name() -> str:
     return f"{runs.LAB}{runs.new_name()}"
 
 
-def _chosen(request: Request, place: Place) -> tuple[str, ...]:
+def _chosen(request: LabRequest, place: Place) -> tuple[str, ...]:
     """The scenarios; raises UsageError for what cannot be tried, before anything is waited for."""
     profile = profiles.load(place.project.specs, request.profile)
     if profile.lab is None:
@@ -102,7 +102,7 @@ def _chosen(request: Request, place: Place) -> tuple[str, ...]:
     return chosen
 
 
-def _session(request: Request, place: Place) -> session.Request:
+def _session(request: LabRequest, place: Place) -> session.Request:
     """What is to be tried: flavour and base as they were asked for, or as they were last built."""
     asked = session.Request(request.profile, request.flavour, request.base)
     if request.flavour or request.base:

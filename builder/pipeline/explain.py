@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from builder.digest import Digest
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
-from builder.pipeline.ledger import Change, Ledger, compare
+from builder.pipeline.ledger import InputChange, Ledger, compare
 from builder.pipeline.schedule import with_needs
 from builder.pipeline.stage import Damaged, Done, Stage
 from builder.pipeline.store import Store
@@ -19,7 +19,7 @@ def _short(value: str) -> str:
     return value[:SHORT] if value else "(none)"
 
 
-def _line(change: Change) -> str:
+def _line(change: InputChange) -> str:
     return f"    {change.name}: {_short(change.old)} -> {_short(change.new)}"
 
 

@@ -24,7 +24,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Change:
+class InputChange:
     """One input that differs: ``old`` or ``new`` is empty if it was not there."""
 
     name: str
@@ -76,11 +76,11 @@ class Ledger:
             write_whole(self._path, encode(self._entries))
 
 
-def compare(old: dict[str, str], new: Iterable[Input]) -> tuple[Change, ...]:
+def compare(old: dict[str, str], new: Iterable[Input]) -> tuple[InputChange, ...]:
     """The inputs that were added, removed or changed, by name."""
     now = {entry.name: entry.value for entry in new}
     return tuple(
-        Change(name, old.get(name, ""), now.get(name, ""))
+        InputChange(name, old.get(name, ""), now.get(name, ""))
         for name in sorted(old.keys() | now.keys())
         if old.get(name) != now.get(name)
     )

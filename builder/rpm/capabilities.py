@@ -42,7 +42,7 @@ class HostName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     isa_suffix: str
 
 
-class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that a host provides; the form is described in the file itself."""
 
     host: HostName
@@ -65,17 +65,17 @@ class Requirement:
 
 
 @dataclass(frozen=True)
-class Finding:
+class OutsideRequirement:
     """A requirement from outside the set, and who meets it (empty: nobody)."""
 
     requirement: Requirement
     met_by: str
 
 
-def load_host(path: Path) -> Host:
+def load_host(path: Path) -> Target:
     """Read the table of what a host provides.  Raises UsageError with its place in the file."""
     try:
-        return msgspec.toml.decode(texts.read(path), type=Host)
+        return msgspec.toml.decode(texts.read(path), type=Target)
     except (OSError, msgspec.DecodeError) as error:
         raise UsageError(
             f"{path.name} cannot be read",
@@ -119,12 +119,12 @@ def _features(path: Path) -> Iterator[Requirement]:
             yield Requirement(header.text(rpm.NAME), name, "LE", version)
 
 
-def hold(host: Host, wanted: Iterable[Requirement]) -> tuple[Finding, ...]:
+def hold(host: Target, wanted: Iterable[Requirement]) -> tuple[OutsideRequirement, ...]:
     """Who meets each requirement on the host; an empty ``met_by`` means that nobody does."""
-    return tuple(Finding(entry, _met_by(host, entry)) for entry in wanted)
+    return tuple(OutsideRequirement(entry, _met_by(host, entry)) for entry in wanted)
 
 
-def demand(host: Host, findings: Iterable[Finding]) -> None:
+def demand(host: Target, findings: Iterable[OutsideRequirement]) -> None:
     """Raise VerificationError that names every RPM and requirement that the host lacks."""
     missing = [
         f"{one.requirement.rpm} requires {one.requirement}" for one in findings if not one.met_by
@@ -137,7 +137,7 @@ def demand(host: Host, findings: Iterable[Finding]) -> None:
         )
 
 
-def _met_by(host: Host, wanted: Requirement) -> str:
+def _met_by(host: Target, wanted: Requirement) -> str:
     soname = _SONAME.match(wanted.name)
     if soname:
         library = host.soname.get(soname["name"])

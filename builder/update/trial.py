@@ -33,7 +33,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Trial:
+class UpdateTrial:
     """``project``: the copy of the checkout.  ``real``: the checkout itself."""
 
     project: Project
@@ -122,7 +122,9 @@ def _components(profile: Profile, sources: Sequence[str]) -> list[str]:
     return [name for name, one in profile.component.items() if name in own and one.source]
 
 
-def set_up(folder: Path, real: Project, profile: str, cache: Cache, console: Console) -> Trial:
+def set_up(
+    folder: Path, real: Project, profile: str, cache: Cache, console: Console
+) -> UpdateTrial:
     """A trial in ``folder``; all but ``specs/`` of the checkout is there by links."""
     project = Project(folder)
     folder.mkdir(parents=True)
@@ -130,10 +132,10 @@ def set_up(folder: Path, real: Project, profile: str, cache: Cache, console: Con
         if entry.name not in _APART:
             (folder / entry.name).symlink_to(entry)
     shutil.copytree(real.specs, project.specs, symlinks=True)
-    return Trial(project, real, profile, cache, console)
+    return UpdateTrial(project, real, profile, cache, console)
 
 
-def edited(trial: Trial, edit: Callable[[Profile, str], str]) -> None:
+def edited(trial: UpdateTrial, edit: Callable[[Profile, str], str]) -> None:
     """Let the trial's profile.toml become what ``edit`` makes of it."""
     text = trial.file.read_bytes().decode()
     trial.file.write_bytes(edit(trial.load(), text).encode())

@@ -20,7 +20,7 @@ from builder.report import html, publish, record
 from builder.report.record import BuildRecord
 from tests.support.lab import finished
 
-VM = lab.Request("lts", ("fullnat",), flavour="vm")
+VM = lab.LabRequest("lts", ("fullnat",), flavour="vm")
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     return place
 
 
-def tried(place: Place, request: lab.Request) -> str:
+def tried(place: Place, request: lab.LabRequest) -> str:
     """What the command says."""
     said = io.StringIO()
     lab.run(request, replace(place, console=Console(said, interactive=False)))
@@ -146,7 +146,7 @@ def test_the_last_build_is_what_is_tried_unless_another_is_named(site: Place) ->
 
 @pytest.mark.parametrize("request_", [VM, replace(VM, keep=True), replace(VM, load=True)])
 def test_an_image_that_was_not_built_is_told_with_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: lab.Request
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: lab.LabRequest
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     place = finished.place(tmp_path)

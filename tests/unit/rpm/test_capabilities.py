@@ -56,7 +56,7 @@ x
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> capabilities.Host:
+def host(tmp_path: Path) -> capabilities.Target:
     (tmp_path / "host.toml").write_text(HOST)
     return capabilities.load_host(tmp_path / "host.toml")
 
@@ -94,13 +94,13 @@ def build_rpm(top: Path, extra: str) -> Path:
     ],
 )
 def test_who_meets_a_requirement(
-    host: capabilities.Host, name: str, flag: str, version: str, met_by: str
+    host: capabilities.Target, name: str, flag: str, version: str, met_by: str
 ) -> None:
     (finding,) = capabilities.hold(host, [Requirement("x", name, flag, version)])
     assert finding.met_by == met_by
 
 
-def test_an_rpm_that_the_host_can_take_passes(host: capabilities.Host, tmp_path: Path) -> None:
+def test_an_rpm_that_the_host_can_take_passes(host: capabilities.Target, tmp_path: Path) -> None:
     rpm = build_rpm(tmp_path / "top", "systemd")
     wanted = capabilities.requirements((rpm,))
     assert {entry.name for entry in wanted} >= {"systemd"}
@@ -109,7 +109,9 @@ def test_an_rpm_that_the_host_can_take_passes(host: capabilities.Host, tmp_path:
     capabilities.demand(host, capabilities.hold(host, extra))
 
 
-def test_an_rpm_that_the_host_cannot_take_is_named(host: capabilities.Host, tmp_path: Path) -> None:
+def test_an_rpm_that_the_host_cannot_take_is_named(
+    host: capabilities.Target, tmp_path: Path
+) -> None:
     rpm = build_rpm(tmp_path / "top", "libnew.so.7()(64bit)")
     with pytest.raises(VerificationError) as caught:
         capabilities.demand(host, capabilities.hold(host, capabilities.requirements((rpm,))))
