@@ -69,7 +69,7 @@ class Kept:
         target.mkdir(parents=True)
         folder = f"{LAB}/{name}"
         try:
-            trial = laboratory.Trial(scenario, topology, bench, console.say)
+            trial = laboratory.LabTrial(scenario, topology, bench, console.say)
             laboratory.record(trial, target, self._linger(bench, target, folder))
         except SmokeError as error:
             outputs.publish_beside(self.session, folder, target, error)

@@ -9,7 +9,7 @@ import msgspec
 
 from builder.forensics.copies import KabiList, LayoutCheck
 from builder.kernel.vendor import Vendor
-from builder.lab.series import Series
+from builder.lab.series import Fullnat
 from builder.names import FileName, Name, OptionalName
 from builder.patch.apply import MAX_FUZZ
 from builder.patch.fix import Fix
@@ -152,7 +152,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     guest: Name = "systemd"
     selftest: Name = "current"
     layout: tuple[LayoutCheck, ...] = ()
-    lab: Series | None = None
+    lab: Fullnat | None = None
 
     def in_base(self, base: str) -> Profile:
         """With those components alone that are built in that base."""

@@ -21,7 +21,7 @@ from builder.disk import image as disk_image
 from builder.errors import UsageError
 from builder.host import process
 from builder.lab.scenario import shipped
-from builder.lab.series import Series
+from builder.lab.series import Fullnat
 from builder.lab.subject import Subject
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
@@ -114,7 +114,7 @@ class Benches:
         self._told = False
 
     @property
-    def series(self) -> Series:
+    def series(self) -> Fullnat:
         """The profile's; raises UsageError if it has none."""
         if self._setting.profile.lab is None:
             raise no_series(self._setting.profile.name)
@@ -267,7 +267,7 @@ def _record_stage(setting: Setting, name: str, benches: Benches) -> Stage:
             return
         shells = runtime_folder(f"lab-{setting.profile.name}")
         bench = benches.bench(vm, work.needs, work.scratch, shells)
-        trial = laboratory.Trial(scenario, topology, bench, setting.console.say)
+        trial = laboratory.LabTrial(scenario, topology, bench, setting.console.say)
         laboratory.record(trial, work.output)
 
     return Stage(

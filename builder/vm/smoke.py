@@ -9,14 +9,17 @@ from builder.errors import SmokeError, UsageError
 from builder.vm import machine, payload, report
 from builder.vm.channel import Transcript
 from builder.vm.hardware import Accelerator, Disk, Hardware, Kernel
-from builder.vm.machine import End, Limits, Run
+from builder.vm.machine import End, MachineRun, TimeLimits
 from builder.vm.report import SmokeReport, Timing
 
 # Of the host, asked for before anything is begun.
 PROGRAMS = ("setpriv", "qemu-system-x86_64", "mke2fs")
 CONSOLE_LOG = "console.log"
 REPORT = "smoke.json"
-LIMITS = {"kvm": Limits(total=90.0, silence=30.0), "tcg": Limits(total=300.0, silence=120.0)}
+LIMITS = {
+    "kvm": TimeLimits(total=90.0, silence=30.0),
+    "tcg": TimeLimits(total=300.0, silence=120.0),
+}
 HINT = "read the console's log; `invoke smoke` boots the image again"
 
 
@@ -29,7 +32,7 @@ def smoke(
     console: Console,
     log_dir: Path,
     kernel: Kernel | None = None,
-    limits: Limits | None = None,
+    limits: TimeLimits | None = None,
     selftest: str = "current",
 ) -> SmokeReport:
     """Boot ``image`` (never written to) and return what its self-test reports.
@@ -71,8 +74,8 @@ def smoke(
 
 
 def _boot(
-    hardware: Hardware, limits: Limits, console: Console, log_dir: Path, checks: int
-) -> tuple[Transcript, Run]:
+    hardware: Hardware, limits: TimeLimits, console: Console, log_dir: Path, checks: int
+) -> tuple[Transcript, MachineRun]:
     """What the guest said, to its end, and how the machine ended."""
     transcript = Transcript()
     with console.progress("smoke", checks, "checks") as progress:
@@ -93,7 +96,7 @@ def _is_qcow2(image: Path) -> bool:
 
 
 def assemble(
-    transcript: Transcript, kernel_release: str, accelerator: Accelerator, run: Run
+    transcript: Transcript, kernel_release: str, accelerator: Accelerator, run: MachineRun
 ) -> SmokeReport:
     """The report's value from all that is known about a run."""
     begun, last = transcript.started_at, transcript.verdict_at
@@ -117,7 +120,9 @@ def assemble(
     )
 
 
-def judge(transcript: Transcript, run: Run, result: SmokeReport, checks: frozenset[str]) -> None:
+def judge(
+    transcript: Transcript, run: MachineRun, result: SmokeReport, checks: frozenset[str]
+) -> None:
     """Raise SmokeError unless everything is as it must be."""
     failures = [f"{check.check}: {check.detail}" for check in result.failures]
     if run.end is End.PANIC:
@@ -146,7 +151,7 @@ _DID = {
 }
 
 
-def _error(what: str, detail: str, failures: list[str], run: Run) -> SmokeError:
+def _error(what: str, detail: str, failures: list[str], run: MachineRun) -> SmokeError:
     console = machine.tail(run.console)
     shown = f"the console's last lines:\n{console}" if console else "the console stayed empty"
     if run.end not in (End.AGREED, End.PANIC) and not detail:

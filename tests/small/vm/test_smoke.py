@@ -13,9 +13,9 @@ from builder.console import Console
 from builder.errors import BuilderError, EnvironmentFailure, SmokeError, UsageError
 from builder.host import children
 from builder.vm import payload, report, smoke
-from builder.vm.channel import Start, Transcript, Verdict
+from builder.vm.channel import GuestVerdict, Start, Transcript
 from builder.vm.hardware import AGREED, Accelerator
-from builder.vm.machine import End, Limits, Run
+from builder.vm.machine import End, MachineRun, TimeLimits
 from builder.vm.report import Check, SmokeReport
 from tests.support.vm import guests
 
@@ -36,7 +36,7 @@ def run_smoke(folder: Path, disk: bytes) -> SmokeReport:
             scratch=folder / "scratch",
             console=Console(io.StringIO(), interactive=False),
             log_dir=folder / "logs",
-            limits=Limits(total=9.0, silence=5.0),
+            limits=TimeLimits(total=9.0, silence=5.0),
         )
     finally:
         assert not children.children(), "a process was left behind"
@@ -86,8 +86,8 @@ def test_a_missing_image_is_named(tmp_path: Path) -> None:
 def judged(checks: tuple[Check, ...], verdict: str, end: End = End.AGREED) -> BuilderError | None:
     """What smoke makes of a guest that reported ``checks``."""
     said = Transcript(start=Start("start", 1.0, 1), checks=list(checks))
-    said.verdict = Verdict("pass" if verdict == "pass" else "fail", len(checks))
-    run = Run(end, "", 85, 1.0, Path("/nonexistent"))
+    said.verdict = GuestVerdict("pass" if verdict == "pass" else "fail", len(checks))
+    run = MachineRun(end, "", 85, 1.0, Path("/nonexistent"))
     result = smoke.assemble(said, RELEASE, TCG, run)
     try:
         smoke.judge(said, run, result, frozenset(check.check for check in checks))
@@ -106,7 +106,7 @@ def test_all_good_is_good() -> None:
 def test_what_a_guest_cannot_do_is_neither_proof_nor_failure() -> None:
     lacking = (*GOOD, Check("nat", True, "it has none", 1, unsupported=True))
     assert judged(lacking, "pass") is None
-    run = Run(End.AGREED, "", 85, 1.0, Path("/nonexistent"))
+    run = MachineRun(End.AGREED, "", 85, 1.0, Path("/nonexistent"))
     report = smoke.assemble(Transcript(checks=list(lacking)), RELEASE, TCG, run)
     assert report.summary == "2 checks, 1 unsupported"
 
@@ -133,7 +133,7 @@ def test_another_kernel_than_the_built_one_fails() -> None:
 
 def test_the_report_survives_being_kept(tmp_path: Path) -> None:
     said = Transcript(start=Start("start", 1.0, 1), checks=list(GOOD))
-    made = smoke.assemble(said, RELEASE, TCG, Run(End.AGREED, "", 85, 1.0, tmp_path))
+    made = smoke.assemble(said, RELEASE, TCG, MachineRun(End.AGREED, "", 85, 1.0, tmp_path))
     report.save(made, tmp_path / "smoke.json")
     assert report.load(tmp_path / "smoke.json") == made
     (tmp_path / "smoke.json").write_text("{}")
