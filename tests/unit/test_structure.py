@@ -12,8 +12,10 @@ from tests.world import ROOT
 
 Rule = Callable[[Path], list[str]]
 RULES = (
+    structure.long_modules,
     structure.long_functions,
     structure.circle_of_files,
+    structure.repeated_classes,
     structure.rooms_without_tests,
     structure.folders_of_no_room,
     structure.silent_tests,
