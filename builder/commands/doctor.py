@@ -21,6 +21,7 @@ from builder.place import Place
 from builder.shown import shown
 from builder.source.probe import probe
 from builder.stages import accelerator
+from builder.vm import sandbox
 
 
 def _agree(question: str) -> bool:
@@ -52,8 +53,9 @@ def examine(
             (source.name, tuple(location.url for location in source.locations))
             for source in chosen.source.values()
         ),
-        probe=lambda url: probe(url, project.root),
+        probe=lambda url: probe(url, project.root, lists=cache.apt),
         kvm_probe=lambda: _boot_on_kvm(cache),
+        fence_probe=sandbox.fault,
         base=loaded,
         vsyscall=loaded.settings.vsyscall,
         tools=tools.for_base(loaded.settings.method, root=os.getuid() == 0),
