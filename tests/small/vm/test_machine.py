@@ -90,11 +90,11 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from builder.vm import machine
-from tests.small.vm.test_machine import TCG, Disk, Hardware, Limits
+from tests.small.vm.test_machine import TCG, Disk, Hardware, TimeLimits
 folder = Path(sys.argv[1])
 machine.boot(
     Hardware(TCG, (Disk(folder / "guest.img", "raw", "guest"),), cpus=1, memory=64),
-    Limits(total=60.0, silence=60.0),
+    TimeLimits(total=60.0, silence=60.0),
     console=folder / "console.log",
     hear=lambda data, now: None,
 )
