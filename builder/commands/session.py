@@ -14,6 +14,8 @@ import msgspec
 
 from builder import names
 from builder.base import find as find_base
+from builder.commands import baselock
+from builder.commands.baselock import BaseLock
 from builder.console import Console
 from builder.engine import connect
 from builder.errors import UsageError
@@ -49,6 +51,7 @@ class Request:
     """What the user asked for on the command line; empty means the profile's default.
 
     ``locked``: unpinned sources are refused, as they always are in CI.
+    ``hermetic``: a base that is not the locked one is refused.
     ``variants``: of sources, each as ``SOURCE=VARIANT``.
     """
 
@@ -58,6 +61,7 @@ class Request:
     jobs: int = 0
     locked: bool = False
     update: bool = False
+    hermetic: bool = False
     variants: tuple[str, ...] = ()
 
 
@@ -92,12 +96,14 @@ class Session:
     ledger: Ledger
     store: Store
     schedule: Schedule
+    base: BaseLock
     told: set[str] = field(default_factory=set)
 
     def settle(
         self, *goals: str, forced: tuple[str, ...] = (), read: tuple[str, ...] = ()
     ) -> dict[str, Done]:
         wanted = with_needs(self.stages, goals)
+        self.base.expect(stage.name for stage in wanted)
         done = self.schedule.run(wanted, frozenset(forced), read)
         self._tell_exceptions(done)
         return done
@@ -206,6 +212,8 @@ def open_session(
     """
     cache, console = place.cache, place.console
     profile, flavour, base = choose(place.project, request)
+    if request.hermetic:
+        baselock.require(place.project, profile, base)
     if request.update:
         ci.require_editable("--update", f"invoke fetch --update --profile {profile.name}")
     with ExitStack() as stack:
@@ -236,9 +244,11 @@ def open_session(
         schedule = Schedule(
             store, ledger, cache, console, run_id, budget=budget, stop_work=stop_work
         )
+        held = BaseLock(setting, hermetic=request.hermetic)
+        schedule.settled = held.see
         stages = catalogue.stages(setting, ledger, update=request.update)
         try:
-            yield Session(setting, stages, ledger, store, schedule)
+            yield Session(setting, stages, ledger, store, schedule, held)
         except OSError:  # no stage failed: there is nothing to open a shell in
             remove(cache.scratch / run_id, cache.scratch)
             raise

@@ -12,7 +12,6 @@ from tests.world import ROOT
 
 Rule = Callable[[Path], list[str]]
 RULES = (
-    structure.long_modules,
     structure.long_functions,
     structure.circle_of_files,
     structure.repeated_classes,
