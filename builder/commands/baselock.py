@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 from builder.base import difference, lock, snapshot
-from builder.base.difference import Change
+from builder.base.difference import PackageChange
 from builder.base.lock import LockedRoot
-from builder.base.packages import Package
+from builder.base.packages import BasePackage
 from builder.errors import BaseDiffers, UsageError
 from builder.host.paths import Project
 from builder.pipeline import digest
@@ -32,8 +32,8 @@ class Held:
 
     done: Done
     root: str
-    packages: tuple[Package, ...]
-    changes: tuple[Change, ...] | None
+    packages: tuple[BasePackage, ...]
+    changes: tuple[PackageChange, ...] | None
 
 
 @dataclass

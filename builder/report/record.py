@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from builder import digest
-from builder.base.packages import Package
+from builder.base.packages import BasePackage
 from builder.digest import Digest
 from builder.pipeline.stage import Done, OutputFile
 
@@ -49,7 +49,7 @@ class ImageRecord(msgspec.Struct, frozen=True):
 
     stage: str
     root: str
-    packages: tuple[Package, ...]
+    packages: tuple[BasePackage, ...]
     lock: str = ""
     differing: int | None = None
     difference: str = ""

@@ -16,7 +16,7 @@ from builder.base import (
     make_root,
     require_host,
 )
-from builder.base.packages import Package, decode, encode
+from builder.base.packages import BasePackage, decode, encode
 from builder.digest import Digest, of_bytes, of_text
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Damaged, Done, Stage, Work
@@ -58,7 +58,7 @@ def root_tar(done: Done) -> Path:
     return done.path / TAR
 
 
-def packages_of(done: Done) -> tuple[Package, ...]:
+def packages_of(done: Done) -> tuple[BasePackage, ...]:
     """What an image stage has put into its root.  Raises Damaged if its list has changed."""
     try:
         data = (done.path / PACKAGES).read_bytes()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib.util import resolve_name
@@ -80,18 +80,30 @@ def repeated_classes(root: Path) -> list[str]:
     return [f"{name} is in {', '.join(where)}" for name, where in sorted(found.items())]
 
 
-def imports(root: Path) -> dict[str, set[str]]:
-    """Which modules of the program each of them imports, wherever in it the import stands."""
+def imports(root: Path, *, typed: bool) -> dict[str, set[str]]:
+    """Which modules of the program each of them imports, wherever in it the import stands.
+
+    ``typed``: also what only the type checker imports.
+    """
     known = modules(root)
     found = {}
     for name, path in known.items():
         package = name if path.stem == "__init__" else name.rpartition(".")[0]
-        found[name] = set(_imported(_parse(path), package, known)) & known.keys() - {name}
+        found[name] = set(
+            _imported(_walk(_parse(path), typed=typed), package, known)
+        ) & known.keys() - {name}
     return found
 
 
-def _imported(tree: Tree, package: str, known: Container[str]) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _walk(tree: ast.AST, *, typed: bool) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if typed or not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            yield from _walk(node, typed=typed)
+
+
+def _imported(nodes: Iterable[ast.AST], package: str, known: Container[str]) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -102,14 +114,14 @@ def _imported(tree: Tree, package: str, known: Container[str]) -> Iterator[str]:
 
 
 def circle_of_files(root: Path) -> list[str]:
-    """A circle of modules that import each other."""
-    return _circle(imports(root))
+    """A circle of modules that import each other when they run."""
+    return _circle(imports(root, typed=False))
 
 
 def circle_of_rooms(root: Path) -> list[str]:
-    """A circle of rooms that import each other: folders and single modules of the package."""
+    """A circle of rooms, folders and single modules of the package, that import each other."""
     rooms: dict[str, set[str]] = defaultdict(set)
-    for name, others in imports(root).items():
+    for name, others in imports(root, typed=True).items():
         rooms[_room(name)] |= {_room(other) for other in others} - {_room(name)}
     return _circle(rooms)
 

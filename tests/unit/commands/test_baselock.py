@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from builder.base import lock
-from builder.base.packages import Package, encode
+from builder.base.packages import BasePackage, encode
 from builder.commands.baselock import BaseLock, require
 from builder.console import Console
 from builder.digest import Digest
@@ -25,7 +25,7 @@ from tests.unit.base.test_base import SETTINGS
 from tests.world import ROOT
 
 ONE, TWO = Digest("1" * 64), Digest("2" * 64)
-OLD, NEW = Package("tool", "1", "amd64", ONE), Package("tool", "2", "amd64", TWO)
+OLD, NEW = BasePackage("tool", "1", "amd64", ONE), BasePackage("tool", "2", "amd64", TWO)
 BOTH = ("image:build", "image:guest")
 LOCK = "dockerfiles/debian12/packages.lock"
 
@@ -76,7 +76,7 @@ class Site:
         )
         return BaseLock(setting, hermetic=hermetic)
 
-    def image(self, stage: str, *packages: Package) -> Done:
+    def image(self, stage: str, *packages: BasePackage) -> Done:
         """A finished image that has these packages."""
         work = self.root / "work"
         (work / OUTPUT).mkdir(parents=True)
@@ -102,11 +102,11 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
-def lock_both(site: Site, *packages: Package) -> None:
+def lock_both(site: Site, *packages: BasePackage) -> None:
     site.base().write([site.image(stage, *packages) for stage in BOTH])
 
 
-def see(site: Site, *packages: Package, hermetic: bool = False) -> BaseLock:
+def see(site: Site, *packages: BasePackage, hermetic: bool = False) -> BaseLock:
     base = site.base(hermetic=hermetic)
     base.expect(("fetch:kernel", *BOTH, "smoke"))
     for stage in BOTH:
@@ -125,7 +125,7 @@ def test_one_line_says_how_many_differ(site: Site) -> None:
     lock_both(site, OLD)
     see(site, OLD)
     assert site.lines == [f"base debian12: 0 packages differ from {LOCK}"]
-    base = see(site, NEW, Package("zstd", "1", "all", ONE))
+    base = see(site, NEW, BasePackage("zstd", "1", "all", ONE))
     line = f"base debian12: 4 packages differ from {LOCK}: 2 added, 2 of another version"
     assert site.lines == [line]
     assert base.look(map(site.found, ("smoke", *BOTH)), site.store) == [line]
