@@ -60,11 +60,7 @@ class Kept:
         Raises SmokeError if a host does not boot, or dies before.
         """
         console, target = self.session.setting.console, self.work / "recording"
-        series = self.session.setting.profile.lab
         scenario, topology = catalogue.load(name)
-        if series is not None and name in series.unsupported:
-            console.say(f"lab {name}: unsupported: {series.unsupported[name]}")
-            return
         bench = self._bench()
         target.mkdir(parents=True)
         folder = f"{LAB}/{name}"

@@ -71,7 +71,7 @@ def run(request: LabRequest, place: Place) -> None:
         )
         # Not before nobody can take it away any more.
         require_image(opened)
-        if request.load or request.keep:
+        if request.load or (request.keep and not _is_unsupported(opened, chosen[0])):
             done = opened.settle(*_beside(opened), "vm", read=("vm",))
             work = runs.owned(place.cache, request.profile, _work_name(), place.console)
             trial = kept.Kept(opened, done, lab.enter_context(work), building.close)
@@ -132,6 +132,12 @@ def require_image(opened: Session) -> None:
     """Raises UsageError if the image of the session's flavour and base was not built."""
     if settled(opened.stages, "vm", opened.store) is None:
         raise stages.not_built(opened.setting)
+
+
+def _is_unsupported(opened: Session, scenario: str) -> bool:
+    """Whether there would be no machine to keep."""
+    series = opened.setting.profile.lab
+    return series is not None and scenario in series.unsupported
 
 
 def _beside(opened: Session) -> tuple[str, ...]:

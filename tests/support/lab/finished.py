@@ -62,7 +62,8 @@ def played(recording: Path) -> Fill:
 
 
 def _something(folder: Path) -> None:
-    (folder / "out").write_text("made")
+    for name in ("out", "root.tar"):
+        (folder / name).write_text("made")
 
 
 def commit(session: Session, goal: str, fills: Mapping[str, Fill]) -> dict[str, Done]:
@@ -86,11 +87,15 @@ def commit(session: Session, goal: str, fills: Mapping[str, Fill]) -> dict[str, 
 
 
 def build(
-    place: Place, flavour: str, goal: str = "smoke", recorded: Mapping[str, Path] | None = None
+    place: Place,
+    flavour: str,
+    goal: str = "smoke",
+    recorded: Mapping[str, Path] | None = None,
+    profile: str = "lts",
 ) -> dict[str, Done]:
     """Build a flavour of lts up to ``goal``; ``recorded``: what scenarios' machines have left."""
     fills: dict[str, Fill] = {"vm": image(f"image {flavour}"), "build:kernel": kernel}
-    with open_session(Request("lts", flavour), place) as session:
+    with open_session(Request(profile, flavour), place) as session:
         done = commit(session, goal, fills)
         for name, folder in (recorded or {}).items():
             stage = stages.record_name(name)
