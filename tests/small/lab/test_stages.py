@@ -217,7 +217,7 @@ def test_the_other_hosts_boot_the_companions_image_and_it_is_named(
 
 def test_a_companion_that_was_not_built_is_told(twin: Place) -> None:
     with pytest.raises(UsageError) as caught:
-        lab.run(lab.Request("twin", ("nat",)), twin)
+        lab.run(lab.LabRequest("twin", ("nat",)), twin)
     assert caught.value.what == "profile lts has no disk image to try"
     assert caught.value.hint == "build it first: invoke build --profile lts --flavour director"
     lines = explain.explain_request(Request("twin"), produce.exactly("record:nat"), twin)
