@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from builder.base import bootstrap, recipe, yum
+from builder.base import bootstrap, mmdebstrap, yum
 from builder.base.method import Bootstrapped, Order
 from builder.base.model import Base, Kind
 from builder.engine import require
@@ -43,7 +43,7 @@ class Method:
 
 METHODS = {
     "mmdebstrap": Method(
-        bootstrap.bootstrap, recipe.RECIPE, CHANGES, recipe.apt_sources, subordinate=True
+        bootstrap.bootstrap, mmdebstrap.RECIPE, CHANGES, mmdebstrap.apt_sources, subordinate=True
     ),
     "yum": Method(yum.bootstrap, yum.recipe(), yum.CHANGES, engine=True),
 }

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.commands.session import Request, choose, ledger_path, open_session
 from builder.errors import BuildError, UsageError
 from builder.host import ownership, process
 from builder.host.paths import Cache, Project
@@ -26,6 +25,7 @@ from builder.profile import load
 from builder.stages.builds import CONTAINER_SECONDS
 from builder.stages.image import BUILD_STAGE, ReadyImage
 from builder.stages.patching import TREE
+from builder.stages.session import Request, choose, ledger_path, open_session
 
 CHANGED = Path("net/netfilter/ipvs/ip_vs_core.c")
 LINE = "/* one more line */\n"

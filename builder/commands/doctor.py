@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 
 from builder.base import load_base
-from builder.commands.session import Request, choose
 from builder.console import put, put_json
 from builder.doctor import examination, finding
 from builder.errors import EnvironmentFailure
@@ -21,6 +20,7 @@ from builder.place import Place
 from builder.shown import shown
 from builder.source.probe import probe
 from builder.stages import accelerator
+from builder.stages.session import Request, choose
 from builder.vm import sandbox
 
 
@@ -45,7 +45,7 @@ def examine(
     """
     project, cache = place.project, place.cache
     chosen, _, name = choose(project, Request(profile, base=base))
-    loaded = load_base(project.bases / name, chosen.guest)
+    loaded = load_base(project.bases / name, chosen.init)
     scope = examination.Scope(
         cache=cache.root,
         artifacts=project.artifacts(chosen.name),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from builder.commands.produce import Goals
-from builder.commands.session import Request, open_session
 from builder.pipeline.explain import explain
 from builder.pipeline.schedule import with_needs
 from builder.place import Place
+from builder.stages.session import Request, open_session
 
 
 def explain_request(request: Request, goals: Goals, place: Place) -> list[str]:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from builder.commands import outputs
-from builder.commands.session import Session
 from builder.console import put
 from builder.errors import SmokeError
 from builder.host.paths import find_project, runtime_folder
@@ -28,6 +27,7 @@ from builder.pipeline.stage import Done
 from builder.report.publish import LAB
 from builder.stages import catalogue as all_stages
 from builder.stages import lab as stages
+from builder.stages.session import Session
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from builder.commands import kept, outputs, session
-from builder.commands.session import Session
+from builder.commands import kept, outputs
 from builder.errors import SmokeError, UsageError
 from builder.host import ownership
 from builder.host.paths import Project, runtime_folder
@@ -27,6 +26,8 @@ from builder.profile.model import Profile
 from builder.report import publish, record
 from builder.report.publish import LAB, Ending
 from builder.stages import lab as stages
+from builder.stages import session
+from builder.stages.session import Session
 
 UNDER_WAY = Ending(outcome="running")
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from builder import names
 from builder.commands import outputs
-from builder.commands.session import Request, Session, choose, open_session
 from builder.pipeline.schedule import with_needs
 from builder.pipeline.stage import Done
 from builder.place import Place
 from builder.profile.model import Profile
 from builder.report.publish import COMPONENTS
+from builder.stages.session import Request, Session, choose, open_session
 
 Goals = Callable[[Profile], tuple[str, ...]]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from builder.console import Console, Progress
-from builder.engine.spec import ContainerSpec, Mount
+from builder.engine.spec import ContainerSpec, Mount, RunContainer
 from builder.errors import BuildError
+from builder.host import buildlog
 from builder.host.copying import copy_file
 from builder.profile.model import Component
-from builder.rpm import diagnose
 from builder.rpm.tree import RpmTree, lay
 
 HOME = PurePosixPath("/home/builder")
@@ -20,8 +20,6 @@ SCRIPT = Path(__file__).parent / "container" / "rpmbuild.sh"
 RECIPE = "3"
 CCACHE_SIZE = "5G"
 COMPILED = ("  CC ", "  CC [M] ", "  LD [M] ", "  AS ", "  AR ", "  CC\t", "  CXX ")
-
-RunContainer = Callable[[ContainerSpec, Path, Callable[[str], None]], int]
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class BuildPlan:
     is built with, by component.  ``jobs``: the folder with the job budget's pipe.
     ``expected``: how many objects the last build compiled, if known.  ``options``: further
     ones for rpmbuild.  ``explain``: cause and hint out of the log of a failed build, if the
-    manner of packing knows more than ``diagnose`` does.
+    manner of packing knows more than ``buildlog`` does.
     """
 
     component: Component
@@ -145,7 +143,7 @@ def build(
         status = run(spec, log, counter.see)
     if status != 0:
         cause, hint = plan.explain(log) or (
-            diagnose.cause(log),
+            buildlog.cause(log),
             "fix the error in the log, then run the same command again; finished stages are kept",
         )
         name = f"{plan.component.package}-{plan.component.version}"

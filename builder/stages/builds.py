@@ -59,9 +59,11 @@ def build_stage(
             explain=manner.explain,
         )
 
-        def run_timed(container: ContainerSpec, log: Path, see: Callable[[str], None]) -> int:
+        def run_timed(
+            spec: ContainerSpec, log: Path, see: Callable[[str], None] | None = None
+        ) -> int:
             begun = time.monotonic()
-            status = run_container(setting, work.scratch, container, log, see)
+            status = run_container(setting, work.scratch, spec, log, see)
             work.note(CONTAINER_SECONDS, f"{time.monotonic() - begun:.2f}")
             return status
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from builder.disk import image as disk_image
+from builder.disk import install_proof
 from builder.disk.root import RootInputs
 from builder.engine import require as require_engine
 from builder.host import process
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
-from builder.rpm import install_proof
 from builder.stages.builds import rpms_of, source_rpms_of
 from builder.stages.containers import run_container
 from builder.stages.image import BUILD_STAGE, GUEST_STAGE, ReadyImage, root_tar
@@ -50,19 +51,19 @@ def _installed(setting: Setting) -> tuple[str, ...]:
 
 
 def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
-    """The yum repository, what it requires of its host, and the proof that it installs."""
+    """The yum repository, what it requires of the target, and the proof that it installs."""
     builds = tuple(f"build:{name}" for name in setting.profile.component)
-    host_file = setting.specs / setting.profile.host
+    target_file = setting.specs / setting.profile.target
 
     def inputs() -> tuple[Input, ...]:
         return (
-            *digest.files("host", setting.specs, [host_file]),
+            *digest.files("target", setting.specs, [target_file]),
             *_guest_inputs(setting),
             *setting.recipe(
                 "archive/rpm.py",
                 "rpm/repository.py",
                 "rpm/capabilities.py",
-                "rpm/install_proof.py",
+                "disk/install_proof.py",
                 "disk/root.py",
                 "disk/container/root.sh",
                 "disk/container/prove-install.sh",
@@ -80,8 +81,8 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
             tuple(path for done in built for path in source_rpms_of(done)),
             setting.epoch,
         )
-        host = capabilities.load_host(host_file)
-        findings = capabilities.hold(host, capabilities.requirements(made.packages))
+        target = capabilities.load_target(target_file)
+        findings = capabilities.hold(target, capabilities.requirements(made.packages))
         (work.output / REQUIREMENTS).write_text(
             "".join(
                 f"{one.requirement.rpm}: {one.requirement} -> {one.met_by or 'nobody'}\n"
@@ -89,12 +90,12 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
             ),
             encoding="utf-8",
         )
-        capabilities.demand(host, findings)
+        capabilities.demand(target, findings)
         proof = install_proof.prove(
             _root_inputs(setting, work.needs, work.output, image),
             scratch=work.scratch,
             log=work.log,
-            run=lambda spec, log: run_container(setting, work.scratch, spec, log),
+            run=partial(run_container, setting, work.scratch),
         )
         (work.output / PROOF).write_bytes(msgspec.json.format(msgspec.json.encode(proof)))
         work.note("packages", str(len(proof.packages)))
@@ -123,7 +124,7 @@ def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
             _installed(setting),
             scratch=work.scratch,
             log=work.log,
-            run=lambda spec, log: run_container(setting, work.scratch, spec, log),
+            run=partial(run_container, setting, work.scratch),
         )
         for name in disk_image.FILES:
             shutil.move(made.folder / name, work.output / name)
@@ -136,31 +137,30 @@ def smoke_stage(setting: Setting) -> Stage:
     """The verdict of the image that was booted."""
 
     def inputs() -> tuple[Input, ...]:
-        return (Input("selftest", setting.profile.selftest), *setting.recipe("vm"))
+        return (Input("init", setting.profile.init), *setting.recipe("smoke", "vm"))
 
     def run(work: Work) -> None:
+        from builder.smoke import proof  # noqa: PLC0415
         from builder.stages.accelerator import accelerator  # noqa: PLC0415 - only a run pays for it
-        from builder.vm import smoke as vm_smoke  # noqa: PLC0415
 
         made = disk_image.read(work.needs["vm"].path)
-        report = vm_smoke.smoke(
+        report = proof.prove(
             made.image,
             kernel_release=made.release,
             accelerator=accelerator(setting.cache, work.scratch / "probe", made.folder / "vmlinuz"),
             scratch=work.scratch,
             console=setting.console,
             log_dir=work.output,
-            selftest=setting.profile.selftest,
+            init=setting.profile.init,
         )
         work.note("seconds", f"{report.seconds:.1f}")
         work.note("accelerator", report.accelerator)
 
     def check() -> None:
-        from builder.vm import payload  # noqa: PLC0415 - only a run pays for it
-        from builder.vm import smoke as vm_smoke  # noqa: PLC0415
+        from builder.smoke import payload, proof  # noqa: PLC0415 - only a run pays for it
 
-        payload.load(setting.profile.selftest)  # refuses an unknown one
-        for name in vm_smoke.PROGRAMS:
+        payload.load(setting.profile.init)  # refuses an unknown one
+        for name in proof.PROGRAMS:
             process.require_tool(name)
 
     return Stage("smoke", ("vm",), inputs, run, check=check)

@@ -57,7 +57,7 @@ class Setting:
 
     def load_base(self) -> Base:
         """The base, with the guest root that the profile asks for; raises UsageError."""
-        return load_base(self.base_folder, self.profile.guest)
+        return load_base(self.base_folder, self.profile.init)
 
     @property
     def epoch(self) -> int:

@@ -9,13 +9,14 @@ from pathlib import Path
 import msgspec
 
 from builder.errors import VerificationError
+from builder.host import buildlog
 from builder.kernel import vendor
 from builder.kernel.vendor import Additions, Vendor
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
 from builder.profile.model import Component
-from builder.rpm import build, diagnose
+from builder.rpm import build
 from builder.stages import patching
 from builder.stages.patching import TREE
 from builder.stages.setting import Setting
@@ -73,7 +74,7 @@ class Vendored:
         return None
 
     def explain(self, log: Path) -> tuple[str, str] | None:
-        unset = vendor.unset_symbols(diagnose.read_tail(log))
+        unset = vendor.unset_symbols(buildlog.read_tail(log))
         return vendor.explain_unset(unset) if unset else None
 
     def amended(self, done: Mapping[str, Done]) -> dict[str, str]:

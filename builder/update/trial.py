@@ -7,18 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builder.commands import patches
-from builder.commands.session import Request, open_session
 from builder.console import Console
 from builder.errors import SourceUnreachable, VerificationError
 from builder.forensics.findings import ProfileFindings
 from builder.host.paths import Cache, Project
+from builder.place import Place
 from builder.profile import load
 from builder.profile.model import Profile
 from builder.source import open_lock
-from builder.source.lock import Pin
+from builder.source.pins import Pin
 from builder.source.variant import DROPIN
+from builder.stages import inspection
 from builder.stages.patching import TREE
+from builder.stages.session import Request, open_session
 from builder.stages.sources import pristine_stage
 
 _APART = ("specs", "artifacts", ".git")  # the first is copied, others are not needed
@@ -93,12 +94,11 @@ class UpdateTrial:
         self, project: Project, sources: Sequence[str], variants: Sequence[str], *, locked: bool
     ) -> Tried:
         request = Request(self.profile, locked=locked, variants=tuple(variants))
-        where = {"project": project, "cache": self.cache, "console": self.console}
-        with open_session(request, **where) as session:  # type: ignore[arg-type]
+        with open_session(request, Place(project, self.cache, self.console)) as session:
             profile = session.setting.profile
             components = _components(profile, sources)
             session.settle(*(f"fetch:{name}" for name in sources))
-            found = patches.find_all(session, components)
+            found = inspection.find_all(session, components)
             stages = {one: pristine_stage(one, profile.component[one]) for one in components}
             done = session.settle(*stages.values())
             trees = {

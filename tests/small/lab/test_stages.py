@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from builder.commands import explain, lab, produce
-from builder.commands.session import Request, Session, open_session
 from builder.console import Console
 from builder.errors import EnvironmentFailure, SmokeError, UsageError, VerificationError
 from builder.lab import judging, laboratory
@@ -22,6 +21,7 @@ from builder.report import html, publish, record
 from builder.report.record import BuildRecord
 from builder.stages import catalogue
 from builder.stages import lab as stages
+from builder.stages.session import Request, Session, open_session
 from tests.damage import spoil
 from tests.support.lab import finished
 from tests.support.lab.wire import Wire

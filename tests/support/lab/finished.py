@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from builder.commands.session import Request, Session, open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.pipeline.schedule import all_inputs, with_needs
@@ -17,6 +16,7 @@ from builder.pipeline.stage import Done
 from builder.pipeline.store import OUTPUT
 from builder.place import Place
 from builder.stages import lab as stages
+from builder.stages.session import Request, Session, open_session
 from tests.support.lab import recordings
 from tests.support.lab.wire import Wire
 from tests.world import ROOT

@@ -10,7 +10,6 @@ import pytest
 
 from builder.base import lock
 from builder.base.packages import BasePackage, encode
-from builder.commands.baselock import BaseLock, require
 from builder.console import Console
 from builder.digest import Digest
 from builder.errors import BaseDiffers, UsageError
@@ -19,6 +18,7 @@ from builder.pipeline.digest import Input
 from builder.pipeline.stage import Damaged, Done, Stage
 from builder.pipeline.store import OUTPUT, Store
 from builder.profile import load
+from builder.stages.baselock import BaseLock, require
 from builder.stages.image import PACKAGES
 from builder.stages.setting import Setting
 from tests.unit.base.test_base import SETTINGS

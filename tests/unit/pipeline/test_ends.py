@@ -14,8 +14,6 @@ import msgspec
 import pytest
 
 from builder.commands import outputs
-from builder.commands.baselock import BaseLock
-from builder.commands.session import Session
 from builder.console import Console
 from builder.errors import BuilderError, BuildError, SmokeError
 from builder.host.paths import Cache, Project
@@ -27,8 +25,10 @@ from builder.pipeline.stage import Stage, Work
 from builder.pipeline.store import Store
 from builder.profile import load
 from builder.report import record
+from builder.smoke.report import Check, SmokeReport, Timing, save
+from builder.stages.baselock import BaseLock
+from builder.stages.session import Session
 from builder.stages.setting import Setting
-from builder.vm.report import Check, SmokeReport, Timing, save
 from tests.damage import spoil
 from tests.world import ROOT
 
