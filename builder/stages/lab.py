@@ -43,8 +43,12 @@ VERDICT = "verdict.json"
 OUTCOME = "outcome"
 RED = "fail"
 PROGRAMS = ("setpriv", "qemu-system-x86_64")
-RECORDER = ("guest", "hosts", "plan", "scenario", "experiment.py", "laboratory.py", "recording.py")
-JUDGE = ("capture", "oracle", "page", "folder.py", "judging.py", "recording.py", "verdict.py")
+_BOTH = ("scenario", "folder.py", "recording.py", "series.py", "subject.py", "verdict.py")
+RECORDER = (
+    *("guest", "hosts", "plan", "capture/files.py", "capture/pcapng.py", "counters.py"),
+    *("experiment.py", "laboratory.py", *_BOTH),
+)
+JUDGE = ("capture", "oracle", "page", "judging.py", *_BOTH)
 """Parts of builder/lab/ that decide what is recorded, and what is made of that."""
 
 Stages = Callable[[Setting], Mapping[str, Stage]]
