@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from builder.errors import UsageError
 from builder.profile.model import Changelog, Component
 
 SUFFIX = ".spec.j2"
+_TEMPLATE = "<template>"  # of one that no loader knows the file of
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,17 @@ def render(specs: Path, context: SpecContext) -> str:
         ) from error
     except jinja2.UndefinedError as error:
         raise UsageError(
-            f"{specs.name}/{name} names an unknown variable",
+            f"{specs.name}/{name}:{_line_of(error)} names an unknown variable",
             error.message or "",
             "docs/profiles.md lists the variables of a spec template",
         ) from error
+
+
+def _line_of(error: jinja2.UndefinedError) -> int:
+    """The template's line: Jinja puts its own frames into the traceback, with these numbers."""
+    lines = [
+        number
+        for frame, number in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_filename == _TEMPLATE
+    ]
+    return lines[-1] if lines else 1
