@@ -685,7 +685,7 @@ def test_a_mail_that_is_still_encoded_is_named_with_the_command_that_decodes_it(
 def test_a_mail_that_says_so_and_was_decoded_is_taken(bench: Bench) -> None:
     bench.lay("x")
     head = "Content-Transfer-Encoding: quoted-printable\n\n"
-    as_gnu(bench, head + diff().replace("+two", "+two = 2;"))
+    require_as_gnu(bench, head + diff().replace("+two", "+two = 2;"))
 
 
 def test_hunks_out_of_order_are_named(bench: Bench) -> None:
