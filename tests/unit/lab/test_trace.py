@@ -463,7 +463,7 @@ def changed(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_what_a_capture_lost_is_undecided_and_never_a_fault(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret
-    paths = sampled(tmp_path, Shape(6, packets=16, content=120, open=3))
+    paths = sampled(tmp_path, SampleShape(6, packets=16, content=120, open=3))
     for path in paths:
         changed(path, lambda records: [one for one in records if chance.random() > 0.08])
     trial = judged(*paths)
@@ -473,7 +473,7 @@ def test_what_a_capture_lost_is_undecided_and_never_a_fault(tmp_path: Path, seed
 @pytest.mark.parametrize("seed", range(4))
 def test_no_bytes_break_the_judge(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret
-    paths = sampled(tmp_path, Shape(6, packets=12, content=120, open=3))
+    paths = sampled(tmp_path, SampleShape(6, packets=12, content=120, open=3))
 
     def spoil(records: list[bytes]) -> list[bytes]:
         found = []
