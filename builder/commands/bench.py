@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.commands import speed
+from builder.commands import judge_speed as speed
 from builder.console import Console
 from builder.errors import BuildError, UsageError
 from builder.host import ownership, process

@@ -17,7 +17,7 @@ from builder.lab.trace.director import Described, director
 from builder.lab.trace.sample import LOCAL, SERVER, VIP, SampleShape
 from builder.profile import load
 
-PROFILE, MODULE = "lts", "builder.commands.speed"
+PROFILE, MODULE = "lts", "builder.commands.judge_speed"
 LARGE = SampleShape(20_000, packets=25, content=1250, open=500)
 """A million packets and a gigabyte, on two links."""
 SMALL = SampleShape(20_000, packets=12, content=10, open=500, stamped=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builder.commands import speed
+from builder.commands import judge_speed as speed
 from builder.host.paths import find_project
 
 
