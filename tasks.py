@@ -22,6 +22,7 @@ from builder import commandline, names
 from builder.commandline import PROFILE, command
 from builder.console import put
 from builder.host import ci
+from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 
 _OPTIONS = {
     "profile": f"what to build: a folder of specs/ (default {PROFILE})",
@@ -63,7 +64,7 @@ def build(
             variants=names.split("--variant", variant),
         )
         chosen = names.split("--only", only)
-        goals = produce.only("build", chosen) if chosen else produce.everything
+        goals = produce.only(StageKind.BUILD, chosen) if chosen else produce.everything
         produce.produce(
             request, goals, project=place.project, cache=place.cache, console=place.console
         )
@@ -143,7 +144,7 @@ def tree(
         request = session.Request(profile, flavour)
         for line in trees.lay_out(
             request,
-            produce.only("prep", names.split("--only", only)),
+            produce.only(StageKind.PREP, names.split("--only", only)),
             names.split("--only", only),
             project=place.project,
             cache=place.cache,
@@ -174,7 +175,7 @@ def patch(
     with command(profile, json=json) as place:
         patches.report(
             session.Request(profile, flavour, base, variants=names.split("--variant", variant)),
-            produce.only("prep", names.split("--only", only)),
+            produce.only(StageKind.PREP, names.split("--only", only)),
             check=check,
             json=json,
             project=place.project,
@@ -208,7 +209,7 @@ def repo(
     locked: bool = False,
 ) -> None:
     """Make the yum repository and prove that it can be installed."""
-    _up_to("repo", profile, flavour, base, jobs, locked)
+    _up_to(REPO, profile, flavour, base, jobs, locked)
 
 
 @task(help=_help("profile", "flavour", "base", "jobs", "locked"))
@@ -221,7 +222,7 @@ def vm(
     locked: bool = False,
 ) -> None:
     """Make the bootable disk image with the RPMs in it."""
-    _up_to("vm", profile, flavour, base, jobs, locked)
+    _up_to(VM, profile, flavour, base, jobs, locked)
 
 
 @task(help=_help("profile", "flavour", "base", "jobs", "locked"))
@@ -234,7 +235,7 @@ def smoke(
     locked: bool = False,
 ) -> None:
     """Boot the image and prove that kernel and tools work together."""
-    _up_to("smoke", profile, flavour, base, jobs, locked)
+    _up_to(SMOKE, profile, flavour, base, jobs, locked)
 
 
 @task(

@@ -22,9 +22,10 @@ from builder.host import ownership, process
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
 from builder.pipeline.ledger import Ledger
+from builder.pipeline.stagename import BUILD_ROOT, StageKind, folder_of
 from builder.profile import load
 from builder.stages.builds import CONTAINER_SECONDS
-from builder.stages.image import BUILD_STAGE, ReadyImage
+from builder.stages.image import ReadyImage
 from builder.stages.patching import TREE
 
 CHANGED = Path("net/netfilter/ipvs/ip_vs_core.c")
@@ -54,7 +55,8 @@ def measure(profile: str, flavour: str, *, project: Project, cache: Cache, conso
     with ownership.use(cache, console), ownership.use(bench, console):
         remove(copy.root, cache.bench)
         remove(bench.ccache, bench.root)
-        remove(bench.stages / "build-kernel", bench.root)
+        built = folder_of(StageKind.BUILD.of(_largest(profile, project)))
+        remove(bench.stages / built, bench.root)
         _copy_project(project, copy)
         _share(cache, bench)
         return _measure(profile, flavour, project=copy, cache=bench, console=console)
@@ -66,10 +68,11 @@ def _measure(
     component = _largest(profile, project)
     request = Request(profile, flavour)
     with open_session(request, project=project, cache=cache, console=console) as session:
-        done = session.settle(f"prep:{component}", BUILD_STAGE)
-        prepared = done[f"prep:{component}"].path / TREE
+        prep = StageKind.PREP.of(component)
+        done = session.settle(prep, BUILD_ROOT)
+        prepared = done[prep].path / TREE
         # Imported into the engine by whoever builds first, once for all.
-        ReadyImage(session.setting)(done[BUILD_STAGE])
+        ReadyImage(session.setting)(done[BUILD_ROOT])
         chosen = session.setting
         ledger = ledger_path(cache, profile, chosen.flavour_name, chosen.base)
     console.say(f"cold build of {component}")
@@ -106,7 +109,7 @@ class Timing:
 
 
 def _container_seconds(ledger: Path, component: str) -> float:
-    last = Ledger(ledger).last(f"build:{component}")
+    last = Ledger(ledger).last(StageKind.BUILD.of(component))
     if last is None:
         raise BuildError("the measured build left no record", str(ledger), "report this")
     return float(last.facts[CONTAINER_SECONDS])
@@ -131,7 +134,7 @@ def _copy_project(project: Project, copy: Project) -> None:
 
 def _share(cache: Cache, bench: Cache) -> None:
     """Sources, base and pristine trees need not be made again to measure builds."""
-    for name in ("blobs", "stages/image-build"):
+    for name in ("blobs", f"stages/{folder_of(BUILD_ROOT)}"):
         origin, target = cache.root / name, bench.root / name
         if origin.is_dir() and not target.is_dir():
             shutil.copytree(origin, target, symlinks=True, copy_function=os.link)

@@ -6,6 +6,7 @@ from builder.commands import produce
 from builder.commands.session import Request, choose
 from builder.console import Console
 from builder.host.paths import Cache, Project
+from builder.pipeline.stagename import BUILD_ROOT, GUEST_ROOT
 
 
 def fetch(request: Request, *, project: Project, cache: Cache, console: Console) -> list[str]:
@@ -37,7 +38,7 @@ def bootstrap(
 
     ``refresh``: from the packages of today, even if nothing has changed.
     """
-    stages = ("image:build", "image:guest")
+    stages = (BUILD_ROOT, GUEST_ROOT)
     done = produce.produce(
         request,
         produce.exactly(*stages),

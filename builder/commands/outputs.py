@@ -13,15 +13,16 @@ from builder.commands.session import Session
 from builder.errors import BuilderError, EnvironmentFailure, Interrupted
 from builder.pipeline import room
 from builder.pipeline.stage import Done
+from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 from builder.profile.model import Profile
 from builder.report import failure, html, logs, publish
 from builder.report.publish import COMPONENTS, Ending, Publication
 from builder.report.record import BuildRecord, State, Unfinished
 
 PUBLICATIONS = (
-    Publication("repo", "repo"),
-    Publication("vm", "vm"),
-    Publication("smoke", "smoke", evidence=True),
+    Publication(REPO, "repo"),
+    Publication(VM, "vm"),
+    Publication(SMOKE, "smoke", evidence=True),
 )
 # What is copied after an interrupt: no more than takes some tenths of a second.
 HASTY_BYTES = 128 << 20
@@ -32,7 +33,7 @@ _BUG = "this is a bug in the builder; please report it with the traceback"
 def publications(profile: Profile) -> tuple[Publication, ...]:
     """All that a run of this profile may publish: RPMs in their repository, or alone without it."""
     alone = (
-        Publication(f"build:{name}", f"{COMPONENTS}/{name}", until="repo")
+        Publication(StageKind.BUILD.of(name), f"{COMPONENTS}/{name}", until="repo")
         for name in profile.component
     )
     return (*alone, *PUBLICATIONS)

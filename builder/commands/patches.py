@@ -19,6 +19,7 @@ from builder.host.paths import Cache, Project
 from builder.patch import apply
 from builder.patch.series import Series, touched
 from builder.pipeline.stage import Damaged
+from builder.pipeline.stagename import StageKind, parse
 from builder.profile.model import Component
 from builder.report import failure
 from builder.stages import patching
@@ -43,11 +44,11 @@ def report(
     VerificationError for components that disagree on what they pass to each other.
     """
     wanted = goals(choose(project, request)[0])  # refuses unknown names before it waits
-    names = [goal.removeprefix("prep:") for goal in wanted]
+    names = [parse(goal).subject for goal in wanted]
     with open_session(request, project=project, cache=cache, console=console) as session:
         if not check:
             with outputs.published_if_failing(session):
-                session.settle(*(f"prep:{name}" for name in names))
+                session.settle(*(StageKind.PREP.of(name) for name in names))
         found = find_all(session, names)
     refusal = _refusal(found)
     if json:
@@ -70,7 +71,10 @@ def find_all(session: Session, names: list[str]) -> Findings:
     with ExitStack() as trials:
         for name in names:
             component = profile.component[name]
-            source, pristine = f"unpack:{component.source}", pristine_stage(name, component)
+            source, pristine = (
+                StageKind.UNPACK.of(component.source),
+                pristine_stage(name, component),
+            )
             needs = patching.needs(session.setting, component)
             # What patches are read from is held against its digests, as for a build.
             read = {*needs, source} - {pristine}

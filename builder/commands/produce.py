@@ -11,6 +11,7 @@ from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.pipeline.schedule import with_needs
 from builder.pipeline.stage import Done
+from builder.pipeline.stagename import REPO, SMOKE, StageKind, is_of, parse
 from builder.profile.model import Profile
 from builder.report.publish import COMPONENTS
 
@@ -19,10 +20,10 @@ Goals = Callable[[Profile], tuple[str, ...]]
 
 def everything(profile: Profile) -> tuple[str, ...]:
     """All that a profile has: the smoke test needs the image, which needs the rest."""
-    return ("smoke",)
+    return (SMOKE,)
 
 
-def only(prefix: str, components: tuple[str, ...]) -> Goals:
+def only(kind: StageKind, components: tuple[str, ...]) -> Goals:
     """One stage of a kind for each name, for all components if no name is given."""
 
     def goals(profile: Profile) -> tuple[str, ...]:
@@ -36,16 +37,16 @@ def only(prefix: str, components: tuple[str, ...]) -> Goals:
             )
         chosen = components or tuple(profile.component)
         return tuple(
-            f"{prefix}:{name}"
+            kind.of(name)
             for name in chosen
-            if prefix == "build" or profile.component[name].source
+            if kind is StageKind.BUILD or profile.component[name].source
         )
 
     return goals
 
 
 def each_source(profile: Profile) -> tuple[str, ...]:
-    return tuple(f"fetch:{name}" for name in profile.source)
+    return tuple(StageKind.FETCH.of(name) for name in profile.source)
 
 
 def exactly(*stages: str) -> Goals:
@@ -87,8 +88,8 @@ def _are_published(session: Session, wanted: tuple[str, ...]) -> bool:
 def _tell(session: Session, done: dict[str, Done]) -> None:
     """Say how much was done, and where the results are."""
     place = outputs.place(session)
-    if "repo" not in done:
-        alone = [name.removeprefix("build:") for name in done if name.startswith("build:")]
+    if REPO not in done:
+        alone = [parse(name).subject for name in done if is_of(name, StageKind.BUILD)]
         place = place / COMPONENTS / (alone[0] if len(alone) == 1 else "")
     ran = sum(not stage.hit for stage in done.values())
     words = f"{ran} of {len(done)} stages ran" if ran else "nothing has changed"

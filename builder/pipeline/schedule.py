@@ -33,7 +33,8 @@ from builder.pipeline.budget import Budget
 from builder.pipeline.digest import Input
 from builder.pipeline.ledger import Entry, Ledger
 from builder.pipeline.stage import Damaged, Done, Stage, Work
-from builder.pipeline.store import OUTPUT, Store, folder_name
+from builder.pipeline.stagename import folder_of
+from builder.pipeline.store import OUTPUT, Store
 from builder.pipeline.trust import Trust
 
 Outcome = Done | BaseException
@@ -267,14 +268,14 @@ class Schedule:
 
     def log(self, stage: str) -> Path:
         """Where a stage that runs writes its log."""
-        return self.cache.logs / self.run_id / f"{folder_name(stage)}.log"
+        return self.cache.logs / self.run_id / f"{folder_of(stage)}.log"
 
     def output(self, stage: str) -> Path:
         """What a stage that runs, or has failed, has put out so far."""
         return self._folder(stage) / "done" / OUTPUT
 
     def _folder(self, stage: str) -> Path:
-        return self.cache.scratch / self.run_id / folder_name(stage)
+        return self.cache.scratch / self.run_id / folder_of(stage)
 
     def _run_one(
         self, stage: Stage, inputs: tuple[Input, ...], ended: queue.Queue[tuple[str, Outcome]]

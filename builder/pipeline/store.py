@@ -30,6 +30,7 @@ from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.ledger import write_whole
 from builder.pipeline.stage import LISTING, Damaged, Done, Manifest, OutputFile
+from builder.pipeline.stagename import folder_of
 from builder.pipeline.status import Status, look, unchanged
 
 MANIFEST = "stage.json"
@@ -40,11 +41,6 @@ OUTPUT = "output"
 KEY_LENGTH = 20
 
 
-def folder_name(stage: str) -> str:
-    """A stage's name as a folder name (``build:kernel`` → ``build-kernel``)."""
-    return stage.replace(":", "-")
-
-
 @dataclass(frozen=True)
 class Store:
     """Finished outputs of all stages, ``<cache>/stages/<stage>/<key>/``."""
@@ -52,7 +48,7 @@ class Store:
     cache: Cache
 
     def place(self, stage: str, key: Digest) -> Path:
-        return self.cache.stages / folder_name(stage) / key[:KEY_LENGTH]
+        return self.cache.stages / folder_of(stage) / key[:KEY_LENGTH]
 
     def find(self, stage: str, key: Digest, *, by_content: bool = False) -> Done | None:
         """The finished output for this key, None if there is none.

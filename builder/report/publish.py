@@ -17,6 +17,7 @@ from builder.host import listing
 from builder.host.removal import remove
 from builder.pipeline.ledger import write_whole
 from builder.pipeline.stage import Done, OutputFile
+from builder.pipeline.stagename import StageKind
 from builder.pipeline.status import Status, look, unchanged
 from builder.report import logs, record
 from builder.report.record import BuildRecord, Earlier, Failure, Outcome, Unfinished
@@ -262,7 +263,7 @@ def _by_folder(outputs: Iterable[OutputFile]) -> dict[str, tuple[OutputFile, ...
 
 def _stage_of(folder: str) -> str:
     top, _, name = folder.partition("/")
-    return f"build:{name}" if top == COMPONENTS else top
+    return StageKind.BUILD.of(name) if top == COMPONENTS else top
 
 
 def _read_record(target: Path) -> BuildRecord | None:

@@ -11,11 +11,12 @@ from builder.engine.spec import ContainerSpec
 from builder.pipeline.digest import Input
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.stage import Done, Stage, Work
+from builder.pipeline.stagename import BUILD_ROOT, CHECKS, StageKind
 from builder.profile.model import Component
 from builder.rpm import build
-from builder.stages.checks import CHECKS_STAGE, checked
+from builder.stages.checks import checked
 from builder.stages.containers import run_container
-from builder.stages.image import BUILD_STAGE, ReadyImage
+from builder.stages.image import ReadyImage
 from builder.stages.packaging import packaging
 from builder.stages.setting import Setting
 
@@ -29,11 +30,11 @@ def build_stage(
     setting: Setting, name: str, component: Component, ledger: Ledger, image: ReadyImage
 ) -> Stage:
     """The RPMs and the source RPM of one component."""
-    stage_name = f"build:{name}"
+    stage_name = StageKind.BUILD.of(name)
     manner = packaging(setting, name, component)
-    needs = tuple(f"build:{need}" for need in component.needs)
+    needs = tuple(StageKind.BUILD.of(need) for need in component.needs)
     if name in checked(setting.profile):
-        needs = (CHECKS_STAGE, *needs)
+        needs = (CHECKS, *needs)
 
     def inputs() -> tuple[Input, ...]:
         return (
@@ -47,12 +48,14 @@ def build_stage(
         last = ledger.last(stage_name)
         plan = build.BuildPlan(
             component=component,
-            image=image(work.needs[BUILD_STAGE]),
+            image=image(work.needs[BUILD_ROOT]),
             spec=manner.spec(work.needs),
             sources=work.scratch / "sources",
             prepared=manner.prepared(work.needs),
             ccache=_folder(setting.cache.ccache),
-            needs={need: work.needs[f"build:{need}"].path / RPMS for need in component.needs},
+            needs={
+                need: work.needs[StageKind.BUILD.of(need)].path / RPMS for need in component.needs
+            },
             jobs=setting.jobs(),
             expected=int(last.facts["objects"]) if last and "objects" in last.facts else None,
             options=manner.options,
@@ -72,9 +75,7 @@ def build_stage(
         _keep(built.source, work.output / SRPMS)
         work.note("objects", str(built.objects))
 
-    return Stage(
-        stage_name, (*manner.needs, *needs, BUILD_STAGE), inputs, run, check=require_engine
-    )
+    return Stage(stage_name, (*manner.needs, *needs, BUILD_ROOT), inputs, run, check=require_engine)
 
 
 def _folder(folder: Path) -> Path:

@@ -11,6 +11,7 @@ from builder.kernel import vendor
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
+from builder.pipeline.stagename import CHECKS, StageKind, StageName
 from builder.profile.model import Profile
 from builder.stages import patching
 from builder.stages.patching import TREE
@@ -18,7 +19,6 @@ from builder.stages.setting import Setting
 from builder.stages.sources import pristine_stage
 from builder.stages.vendored import Vendored
 
-CHECKS_STAGE = "checks"
 REPORT = "layouts.json"
 
 
@@ -58,7 +58,7 @@ def checks_stage(setting: Setting) -> Stage:
             if component.vendor is not None:
                 _require_lines(Vendored(setting, name, component, component.vendor), work.needs)
         readers: dict[str, Callable[[str], str | None]] = {
-            name: View(work.needs[f"prep:{name}"].path / TREE).read for name in names
+            name: View(work.needs[StageKind.PREP.of(name)].path / TREE).read for name in names
         }
         reports = findings.hold_together(profile.layout, readers)
         (work.output / REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(reports)))
@@ -67,16 +67,16 @@ def checks_stage(setting: Setting) -> Stage:
         for report in reports:
             report.require()
 
-    return Stage(CHECKS_STAGE, tuple(dict.fromkeys(needs)), inputs, run)
+    return Stage(CHECKS, tuple(dict.fromkeys(needs)), inputs, run)
 
 
-def _needs(setting: Setting, name: str) -> tuple[str, ...]:
+def _needs(setting: Setting, name: str) -> tuple[StageName, ...]:
     component = setting.profile.component[name]
     if component.vendor is None:
-        return (f"prep:{name}",)
+        return (StageKind.PREP.of(name),)
     return (
-        f"prep:{name}",
-        f"unpack:{component.source}",
+        StageKind.PREP.of(name),
+        StageKind.UNPACK.of(component.source),
         pristine_stage(name, component),
         *patching.needs(setting, component),
     )
@@ -91,7 +91,8 @@ def _require_lines(packed: Vendored, done: Mapping[str, Done]) -> None:
     name, component = packed.name, packed.component
     series = patching.collect(packed.setting, name, component, done)
     pristine, patched = (
-        View(done[stage].path / TREE) for stage in (pristine_stage(name, component), f"prep:{name}")
+        View(done[stage].path / TREE)
+        for stage in (pristine_stage(name, component), StageKind.PREP.of(name))
     )
     asked = kconfig.compare(pristine, patched, touched(series)).questions
     missing = vendor.symbols_without_line(

@@ -11,6 +11,7 @@ import msgspec
 
 from builder.base import load_base
 from builder.engine.spec import ContainerSpec
+from builder.pipeline.stagename import of_folder
 from builder.stages.setting import Setting
 
 NOTE = "container.json"
@@ -70,8 +71,7 @@ class Note:
 
     @property
     def stage(self) -> str:
-        # No kind of stage has a hyphen in its name.
-        return self.path.parts[-3].replace("-", ":", 1)
+        return of_folder(self.path.parts[-3])
 
     @property
     def run(self) -> str:

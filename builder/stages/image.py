@@ -17,10 +17,9 @@ from builder.base import (
 from builder.digest import Digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
+from builder.pipeline.stagename import StageKind
 from builder.stages.setting import Setting
 
-BUILD_STAGE = "image:build"
-GUEST_STAGE = "image:guest"
 TAR = "root.tar"
 PACKAGES = "packages.txt"
 
@@ -46,7 +45,7 @@ def image_stage(setting: Setting, kind: Kind) -> Stage:
     def check() -> None:
         require_host(setting.load_base())
 
-    return Stage(f"image:{kind}", (), inputs, run, slot=False, check=check)
+    return Stage(StageKind.IMAGE.of(kind), (), inputs, run, slot=False, check=check)
 
 
 def root_tar(done: Done) -> Path:

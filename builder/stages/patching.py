@@ -12,6 +12,7 @@ from builder.patch.series import Patch, Series
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
+from builder.pipeline.stagename import StageKind, StageName
 from builder.profile.model import Component, ForeignPatch
 from builder.stages.setting import Setting
 
@@ -47,9 +48,11 @@ def names(
     return tuple(name for name in listed if name in there)
 
 
-def needs(setting: Setting, component: Component) -> tuple[str, ...]:
+def needs(setting: Setting, component: Component) -> tuple[StageName, ...]:
     """The stages that bring the patches of other sources."""
-    return tuple(sorted({f"unpack:{patch.source}" for patch in foreign(setting, component)}))
+    return tuple(
+        sorted({StageKind.UNPACK.of(patch.source) for patch in foreign(setting, component)})
+    )
 
 
 def inputs(setting: Setting, name: str, component: Component) -> tuple[Input, ...]:
@@ -80,7 +83,7 @@ def _with_fixes(component: Component, patches: tuple[Patch, ...]) -> tuple[Patch
 
 
 def _foreign(setting: Setting, patch: ForeignPatch, done: Mapping[str, Done]) -> Patch:
-    tree = done[f"unpack:{patch.source}"].path / TREE
+    tree = done[StageKind.UNPACK.of(patch.source)].path / TREE
     if not (tree / patch.file).is_file():
         found = sorted(str(path.relative_to(tree)) for path in tree.rglob("*.patch"))
         raise VerificationError(

@@ -15,10 +15,11 @@ from builder.host import process
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
+from builder.pipeline.stagename import BUILD_ROOT, GUEST_ROOT, REPO, SMOKE, VM, StageKind
 from builder.rpm import install_proof
 from builder.stages.builds import rpms_of, source_rpms_of
 from builder.stages.containers import run_container
-from builder.stages.image import BUILD_STAGE, GUEST_STAGE, ReadyImage, root_tar
+from builder.stages.image import ReadyImage, root_tar
 from builder.stages.setting import Setting
 
 PROOF = "install-proof.json"
@@ -30,8 +31,8 @@ def _root_inputs(
 ) -> RootInputs:
     guest = setting.load_base().guest
     return RootInputs(
-        image=image(needs[BUILD_STAGE]),
-        root=root_tar(needs[GUEST_STAGE]),
+        image=image(needs[BUILD_ROOT]),
+        root=root_tar(needs[GUEST_ROOT]),
         repo=repo,
         guest=tuple(setting.base_folder / name for name in guest.files),
         provides=setting.base_folder / guest.provides,
@@ -51,7 +52,7 @@ def _installed(setting: Setting) -> tuple[str, ...]:
 
 def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
     """The yum repository, what it requires of its host, and the proof that it installs."""
-    builds = tuple(f"build:{name}" for name in setting.profile.component)
+    builds = tuple(StageKind.BUILD.of(name) for name in setting.profile.component)
     host_file = setting.specs / setting.profile.host
 
     def inputs() -> tuple[Input, ...]:
@@ -99,7 +100,7 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
         (work.output / PROOF).write_bytes(msgspec.json.format(msgspec.json.encode(proof)))
         work.note("packages", str(len(proof.packages)))
 
-    return Stage("repo", (*builds, BUILD_STAGE, GUEST_STAGE), inputs, run, check=require_engine)
+    return Stage(REPO, (*builds, BUILD_ROOT, GUEST_ROOT), inputs, run, check=require_engine)
 
 
 def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
@@ -119,7 +120,7 @@ def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
 
     def run(work: Work) -> None:
         made = disk_image.make(
-            _root_inputs(setting, work.needs, work.needs["repo"].path, image),
+            _root_inputs(setting, work.needs, work.needs[REPO].path, image),
             _installed(setting),
             scratch=work.scratch,
             log=work.log,
@@ -129,7 +130,7 @@ def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
             shutil.move(made.folder / name, work.output / name)
         work.note("release", made.release)
 
-    return Stage("vm", ("repo", BUILD_STAGE, GUEST_STAGE), inputs, run, check=require_engine)
+    return Stage(VM, (REPO, BUILD_ROOT, GUEST_ROOT), inputs, run, check=require_engine)
 
 
 def smoke_stage(setting: Setting) -> Stage:
@@ -142,7 +143,7 @@ def smoke_stage(setting: Setting) -> Stage:
         from builder.stages.accelerator import accelerator  # noqa: PLC0415 - only a run pays for it
         from builder.vm import smoke as vm_smoke  # noqa: PLC0415
 
-        made = disk_image.read(work.needs["vm"].path)
+        made = disk_image.read(work.needs[VM].path)
         report = vm_smoke.smoke(
             made.image,
             kernel_release=made.release,
@@ -163,4 +164,4 @@ def smoke_stage(setting: Setting) -> Stage:
         for name in vm_smoke.PROGRAMS:
             process.require_tool(name)
 
-    return Stage("smoke", ("vm",), inputs, run, check=check)
+    return Stage(SMOKE, (VM,), inputs, run, check=check)

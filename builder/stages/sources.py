@@ -18,6 +18,7 @@ from builder.patch.series import touched
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Damaged, Done, Stage, Work
+from builder.pipeline.stagename import StageKind, StageName
 from builder.profile.model import Component, ForeignPatch
 from builder.source import accepted, dropin
 from builder.source.accepted import Acceptance
@@ -118,7 +119,7 @@ def fetch_stage(
         work.note("variant", fetched.variant)
         work.note("verified", fetched.verified)
 
-    return Stage(f"fetch:{source.name}", (), inputs, run, slot=False, by_content=True)
+    return Stage(StageKind.FETCH.of(source.name), (), inputs, run, slot=False, by_content=True)
 
 
 def source_file(done: Done) -> Path:
@@ -128,10 +129,10 @@ def source_file(done: Done) -> Path:
 
 def unpack_stage(setting: Setting, source: Source) -> Stage:
     """The source's pristine tree: a tar's without its top folder, an RPM's files side by side."""
-    need = f"fetch:{source.name}"
+    need = StageKind.FETCH.of(source.name)
     components = setting.profile.component.items()
     # Files of these trees have another name in a patched one, which builds write to.
-    linked = f"unpack:{source.name}" in {pristine_stage(*one) for one in components}
+    linked = StageKind.UNPACK.of(source.name) in {pristine_stage(*one) for one in components}
 
     def run(work: Work) -> None:
         made = unpack(source_file(work.needs[need]), work.output / TREE, console=setting.console)
@@ -141,7 +142,11 @@ def unpack_stage(setting: Setting, source: Source) -> Stage:
         protect(work.output / TREE, files=not linked)
 
     return Stage(
-        f"unpack:{source.name}", (need,), lambda: setting.recipe("archive"), run, listed=False
+        StageKind.UNPACK.of(source.name),
+        (need,),
+        lambda: setting.recipe("archive"),
+        run,
+        listed=False,
     )
 
 
@@ -166,14 +171,14 @@ def protect(tree: Path, *, files: bool) -> None:
         Path(folder).chmod(0o555)
 
 
-def pristine_stage(name: str, component: Component) -> str:
+def pristine_stage(name: str, component: Component) -> StageName:
     """The stage whose output has the component's tree without patches."""
-    return f"inner:{name}" if component.inside else f"unpack:{component.source}"
+    return StageKind.INNER.of(name) if component.inside else StageKind.UNPACK.of(component.source)
 
 
 def inner_stage(setting: Setting, name: str, component: Component) -> Stage:
     """The tree of a component that lies in an archive within its source."""
-    need = f"unpack:{component.source}"
+    need = StageKind.UNPACK.of(component.source)
 
     def inputs() -> tuple[Input, ...]:
         return (Input("inside", "\n".join(component.inside)), *setting.recipe("archive"))
@@ -190,12 +195,12 @@ def inner_stage(setting: Setting, name: str, component: Component) -> Stage:
         work.state(made.listing.below(TREE))
         protect(work.output / TREE, files=False)
 
-    return Stage(f"inner:{name}", (need,), inputs, run, listed=False)
+    return Stage(StageKind.INNER.of(name), (need,), inputs, run, listed=False)
 
 
 def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
     """The patched tree of a component, its patches, and what became of every hunk."""
-    need = pristine_stage(name, component)
+    stage_name, need = StageKind.PREP.of(name), pristine_stage(name, component)
 
     def inputs() -> tuple[Input, ...]:
         return (
@@ -216,12 +221,12 @@ def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
         (work.output / REPORT).write_text(report.as_json(), encoding="utf-8")
         work.log.write_text("".join(f"{line}\n" for line in report.lines()), encoding="utf-8")
         for line in report.lines():
-            setting.console.say(f"prep:{name}: {line}")
+            setting.console.say(f"{stage_name}: {line}")
         patches = [f"{PATCHES}/{path.name}" for path in sorted(kept.iterdir())]
         work.state(before.renewed(work.output, [*changing, PATCHES, *patches, REPORT]))
 
     return Stage(
-        f"prep:{name}",
+        stage_name,
         tuple(dict.fromkeys((need, *patching.needs(setting, component)))),
         inputs,
         run,

@@ -10,6 +10,7 @@ from builder.kernel import config
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
+from builder.pipeline.stagename import StageKind
 from builder.profile.load import FRAGMENTS
 from builder.profile.model import Component
 from builder.rpm import build, spec
@@ -32,7 +33,7 @@ class Templated:
     @property
     def needs(self) -> tuple[str, ...]:
         source = self.component.source
-        return (f"fetch:{source}", f"prep:{self.name}") if source else ()
+        return (StageKind.FETCH.of(source), StageKind.PREP.of(self.name)) if source else ()
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -48,7 +49,9 @@ class Templated:
         return tuple(found)
 
     def spec(self, done: Mapping[str, Done]) -> str:
-        return self._render(patches_of(done[f"prep:{self.name}"]) if self.component.source else ())
+        return self._render(
+            patches_of(done[StageKind.PREP.of(self.name)]) if self.component.source else ()
+        )
 
     def fill(self, target: Path, done: Mapping[str, Done]) -> None:
         target.mkdir(parents=True, exist_ok=True)
@@ -63,7 +66,7 @@ class Templated:
     def prepared(self, done: Mapping[str, Done]) -> Path | None:
         if not self.component.source or not self.setting.load_base().settings.noprep:
             return None
-        return done[f"prep:{self.name}"].path / TREE
+        return done[StageKind.PREP.of(self.name)].path / TREE
 
     def explain(self, log: Path) -> tuple[str, str] | None:
         return None

@@ -14,6 +14,7 @@ from builder.kernel.vendor import Additions, Vendor
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
+from builder.pipeline.stagename import StageKind, StageName
 from builder.profile.model import Component
 from builder.rpm import build, diagnose
 from builder.stages import patching
@@ -40,7 +41,7 @@ class Vendored:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        return (self._unpacked, f"prep:{self.name}")
+        return (self._unpacked, self._prepared)
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -54,7 +55,7 @@ class Vendored:
         )
 
     def spec(self, done: Mapping[str, Done]) -> str:
-        used = patches_of(done[f"prep:{self.name}"])
+        used = patches_of(done[self._prepared])
         names = patching.names(self.setting, self.name, self.component, used)
         return vendor.amend_spec(
             self._text(done, self.vendor.spec), self.vendor, self._additions, names
@@ -65,7 +66,7 @@ class Vendored:
         amended = self._additions.config
         apart = {self.vendor.spec, *amended}
         files = [path for path in self._folder(done).iterdir() if path.name not in apart]
-        build.fill_sources(target, (*sorted(files), *patches_of(done[f"prep:{self.name}"])))
+        build.fill_sources(target, (*sorted(files), *patches_of(done[self._prepared])))
         for name, text in self.amended(done).items():
             (target / name).write_text(text, vendor.ENCODING, vendor.ERRORS)
 
@@ -89,8 +90,12 @@ class Vendored:
         return {name: self._text(done, name) for name in there} | self.amended(done)
 
     @property
-    def _unpacked(self) -> str:
-        return f"unpack:{self.component.source}"
+    def _prepared(self) -> StageName:
+        return StageKind.PREP.of(self.name)
+
+    @property
+    def _unpacked(self) -> StageName:
+        return StageKind.UNPACK.of(self.component.source)
 
     @property
     def _additions(self) -> Additions:

@@ -13,6 +13,7 @@ from builder.console import Console
 from builder.errors import SourceUnreachable, VerificationError
 from builder.forensics.findings import Findings
 from builder.host.paths import Cache, Project
+from builder.pipeline.stagename import StageKind
 from builder.profile import load
 from builder.profile.model import Profile
 from builder.source import open_lock
@@ -97,7 +98,7 @@ class Trial:
         with open_session(request, **where) as session:  # type: ignore[arg-type]
             profile = session.setting.profile
             components = _components(profile, sources)
-            session.settle(*(f"fetch:{name}" for name in sources))
+            session.settle(*(StageKind.FETCH.of(name) for name in sources))
             found = patches.find_all(session, components)
             stages = {one: pristine_stage(one, profile.component[one]) for one in components}
             done = session.settle(*stages.values())

@@ -13,6 +13,7 @@ from builder.commands.session import Request
 from builder.console import Console
 from builder.errors import EnvironmentFailure
 from builder.host.paths import Cache, Project
+from builder.pipeline.stagename import StageKind
 from tests import world
 from tests.el6.project import EL6, ORIGIN, stand_in
 from tests.el6.vault import serve
@@ -43,7 +44,7 @@ def test_without_vsyscall_nothing_is_downloaded(
     with pytest.raises(EnvironmentFailure) as caught:
         produce.produce(
             Request("small", base=EL6),
-            produce.only("build", ()),
+            produce.only(StageKind.BUILD, ()),
             project=Project(project.project),
             cache=Cache(project.cache),
             console=Console(said, interactive=False),
