@@ -21,10 +21,10 @@ from builder.errors import BuildError, UsageError
 from builder.host import ownership, process
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
+from builder.pipeline.facts import BuildFacts
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.stagename import BUILD_ROOT, StageKind, folder_of
 from builder.profile import load
-from builder.stages.builds import CONTAINER_SECONDS
 from builder.stages.image import ReadyImage
 from builder.stages.patching import TREE
 
@@ -110,9 +110,9 @@ class Timing:
 
 def _container_seconds(ledger: Path, component: str) -> float:
     last = Ledger(ledger).last(StageKind.BUILD.of(component))
-    if last is None:
+    if last is None or not isinstance(last.facts, BuildFacts):
         raise BuildError("the measured build left no record", str(ledger), "report this")
-    return float(last.facts[CONTAINER_SECONDS])
+    return last.facts.container_seconds
 
 
 def _largest(profile: str, project: Project) -> str:

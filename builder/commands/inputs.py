@@ -6,6 +6,7 @@ from builder.commands import produce
 from builder.commands.session import Request, choose
 from builder.console import Console
 from builder.host.paths import Cache, Project
+from builder.pipeline.facts import FetchFacts, ImageFacts
 from builder.pipeline.stagename import BUILD_ROOT, GUEST_ROOT
 
 
@@ -23,10 +24,10 @@ def fetch(request: Request, *, project: Project, cache: Cache, console: Console)
         console=console,
         forced=forced,
     )
-    facts = {name: stage.manifest.facts for name, stage in done.items()}
+    facts = {name: stage.facts(FetchFacts) for name, stage in done.items()}
     return [
-        f"{name}: {one['sha256']} from {' '.join((one['url'], one['version'])).rstrip()}; "
-        f"variant {one['variant']}; verified: {one['verified']}"
+        f"{name}: {one.sha256} from {f'{one.url} {one.version}'.rstrip()}; "
+        f"variant {one.variant}; verified: {one.verified}"
         for name, one in facts.items()
     ]
 
@@ -48,6 +49,6 @@ def bootstrap(
         forced=stages if refresh else (),
     )
     return [
-        f"{name}: {done[name].manifest.facts['packages']} packages, {done[name].path}"
+        f"{name}: {done[name].facts(ImageFacts).packages} packages, {done[name].path}"
         for name in stages
     ]

@@ -23,6 +23,7 @@ from builder.host.paths import Cache, Project
 from builder.host.removal import remove
 from builder.pipeline import run as runs
 from builder.pipeline.budget import Budget
+from builder.pipeline.facts import FetchFacts
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.schedule import Schedule, with_needs
 from builder.pipeline.stage import Done, Stage
@@ -102,10 +103,12 @@ class Session:
     def _tell_exceptions(self, done: dict[str, Done]) -> None:
         """Say in every run what was built from because the operator alone accepts it."""
         for name, stage in done.items():
-            verified = stage.manifest.facts.get("verified", "")
-            if BY_YOU in verified and name not in self.told:
+            facts = stage.manifest.facts
+            if not isinstance(facts, FetchFacts) or name in self.told:
+                continue
+            if BY_YOU in facts.verified:
                 self.told.add(name)
-                self.setting.console.say(f"{name}: {verified}")
+                self.setting.console.say(f"{name}: {facts.verified}")
 
 
 def read_jobs(word: str | None) -> int:

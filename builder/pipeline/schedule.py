@@ -31,6 +31,7 @@ from builder.host.removal import remove
 from builder.pipeline import digest, room
 from builder.pipeline.budget import Budget
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import NONE, Facts
 from builder.pipeline.ledger import Entry, Ledger
 from builder.pipeline.stage import Damaged, Done, Stage, Work
 from builder.pipeline.stagename import folder_of
@@ -302,7 +303,7 @@ class Schedule:
             remove(folder, self.cache.scratch)
             (folder / "done" / OUTPUT).mkdir(parents=True)
             (folder / "work").mkdir()
-            facts: dict[str, str] = {}
+            told: list[Facts] = []
             log = self.log(stage.name)
             log.parent.mkdir(parents=True, exist_ok=True)
             needs = {name: self.done[name] for name in stage.needs}
@@ -313,7 +314,7 @@ class Schedule:
                     scratch=folder / "work",
                     log=log,
                     needs=needs,
-                    note=facts.__setitem__,
+                    note=told.append,
                     stop=self.stop,
                     state=stated.append,
                 )
@@ -327,7 +328,7 @@ class Schedule:
                 listed=stage.listed,
                 by_content=stage.by_content,
                 started=started,
-                facts=facts,
+                facts=told[-1] if told else NONE,
                 log=log,
                 listing=stated[-1] if stated else None,
             )

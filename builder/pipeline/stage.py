@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -19,8 +20,11 @@ from builder.errors import VerificationError
 from builder.host.listing import Listing
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import NONE, Facts
 
 LISTING = "stage.files"
+
+F = TypeVar("F", bound=Facts)
 
 
 class OutputFile(msgspec.Struct, frozen=True):
@@ -51,7 +55,7 @@ class Manifest(msgspec.Struct, frozen=True):
     listing: Digest
     started: float
     seconds: float
-    facts: dict[str, str] = {}
+    facts: Facts = NONE
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,13 @@ class Done:
     def content(self) -> Digest:
         """Digest of what came out, for stages whose output the inputs do not determine."""
         return digest.key(Input(entry.path, entry.sha256) for entry in self.manifest.outputs)
+
+    def facts(self, kind: type[F]) -> F:
+        """What the stage told; ``kind`` is what stages of its kind tell."""
+        found = self.manifest.facts
+        if not isinstance(found, kind):
+            raise TypeError(f"{self.name} has {type(found).__name__}, not {kind.__name__}")
+        return found
 
     def listing(self) -> Listing:
         """What came out, as it was listed then.  Raises Damaged if that is not known any more."""
@@ -103,7 +114,7 @@ class Work:
 
     ``output``: the folder to fill; it appears in the store as a whole or not at all.
     ``scratch``: thrown away after success.  ``log``: the stage's log file.  ``needs``: the
-    stages it asked for, by name.  ``note``: keeps a fact for the manifest.  ``stop`` is set
+    stages it asked for, by name.  ``note``: keeps its facts for the manifest.  ``stop`` is set
     when the run is being stopped.  ``state``: takes the listing of the whole output from a stage
     that knows it, which spares a reading of what was only just written.
     """
@@ -112,7 +123,7 @@ class Work:
     scratch: Path
     log: Path
     needs: Mapping[str, Done]
-    note: Callable[[str, str], None]
+    note: Callable[[Facts], None]
     stop: threading.Event
     state: Callable[[Listing], None]
 

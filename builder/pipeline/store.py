@@ -28,6 +28,7 @@ from builder.host.paths import Cache
 from builder.host.removal import remove
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import Facts
 from builder.pipeline.ledger import write_whole
 from builder.pipeline.stage import LISTING, Damaged, Done, Manifest, OutputFile
 from builder.pipeline.stagename import folder_of
@@ -138,7 +139,7 @@ class Store:
         listed: bool,
         by_content: bool,
         started: float,
-        facts: dict[str, str],
+        facts: Facts,
         log: Path,
         listing: Listing | None = None,
     ) -> Done:

@@ -14,9 +14,9 @@ import msgspec
 from markupsafe import Markup, escape
 
 from builder import pages
+from builder.pipeline.facts import FetchFacts
 from builder.pipeline.ledger import write_whole
 from builder.pipeline.stage import OutputFile
-from builder.pipeline.stagename import StageKind, is_of
 from builder.report.record import BuildRecord, StageRecord
 from builder.vm.report import SmokeReport
 
@@ -141,7 +141,7 @@ def render(record: BuildRecord, smoke: SmokeReport | None) -> str:
         chart=chart(record.stages),
         row=ROW,
         width=CHART_WIDTH,
-        sources=[stage for stage in record.stages if is_of(stage.name, StageKind.FETCH)],
+        sources=[stage for stage in record.stages if isinstance(stage.facts, FetchFacts)],
         packages=_packages(record.outputs),
     )
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from builder.engine import require as require_engine
 from builder.engine.spec import ContainerSpec
 from builder.pipeline.digest import Input
-from builder.pipeline.ledger import Ledger
+from builder.pipeline.facts import BuildFacts
+from builder.pipeline.ledger import Entry, Ledger
 from builder.pipeline.stage import Done, Stage, Work
 from builder.pipeline.stagename import BUILD_ROOT, CHECKS, StageKind
 from builder.profile.model import Component
@@ -22,8 +23,6 @@ from builder.stages.setting import Setting
 
 RPMS = "rpms"
 SRPMS = "srpms"
-# How long the container lived: what is beyond that is the builder's own.
-CONTAINER_SECONDS = "container_seconds"
 
 
 def build_stage(
@@ -45,7 +44,6 @@ def build_stage(
 
     def run(work: Work) -> None:
         manner.fill(work.scratch / "sources", work.needs)
-        last = ledger.last(stage_name)
         plan = build.BuildPlan(
             component=component,
             image=image(work.needs[BUILD_ROOT]),
@@ -57,15 +55,17 @@ def build_stage(
                 need: work.needs[StageKind.BUILD.of(need)].path / RPMS for need in component.needs
             },
             jobs=setting.jobs(),
-            expected=int(last.facts["objects"]) if last and "objects" in last.facts else None,
+            expected=_objects(ledger.last(stage_name)),
             options=manner.options,
             explain=manner.explain,
         )
 
+        seconds: list[float] = []
+
         def run_timed(container: ContainerSpec, log: Path, see: Callable[[str], None]) -> int:
             begun = time.monotonic()
             status = run_container(setting, work.scratch, container, log, see)
-            work.note(CONTAINER_SECONDS, f"{time.monotonic() - begun:.2f}")
+            seconds.append(round(time.monotonic() - begun, 2))
             return status
 
         built = build.build(
@@ -73,9 +73,14 @@ def build_stage(
         )
         _keep(built.binary, work.output / RPMS)
         _keep(built.source, work.output / SRPMS)
-        work.note("objects", str(built.objects))
+        work.note(BuildFacts(built.objects, sum(seconds)))
 
     return Stage(stage_name, (*manner.needs, *needs, BUILD_ROOT), inputs, run, check=require_engine)
+
+
+def _objects(last: Entry | None) -> int | None:
+    """How many were compiled the last time, if that is known."""
+    return last.facts.objects if last and isinstance(last.facts, BuildFacts) else None
 
 
 def _folder(folder: Path) -> Path:

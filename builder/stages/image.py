@@ -16,6 +16,7 @@ from builder.base import (
 )
 from builder.digest import Digest
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import ImageFacts
 from builder.pipeline.stage import Done, Stage, Work
 from builder.pipeline.stagename import StageKind
 from builder.stages.setting import Setting
@@ -39,8 +40,7 @@ def image_stage(setting: Setting, kind: Kind) -> Stage:
         (work.output / PACKAGES).write_text(
             "".join(f"{name}\n" for name in made.packages), encoding="utf-8"
         )
-        work.note("packages", str(len(made.packages)))
-        work.note("sha256", made.sha256)
+        work.note(ImageFacts(len(made.packages), Digest(made.sha256)))
 
     def check() -> None:
         require_host(setting.load_base())

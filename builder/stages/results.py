@@ -14,6 +14,7 @@ from builder.engine import require as require_engine
 from builder.host import process
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import RepoFacts, SmokeFacts, VmFacts
 from builder.pipeline.stage import Done, Stage, Work
 from builder.pipeline.stagename import BUILD_ROOT, GUEST_ROOT, REPO, SMOKE, VM, StageKind
 from builder.rpm import install_proof
@@ -98,7 +99,7 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
             run=lambda spec, log: run_container(setting, work.scratch, spec, log),
         )
         (work.output / PROOF).write_bytes(msgspec.json.format(msgspec.json.encode(proof)))
-        work.note("packages", str(len(proof.packages)))
+        work.note(RepoFacts(len(proof.packages)))
 
     return Stage(REPO, (*builds, BUILD_ROOT, GUEST_ROOT), inputs, run, check=require_engine)
 
@@ -128,7 +129,7 @@ def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
         )
         for name in disk_image.FILES:
             shutil.move(made.folder / name, work.output / name)
-        work.note("release", made.release)
+        work.note(VmFacts(made.release))
 
     return Stage(VM, (REPO, BUILD_ROOT, GUEST_ROOT), inputs, run, check=require_engine)
 
@@ -153,8 +154,7 @@ def smoke_stage(setting: Setting) -> Stage:
             log_dir=work.output,
             selftest=setting.profile.selftest,
         )
-        work.note("seconds", f"{report.seconds:.1f}")
-        work.note("accelerator", report.accelerator)
+        work.note(SmokeFacts(round(report.seconds, 1), report.accelerator))
 
     def check() -> None:
         from builder.vm import payload  # noqa: PLC0415 - only a run pays for it

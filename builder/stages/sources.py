@@ -17,6 +17,7 @@ from builder.patch import apply
 from builder.patch.series import touched
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import FetchFacts, InnerFacts, UnpackFacts
 from builder.pipeline.stage import Damaged, Done, Stage, Work
 from builder.pipeline.stagename import StageKind, StageName
 from builder.profile.model import Component, ForeignPatch
@@ -113,11 +114,15 @@ def fetch_stage(
         except OSError:
             shutil.copyfile(fetched.path, place)
         place.chmod(0o444)  # the blob's mode, too: a cache may have been copied under umask 077
-        work.note("url", fetched.url)
-        work.note("sha256", fetched.sha256)
-        work.note("version", fetched.version or "")
-        work.note("variant", fetched.variant)
-        work.note("verified", fetched.verified)
+        work.note(
+            FetchFacts(
+                url=fetched.url,
+                sha256=fetched.sha256,
+                version=fetched.version or "",
+                variant=fetched.variant,
+                verified=fetched.verified,
+            )
+        )
 
     return Stage(StageKind.FETCH.of(source.name), (), inputs, run, slot=False, by_content=True)
 
@@ -136,8 +141,7 @@ def unpack_stage(setting: Setting, source: Source) -> Stage:
 
     def run(work: Work) -> None:
         made = unpack(source_file(work.needs[need]), work.output / TREE, console=setting.console)
-        work.note("files", str(made.files))
-        work.note("bytes", str(made.bytes))
+        work.note(UnpackFacts(made.files, made.bytes))
         work.state(made.listing.below(TREE))
         protect(work.output / TREE, files=not linked)
 
@@ -191,7 +195,7 @@ def inner_stage(setting: Setting, name: str, component: Component) -> Stage:
             source=component.source,
             console=setting.console,
         )
-        work.note("files", str(made.files))
+        work.note(InnerFacts(made.files))
         work.state(made.listing.below(TREE))
         protect(work.output / TREE, files=False)
 

@@ -217,7 +217,7 @@ def test_secrets_of_a_failure_are_nowhere(site: Site) -> None:
         if path.is_file():
             assert b"secretword" not in path.read_bytes(), path
             assert b"othersecret" not in path.read_bytes(), path
-    assert msgspec.json.decode((site.target / "build.json").read_bytes())["format"] == 2
+    assert msgspec.json.decode((site.target / "build.json").read_bytes())["format"] == 3
 
 
 def test_a_place_that_cannot_be_written_hides_no_failure(site: Site) -> None:

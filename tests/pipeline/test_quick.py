@@ -15,6 +15,7 @@ import pytest
 from builder.commands.session import Request, open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
+from builder.pipeline.facts import NONE
 from builder.pipeline.schedule import all_inputs, with_needs
 from builder.pipeline.stage import Done
 from builder.pipeline.store import OUTPUT
@@ -52,7 +53,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Cache]:
                 listed=stage.listed,
                 by_content=stage.by_content,
                 started=time.time(),
-                facts={},
+                facts=NONE,
                 log=root / "log",
             )
     assert len(done) == COUNT
