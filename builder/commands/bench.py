@@ -73,8 +73,8 @@ def _measure(
         prepared = done[prep].path / TREE
         # Imported into the engine by whoever builds first, once for all.
         ReadyImage(session.setting)(done[BUILD_ROOT])
-        chosen = session.setting
-        ledger = ledger_path(cache, profile, chosen.flavour_name, chosen.base)
+        build = session.setting.build
+        ledger = ledger_path(cache, profile, build.flavour, build.base.name)
     console.say(f"cold build of {component}")
     cold = _timed(lambda: _invoke(project, cache, profile, flavour, component))
     bare = _container_seconds(ledger, component) - cold.used / (os.cpu_count() or 1)

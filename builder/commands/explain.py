@@ -21,5 +21,5 @@ def explain_request(
     with open_session(
         request, project=project, cache=cache, console=console, reading=True
     ) as session:
-        wanted = goals(session.setting.profile)
+        wanted = goals(session.setting.build)
         return explain(session.stages, wanted, session.store, session.ledger)

@@ -15,7 +15,7 @@ def fetch(request: Request, *, project: Project, cache: Cache, console: Console)
 
     A request to ``update`` resolves all of them anew.
     """
-    forced = produce.each_source(choose(project, request)[0]) if request.update else ()
+    forced = produce.each_source(choose(project, request)) if request.update else ()
     done = produce.produce(
         request,
         produce.each_source,

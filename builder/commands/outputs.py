@@ -14,7 +14,7 @@ from builder.errors import BuilderError, EnvironmentFailure, Interrupted
 from builder.pipeline import room
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
-from builder.profile.model import Profile
+from builder.profile.build import Build
 from builder.report import failure, html, logs, publish
 from builder.report.publish import COMPONENTS, Ending, Publication
 from builder.report.record import BuildRecord, State, Unfinished
@@ -30,18 +30,18 @@ _LATER = "interrupted before it was copied; the next build publishes it"
 _BUG = "this is a bug in the builder; please report it with the traceback"
 
 
-def publications(profile: Profile) -> tuple[Publication, ...]:
-    """All that a run of this profile may publish: RPMs in their repository, or alone without it."""
+def publications(build: Build) -> tuple[Publication, ...]:
+    """All that a run may publish: RPMs in their repository, or alone without it."""
     alone = (
         Publication(StageKind.BUILD.of(name), f"{COMPONENTS}/{name}", until="repo")
-        for name in profile.component
+        for name in build.parts
     )
     return (*alone, *PUBLICATIONS)
 
 
 def place(session: Session) -> Path:
     """Where a run's results are published."""
-    return session.setting.project.artifacts(session.setting.profile.name)
+    return session.setting.project.artifacts(session.setting.build.profile)
 
 
 def begin(session: Session) -> None:
@@ -49,10 +49,10 @@ def begin(session: Session) -> None:
     setting = session.setting
     made = publish.begin(
         place(session),
-        publications(setting.profile),
-        profile=setting.profile.name,
-        flavour=setting.flavour_name,
-        base=setting.base,
+        publications(setting.build),
+        profile=setting.build.profile,
+        flavour=setting.build.flavour,
+        base=setting.build.base.name,
     )
     html.write(place(session), made)
 
@@ -60,7 +60,7 @@ def begin(session: Session) -> None:
 def publish_done(session: Session, done: dict[str, Done]) -> dict[str, Done]:
     """Publish what was settled; returns it, with what had to be made anew for that."""
     setting, target = session.setting, place(session)
-    wanted = publications(setting.profile)
+    wanted = publications(setting.build)
     stale = publish.stale(target, wanted, done)
     for fault in filter(None, stale.values()):
         setting.console.say(f"{_shown(session, target)}: {fault}; it is published again")
@@ -99,13 +99,13 @@ def _told(session: Session, error: BaseException) -> BuilderError:
 def _publish_failure(session: Session, error: BuilderError) -> None:
     target, done = place(session), session.schedule.done
     hasty = isinstance(error, Interrupted)
-    stale = publish.stale(target, publications(session.setting.profile), done)
+    stale = publish.stale(target, publications(session.setting.build), done)
     evidence = _evidence(session)
     found = _logs(session, error, evidence)
     ending = Ending(
         outcome="interrupted" if hasty else "failed",
         failure=failure.of(
-            error, log=_log(error, found, evidence), profile=session.setting.profile.name
+            error, log=_log(error, found, evidence), profile=session.setting.build.profile
         ),
         unfinished=_unfinished(session),
         logs=found,
@@ -129,12 +129,12 @@ def _publish(
     setting, target = session.setting, place(session)
     made = publish.publish(
         target,
-        publications(setting.profile),
+        publications(setting.build),
         done,
         renewed,
-        profile=setting.profile.name,
-        flavour=setting.flavour_name,
-        base=setting.base,
+        profile=setting.build.profile,
+        flavour=setting.build.flavour,
+        base=setting.build.base.name,
         ending=ending,
     )
     html.write(target, made)
@@ -188,7 +188,7 @@ def _withheld(session: Session, stale: dict[str, str], *, hasty: bool) -> dict[s
     """Of what would be copied, by folder: what may not be, or takes too long, and why."""
     found: dict[str, str] = {}
     left = HASTY_BYTES
-    for one in publications(session.setting.profile):
+    for one in publications(session.setting.build):
         if one.stage not in stale:
             continue
         done = session.schedule.done[one.stage]

@@ -12,45 +12,45 @@ from builder.host.paths import Cache, Project
 from builder.pipeline.schedule import with_needs
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, StageKind, is_of, parse
-from builder.profile.model import Profile
+from builder.profile.build import Build
 from builder.report.publish import COMPONENTS
 
-Goals = Callable[[Profile], tuple[str, ...]]
+Goals = Callable[[Build], tuple[str, ...]]
 
 
-def everything(profile: Profile) -> tuple[str, ...]:
-    """All that a profile has: the smoke test needs the image, which needs the rest."""
+def everything(build: Build) -> tuple[str, ...]:
+    """All that there is to build: the smoke test needs the image, which needs the rest."""
     return (SMOKE,)
 
 
 def only(kind: StageKind, components: tuple[str, ...]) -> Goals:
     """One stage of a kind for each name, for all components if no name is given."""
 
-    def goals(profile: Profile) -> tuple[str, ...]:
+    def goals(build: Build) -> tuple[str, ...]:
         for component in components:
             names.choose(
                 "component",
                 component,
-                profile.component,
+                build.parts,
                 "--only names tables [component.NAME] of profile.toml, separated by commas",
-                of=f"profile {profile.name}",
+                of=f"profile {build.profile}",
             )
-        chosen = components or tuple(profile.component)
+        chosen = components or tuple(build.parts)
         return tuple(
             kind.of(name)
             for name in chosen
-            if kind is StageKind.BUILD or profile.component[name].source
+            if kind is StageKind.BUILD or build.parts[name].source is not None
         )
 
     return goals
 
 
-def each_source(profile: Profile) -> tuple[str, ...]:
-    return tuple(StageKind.FETCH.of(name) for name in profile.source)
+def each_source(build: Build) -> tuple[str, ...]:
+    return tuple(StageKind.FETCH.of(name) for name in build.sources)
 
 
 def exactly(*stages: str) -> Goals:
-    return lambda profile: stages
+    return lambda build: stages
 
 
 def produce(
@@ -66,7 +66,7 @@ def produce(
 
     ``forced``: run these even if nothing has changed.
     """
-    wanted = goals(choose(project, request)[0])  # refuses unknown names before it waits
+    wanted = goals(choose(project, request))  # refuses unknown names before it waits
     with (
         open_session(request, project=project, cache=cache, console=console) as session,
         outputs.published_if_failing(session),
@@ -81,7 +81,7 @@ def produce(
 
 def _are_published(session: Session, wanted: tuple[str, ...]) -> bool:
     """Whether users get what comes out of these goals."""
-    published = {one.stage for one in outputs.publications(session.setting.profile)}
+    published = {one.stage for one in outputs.publications(session.setting.build)}
     return any(stage.name in published for stage in with_needs(session.stages, wanted))
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from builder import names
 from builder.base import find as find_base
+from builder.base import load_base
 from builder.console import Console
 from builder.engine import connect
 from builder.errors import UsageError
@@ -29,6 +30,7 @@ from builder.pipeline.schedule import Schedule, with_needs
 from builder.pipeline.stage import Done, Stage
 from builder.pipeline.store import Store
 from builder.profile import load
+from builder.profile.build import Build, resolve
 from builder.profile.model import Profile
 from builder.source.accepted import BY_YOU
 from builder.stages import catalogue
@@ -126,10 +128,10 @@ def read_jobs(word: str | None) -> int:
     return number
 
 
-def choose(project: Project, request: Request) -> tuple[Profile, str, str]:
-    """The profile, flavour and base that a request means.
+def choose(project: Project, request: Request) -> Build:
+    """What a request means: its profile in one flavour and base, whose files are read here.
 
-    Raises UsageError for names that do not exist.
+    Raises UsageError for names that do not exist, and for a file that is malformed.
     """
     profile = load.load(project.specs, request.profile)
     flavour = names.choose(
@@ -139,8 +141,9 @@ def choose(project: Project, request: Request) -> tuple[Profile, str, str]:
         "--flavour names a table [flavour.NAME] of profile.toml",
         of=f"profile {profile.name}",
     )
-    base = find_base(project.bases, request.base or profile.base)
-    return _with_variants(profile.in_base(base), request.variants), flavour, base
+    name = find_base(project.bases, request.base or profile.base)
+    base = load_base(project.bases / name, profile.guest)
+    return resolve(_with_variants(profile, request.variants), flavour, base)
 
 
 def _with_variants(profile: Profile, wanted: tuple[str, ...]) -> Profile:
@@ -202,14 +205,13 @@ def open_session(
     be settled then.  The engine and the job budget are made
     when the first stage asks for them.
     """
-    profile, flavour, base = choose(project, request)
+    build = choose(project, request)
+    profile = build.profile
     if request.update:
-        ci.require_editable("--update", f"invoke fetch --update --profile {profile.name}")
+        ci.require_editable("--update", f"invoke fetch --update --profile {profile}")
     with ExitStack() as stack:
-        enter = (
-            _reading(cache, console) if reading else _writing(cache, project, profile.name, console)
-        )
-        run_id = f"{profile.name}/{stack.enter_context(enter)}"
+        enter = _reading(cache, console) if reading else _writing(cache, project, profile, console)
+        run_id = f"{profile}/{stack.enter_context(enter)}"
         engine: _Once[Engine] = _Once(lambda: stack.enter_context(connect(cache, console)))
         jobs = request.jobs or os.cpu_count() or 1
         budget: _Once[Budget] = _Once(lambda: Budget(cache.scratch / run_id / "jobs", jobs))
@@ -220,9 +222,7 @@ def open_session(
                 engine.made.close_soon()
 
         setting = Setting(
-            profile=profile,
-            flavour_name=flavour,
-            base=base,
+            build=build,
             locked=ci.is_locked(asked=request.locked),
             project=project,
             cache=cache,
@@ -230,7 +230,7 @@ def open_session(
             engine=engine,
             jobs=lambda: budget().folder,
         )
-        ledger = Ledger(ledger_path(cache, profile.name, flavour, base))
+        ledger = Ledger(ledger_path(cache, profile, build.flavour, build.base.name))
         store = Store(cache)
         schedule = Schedule(
             store, ledger, cache, console, run_id, budget=budget, stop_work=stop_work

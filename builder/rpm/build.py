@@ -10,7 +10,7 @@ from builder.console import Console, Progress
 from builder.engine.spec import ContainerSpec, Mount
 from builder.errors import BuildError
 from builder.host.copying import copy_file
-from builder.profile.model import Component
+from builder.profile.build import BuildPart
 from builder.rpm import diagnose
 from builder.rpm.tree import RpmTree, lay
 
@@ -37,7 +37,7 @@ class BuildPlan:
     manner of packing knows more than ``diagnose`` does.
     """
 
-    component: Component
+    part: BuildPart
     image: str
     spec: str
     sources: Path
@@ -87,7 +87,7 @@ def container_spec(plan: BuildPlan, tree: RpmTree, spec_name: str) -> ContainerS
     options = plan.options
     if plan.prepared is not None:
         options = ("--noprep", "--noclean", *options)
-        folder = f"{plan.component.package}-{plan.component.version}"
+        folder = f"{plan.part.package}-{plan.part.version}"
         (tree.build / folder).mkdir(exist_ok=True)
         mounts.append(Mount(plan.prepared, str(top / "BUILD" / folder)))
     return ContainerSpec(
@@ -136,10 +136,10 @@ def build(
     that it succeeded but an RPM that the profile names is not there.
     """
     tree = lay(scratch / "home", HOME)
-    spec_name = f"{plan.component.package}.spec"
+    spec_name = f"{plan.part.package}.spec"
     write_spec(tree.specs / spec_name, plan.spec)
     spec = container_spec(plan, tree, spec_name)
-    label = f"build {plan.component.package}"
+    label = f"build {plan.part.package}"
     with console.progress(label, plan.expected, "objects") as progress:
         counter = _Counter(progress)
         status = run(spec, log, counter.see)
@@ -148,27 +148,27 @@ def build(
             diagnose.cause(log),
             "fix the error in the log, then run the same command again; finished stages are kept",
         )
-        name = f"{plan.component.package}-{plan.component.version}"
+        name = f"{plan.part.package}-{plan.part.version}"
         raise BuildError(f"building {name} failed", cause, hint, log=log)
     built = Built(
         tuple(sorted(tree.rpms.rglob("*.rpm"))),
         tuple(sorted(tree.srpms.glob("*.src.rpm"))),
         counter.objects,
     )
-    _demand(plan.component, built, log)
+    _demand(plan.part, built, log)
     return built
 
 
-def _demand(component: Component, built: Built, log: Path) -> None:
+def _demand(part: BuildPart, built: Built, log: Path) -> None:
     """All RPMs that the profile names must be there, and the source RPM."""
     names = {path.name for path in built.binary}
     missing = [
         package
-        for package in component.packages
-        if not any(name.startswith(f"{package}-{component.version}-") for name in names)
+        for package in part.packages
+        if not any(name.startswith(f"{package}-{part.version}-") for name in names)
     ]
     if not built.source:
-        missing.append(f"{component.package} source RPM")
+        missing.append(f"{part.package} source RPM")
     if missing:
         raise BuildError(
             f"rpmbuild ended well, but {', '.join(missing)} is not there",

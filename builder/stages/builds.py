@@ -13,7 +13,7 @@ from builder.pipeline.facts import BuildFacts
 from builder.pipeline.ledger import Entry, Ledger
 from builder.pipeline.stage import Done, Stage, Work
 from builder.pipeline.stagename import BUILD_ROOT, CHECKS, StageKind
-from builder.profile.model import Component
+from builder.profile.build import BuildPart
 from builder.rpm import build
 from builder.stages.checks import checked
 from builder.stages.containers import run_container
@@ -25,14 +25,12 @@ RPMS = "rpms"
 SRPMS = "srpms"
 
 
-def build_stage(
-    setting: Setting, name: str, component: Component, ledger: Ledger, image: ReadyImage
-) -> Stage:
+def build_stage(setting: Setting, part: BuildPart, ledger: Ledger, image: ReadyImage) -> Stage:
     """The RPMs and the source RPM of one component."""
-    stage_name = StageKind.BUILD.of(name)
-    manner = packaging(setting, name, component)
-    needs = tuple(StageKind.BUILD.of(need) for need in component.needs)
-    if name in checked(setting.profile):
+    stage_name = StageKind.BUILD.of(part.name)
+    manner = packaging(setting, part)
+    needs = tuple(StageKind.BUILD.of(need) for need in part.needs)
+    if part.name in checked(setting.build):
         needs = (CHECKS, *needs)
 
     def inputs() -> tuple[Input, ...]:
@@ -45,15 +43,13 @@ def build_stage(
     def run(work: Work) -> None:
         manner.fill(work.scratch / "sources", work.needs)
         plan = build.BuildPlan(
-            component=component,
+            part=part,
             image=image(work.needs[BUILD_ROOT]),
             spec=manner.spec(work.needs),
             sources=work.scratch / "sources",
             prepared=manner.prepared(work.needs),
             ccache=_folder(setting.cache.ccache),
-            needs={
-                need: work.needs[StageKind.BUILD.of(need)].path / RPMS for need in component.needs
-            },
+            needs={need: work.needs[StageKind.BUILD.of(need)].path / RPMS for need in part.needs},
             jobs=setting.jobs(),
             expected=_objects(ledger.last(stage_name)),
             options=manner.options,

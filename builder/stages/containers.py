@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from builder.base import load_base
 from builder.engine.spec import ContainerSpec
 from builder.pipeline.stagename import of_folder
 from builder.stages.setting import Setting
@@ -39,7 +38,7 @@ def run_container(
         else replace(mount, source=readable_copy(mount.source, given / str(number)))
         for number, mount in enumerate(spec.mounts)
     )
-    nofile = load_base(setting.base_folder).settings.nofile
+    nofile = setting.build.base.settings.nofile
     limited = replace(spec, nofile=nofile, mounts=mounts)
     (scratch / NOTE).write_bytes(msgspec.json.encode(limited, enc_hook=str))
     return setting.engine().run(limited, log=log, on_line=see)

@@ -29,13 +29,18 @@ def image_stage(setting: Setting, kind: Kind) -> Stage:
     """One root, bootstrapped from packages; it waits for the network more than it computes."""
 
     def inputs() -> tuple[Input, ...]:
-        base = setting.load_base()
-        return (Input("base", identity(base, kind)),)
+        return (Input("base", identity(setting.build.base, kind)),)
 
     def run(work: Work) -> None:
-        base = setting.load_base()
         made = make_root(
-            Order(base, kind, work.output / TAR, setting.console, work.log, setting.engine)
+            Order(
+                setting.build.base,
+                kind,
+                work.output / TAR,
+                setting.console,
+                work.log,
+                setting.engine,
+            )
         )
         (work.output / PACKAGES).write_text(
             "".join(f"{name}\n" for name in made.packages), encoding="utf-8"
@@ -43,7 +48,7 @@ def image_stage(setting: Setting, kind: Kind) -> Stage:
         work.note(ImageFacts(len(made.packages), Digest(made.sha256)))
 
     def check() -> None:
-        require_host(setting.load_base())
+        require_host(setting.build.base)
 
     return Stage(StageKind.IMAGE.of(kind), (), inputs, run, slot=False, check=check)
 
@@ -67,7 +72,7 @@ class ReadyImage:
 
     def __call__(self, done: Done) -> str:
         """The image's tag; imports the root if the engine lost it or never had it."""
-        base = self._setting.load_base()
+        base = self._setting.build.base
         tag = image_tag(base, _tar_digest(done))
         with self._guard:
             if tag not in self._ready:

@@ -30,31 +30,27 @@ REQUIREMENTS = "requirements.txt"
 def _root_inputs(
     setting: Setting, needs: Mapping[str, Done], repo: Path, image: ReadyImage
 ) -> RootInputs:
-    guest = setting.load_base().guest
+    guest = setting.build.base.guest
     return RootInputs(
         image=image(needs[BUILD_ROOT]),
         root=root_tar(needs[GUEST_ROOT]),
         repo=repo,
-        guest=tuple(setting.base_folder / name for name in guest.files),
-        provides=setting.base_folder / guest.provides,
-        epoch=setting.epoch,
+        guest=tuple(setting.build.base.folder / name for name in guest.files),
+        provides=setting.build.base.folder / guest.provides,
+        epoch=setting.build.epoch,
     )
 
 
 def _guest_inputs(setting: Setting) -> tuple[Input, ...]:
-    folder, guest = setting.base_folder, setting.load_base().guest
+    folder, guest = setting.build.base.folder, setting.build.base.guest
     names = (*guest.files, guest.provides)
     return digest.files("guest", folder, [folder / name for name in names])
 
 
-def _installed(setting: Setting) -> tuple[str, ...]:
-    return (*setting.profile.install, *setting.load_base().guest.install)
-
-
 def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
     """The yum repository, what it requires of its host, and the proof that it installs."""
-    builds = tuple(StageKind.BUILD.of(name) for name in setting.profile.component)
-    host_file = setting.specs / setting.profile.host
+    builds = tuple(StageKind.BUILD.of(name) for name in setting.build.parts)
+    host_file = setting.specs / setting.build.host
 
     def inputs() -> tuple[Input, ...]:
         return (
@@ -77,10 +73,10 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
         built = [work.needs[name] for name in builds]
         made = repository.make(
             work.output,
-            setting.profile.name,
+            setting.build.profile,
             tuple(path for done in built for path in rpms_of(done)),
             tuple(path for done in built for path in source_rpms_of(done)),
-            setting.epoch,
+            setting.build.epoch,
         )
         host = capabilities.load_host(host_file)
         findings = capabilities.hold(host, capabilities.requirements(made.packages))
@@ -109,7 +105,7 @@ def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
 
     def inputs() -> tuple[Input, ...]:
         return (
-            Input("install", " ".join(_installed(setting))),
+            Input("install", " ".join(setting.build.install)),
             *_guest_inputs(setting),
             *setting.recipe(
                 "disk/image.py",
@@ -122,7 +118,7 @@ def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
     def run(work: Work) -> None:
         made = disk_image.make(
             _root_inputs(setting, work.needs, work.needs[REPO].path, image),
-            _installed(setting),
+            setting.build.install,
             scratch=work.scratch,
             log=work.log,
             run=lambda spec, log: run_container(setting, work.scratch, spec, log),
@@ -138,7 +134,7 @@ def smoke_stage(setting: Setting) -> Stage:
     """The verdict of the image that was booted."""
 
     def inputs() -> tuple[Input, ...]:
-        return (Input("selftest", setting.profile.selftest), *setting.recipe("vm"))
+        return (Input("selftest", setting.build.selftest), *setting.recipe("vm"))
 
     def run(work: Work) -> None:
         from builder.stages.accelerator import accelerator  # noqa: PLC0415 - only a run pays for it
@@ -152,7 +148,7 @@ def smoke_stage(setting: Setting) -> Stage:
             scratch=work.scratch,
             console=setting.console,
             log_dir=work.output,
-            selftest=setting.profile.selftest,
+            selftest=setting.build.selftest,
         )
         work.note(SmokeFacts(round(report.seconds, 1), report.accelerator))
 
@@ -160,7 +156,7 @@ def smoke_stage(setting: Setting) -> Stage:
         from builder.vm import payload  # noqa: PLC0415 - only a run pays for it
         from builder.vm import smoke as vm_smoke  # noqa: PLC0415
 
-        payload.load(setting.profile.selftest)  # refuses an unknown one
+        payload.load(setting.build.selftest)  # refuses an unknown one
         for name in vm_smoke.PROGRAMS:
             process.require_tool(name)
 

@@ -20,7 +20,7 @@ from builder.pipeline.digest import Input
 from builder.pipeline.facts import FetchFacts, InnerFacts, UnpackFacts
 from builder.pipeline.stage import Damaged, Done, Stage, Work
 from builder.pipeline.stagename import StageKind, StageName
-from builder.profile.model import Component, ForeignPatch
+from builder.profile.build import BuildPart
 from builder.source import accepted, dropin
 from builder.source.accepted import Acceptance
 from builder.source.expected import Expected
@@ -46,22 +46,18 @@ def expected(setting: Setting, source: Source) -> Expected:
     """What the profile's components look for in a source, and whether a kernel is made of it."""
     members: set[str] = set(source.members)
     kernel = False
-    for component in setting.profile.component.values():
-        patches = {patch.file for patch in _foreign(setting, component, source)}
-        own = component.source == source.name
-        kernel |= component.is_kernel and (own or bool(patches))
-        members |= patches | (component.looked_for if own else set())
+    for part in setting.build.parts.values():
+        patches = {patch.file for patch in part.patches if patch.source == source.name}
+        own = part.source is not None and part.source.name == source.name
+        kernel |= part.is_kernel and (own or bool(patches))
+        members |= patches | (part.looked_for if own else set())
     return Expected(frozenset(members), kernel)
-
-
-def _foreign(setting: Setting, component: Component, source: Source) -> list[ForeignPatch]:
-    return [patch for patch in patching.foreign(setting, component) if patch.source == source.name]
 
 
 def acceptances(setting: Setting) -> dict[str, Acceptance]:
     """What the operator takes on his own, by the sources' names."""
-    profile = setting.profile
-    return accepted.read(setting.project, profile.name, frozenset(profile.source))
+    build = setting.build
+    return accepted.read(setting.project, build.profile, frozenset(build.sources))
 
 
 def fetch_stage(
@@ -135,9 +131,11 @@ def source_file(done: Done) -> Path:
 def unpack_stage(setting: Setting, source: Source) -> Stage:
     """The source's pristine tree: a tar's without its top folder, an RPM's files side by side."""
     need = StageKind.FETCH.of(source.name)
-    components = setting.profile.component.items()
+    parts = setting.build.parts.values()
     # Files of these trees have another name in a patched one, which builds write to.
-    linked = StageKind.UNPACK.of(source.name) in {pristine_stage(*one) for one in components}
+    linked = StageKind.UNPACK.of(source.name) in {
+        pristine_stage(part, part.source) for part in parts if part.source is not None
+    }
 
     def run(work: Work) -> None:
         made = unpack(source_file(work.needs[need]), work.output / TREE, console=setting.console)
@@ -175,53 +173,53 @@ def protect(tree: Path, *, files: bool) -> None:
         Path(folder).chmod(0o555)
 
 
-def pristine_stage(name: str, component: Component) -> StageName:
+def pristine_stage(part: BuildPart, source: Source) -> StageName:
     """The stage whose output has the component's tree without patches."""
-    return StageKind.INNER.of(name) if component.inside else StageKind.UNPACK.of(component.source)
+    return StageKind.INNER.of(part.name) if part.inside else StageKind.UNPACK.of(source.name)
 
 
-def inner_stage(setting: Setting, name: str, component: Component) -> Stage:
+def inner_stage(setting: Setting, part: BuildPart, source: Source) -> Stage:
     """The tree of a component that lies in an archive within its source."""
-    need = StageKind.UNPACK.of(component.source)
+    need = StageKind.UNPACK.of(source.name)
 
     def inputs() -> tuple[Input, ...]:
-        return (Input("inside", "\n".join(component.inside)), *setting.recipe("archive"))
+        return (Input("inside", "\n".join(part.inside)), *setting.recipe("archive"))
 
     def run(work: Work) -> None:
         made = unpack_inner(
             work.needs[need].path / TREE,
-            component.inside,
+            part.inside,
             work.output / TREE,
-            source=component.source,
+            source=source.name,
             console=setting.console,
         )
         work.note(InnerFacts(made.files))
         work.state(made.listing.below(TREE))
         protect(work.output / TREE, files=False)
 
-    return Stage(StageKind.INNER.of(name), (need,), inputs, run, listed=False)
+    return Stage(StageKind.INNER.of(part.name), (need,), inputs, run, listed=False)
 
 
-def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
+def prep_stage(setting: Setting, part: BuildPart, source: Source) -> Stage:
     """The patched tree of a component, its patches, and what became of every hunk."""
-    stage_name, need = StageKind.PREP.of(name), pristine_stage(name, component)
+    stage_name, need = StageKind.PREP.of(part.name), pristine_stage(part, source)
 
     def inputs() -> tuple[Input, ...]:
         return (
-            Input("fuzz", str(component.fuzz)),
-            Input("fixes", digest.of_text(msgspec.json.encode(component.fixes).decode())),
-            *patching.inputs(setting, name, component),
+            Input("fuzz", str(part.fuzz)),
+            Input("fixes", digest.of_text(msgspec.json.encode(part.fixes).decode())),
+            *patching.inputs(setting, part),
             *setting.recipe("patch"),
         )
 
     def run(work: Work) -> None:
-        series = patching.collect(setting, name, component, work.needs)
+        series = patching.collect(setting, part, work.needs)
         copy_by_links(work.needs[need].path / TREE, work.output / TREE)
         changing = [f"{TREE}/{path}" for path in sorted(touched(series))]
         before = _known(work.needs[need], work.output, changing)
         kept = work.output / PATCHES
         kept.mkdir()
-        report = apply.apply(series, work.output / TREE, max_fuzz=component.fuzz, keep=kept)
+        report = apply.apply(series, work.output / TREE, max_fuzz=part.fuzz, keep=kept)
         (work.output / REPORT).write_text(report.as_json(), encoding="utf-8")
         work.log.write_text("".join(f"{line}\n" for line in report.lines()), encoding="utf-8")
         for line in report.lines():
@@ -231,11 +229,11 @@ def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
 
     return Stage(
         stage_name,
-        tuple(dict.fromkeys((need, *patching.needs(setting, component)))),
+        tuple(dict.fromkeys((need, *patching.needs(part)))),
         inputs,
         run,
         listed=False,
-        carries=() if need in patching.needs(setting, component) else (need,),
+        carries=() if need in patching.needs(part) else (need,),
     )
 
 

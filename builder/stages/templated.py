@@ -10,9 +10,9 @@ from builder.kernel import config
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
-from builder.pipeline.stagename import StageKind
+from builder.pipeline.stagename import StageKind, StageName
+from builder.profile.build import BuildPart
 from builder.profile.load import FRAGMENTS
-from builder.profile.model import Component
 from builder.rpm import build, spec
 from builder.stages import patching
 from builder.stages.patching import TREE
@@ -27,13 +27,16 @@ class Templated:
     """``specs/<profile>/<component>.spec.j2`` and the files beside it."""
 
     setting: Setting
-    name: str
-    component: Component
+    part: BuildPart
 
     @property
     def needs(self) -> tuple[str, ...]:
-        source = self.component.source
-        return (StageKind.FETCH.of(source), StageKind.PREP.of(self.name)) if source else ()
+        source = self.part.source
+        return (StageKind.FETCH.of(source.name), self._prepared) if source else ()
+
+    @property
+    def _prepared(self) -> StageName:
+        return StageKind.PREP.of(self.part.name)
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -43,37 +46,35 @@ class Templated:
         specs = self.setting.specs
         found = [Input("spec", digest.of_text(self._render()))]
         found += digest.files("file", specs, self._extra_files())
-        if self.component.configured:
+        if self.part.configured:
             found += digest.files("config", specs, self._fragments())
             found += self.setting.recipe("kernel/config.py")
         return tuple(found)
 
     def spec(self, done: Mapping[str, Done]) -> str:
-        return self._render(
-            patches_of(done[StageKind.PREP.of(self.name)]) if self.component.source else ()
-        )
+        return self._render(patches_of(done[self._prepared]) if self.part.source else ())
 
     def fill(self, target: Path, done: Mapping[str, Done]) -> None:
         target.mkdir(parents=True, exist_ok=True)
         made: tuple[Path, ...] = ()
-        if self.component.source:
+        if self.part.source:
             fetched, prepared = (done[stage] for stage in self.needs)
             made = (source_file(fetched), *patches_of(prepared))
         build.fill_sources(target, (*made, *self._extra_files()))
-        if self.component.configured:
+        if self.part.configured:
             (target / CONFIG).write_text(config.merge(self._fragments()), encoding="utf-8")
 
     def prepared(self, done: Mapping[str, Done]) -> Path | None:
-        if not self.component.source or not self.setting.load_base().settings.noprep:
+        if not self.part.source or not self.setting.build.base.settings.noprep:
             return None
-        return done[StageKind.PREP.of(self.name)].path / TREE
+        return done[self._prepared].path / TREE
 
     def explain(self, log: Path) -> tuple[str, str] | None:
         return None
 
     def _extra_files(self) -> tuple[Path, ...]:
         """The files of ``specs/<profile>/<component>/``, which become further sources."""
-        folder = self.setting.specs / self.name
+        folder = self.setting.specs / self.part.name
         if not folder.is_dir():
             return ()
         return tuple(sorted(path for path in folder.iterdir() if path.is_file()))
@@ -81,29 +82,22 @@ class Templated:
     def _fragments(self) -> tuple[Path, ...]:
         """The configuration fragments of the flavour, in order."""
         folder = self.setting.specs / FRAGMENTS
-        return tuple(folder / name for name in self.setting.flavour.fragments)
+        return tuple(folder / name for name in self.setting.build.fragments)
 
     def _render(self, used: tuple[Path, ...] | None = None) -> str:
-        setting, component = self.setting, self.component
-        main = (setting.profile.source[component.source].file,) if component.source else ()
+        build, part = self.setting.build, self.part
+        main = (part.source.file,) if part.source else ()
         extra = [path.name for path in self._extra_files()]
-        if component.configured:
+        if part.configured:
             extra = sorted([*extra, CONFIG])
-        settings = dict(component.settings)
-        for variant in component.variants(setting.flavour_name, setting.base):
-            settings |= variant.settings
         context = spec.SpecContext(
-            component=component,
-            name=self.name,
-            release=setting.release(component),
+            part=part,
             releases={
-                other.package: f"{other.version}-{setting.release(other)}"
-                for other in setting.profile.component.values()
+                other.package: f"{other.version}-{other.release}" for other in build.parts.values()
             },
-            flavour=setting.flavour_name,
+            flavour=build.flavour,
             sources=(*main, *extra),
-            patches=patching.names(setting, self.name, component, used),
-            settings=settings,
-            changelog=setting.profile.changelog,
+            patches=patching.names(self.setting, part, used),
+            changelog=build.changelog,
         )
-        return spec.render(setting.specs, context)
+        return spec.render(self.setting.specs, context)

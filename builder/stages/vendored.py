@@ -10,13 +10,14 @@ import msgspec
 
 from builder.errors import VerificationError
 from builder.kernel import vendor
-from builder.kernel.vendor import Additions, Vendor
+from builder.kernel.vendor import Amendment
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import StageKind, StageName
-from builder.profile.model import Component
+from builder.profile.build import BuildPart
 from builder.rpm import build, diagnose
+from builder.source.model import Source
 from builder.stages import patching
 from builder.stages.patching import TREE
 from builder.stages.setting import Setting
@@ -35,9 +36,9 @@ class Vendored:
     """
 
     setting: Setting
-    name: str
-    component: Component
-    vendor: Vendor
+    part: BuildPart
+    source: Source
+    amendment: Amendment
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -45,10 +46,10 @@ class Vendored:
 
     @property
     def options(self) -> tuple[str, ...]:
-        return vendor.rpmbuild_options(self._additions)
+        return vendor.rpmbuild_options(self.amendment)
 
     def inputs(self) -> tuple[Input, ...]:
-        words = msgspec.json.encode((self.vendor.spec, self.vendor.patches, self._additions))
+        words = msgspec.json.encode(self.amendment)
         return (
             Input("vendor", digest.of_text(words.decode())),
             *self.setting.recipe("kernel/vendor.py", "kernel/config.py"),
@@ -56,15 +57,14 @@ class Vendored:
 
     def spec(self, done: Mapping[str, Done]) -> str:
         used = patches_of(done[self._prepared])
-        names = patching.names(self.setting, self.name, self.component, used)
-        return vendor.amend_spec(
-            self._text(done, self.vendor.spec), self.vendor, self._additions, names
-        )
+        names = patching.names(self.setting, self.part, used)
+        text = self._text(done, self.amendment.spec)
+        return vendor.amend_spec(text, self.amendment, names)
 
     def fill(self, target: Path, done: Mapping[str, Done]) -> None:
         target.mkdir(parents=True, exist_ok=True)
-        amended = self._additions.config
-        apart = {self.vendor.spec, *amended}
+        amended = self.amendment.config
+        apart = {self.amendment.spec, *amended}
         files = [path for path in self._folder(done).iterdir() if path.name not in apart]
         build.fill_sources(target, (*sorted(files), *patches_of(done[self._prepared])))
         for name, text in self.amended(done).items():
@@ -81,7 +81,7 @@ class Vendored:
         """The configuration files that are amended, by name."""
         return {
             name: vendor.amend_config(self._text(done, name), wanted, name)
-            for name, wanted in self._additions.config.items()
+            for name, wanted in self.amendment.config.items()
         }
 
     def configurations(self, done: Mapping[str, Done]) -> dict[str, str]:
@@ -91,15 +91,11 @@ class Vendored:
 
     @property
     def _prepared(self) -> StageName:
-        return StageKind.PREP.of(self.name)
+        return StageKind.PREP.of(self.part.name)
 
     @property
     def _unpacked(self) -> StageName:
-        return StageKind.UNPACK.of(self.component.source)
-
-    @property
-    def _additions(self) -> Additions:
-        return vendor.resolve(self.vendor, self.setting.base, self.setting.flavour_name)
+        return StageKind.UNPACK.of(self.source.name)
 
     def _folder(self, done: Mapping[str, Done]) -> Path:
         return done[self._unpacked].path / TREE
@@ -108,7 +104,7 @@ class Vendored:
         path = self._folder(done) / name
         if not path.is_file():
             raise VerificationError(
-                f"the source RPM of {self.name} has no {name}",
+                f"the source RPM of {self.part.name} has no {name}",
                 f"it has: {', '.join(sorted(one.name for one in self._folder(done).iterdir()))}",
                 "is it the release that the profile names?",
             )

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from builder.base import load_base
 from builder.commands import outputs
 from builder.commands.session import Session
 from builder.console import Console
@@ -25,6 +26,7 @@ from builder.pipeline.schedule import Schedule
 from builder.pipeline.stage import Stage, Work
 from builder.pipeline.store import Store
 from builder.profile import load
+from builder.profile.build import resolve
 from builder.report import record
 from builder.stages.setting import Setting
 from builder.vm.report import Check, SmokeReport, Timing, save
@@ -63,9 +65,7 @@ class Site:
         cache, console = Cache(self.root / "cache"), Console(self.said, interactive=False)
         profile = load.load(ROOT / "specs", "lts")
         setting = Setting(
-            profile=profile,
-            flavour_name="vm",
-            base=profile.base,
+            build=resolve(profile, "vm", load_base(ROOT / "dockerfiles" / profile.base)),
             locked=True,
             project=Project(self.root),
             cache=cache,
