@@ -110,5 +110,5 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     if item.stash[LEVEL] == "unit":
         seen = item.config.stash[GUARD].take()
         if seen:
-            pytest.fail(f"a unit test {'; '.join(seen)}: give it the mark of its need")
+            pytest.fail(f"a unit test {'; '.join(seen)}: move it to tests/small")
     return result

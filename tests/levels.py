@@ -1,11 +1,13 @@
-"""Every test belongs to exactly one level; ``--level`` chooses, by default what CI runs.
+"""A test's level is the folder it lies in; ``--level`` chooses, by default what CI runs.
 
-A mark of a level at the test, its class or its module decides, the nearest first; else a
-test with a need (an engine, a guest, a registry), or with a project of its own on which it
-runs commands, is of the small world; else it is a unit test.  Loaded by ``tests/conftest.py``.
+A test outside the levels' folders, and a unit test that needs what the small world is for,
+stop the run.  Loaded by ``tests/conftest.py``.
 """
 
 from __future__ import annotations
+
+import os
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +16,8 @@ from builder.selftest.parts import CI_LEVELS, LEVELS
 NEEDS = ("engine", "guest", "registry", "rpmbuild")
 MACHINES = ("engine", "guest", "rpmbuild")
 """Needs of tests that take the whole machine: one of them at a time."""
-WORLDS = ("small", "own")
-"""Fixtures that give a test a small project of its own."""
+WORLDS = ("small", "own", "pipeline_cache")
+"""Fixtures that give a test a small project of its own, or the cache of real builds."""
 LEVEL = pytest.StashKey[str]()
 
 
@@ -29,18 +31,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def level_of(item: pytest.Item) -> str:
-    """The level of a test.  Raises UsageError if its marks contradict each other."""
-    needs = sorted({mark.name for mark in item.iter_markers() if mark.name in NEEDS})
-    for node in reversed(item.listchain()):
-        named = sorted({mark.name for mark in node.own_markers if mark.name in LEVELS})
-        if len(named) > 1:
-            raise pytest.UsageError(f"{item.nodeid} has two levels: {' and '.join(named)}")
-        if named == ["unit"] and needs:
-            raise pytest.UsageError(f"{item.nodeid} is a unit test that needs: {', '.join(needs)}")
-        if named:
-            return named[0]
-    worlds = set(WORLDS) & set(getattr(item, "fixturenames", ()))
-    return "small" if needs or worlds else "unit"
+    """The level of a test, by its folder; empty if that is no level's."""
+    file = _file(item)
+    return file.parts[1] if file.parts[0] == "tests" and file.parts[1] in LEVELS else ""
+
+
+def _file(item: pytest.Item) -> Path:
+    return Path(os.path.relpath(item.path, item.config.rootpath))
+
+
+def misplaced(item: pytest.Item) -> str:
+    """Why a test may not lie where it does, and where to move it; empty if it may."""
+    level = level_of(item)
+    if not level:
+        folders = ", ".join(f"tests/{one}" for one in LEVELS)
+        return f"{_file(item)} is in no level's folder: move it to one of {folders}"
+    needs = {mark.name for mark in item.iter_markers()} & set(NEEDS)
+    needs |= set(getattr(item, "fixturenames", ())) & set(WORLDS)
+    if level == "unit" and needs:
+        return f"{item.nodeid} needs {', '.join(sorted(needs))}: move it to tests/small"
+    return ""
 
 
 def _group(item: pytest.Item) -> str:
@@ -51,6 +61,9 @@ def _group(item: pytest.Item) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wrong = dict.fromkeys(filter(None, map(misplaced, items)))
+    if wrong:
+        raise pytest.UsageError("\n".join(wrong))
     wanted = config.getoption("--level") or list(CI_LEVELS)
     for item in items:
         item.stash[LEVEL] = level_of(item)

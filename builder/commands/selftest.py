@@ -85,8 +85,9 @@ def _run_part(part: Part, root: Path, console: Console, tally: Tally) -> None:
     if not found:  # pytest writes them all at its end, or none
         tally.failed.append(f"{part.name} wrote no outcomes")
     tally.outcomes += found
-    for folder, seconds in outcome.by_folder(found).items():
-        tally.seconds[f"{part.name}/{folder}"] = seconds
+    rooms = outcome.by_folder(found)
+    rooms.pop(part.name, None)  # the tests that lie in the level's own folder
+    tally.seconds |= rooms
 
 
 def _judge_minutes(

@@ -1,7 +1,7 @@
 """Where the fields of C structures lie on x86_64, computed without a compiler.
 
 Rules: System V ABI, AMD64 supplement, section 3.1.2 (scalars, aggregates, bit-fields); GCC
-manual, 6.40, for ``packed`` and ``aligned``.  Held against gcc by tests/forensics.
+manual, 6.40, for ``packed`` and ``aligned``.  Held against gcc by tests/unit/forensics.
 """
 
 from __future__ import annotations

@@ -24,9 +24,8 @@ class Outcome(msgspec.Struct, frozen=True):
 
     @property
     def folder(self) -> str:
-        """The test's folder below ``tests/``; that of others is where they lie."""
-        parts = Path(self.file).parts[:-1]
-        return "/".join(parts[1:] if parts[:1] == ("tests",) else parts) or "."
+        """The test's folder below ``tests/``: level and room, as in ``small/engine``."""
+        return Path(self.file).parent.relative_to("tests").as_posix()
 
 
 def read(path: Path) -> tuple[Outcome, ...]:

@@ -1,0 +1,26 @@
+"""Runs README.md's commands on a fresh machine and takes the minutes of each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.fresh import machine, readme
+from tests.fresh.__main__ import ROOM
+from tests.fresh.plan import Report, Suite
+
+Figure = Callable[[str, object], None]
+
+
+def prove(suite: Suite, level: str, output: Path, figure: Figure) -> None:
+    """Run a level's commands; the minutes of every step become figures of the test.
+
+    Nothing may go on running after a command has ended.
+    """
+    commands = readme.of_level(level, readme.README.read_text())
+
+    def told(report: Report) -> None:
+        figure(f"minutes: {report.step}", round(report.seconds / 60, 1))
+
+    reports = machine.run(machine.Order(suite, commands, ROOM[level]), output, told)
+    assert [report.left for report in reports] == [()] * (len(commands) + 2)

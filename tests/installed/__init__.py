@@ -1,1 +1,0 @@
-"""What our RPMs do to a machine, by rpm itself."""

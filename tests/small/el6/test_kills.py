@@ -1,0 +1,47 @@
+"""The late stages are killed one after the other, and the way goes on to its end each time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.small.el6.test_whole_way import Small, key, small, sources
+from tests.support.mishaps.traces import Traces
+from tests.support.mishaps.waiting import Listener
+
+__all__ = ["key", "small", "sources"]  # fixtures
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.registry,
+    pytest.mark.guest,
+    pytest.mark.timeout(900),
+]
+
+
+def kill_at(small: Small, stage: str, seconds: float) -> str:
+    """Build, and kill the run some seconds after a stage has begun; what was said."""
+    process = small.project.start("build", "--profile", "el6")
+    listener = Listener(process)
+    listener.wait_for(f"{stage}: started")
+    time.sleep(seconds)
+    process.kill()
+    process.wait(30)
+    return listener.text
+
+
+def test_repository_image_and_verdict_are_gone_on_with(small: Small) -> None:
+    before = Traces.now(small.project.cache)
+    kills = (("repo", 3.0, ""), ("vm", 4.0, "build:kernel"), ("smoke", 2.0, "repo"))
+    for stage, seconds, finished in kills:
+        said = kill_at(small, stage, seconds)
+        before.require_unchanged()
+        assert f"{stage}: done" not in said, "it was killed too late"
+        assert not finished or f"{finished}: started" not in said
+    ended = small.run("build")
+    assert ended.status == 0, ended.errors
+    assert "vm: started" not in ended.errors
+    assert "smoke: done" in ended.errors
+    before.require_unchanged()
+    assert list((small.project.cache / "scratch" / "el6").iterdir()) == []

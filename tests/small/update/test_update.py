@@ -1,0 +1,186 @@
+"""``invoke update`` moves a source whole or not at all, and says what a person must look at."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.world import PROFILE, SOURCE, World
+
+SMALL = ("--profile", "small")
+KCONFIG = 'config X\n\tbool "x"\n\nconfig Y\n\tint "y"\n\trange 8 20\n'
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
+class Upstream:
+    """An author's site: tarballs, and a list of releases in kernel.org's form."""
+
+    def __init__(self, world: World, folder: Path, port: int) -> None:
+        self.world, self.folder, self.port = world, folder, port
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{name}"
+
+    def release(self, version: str, **more: str) -> None:
+        """Put out a release with these files beside the tool's own."""
+        lock = self.world.project / "specs/small/sources.lock"
+        pinned = lock.read_bytes() if lock.exists() else None
+        self.world.write_source({**SOURCE, "Kconfig": KCONFIG, **more})
+        (self.world.project / "tool-1.0.tar.gz").rename(self.folder / f"tool-{version}.tar.gz")
+        if pinned is not None:
+            lock.write_bytes(pinned)
+
+    def list(self, *versions: str) -> None:
+        told = [{"moniker": "stable", "version": one, "iseol": False} for one in versions]
+        (self.folder / "releases.json").write_text(json.dumps({"releases": told}))
+
+
+@pytest.fixture
+def upstream(small: World, tmp_path: Path) -> Iterator[Upstream]:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    site = Upstream(small, folder, server.server_port)
+    text = PROFILE.replace('"file:tool-1.0.tar.gz"', f'"{site.url("tool-1.0.tar.gz")}"')
+    text = text.replace('version = "1.0"', 'version = "1.0"  # as 1.0 "is"')
+    text = text.replace('text = "The first."', 'text = "Tool 1.0 with two."')
+    text = f"# Version 1.0 of the tool.\n{text}\nreleases = '{site.url('releases.json')}'\n"
+    (small.project / "specs/small/profile.toml").write_text(text)
+    site.release("1.0")
+    site.list("1.0")
+    assert small.run("fetch", *SMALL).status == 0
+    yield site
+    server.shutdown()
+    server.server_close()
+
+
+def _specs(world: World) -> dict[str, bytes]:
+    folder = world.project / "specs"
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_everything_moves_together(small: World, upstream: Upstream) -> None:
+    moved = SOURCE["tool.c"].replace("int main", "/* new */\nint main")
+    kconfig = KCONFIG.replace("8 20", "8 22") + 'config Z\n\tbool "z"\n'
+    upstream.release("1.2", **{"tool.c": "\n\n" + moved, "Kconfig": kconfig})
+    upstream.list("2.0", "1.2", "1.1", "0.9")
+    profile = small.project / "specs/small/profile.toml"
+    before = profile.read_text()
+    ended = small.run("update", "tool", *SMALL)
+    assert ended.status == 0, ended.errors
+    after = profile.read_text()
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    date = max(today, datetime.date(2026, 11, 23)).strftime("%a %b %d %Y")
+    for line in (
+        "# Version 1.0 of the tool.",
+        'version = "1.2"  # as 1.0 "is"',
+        'file = "tool-1.2.tar.gz"',
+        f'locations = [{{ url = "{upstream.url("tool-1.2.tar.gz")}" }}]',
+        f'date = "{date}"',
+        'text = "Tool 1.2 with two."',
+    ):
+        assert line in after.splitlines()
+    assert len(before.splitlines()) == len(after.splitlines())
+    assert "tool-1.0.tar.gz" not in (small.project / "specs/small/sources.lock").read_text()
+    for words in (
+        "tool: 1.0 -> 1.2",
+        '-version = "1.0"',
+        '+version = "1.2"',
+        "patches: 1 of 1 apply; 1 hunks, 0 as before, 1 moved or failed",
+        "before clean at line 1",
+        "Kconfig: 2 symbols changed",
+        "Y (Kconfig) changed: range -8 20 +8 22",
+        "Z (Kconfig) added",
+        "no point release of 1.0, so not taken: 2.0",
+    ):
+        assert words in ended.output, ended.output
+    (upstream.folder / "tool-1.0.tar.gz").unlink()
+    assert small.run("fetch", "--locked", *SMALL).status == 0
+    assert "up to date" in small.run("update", *SMALL).output
+    assert small.leavings() == []
+
+
+def test_a_series_that_does_not_apply_leaves_all_as_before(
+    small: World, upstream: Upstream
+) -> None:
+    upstream.release("1.1", **{"tool.c": "int main(void) { return 1; }\n"})
+    upstream.list("1.1")
+    before = _specs(small)
+    ended = small.run("update", "tool", *SMALL)
+    assert ended.status == 5, ended.errors
+    assert _specs(small) == before
+    assert '+\tputs("two");' in ended.output
+    assert "specs/small is as before" in ended.errors
+    assert small.run("fetch", "--locked", *SMALL).status == 0
+    assert small.leavings() == []
+
+
+def test_a_release_that_cannot_be_fetched_leaves_all_as_before(
+    small: World, upstream: Upstream
+) -> None:
+    upstream.list("1.1")
+    before = _specs(small)
+    ended = small.run("update", *SMALL)
+    assert ended.status == 3, ended.errors
+    assert "404" in ended.errors
+    assert _specs(small) == before
+
+
+def test_check_only_says_what_is_there(small: World, upstream: Upstream) -> None:
+    upstream.list("1.1")
+    before = _specs(small)
+    for environment in ({}, {"CI": "true"}):
+        small.env = environment
+        ended = small.run("update", "--check", *SMALL)
+        assert ended.status == 0, ended.errors
+        assert f"tool: 1.0; available: 1.1 ({upstream.url('releases.json')})" in ended.output
+    (upstream.folder / "releases.json").unlink()
+    ended = small.run("update", "--check", *SMALL)
+    assert ended.status == 0, ended.errors
+    assert "tool: 1.0; no list of releases is available" in ended.output
+    assert "404" in ended.output
+    assert _specs(small) == before
+
+
+def test_ci_does_not_move_anything(small: World, upstream: Upstream) -> None:
+    upstream.release("1.1")
+    upstream.list("1.1")
+    before = _specs(small)
+    small.env = {"CI": "true"}
+    ended = small.run("update", "tool", *SMALL)
+    assert ended.status == 2
+    assert "env -u CI invoke update tool --profile small" in ended.errors
+    assert _specs(small) == before
+
+
+def test_an_unknown_source_is_refused_with_the_nearest(small: World, upstream: Upstream) -> None:
+    ended = small.run("update", "tol", *SMALL)
+    assert ended.status == 2
+    assert "did you mean 'tool'?" in ended.errors
+
+
+def test_a_layout_that_lines_cannot_edit_is_told(small: World, upstream: Upstream) -> None:
+    upstream.release("1.1")
+    upstream.list("1.1")
+    profile = small.project / "specs/small/profile.toml"
+    text = profile.read_text()
+    text = re.sub(r'file = "(tool-1\.0\.tar\.gz)"', r'file = """\n\1"""', text)
+    profile.write_text(text)
+    before = _specs(small)
+    ended = small.run("update", "tool", *SMALL)
+    assert ended.status == 2, ended.errors
+    assert "source.tool.file" in ended.errors
+    assert _specs(small) == before

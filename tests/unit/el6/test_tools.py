@@ -1,0 +1,214 @@
+"""The tools of el6: their specs are what both rpms read, and their scripts do as they say."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.el6 import world
+from tests.support.el6.tools import KERNEL, SPECS, TOOLS, Tree, needs_rpm, rendered, run, tree
+
+__all__ = ["tree"]  # fixtures
+LINKINGS = ("static", "dynamic")
+SHELLS = [shell for shell in ("dash", "bash", "busybox") if shutil.which(shell)]
+# The LVS document's, word for word.
+SWITCHES = (
+    "--disable-ripd --disable-ripngd --disable-bgpd --disable-watchquagga --disable-doc "
+    "--enable-user=root --enable-vty-group=root --enable-group=root --enable-zebra "
+    "--localstatedir=/var/run/quagga"
+)
+
+
+def parsed(folder: Path, name: str, linking: str, *options: str) -> str:
+    path = folder / f"{name}.spec"
+    path.write_text(rendered(name, linking))
+    ended = run("rpmspec", *options, "--parse", path)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    return ended.stdout
+
+
+@needs_rpm
+@pytest.mark.parametrize("linking", LINKINGS)
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tools_spec_is_one_that_rpm_reads(name: str, linking: str, tmp_path: Path) -> None:
+    text = parsed(tmp_path, name, linking, "--define", "needs /needs")
+    for macro in ("%{_unitdir}", "%{needs}", "%{_initddir}"):
+        assert macro not in text
+    # The builder's host runs another kernel; rpm 4.8 knows neither of the rest.
+    for word in ("uname -r", "Recommends:", "Suggests:", "zstd"):
+        assert word not in text
+    assert ("-static" in text) == (linking == "static" and name != "lvs-director")
+
+
+@needs_rpm
+def test_quagga_is_configured_as_the_document_says(tmp_path: Path) -> None:
+    words = parsed(tmp_path, "quagga", "dynamic").replace("\\\n", " ").split()
+    assert SWITCHES in " ".join(words)
+
+
+@needs_rpm
+def test_a_lone_rebuild_takes_the_kernel_and_the_library_that_are_installed(tmp_path: Path) -> None:
+    alone = parsed(tmp_path, "keepalived", "dynamic", "--define", "rhel 6", "--target", "x86_64")
+    assert f"set -- /usr/src/kernels/{KERNEL}.x86_64\n" in alone
+    assert f"BuildRequires:  kernel-devel = {KERNEL}\n" in alone
+    beside = parsed(tmp_path, "keepalived", "dynamic", "--define", "needs /n", "--define", "rhel 6")
+    assert "set -- /n/kernel/usr/src/kernels/*\n" in beside
+    assert "kernel-devel" not in beside
+    alone = parsed(tmp_path, "ipvsadm", "dynamic", "--define", "rhel 6")
+    assert "[ ! -f /usr/lib64/keepalived/libipvs/libipvs.a ]" in alone
+    assert "BuildRequires:  keepalived-libipvs-devel = 1.2.2-1.lvs\n" in alone
+
+
+@needs_rpm
+@pytest.mark.parametrize("name", ["keepalived", "ipvsadm", "quagga"])
+def test_prep_takes_the_tool_out_of_the_tarball_in_the_tarball(name: str, tree: Tree) -> None:
+    ended = tree.build("-bp", name)
+    assert ended.returncode == 0, ended.stderr
+    # rpm 4.20 has one more folder between the two.
+    (made,) = (tree.top / "BUILD").rglob(f"{name}-{TOOLS[name]}")
+    assert (made / "README").read_text() == "README of the small world\n"
+
+
+@needs_rpm
+def test_keepalived_without_ipvs_is_a_failure(tree: Tree) -> None:
+    ended = tree.build("-bc", "keepalived", "dynamic")
+    assert ended.returncode != 0
+    assert "error: no headers of the kernel built for this director" in ended.stderr
+    tree.headers()
+    path = tree.top / "x/tools/keepalived/configure"
+    tarball = tree.top / "SOURCES" / world.TARBALL
+    # Headers are there, but configure does not take to them.
+    text = "#!/bin/sh\necho \"IPVS_SUPPORT='_WITHOUT_LVS_'\" >config.log\n"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    inner = tree.top / "x/l/lvs-tools.tar.gz"
+    inner.parent.mkdir()
+    subprocess.run(["tar", "-czf", inner, "-C", path.parents[2], "tools"], check=True)
+    subprocess.run(["tar", "-czf", tarball, "-C", inner.parents[1], "l"], check=True)
+    ended = tree.build("-bc", "keepalived", "dynamic")
+    assert ended.returncode != 0
+    assert "error: keepalived would be built without IPVS_SUPPORT='_WITH_LVS_'" in ended.stderr
+    assert "IPVS_SUPPORT='_WITHOUT_LVS_'" in ended.stderr
+
+
+@needs_rpm
+def test_ipvsadm_without_keepaliveds_library_is_a_failure(tree: Tree) -> None:
+    ended = tree.build("-bc", "ipvsadm", "dynamic")
+    assert ended.returncode != 0
+    assert "keepalived is built first" in ended.stderr
+
+
+def scripts() -> list[Path]:
+    files = [path for name in TOOLS for path in (SPECS / name).iterdir()]
+    return sorted(path for path in files if path.read_text().startswith("#!"))
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_scripts_are_any_shells(shell: str) -> None:
+    words = ["busybox", "sh"] if shell == "busybox" else [shell]
+    assert len(scripts()) == 5
+    for path in scripts():
+        assert run(*words, "-n", path).returncode == 0, path
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_scripts_pass_shellcheck() -> None:
+    ended = run("shellcheck", *scripts())
+    assert ended.returncode == 0, ended.stdout
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in scripts() if p.suffix == ".init"], ids=lambda p: p.name
+)
+def test_init_scripts_have_what_chkconfig_reads(path: Path) -> None:
+    text = path.read_text()
+    assert "\n# chkconfig: " in text
+    assert "\n# description: " in text
+    header = text.partition("### BEGIN INIT INFO\n")[2].partition("### END INIT INFO\n")[0]
+    for word in (
+        "Provides",
+        "Required-Start",
+        "Default-Start",
+        "Default-Stop",
+        "Short-Description",
+    ):
+        assert f"# {word}:" in header
+
+
+def init_script(folder: Path, origin: Path, daemon: str) -> Path:
+    """The init script of a daemon that lives below ``folder``, like everything it touches."""
+    text = origin.read_text().replace("@DAEMON@", daemon)
+    for place in ("/usr/sbin", "/var", "/etc"):
+        text = text.replace(f"{place}/", f"{folder}{place}/")
+    script = folder / "script"
+    script.write_text(text)
+    for place in ("usr/sbin", "var/run/quagga", "var/lock/subsys", "etc/sysconfig", "etc/quagga"):
+        (folder / place).mkdir(parents=True)
+    return script
+
+
+@pytest.mark.parametrize("daemon", ["keepalived", "zebra"])
+def test_a_daemon_is_known_as_running_after_its_upgrade(daemon: str, tmp_path: Path) -> None:
+    origin = SPECS / ("quagga/daemon.init" if daemon == "zebra" else "keepalived/keepalived.init")
+    script = init_script(tmp_path, origin, daemon)
+    run_folder = tmp_path / ("var/run/quagga" if daemon == "zebra" else "var/run")
+    program = tmp_path / "usr/sbin" / daemon
+    shutil.copy(shutil.which("sleep") or "", program)
+    assert run("sh", script, "status").returncode == 3
+    with subprocess.Popen([program, "60"]) as process:
+        (run_folder / f"{daemon}.pid").write_text(f"{process.pid}\n")
+        assert run("sh", script, "status").returncode == 0
+        newer = program.with_suffix(".new")
+        shutil.copy(program, newer)
+        newer.replace(program)
+        assert run("sh", script, "status").returncode == 0
+        # Another program that has got the number of one that ended is not the daemon.
+        (run_folder / f"{daemon}.pid").write_text(f"{os.getpid()}\n")
+        assert run("sh", script, "status").returncode == 3
+        (run_folder / f"{daemon}.pid").write_text(f"{process.pid}\n")
+        reaper = subprocess.Popen(["sh", script, "stop"], stdout=subprocess.DEVNULL)
+        assert process.wait(timeout=20) == -signal.SIGTERM
+        assert reaper.wait(timeout=20) == 0
+    assert run("sh", script, "status").returncode == 3
+
+
+def test_the_ipvs_table_is_restored_without_comments(tmp_path: Path) -> None:
+    script = init_script(tmp_path, SPECS / "ipvsadm/ipvsadm.init", "")
+    program = tmp_path / "ipvsadm"
+    program.write_text(
+        f'#!/bin/sh\necho "$@" >>{tmp_path}/told\n[ "$1" != -R ] || cat >>{tmp_path}/told\n'
+    )
+    program.chmod(0o755)
+    script.write_text(script.read_text().replace("=/sbin/ipvsadm", f"={program}"))
+    assert run("sh", script, "start").returncode == 6
+    assert not (tmp_path / "told").exists(), "the table is cleared, but there is nothing to restore"
+    rules = tmp_path / "etc/sysconfig/ipvsadm"
+    rules.write_text("# a comment\n-A -t 192.0.2.1:80 -s rr\n-P -t 192.0.2.1:80 -z 192.0.2.9\n")
+    assert run("sh", script, "start").returncode == 0
+    told = (tmp_path / "told").read_text().splitlines()
+    assert told == ["-C", "-R", *rules.read_text().splitlines()[1:]]
+
+
+# Busybox takes its own modprobe and sysctl.
+@pytest.mark.parametrize("shell", [shell for shell in SHELLS if shell != "busybox"])
+def test_a_sites_later_settings_win_when_the_director_is_set_up(shell: str, tmp_path: Path) -> None:
+    script = init_script(tmp_path, SPECS / "lvs-director/lvs-director.init", "")
+    told = tmp_path / "told"
+    for name, body in {"modprobe": "", "ethtool": "", "sysctl": f'echo "$4" >>{told}'}.items():
+        program = tmp_path / "usr/sbin" / name
+        program.write_text(f"#!/bin/sh\n{body}\n")
+        program.chmod(0o755)
+    folder = tmp_path / "etc/sysctl.d"
+    folder.mkdir()
+    for name in ("10-first", "80-lvs-director", "90-local"):
+        (folder / f"{name}.conf").touch()
+    ended = run(shell, script, "start", PATH=f"{tmp_path}/usr/sbin:/usr/bin:/bin")
+    assert ended.returncode == 0, ended.stderr
+    found = [Path(line).name for line in told.read_text().splitlines()]
+    assert found == ["80-lvs-director.conf", "90-local.conf"]

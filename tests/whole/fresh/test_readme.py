@@ -1,0 +1,17 @@
+"""The README's commands work on a machine that has nothing yet."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.fresh.proof import Figure, prove
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and namespaces need root")
+
+
+@pytest.mark.timeout(1200)
+def test_set_up_and_fast_tests(tmp_path: Path, record_property: Figure) -> None:
+    prove("bookworm", "fast", tmp_path / "output", record_property)
