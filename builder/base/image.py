@@ -65,6 +65,12 @@ def require_host(base: Base) -> None:
 
     To be asked before anything is downloaded.
     """
+    if base.settings.vsyscall and not vsyscall.is_mapped():  # no package or setting cures that
+        raise EnvironmentFailure(
+            f"this host cannot run the programs of base {base.settings.name}",
+            "its kernel does not map the vsyscall page: they would end with SIGSEGV (exit 139)",
+            vsyscall.FIX,
+        )
     root = os.getuid() == 0
     for tool in tools.for_method(base.settings.method, root=root):
         process.require_tool(tool.name)
@@ -72,12 +78,6 @@ def require_host(base: Base) -> None:
         raise fault
     if method(base).engine:
         require()
-    if base.settings.vsyscall and not vsyscall.is_mapped():
-        raise EnvironmentFailure(
-            f"this host cannot run the programs of base {base.settings.name}",
-            "its kernel does not map the vsyscall page: they would end with SIGSEGV (exit 139)",
-            vsyscall.FIX,
-        )
 
 
 def host_faults(base: Base) -> Iterator[EnvironmentFailure]:

@@ -43,9 +43,11 @@ def _openssl(folder: Path, *words: str) -> None:
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     folder = tmp_path_factory.mktemp("tls")
     new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    # RFC 5280, 4.2.1.3; Python 3.13 insists on it.
+    usage = ("-addext", "keyUsage=critical,keyCertSign")
     for name in ("ca", "stranger"):
         words = ("-subj", f"/CN={name}", "-days", "2", "-keyout", f"{name}.key")
-        _openssl(folder, *new, *words, "-out", f"{name}.pem")
+        _openssl(folder, *new, *words, *usage, "-out", f"{name}.pem")
     signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "subjectAltName=IP:127.0.0.1")
     leaf = ("-addext", "basicConstraints=critical,CA:FALSE")
     made = ("-subj", "/CN=web", "-days", "2", "-keyout", "web.key", "-out", "web.pem")
