@@ -20,7 +20,7 @@ from invoke.tasks import task
 
 from builder import commandline, names
 from builder.commandline import PROFILE, command
-from builder.console import put
+from builder.console import put, put_lines
 from builder.host import ci
 from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 
@@ -65,9 +65,7 @@ def build(
         )
         chosen = names.split("--only", only)
         goals = produce.only(StageKind.BUILD, chosen) if chosen else produce.everything
-        produce.produce(
-            request, goals, project=place.project, cache=place.cache, console=place.console
-        )
+        produce.produce(request, goals, place)
 
 
 @task(
@@ -89,10 +87,7 @@ def fetch(
         request = session.Request(
             profile, locked=locked, update=update, variants=names.split("--variant", variant)
         )
-        for line in inputs.fetch(
-            request, project=place.project, cache=place.cache, console=place.console
-        ):
-            put(line)
+        put_lines(inputs.fetch(request, place))
 
 
 @task(
@@ -107,14 +102,7 @@ def update(context: Context, source: str = "", profile: str = PROFILE, check: bo
     from builder.commands import update as moving  # noqa: PLC0415
 
     with command(profile) as place:
-        moving.update(
-            profile,
-            source,
-            check=check,
-            project=place.project,
-            cache=place.cache,
-            console=place.console,
-        )
+        moving.update(profile, source, place, check=check)
 
 
 @task(help=_help("profile", "base", refresh="make the images anew from the packages of today"))
@@ -123,14 +111,8 @@ def image(context: Context, profile: str = PROFILE, base: str = "", refresh: boo
     from builder.commands import inputs, session  # noqa: PLC0415
 
     with command(profile) as place:
-        for line in inputs.bootstrap(
-            session.Request(profile, base=base),
-            refresh=refresh,
-            project=place.project,
-            cache=place.cache,
-            console=place.console,
-        ):
-            put(line)
+        request = session.Request(profile, base=base)
+        put_lines(inputs.bootstrap(request, place, refresh=refresh))
 
 
 @task(help=_help("profile", "flavour", "only"))
@@ -141,16 +123,9 @@ def tree(
     from builder.commands import produce, session, trees  # noqa: PLC0415
 
     with command(profile) as place:
-        request = session.Request(profile, flavour)
-        for line in trees.lay_out(
-            request,
-            produce.only(StageKind.PREP, names.split("--only", only)),
-            names.split("--only", only),
-            project=place.project,
-            cache=place.cache,
-            console=place.console,
-        ):
-            put(line)
+        request, chosen = session.Request(profile, flavour), names.split("--only", only)
+        goals = produce.only(StageKind.PREP, chosen)
+        put_lines(trees.lay_out(request, goals, chosen, place))
 
 
 @task(
@@ -176,11 +151,9 @@ def patch(
         patches.report(
             session.Request(profile, flavour, base, variants=names.split("--variant", variant)),
             produce.only(StageKind.PREP, names.split("--only", only)),
+            place,
             check=check,
             json=json,
-            project=place.project,
-            cache=place.cache,
-            console=place.console,
         )
 
 
@@ -193,9 +166,7 @@ def _up_to(
         produce.produce(
             session.Request(profile, flavour, base, session.read_jobs(jobs), locked),
             produce.exactly(goal),
-            project=place.project,
-            cache=place.cache,
-            console=place.console,
+            place,
         )
 
 
@@ -240,8 +211,11 @@ def smoke(
 
 @task(
     help=_help(
-        "profile",
+        *("profile", "flavour", "base"),
         scenario="scenarios, separated by commas (default: all)",
+        again="boot and record even if nothing has changed",
+        check="load scenarios and say what is wrong with them; needs no image",
+        judge="judge the recording that lies in this folder; needs no image and no QEMU",
         keep="leave the hosts running afterwards, until Ctrl-C",
         load="measure instead: what goes through FULLNAT, NAT, direct routing and HAProxy",
     )
@@ -249,20 +223,29 @@ def smoke(
 def lab(
     context: Context,
     profile: str = PROFILE,
+    flavour: str = "",
+    base: str = "",
     scenario: str | None = None,
+    again: bool = False,
+    check: bool = False,
+    judge: str | None = None,
     keep: bool = False,
     load: bool = False,
 ) -> None:
     """Prove FULLNAT by capture, on a network of machines that run the built image."""
+    from builder.commands import judging  # noqa: PLC0415
     from builder.commands import lab as labs  # noqa: PLC0415
 
     with command(profile) as place:
-        labs.run(
-            labs.Request(profile, names.split("--scenario", scenario), keep, load),
-            project=place.project,
-            cache=place.cache,
-            console=place.console,
-        )
+        chosen = names.split("--scenario", scenario)
+        judging.require_one(judge=judge is not None, check=check, keep=keep, load=load)
+        if judge is not None:
+            judging.judge(judge, place.console)
+            return
+        if check:
+            put(judging.check(place.project, profile, chosen))
+            return
+        labs.run(labs.Request(profile, chosen, keep, load, flavour, base, again), place)
 
 
 @task(
@@ -292,14 +275,7 @@ def explain(
 
     with command(profile) as place:
         request = session.Request(profile, flavour, base)
-        for line in explanation.explain_request(
-            request,
-            produce.exactly(stage),
-            project=place.project,
-            cache=place.cache,
-            console=place.console,
-        ):
-            put(line)
+        put_lines(explanation.explain_request(request, produce.exactly(stage), place))
 
 
 @task(positional=["stage"])
@@ -308,7 +284,7 @@ def shell(context: Context, stage: str) -> None:
     from builder.commands import shell as shells  # noqa: PLC0415
 
     with command() as place:
-        raise Exit(code=shells.enter(stage, cache=place.cache, console=place.console))
+        raise Exit(code=shells.enter(stage, place))
 
 
 @task(
@@ -328,12 +304,7 @@ def clean(
     from builder.commands import clean as cleaning  # noqa: PLC0415
 
     with command(profile) as place:
-        cleaning.clean(
-            cleaning.Request(profile, everything=all, agreed=yes),
-            project=place.project,
-            cache=place.cache,
-            console=place.console,
-        )
+        cleaning.clean(cleaning.Request(profile, everything=all, agreed=yes), place)
 
 
 @task(
@@ -347,11 +318,7 @@ def verify(context: Context, profile: str | None = None, fix: bool = False) -> N
     from builder.commands import verify as verification  # noqa: PLC0415
 
     with command(profile) as place:
-        put(
-            verification.verify(
-                profile, fix=fix, project=place.project, cache=place.cache, console=place.console
-            )
-        )
+        put(verification.verify(profile, place, fix=fix))
 
 
 @task(help=_help("profile"))
@@ -375,15 +342,7 @@ def doctor(
     from builder.commands import doctor as examination  # noqa: PLC0415
 
     with command(profile, json=json) as place:
-        code = examination.examine(
-            profile,
-            base=base,
-            fix=fix,
-            json=json,
-            project=place.project,
-            cache=place.cache,
-            console=place.console,
-        )
+        code = examination.examine(profile, place, base=base, fix=fix, json=json)
     raise Exit(code=code)
 
 
@@ -413,11 +372,7 @@ def bench(context: Context, profile: str = "lts", flavour: str = "vm") -> None:
     from builder.commands import bench as benchmark  # noqa: PLC0415
 
     with command(profile) as place:
-        put(
-            benchmark.measure(
-                profile, flavour, project=place.project, cache=place.cache, console=place.console
-            )
-        )
+        put(benchmark.measure(profile, flavour, place))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import ModuleType
 from typing import NoReturn
 
@@ -30,7 +29,8 @@ from builder.console import Console, put_json
 from builder.errors import Interrupted, UsageError
 from builder.host import refusal
 from builder.host.outlets import CLOSED, close_quietly, is_closed, reopen
-from builder.host.paths import Cache, Project, find_cache, find_project
+from builder.host.paths import Cache, find_cache, find_project
+from builder.place import Place
 from builder.report import failure
 
 # Of Invoke's own options those that mean something here: no task runs shell commands by it.
@@ -55,15 +55,6 @@ _FORMATS = ("flat", "nested", "json")
 _UNKNOWN = re.compile(r"^No idea what '(.*)' is!$", re.DOTALL)
 _LACKING = re.compile(r"^'(.*)' did not receive required positional arguments: (.*)$")
 _VALUELESS = re.compile(r"^Flag <Argument: ([^ >]+).*> needed value and was not given one!$")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a command works and how it speaks."""
-
-    project: Project
-    cache: Cache
-    console: Console
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TextIO
@@ -97,6 +97,12 @@ def _is_terminal() -> bool:
 def put(result: str) -> None:
     """Write a result to standard output; names and texts of others cannot hurt the terminal."""
     print(printable(result))
+
+
+def put_lines(results: Iterable[str]) -> None:
+    """Write results to standard output, a line for each."""
+    for result in results:
+        put(result)
 
 
 def put_json(result: str) -> None:

@@ -20,6 +20,7 @@ from builder.console import Console
 from builder.errors import BuilderError, SourceUnreachable
 from builder.host.ci import VARIABLE
 from builder.host.paths import Cache, Project, find_cache, find_project
+from builder.place import Place
 from builder.profile import load
 from builder.report import failure
 from builder.selftest.outcome import BUILT_NEWER
@@ -50,7 +51,7 @@ def renew(project: Project, profile: str, cache: Cache, console: Console) -> tup
             _fetch(project, profile, name, cache, console)
         except SourceUnreachable as gone:
             with _as_outside_ci():
-                update(profile, name, check=False, project=project, cache=cache, console=console)
+                update(profile, name, Place(project, cache, console), check=False)
             after = _versions(project, profile, name)
             if after == before:
                 raise gone from None
@@ -73,9 +74,7 @@ def _fetch(project: Project, profile: str, name: str, cache: Cache, console: Con
     produce.produce(
         Request(profile, locked=True),
         produce.exactly(f"fetch:{name}"),
-        project=project,
-        cache=cache,
-        console=console,
+        Place(project, cache, console),
     )
 
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.commands.session import Request, choose, ledger_path, open_session
-from builder.console import Console
 from builder.errors import BuildError, UsageError
 from builder.host import ownership, process
 from builder.host.paths import Cache, Project
@@ -24,6 +23,7 @@ from builder.host.removal import remove
 from builder.pipeline.facts import BuildFacts
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.stagename import BUILD_ROOT, StageKind, folder_of
+from builder.place import Place
 from builder.profile import load
 from builder.stages.image import ReadyImage
 from builder.stages.patching import TREE
@@ -41,7 +41,7 @@ class Figure:
     bound: str
 
 
-def measure(profile: str, flavour: str, *, project: Project, cache: Cache, console: Console) -> str:
+def measure(profile: str, flavour: str, place: Place) -> str:
     """Run all measurements; returns a Markdown table.
 
     Takes one cold kernel build and some more.  What the builder costs is read off that one
@@ -49,6 +49,7 @@ def measure(profile: str, flavour: str, *, project: Project, cache: Cache, conso
     over the time of its container, from which the processor time is taken that the builder
     used meanwhile, as if it had all been missing there.
     """
+    project, cache, console = place.project, place.cache, place.console
     choose(project, Request(profile, flavour))  # refuses names that do not exist
     bench = Cache(cache.bench / "cache")
     copy = Project(cache.bench / "project")
@@ -59,15 +60,14 @@ def measure(profile: str, flavour: str, *, project: Project, cache: Cache, conso
         remove(bench.stages / built, bench.root)
         _copy_project(project, copy)
         _share(cache, bench)
-        return _measure(profile, flavour, project=copy, cache=bench, console=console)
+        return _measure(profile, flavour, Place(copy, bench, console))
 
 
-def _measure(
-    profile: str, flavour: str, *, project: Project, cache: Cache, console: Console
-) -> str:
+def _measure(profile: str, flavour: str, place: Place) -> str:
+    project, cache, console = place.project, place.cache, place.console
     component = _largest(profile, project)
     request = Request(profile, flavour)
-    with open_session(request, project=project, cache=cache, console=console) as session:
+    with open_session(request, place) as session:
         prep = StageKind.PREP.of(component)
         done = session.settle(prep, BUILD_ROOT)
         prepared = done[prep].path / TREE

@@ -24,6 +24,7 @@ from builder.host.ownership import State
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
 from builder.pipeline import run as runs
+from builder.place import Place
 from builder.profile import load
 from builder.report import publish, record
 
@@ -51,7 +52,7 @@ class _Target:
         return f"{self.shown} ({_amount(self.size)})"
 
 
-def clean(request: Request, *, project: Project, cache: Cache, console: Console) -> None:
+def clean(request: Request, place: Place) -> None:
     """Remove one profile's artifacts, or all profiles'; with ``everything`` also the cache.
 
     Says what goes and how much it is, and asks on a terminal.  Waits for runs that are under
@@ -60,15 +61,16 @@ def clean(request: Request, *, project: Project, cache: Cache, console: Console)
     the cache is not the builder's, and if all is to go and nobody can be asked;
     EnvironmentFailure, likewise, if the cache is another user's.
     """
+    project, cache, console = place.project, place.cache, place.console
     profiles = _profiles(request, project)
     state = ownership.examine(cache)
     if request.everything:
         _require_ours(cache, state)
     if state in {State.MARKED, State.EARLIER}:
         ownership.require_own(cache)
-    targets = list(_targets(request, profiles, project, cache, state))
+    targets = list(_targets(request, profiles, place, state))
     if not targets:
-        raise _nothing(request, project, cache, state)
+        raise _nothing(request, place, state)
     if not _agreed(request, targets, console):
         console.say("nothing was removed")
         return
@@ -84,7 +86,7 @@ def clean(request: Request, *, project: Project, cache: Cache, console: Console)
             for profile in profiles:
                 runs.sweep(cache, profile)
             removal.sweep(cache.root, cache.root)
-    _tell_left(request, project, cache, console)
+    _tell_left(request, place)
 
 
 def _remove_all(targets: Iterable[_Target], cache: Cache, console: Console) -> None:
@@ -125,8 +127,9 @@ def _left_behind(project: Project) -> Iterator[str]:
             yield made.profile
 
 
-def _tell_left(request: Request, project: Project, cache: Cache, console: Console) -> None:
+def _tell_left(request: Request, place: Place) -> None:
     """Name what lies where the builder's things were and is not the builder's."""
+    project, cache, console = place.project, place.cache, place.console
     if request.profile is None and project.results.is_dir():
         for path in sorted(project.results.iterdir()):
             if path.is_dir() and not path.name.startswith("."):
@@ -148,8 +151,9 @@ def _require_ours(cache: Cache, state: State) -> None:
 
 
 def _targets(
-    request: Request, profiles: Iterable[str], project: Project, cache: Cache, state: State
+    request: Request, profiles: Iterable[str], place: Place, state: State
 ) -> Iterator[_Target]:
+    project, cache = place.project, place.cache
     doomed = removal.leavings(project.results)
     for folder in (*map(project.artifacts, profiles), *doomed):
         yield from _target(folder, project.results, project.root)
@@ -170,15 +174,16 @@ def _target(path: Path, below: Path, shown_from: Path) -> Iterator[_Target]:
         yield _Target(path, below, str(path.relative_to(shown_from)), size)
 
 
-def _nothing(request: Request, project: Project, cache: Cache, state: State) -> UsageError:
+def _nothing(request: Request, place: Place, state: State) -> UsageError:
+    project, cache = place.project, place.cache
     of = f"profile {request.profile}" if request.profile else "any profile"
-    place = f"{project.results.name}/ has nothing of {of}"
+    artifacts = f"{project.results.name}/ has nothing of {of}"
     also = f", and the cache {cache.root} is empty" if request.everything else ""
     hint = "nothing is left to do"
     ours = state in {State.MARKED, State.EARLIER}
     if ours and not request.everything and any(path.exists() for path in cache.folders):
         hint = "`invoke clean --all` removes the cache as well"
-    return UsageError("there is nothing to clean", f"{place}{also}", hint)
+    return UsageError("there is nothing to clean", f"{artifacts}{also}", hint)
 
 
 def _agreed(request: Request, targets: list[_Target], console: Console) -> bool:

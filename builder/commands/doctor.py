@@ -10,12 +10,13 @@ from pathlib import Path
 import msgspec
 
 from builder.commands.session import Request, choose
-from builder.console import Console, put, put_json
+from builder.console import put, put_json
 from builder.doctor import examination, finding
 from builder.errors import EnvironmentFailure
 from builder.host import tools
-from builder.host.paths import Cache, Project
+from builder.host.paths import Cache
 from builder.invocation import pasted
+from builder.place import Place
 from builder.shown import shown
 from builder.source.probe import probe
 from builder.stages import accelerator
@@ -30,18 +31,17 @@ def _agree(question: str) -> bool:
 
 def examine(
     profile: str,
+    place: Place,
     *,
     base: str = "",
     fix: bool,
     json: bool,
-    project: Project,
-    cache: Cache,
-    console: Console,
 ) -> int:
     """Print the findings; returns 7 if a build cannot work, else 0.
 
     ``base``: what is built in, if it is not the profile's own.
     """
+    project, cache = place.project, place.cache
     build = choose(project, Request(profile, base=base))
     settings = build.base.settings
     scope = examination.Scope(
@@ -59,7 +59,7 @@ def examine(
         dated=(project.specs / build.profile / "sources.lock",),
     )
     findings = examination.examine(scope)
-    if fix and examination.fix(findings, _agree, console):
+    if fix and examination.fix(findings, _agree, place.console):
         findings = examination.examine(scope)
     findings = tuple(
         msgspec.structs.replace(one, fix=pasted(one.fix, project.root)) for one in findings

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from builder.commands.produce import Goals
 from builder.commands.session import Request, open_session
-from builder.console import Console
-from builder.host.paths import Cache, Project
 from builder.pipeline.explain import explain
+from builder.place import Place
 
 
-def explain_request(
-    request: Request,
-    goals: Goals,
-    *,
-    project: Project,
-    cache: Cache,
-    console: Console,
-) -> list[str]:
+def explain_request(request: Request, goals: Goals, place: Place) -> list[str]:
     """``explain`` for what a request means; does not wait for a run that is under way."""
-    with open_session(
-        request, project=project, cache=cache, console=console, reading=True
-    ) as session:
+    with open_session(request, place, reading=True) as session:
         wanted = goals(session.setting.build)
         return explain(session.stages, wanted, session.store, session.ledger)

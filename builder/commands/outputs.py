@@ -11,13 +11,14 @@ from pathlib import Path
 from builder.commands.interruption import interrupted
 from builder.commands.session import Session
 from builder.errors import BuilderError, EnvironmentFailure, Interrupted
+from builder.lab.scenario import shipped
 from builder.pipeline import room
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 from builder.profile.build import Build
 from builder.report import failure, html, logs, publish
-from builder.report.publish import COMPONENTS, Ending, Publication
-from builder.report.record import BuildRecord, State, Unfinished
+from builder.report.publish import COMPONENTS, LAB, Ending, Publication
+from builder.report.record import BuildRecord, Outcome, State, Unfinished
 
 PUBLICATIONS = (
     Publication(REPO, "repo"),
@@ -36,7 +37,15 @@ def publications(build: Build) -> tuple[Publication, ...]:
         Publication(StageKind.BUILD.of(name), f"{COMPONENTS}/{name}", until="repo")
         for name in build.parts
     )
-    return (*alone, *PUBLICATIONS)
+    return (*alone, *PUBLICATIONS, *(_labs() if build.lab is not None else ()))
+
+
+def _labs() -> Iterator[Publication]:
+    """A verdict with its recording, or what there is of an experiment that came to no verdict."""
+    for name in shipped.available():
+        folder, verdict = f"{LAB}/{name}", StageKind.LAB.of(name)
+        yield Publication(StageKind.RECORD.of(name), folder, until=verdict, evidence=True)
+        yield Publication(verdict, folder)
 
 
 def place(session: Session) -> Path:
@@ -70,6 +79,27 @@ def publish_done(session: Session, done: dict[str, Done]) -> dict[str, Done]:
     return done
 
 
+def publish_so_far(session: Session, ending: Ending) -> None:
+    """Publish what is settled by now, in the middle of a run or at its end."""
+    done, target = session.schedule.done, place(session)
+    stale = publish.stale(target, publications(session.setting.build), done)
+    _publish(session, done, tuple(stale), ending)
+
+
+def publish_beside(session: Session, folder: str, origin: Path, error: BuilderError | None) -> None:
+    """Publish what is settled and, as ``folder``, what no stage has made.
+
+    ``error``: why it came to nothing; its log is then the published one.
+    """
+    target, told = place(session), None
+    if error is not None:
+        if error.log is not None and error.log.is_relative_to(origin):
+            error.log = target / folder / error.log.relative_to(origin)
+        told = failure.of(error, profile=session.setting.build.profile)
+    outcome: Outcome = "passed" if error is None else "failed"
+    publish_so_far(session, Ending(outcome, told, evidence={folder: origin}))
+
+
 @contextmanager
 def published_if_failing(session: Session) -> Iterator[None]:
     """Publish what was finished, and why the rest was not, if the block raises."""
@@ -101,11 +131,14 @@ def _publish_failure(session: Session, error: BuilderError) -> None:
     hasty = isinstance(error, Interrupted)
     stale = publish.stale(target, publications(session.setting.build), done)
     evidence = _evidence(session)
-    found = _logs(session, error, evidence)
+    settled = _settled(session)
+    found = _logs(session, error, {**evidence, **settled})
     ending = Ending(
         outcome="interrupted" if hasty else "failed",
         failure=failure.of(
-            error, log=_log(error, found, evidence), profile=session.setting.build.profile
+            error,
+            log=_log(error, found, {**evidence, **settled}),
+            profile=session.setting.build.profile,
         ),
         unfinished=_unfinished(session),
         logs=found,
@@ -157,19 +190,26 @@ def _evidence(session: Session) -> dict[str, Path]:
     """By folder: what a failed stage has put out that says why."""
     return {
         one.folder: session.schedule.output(one.stage)
-        for one in PUBLICATIONS
+        for one in publications(session.setting.build)
         if one.evidence and one.stage in session.schedule.failed
         if any(session.schedule.output(one.stage).glob("*"))
     }
 
 
-def _logs(session: Session, error: BuilderError, evidence: dict[str, Path]) -> dict[str, Path]:
+def _settled(session: Session) -> dict[str, Path]:
+    """By folder: what finished stages have put out, which may say why, too."""
+    done = session.schedule.done
+    chosen = publish.current(publications(session.setting.build), done)
+    return {one.folder: done[one.stage].path for one in chosen}
+
+
+def _logs(session: Session, error: BuilderError, published: dict[str, Path]) -> dict[str, Path]:
     schedule = session.schedule
     begun = (name for name, since in schedule.unfinished().items() if since)
     found = {logs.file_name(name): schedule.log(name) for name in begun}
     known = [*found.values(), *logs.of_done(schedule.done).values()]
-    known += [path for folder in evidence.values() for path in folder.rglob("*")]
-    if error.log is not None and error.log not in known:
+    inside = error.log is not None and any(map(error.log.is_relative_to, published.values()))
+    if error.log is not None and error.log not in known and not inside:
         found[error.log.name] = error.log
     return found
 

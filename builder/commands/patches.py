@@ -11,15 +11,15 @@ import msgspec
 from builder.commands import outputs
 from builder.commands.produce import Goals
 from builder.commands.session import Request, Session, choose, open_session
-from builder.console import Console, put, put_json
+from builder.console import put_json, put_lines
 from builder.errors import BuilderError, VerificationError
 from builder.forensics import findings, view
 from builder.forensics.findings import ComponentFindings, Findings
-from builder.host.paths import Cache, Project
 from builder.patch import apply
 from builder.patch.series import Series, touched
 from builder.pipeline.stage import Damaged
 from builder.pipeline.stagename import StageKind, parse
+from builder.place import Place
 from builder.profile.build import BuildPart
 from builder.report import failure
 from builder.stages import patching
@@ -30,12 +30,10 @@ from builder.stages.sources import pristine_stage
 def report(
     request: Request,
     goals: Goals,
+    place: Place,
     *,
     check: bool,
     json: bool,
-    project: Project,
-    cache: Cache,
-    console: Console,
 ) -> None:
     """Print the findings on all components named by ``goals`` (``prep:X`` stages).
 
@@ -43,9 +41,9 @@ def report(
     the patched trees.  Raises PatchError for a series that does not apply in full,
     VerificationError for components that disagree on what they pass to each other.
     """
-    wanted = goals(choose(project, request))  # refuses unknown names before it waits
+    wanted = goals(choose(place.project, request))  # refuses unknown names before it waits
     names = [parse(goal).subject for goal in wanted]
-    with open_session(request, project=project, cache=cache, console=console) as session:
+    with open_session(request, place) as session:
         if not check:
             with outputs.published_if_failing(session):
                 session.settle(*(StageKind.PREP.of(name) for name in names))
@@ -56,8 +54,7 @@ def report(
         told = {**msgspec.to_builtins(found), "failure": failed}
         put_json(msgspec.json.format(msgspec.json.encode(told)).decode())
     else:
-        for line in found.lines():
-            put(line)
+        put_lines(found.lines())
     if refusal is not None:
         refusal.answered = json
         raise refusal

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from builder import names
 from builder.commands import outputs
 from builder.commands.session import Request, Session, choose, open_session
-from builder.console import Console
-from builder.host.paths import Cache, Project
 from builder.pipeline.schedule import with_needs
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, StageKind, is_of, parse
+from builder.place import Place
 from builder.profile.build import Build
 from builder.report.publish import COMPONENTS
 
@@ -56,19 +55,17 @@ def exactly(*stages: str) -> Goals:
 def produce(
     request: Request,
     goals: Goals,
+    place: Place,
     *,
-    project: Project,
-    cache: Cache,
-    console: Console,
     forced: tuple[str, ...] = (),
 ) -> dict[str, Done]:
     """Settle the goals; returns all stages that this took.
 
     ``forced``: run these even if nothing has changed.
     """
-    wanted = goals(choose(project, request))  # refuses unknown names before it waits
+    wanted = goals(choose(place.project, request))  # refuses unknown names before it waits
     with (
-        open_session(request, project=project, cache=cache, console=console) as session,
+        open_session(request, place) as session,
         outputs.published_if_failing(session),
     ):
         if _are_published(session, wanted):

@@ -29,6 +29,7 @@ from builder.pipeline.ledger import Ledger
 from builder.pipeline.schedule import Schedule, with_needs
 from builder.pipeline.stage import Done, Stage
 from builder.pipeline.store import Store
+from builder.place import Place
 from builder.profile import load
 from builder.profile.build import Build, resolve
 from builder.profile.model import Profile
@@ -170,8 +171,9 @@ def ledger_path(cache: Cache, profile: str, flavour: str, base: str) -> Path:
 
 
 @contextmanager
-def _writing(cache: Cache, project: Project, profile: str, console: Console) -> Iterator[str]:
+def _writing(place: Place, profile: str) -> Iterator[str]:
     """Hold what a run that writes needs, and sweep behind dead ones; the run's name."""
+    project, cache, console = place.project, place.cache, place.console
     run = runs.new_name()
     with (
         ownership.use(cache, console),
@@ -193,10 +195,8 @@ def _reading(cache: Cache, console: Console) -> Iterator[str]:
 @contextmanager
 def open_session(
     request: Request,
+    place: Place,
     *,
-    project: Project,
-    cache: Cache,
-    console: Console,
     reading: bool = False,
 ) -> Iterator[Session]:
     """Everything that a run needs; nothing of it is left when the block ends.
@@ -205,12 +205,13 @@ def open_session(
     be settled then.  The engine and the job budget are made
     when the first stage asks for them.
     """
-    build = choose(project, request)
+    cache, console = place.cache, place.console
+    build = choose(place.project, request)
     profile = build.profile
     if request.update:
         ci.require_editable("--update", f"invoke fetch --update --profile {profile}")
     with ExitStack() as stack:
-        enter = _reading(cache, console) if reading else _writing(cache, project, profile, console)
+        enter = _reading(cache, console) if reading else _writing(place, profile)
         run_id = f"{profile}/{stack.enter_context(enter)}"
         engine: _Once[Engine] = _Once(lambda: stack.enter_context(connect(cache, console)))
         jobs = request.jobs or os.cpu_count() or 1
@@ -224,7 +225,7 @@ def open_session(
         setting = Setting(
             build=build,
             locked=ci.is_locked(asked=request.locked),
-            project=project,
+            project=place.project,
             cache=cache,
             console=console,
             engine=engine,

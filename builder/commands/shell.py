@@ -12,6 +12,7 @@ from builder.host import ownership
 from builder.host.lock import hold_if_free
 from builder.host.paths import Cache
 from builder.pipeline.run import run_lock
+from builder.place import Place
 from builder.stages.containers import Note, noted
 
 SHELL = ("/bin/bash", "-i")
@@ -22,11 +23,12 @@ def can_enter(cache: Cache, stage: str) -> bool:
     return any(note.stage == stage for note in noted(cache.scratch))
 
 
-def enter(stage: str, *, cache: Cache, console: Console) -> int:
+def enter(stage: str, place: Place) -> int:
     """Open the shell; returns its exit status.  What it works in is not swept meanwhile.
 
     Raises UsageError if no failed run of the stage is left (the next run sweeps it).
     """
+    cache, console = place.cache, place.console
     if ownership.examine(cache) is ownership.State.MARKED:
         with ownership.use(cache, console):
             for note in noted(cache.scratch):

@@ -7,33 +7,24 @@ import shlex
 from builder.commands import outputs
 from builder.commands.produce import Goals
 from builder.commands.session import Request, choose, open_session
-from builder.console import Console
-from builder.host.paths import Cache, Project
 from builder.host.removal import remove
+from builder.place import Place
 from builder.rpm import build
 from builder.rpm import tree as rpm_tree
 from builder.stages.packaging import packaging
 
 
-def lay_out(
-    request: Request,
-    goals: Goals,
-    names: tuple[str, ...],
-    *,
-    project: Project,
-    cache: Cache,
-    console: Console,
-) -> list[str]:
+def lay_out(request: Request, goals: Goals, names: tuple[str, ...], place: Place) -> list[str]:
     """A complete tree (SOURCES, SPECS, ``.rpmmacros``) per component; returns lines to print.
 
     Trees lie in ``artifacts/<profile>/tree/<component>/`` and are made anew each time.
     """
-    goals(choose(project, request))  # refuses unknown components
+    goals(choose(place.project, request))  # refuses unknown components
     with (
-        open_session(request, project=project, cache=cache, console=console) as session,
+        open_session(request, place) as session,
         outputs.published_if_failing(session),
     ):
-        setting = session.setting
+        setting, project = session.setting, place.project
         lines: list[str] = []
         for name in names or tuple(setting.build.parts):
             part = setting.build.parts[name]

@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 
 from builder import names
-from builder.console import Console, put
+from builder.console import put
 from builder.errors import PatchError, UsageError
 from builder.host import ci, ownership
-from builder.host.paths import Cache, Project
 from builder.host.removal import remove
 from builder.patch.report import Report
 from builder.pipeline import run as runs
+from builder.place import Place
 from builder.profile import load
 from builder.profile.model import Profile
 from builder.source import open_lock
@@ -29,28 +29,24 @@ from builder.update.trial import Trial, Tried
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where an update works; ``folder``: this run's own, on the cache's disk."""
+class Work:
+    """An update under way; ``folder``: this run's own, on the cache's disk."""
 
     profile: str
-    project: Project
-    cache: Cache
-    console: Console
+    place: Place
     folder: Path
 
     @property
     def file(self) -> Path:
-        return self.project.specs / self.profile / load.FILE_NAME
+        return self.place.project.specs / self.profile / load.FILE_NAME
 
 
 def update(
     profile: str,
     source: str,
+    place: Place,
     *,
     check: bool,
-    project: Project,
-    cache: Cache,
-    console: Console,
 ) -> None:
     """Move ``source`` of a profile, or all its sources, and print a summary for review.
 
@@ -61,36 +57,38 @@ def update(
     if not check:
         words = ("invoke update", source, f"--profile {profile}")
         ci.require_editable("invoke update", " ".join(filter(None, words)))
+    project = place.project
     loaded = load.load(project.specs, profile)
     if source:
         rule = "update takes a table [source.NAME] of profile.toml"
         names.choose("source", source, loaded.source, rule, of=f"profile {profile}")
-    with _place(profile, project, cache, console) as place:
+    with _work(profile, place) as work:
         if not check:
-            with runs.profile_alone(cache, project, profile, console):
+            with runs.profile_alone(place.cache, project, profile, place.console):
                 finish(open_lock(project, profile), loaded.source)
-        offers = _look(place, loaded, source)
+        offers = _look(work, loaded, source)
         if offers and not check:
-            _move(place, offers)
+            _move(work, offers)
 
 
 @contextmanager
-def _place(profile: str, project: Project, cache: Cache, console: Console) -> Iterator[Place]:
+def _work(profile: str, place: Place) -> Iterator[Work]:
+    cache, console = place.cache, place.console
     run = f"update-{runs.new_name()}"
     with ownership.use(cache, console), runs.owned(cache, profile, run, console) as folder:
         folder.mkdir(parents=True)
         try:
-            yield Place(profile, project, cache, console, folder)
+            yield Work(profile, place, folder)
         finally:
             remove(folder, cache.scratch)
 
 
-def _look(place: Place, profile: Profile, wanted: str) -> dict[str, Offer]:
+def _look(work: Work, profile: Profile, wanted: str) -> dict[str, Offer]:
     """Print what is available, and return the releases to move to by source."""
-    lock = open_lock(place.project, place.profile)
+    lock = open_lock(work.place.project, work.profile)
     pinned = frozenset(pin.sha256 for name in lock.names() for pin in lock.pins(name).values())
-    folder = place.folder / "lists"
-    search = Search(place.cache, place.console, folder, threading.Event(), pinned)
+    folder = work.folder / "lists"
+    search = Search(work.place.cache, work.place.console, folder, threading.Event(), pinned)
     offers: dict[str, Offer] = {}
     for name, source in profile.source.items():
         if wanted and name != wanted:
@@ -113,18 +111,22 @@ def _look(place: Place, profile: Profile, wanted: str) -> dict[str, Offer]:
     return offers
 
 
-def _move(place: Place, offers: Mapping[str, Offer]) -> None:
-    before = place.file.read_bytes()
+def _move(work: Work, offers: Mapping[str, Offer]) -> None:
+    before = work.file.read_bytes()
     tried = trial.set_up(
-        place.folder / "project", place.project, place.profile, place.cache, place.console
+        work.folder / "project",
+        work.place.project,
+        work.profile,
+        work.place.cache,
+        work.place.console,
     )
     versions = {name: offer.version_of(tried.load(), tried.load().source[name]) for name in offers}
     for name, one in offers.items():
-        trial.edited(tried, partial(_edit, place, name, one))
+        trial.edited(tried, partial(_edit, work, name, one))
     new = tried.attempt(tuple(offers))
-    same = [name for name in offers if _is_same(place, tried, name)]
+    same = [name for name in offers if _is_same(work, tried, name)]
     if same:
-        _leave_out(place, offers, same)
+        _leave_out(work, offers, same)
         return
     others, notes = tried.attempt_others(tuple(offers))
     old, more = tried.attempt_old(tuple(offers))
@@ -132,55 +134,55 @@ def _move(place: Place, offers: Mapping[str, Offer]) -> None:
         put(f"{name}: {versions[name]} -> {one}")
         for variant, pin in tried.pins(name).items():
             put(f"  {variant}: sha256 {pin.sha256} ({pin.size} bytes) from {pin.url}")
-    for line in _reviewed(place, tried, old, new):
+    for line in _reviewed(work, tried, old, new):
         put(line)
     for note in (*notes, *more):
         put(f"note: {note}")
     for attempt in (new, *others):
-        _require(place, attempt)
-    _commit(place, before, tried, tuple(offers))
+        _require(work, attempt)
+    _commit(work, before, tried, tuple(offers))
 
 
-def _leave_out(place: Place, offers: Mapping[str, Offer], same: list[str]) -> None:
+def _leave_out(work: Work, offers: Mapping[str, Offer], same: list[str]) -> None:
     """Move the others alone."""
     for name in same:
         put(f"{name}: {offers[name]} has the pinned content: nothing to move")
-    remove(place.folder / "project", place.folder)
+    remove(work.folder / "project", work.folder)
     rest = {name: one for name, one in offers.items() if name not in same}
     if rest:
-        _move(place, rest)
+        _move(work, rest)
 
 
-def _commit(place: Place, before: bytes, tried: Trial, sources: tuple[str, ...]) -> None:
-    lock = open_lock(place.project, place.profile)
+def _commit(work: Work, before: bytes, tried: Trial, sources: tuple[str, ...]) -> None:
+    lock = open_lock(work.place.project, work.profile)
     pins = {name: tried.pins(name) for name in sources}
-    with runs.profile_alone(place.cache, place.project, place.profile, place.console):
-        Commit(place.file, before, tried.file.read_bytes(), lock, pins).run()
-    put(f"moved: review it (git diff specs/{place.profile}), then build and prove it:")
-    put(f"./bootstrap build --profile {place.profile}")
-    put(f"./bootstrap lab --profile {place.profile}")
+    with runs.profile_alone(work.place.cache, work.place.project, work.profile, work.place.console):
+        Commit(work.file, before, tried.file.read_bytes(), lock, pins).run()
+    put(f"moved: review it (git diff specs/{work.profile}), then build and prove it:")
+    put(f"./bootstrap build --profile {work.profile}")
+    put(f"./bootstrap lab --profile {work.profile}")
 
 
-def _edit(place: Place, name: str, one: Offer, profile: Profile, text: str) -> str:
+def _edit(work: Work, name: str, one: Offer, profile: Profile, text: str) -> str:
     source = profile.source[name]
     today = datetime.datetime.now(tz=datetime.UTC).date()
     current = offer.version_of(profile, source)
-    return edit.edit(place.file, text, move.changes(profile, source, current, one, today))
+    return edit.edit(work.file, text, move.changes(profile, source, current, one, today))
 
 
-def _is_same(place: Place, tried: Trial, name: str) -> bool:
+def _is_same(work: Work, tried: Trial, name: str) -> bool:
     """Whether a source's new revision has the bytes that are pinned now under the same name."""
-    old = open_lock(place.project, place.profile).pins(name)
+    old = open_lock(work.place.project, work.profile).pins(name)
     pairs = [(old.get(variant), pin) for variant, pin in tried.pins(name).items()]
     return bool(pairs) and all(
         was is not None and was.sha256 == pin.sha256 and was.file == pin.file for was, pin in pairs
     )
 
 
-def _reviewed(place: Place, tried: Trial, old: Tried | None, new: Tried) -> Iterator[str]:
-    for line in review.lines_changed(place.file.read_bytes(), tried.file.read_bytes()):
+def _reviewed(work: Work, tried: Trial, old: Tried | None, new: Tried) -> Iterator[str]:
+    for line in review.lines_changed(work.file.read_bytes(), tried.file.read_bytes()):
         yield f"  {line}"
-    configured = review.fragments(place.project.specs / place.profile)
+    configured = review.fragments(work.place.project.specs / work.profile)
     for component, tree in new.trees.items():
         yield f"{component}:"
         before = old.findings.components.get(component) if old else None
@@ -190,7 +192,7 @@ def _reviewed(place: Place, tried: Trial, old: Tried | None, new: Tried) -> Iter
         yield from (f"  {line}" for line in found)
 
 
-def _require(place: Place, tried: Tried) -> None:
+def _require(work: Work, tried: Tried) -> None:
     """Raise unless everything fits, with every reject printed before."""
     failed = {name: one for name, one in tried.findings.components.items() if one.failed}
     for name, one in failed.items():
@@ -203,6 +205,6 @@ def _require(place: Place, tried: Tried) -> None:
         raise PatchError(
             error.what,
             error.cause,
-            f"rework the rejected hunks, which are printed above; specs/{place.profile} is as "
+            f"rework the rejected hunks, which are printed above; specs/{work.profile} is as "
             "before\nthen run the same command again",
         ) from error

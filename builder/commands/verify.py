@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.commands.session import ledger_path
-from builder.console import Console, Progress, put
+from builder.console import Progress, put
 from builder.digest import Digest, of_file
 from builder.errors import VerificationError
 from builder.host import ownership
@@ -19,6 +19,7 @@ from builder.host.removal import remove
 from builder.pipeline import run as runs
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.store import Store
+from builder.place import Place
 from builder.profile import load
 from builder.report import publish
 from builder.source import store as blobs
@@ -172,7 +173,8 @@ def _withdrawal(target: Path, name: str) -> Callable[[], str]:
 
     def fix() -> str:
         publish.withdraw(target, folder)
-        return f"{folder}/ was removed, the next build publishes it again"
+        again = "lab" if folder.startswith(publish.LAB) else "build"
+        return f"{folder}/ was removed, the next {again} publishes it again"
 
     return fix
 
@@ -185,9 +187,7 @@ def _removal(target: Path) -> Callable[[], str]:
     return fix
 
 
-def verify(
-    profile: str | None, *, fix: bool, project: Project, cache: Cache, console: Console
-) -> str:
+def verify(profile: str | None, place: Place, *, fix: bool) -> str:
     """Read what one profile's builds use, or everything if ``profile`` is None; the summary.
 
     Prints a line for each thing that is not as it was made.  ``fix``: puts it aside, and waits
@@ -196,6 +196,7 @@ def verify(
     size that the pinned bytes do not have, and with EnvironmentFailure if the cache is not the
     caller's own.
     """
+    project, cache, console = place.project, place.cache, place.console
     choice = _Choice(profile, project, cache)
     profiles = choice.profiles  # refuses an unknown one
     bad = 0

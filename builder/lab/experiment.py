@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 import time
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from builder.lab.hosts.host import LabHost
 from builder.lab.hosts.network import Network, Pace
 from builder.lab.oracle.evidence import Answer, Exchange
 from builder.lab.plan import host as plan
+from builder.lab.plan.host import Configuration
 from builder.lab.scenario.model import Run, Scenario, Topology, Traffic
 from builder.lab.series import Series
 
@@ -25,23 +25,17 @@ MARK = "lab run"
 
 
 @dataclass(frozen=True)
-class Span:
-    """What a capture got in a run: sizes of its file in bytes, before and after."""
-
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """What a run left.  ``spans``: by ``HOST-LINK``.  ``log``: the director's kernel log."""
+class Performed:
+    """A run that is over.  ``before`` and ``after``: how far each capture's file had come then,
+    in bytes, by ``HOST-LINK``.  The rest is as in ``recording.RunRecord``."""
 
     run: Run
     commands: tuple[str, ...]
     exchanges: tuple[Exchange, ...]
     answers: tuple[Answer, ...]
-    spans: Mapping[str, Span]
-    counters: Mapping[str, int]
+    before: Mapping[str, int]
+    after: Mapping[str, int]
+    counters: dict[str, int]
     table: str
     log: str
 
@@ -72,18 +66,19 @@ def _word(exchange: Exchange) -> str:
 
 async def configure(
     scenario: Scenario, topology: Topology, series: Series, net: Network, pace: Pace
-) -> None:
-    """Make the guests the topology's hosts, all at the same time."""
-    plans = [plan.configuration(scenario, topology, series, name) for name in net.hosts]
+) -> tuple[Configuration, ...]:
+    """Make the guests the topology's hosts, all at the same time; how each was configured."""
+    plans = tuple(plan.configuration(scenario, topology, series, name) for name in net.hosts)
     await asyncio.gather(*(net.hosts[one.host].must(one.script, pace.setup) for one in plans))
     await asyncio.gather(
         *(net.hosts[one.host].must(one.waiting, pace.setup) for one in plans if one.wait)
     )
+    return plans
 
 
 async def perform(
     run: Run, topology: Topology, series: Series, net: Network, pace: Pace
-) -> RunRecord:
+) -> Performed:
     """One run, from its configuration until the links are quiet again."""
     directors = [net.hosts[name] for name in topology.with_role("director")]
     commands = plan.director_commands(run, series)
@@ -110,12 +105,13 @@ async def perform(
     after = net.sizes()
     director = _alive(directors)
     table = await director.must(counters.COMMAND, pace.setup)
-    return RunRecord(
+    return Performed(
         run,
         commands,
         exchanges,
         answers,
-        {place: Span(before[place], after[place]) for place in before},
+        before,
+        after,
         counters.grown(counted, counters.parse(table)),
         table,
         await _log_since(mark, director, pace),
@@ -166,13 +162,6 @@ def _answers(output: str, host: str) -> list[Answer]:
 async def _log_since(mark: str, director: LabHost, pace: Pace) -> str:
     log = await director.must("dmesg", pace.setup)
     return log.rpartition(mark)[2].partition("\n")[2]
-
-
-def log_complaint(record: RunRecord, series: Series) -> str:
-    """What the kernel's log should have said and did not, or nothing."""
-    if record.run.logged and not re.search(series.refusal, record.log):
-        return f"the kernel's log has no line like {series.refusal!r}"
-    return ""
 
 
 def elapsed(since: float) -> float:

@@ -7,6 +7,9 @@ from typing import Literal
 
 import msgspec
 
+from builder import digest
+from builder.lab.subject import Subject, Timing
+
 FILE = "verdict.json"
 Outcome = Literal["pass", "fail", "undecided", "unsupported"]
 
@@ -64,20 +67,15 @@ class View(msgspec.Struct, frozen=True):
     ends: str
 
 
-class Timing(msgspec.Struct, frozen=True):
-    """Seconds: until all hosts were up, until they were configured, all runs, the judging."""
-
-    boot: float
-    setup: float
-    runs: float
-    judging: float
-
-
 class Verdict(msgspec.Struct, frozen=True):
     """The verdict on one scenario.  ``seconds``: from power-on of the first host.
 
     ``outcome`` is ``unsupported``, with the reason in ``complaint``, if the profile's kernel
-    or tools cannot do the scenario at all.  ``console``: last lines of hosts' consoles.
+    or tools cannot do the scenario at all.  ``subject``: the image that it speaks of, and of no
+    other; none in verdicts of earlier versions.  ``companion``: the image of all hosts but
+    directors, if another.  ``experiment``: SHA-256 of scenario and topology.  ``recording``: of
+    the recording's seal, empty if the experiment came to no end.  ``recorded``: when that
+    began, in seconds since the epoch.
     """
 
     scenario: str
@@ -85,10 +83,15 @@ class Verdict(msgspec.Struct, frozen=True):
     profile: str
     outcome: Outcome
     complaint: str
+    subject: Subject | None = None
+    companion: Subject | None = None
+    experiment: str = ""
+    recording: str = ""
+    recorded: float = 0.0
     kernel_release: str = ""
     accelerator: str = ""
     seconds: float = 0.0
-    timing: Timing = Timing(0.0, 0.0, 0.0, 0.0)
+    timing: Timing = Timing()
     memory_mib: int = 0
     runs: tuple[RunVerdict, ...] = ()
     views: tuple[View, ...] = ()
@@ -103,8 +106,13 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def save(verdict: Verdict, path: Path) -> None:
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(verdict), indent=2) + b"\n")
+    path.write_bytes(encode(verdict))
+
+
+def encode(verdict: Verdict) -> bytes:
+    return digest.encode(verdict) + b"\n"
 
 
 def load(path: Path) -> Verdict:
-    return msgspec.json.decode(path.read_bytes(), type=Verdict)
+    """Raises msgspec.DecodeError for what is no verdict."""
+    return digest.decode(path.read_bytes(), Verdict)

@@ -73,7 +73,7 @@ def _tell(
     ledger: Ledger,
 ) -> list[str]:
     if found is not None:
-        return [f"{stage.name}: nothing has changed"]
+        return [f"{stage.name}: nothing has changed{stage.remark(found)}"]
     last = ledger.last(stage.name)
     if last is None:
         return [f"{stage.name}: would run, it never did in this cache"]

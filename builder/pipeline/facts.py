@@ -78,6 +78,12 @@ class SmokeFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.SM
     accelerator: str
 
 
+class LabFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.LAB.value):
+    """A verdict: its outcome in one word."""
+
+    outcome: str
+
+
 Facts = (
     NoFacts
     | FetchFacts
@@ -88,6 +94,7 @@ Facts = (
     | RepoFacts
     | VmFacts
     | SmokeFacts
+    | LabFacts
 )
 NONE = NoFacts()
 

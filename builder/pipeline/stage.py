@@ -140,7 +140,7 @@ class Stage:
     links, unread, and states with the digests that they had: who reads those files finds out
     whether they still have them.  All other needs are held against their digests before it
     runs.  ``check``: raises if this host cannot do it; called before the first stage of a run is
-    begun, if this one may have to run.
+    begun, if this one may have to run.  ``remark``: what ``explain`` adds if it need not run.
     """
 
     name: str
@@ -152,3 +152,4 @@ class Stage:
     by_content: bool = False
     carries: tuple[str, ...] = ()
     check: Callable[[], None] = lambda: None
+    remark: Callable[[Done], str] = lambda done: ""

@@ -25,6 +25,7 @@ class StageKind(StrEnum):
     REPO = "repo"
     VM = "vm"
     SMOKE = "smoke"
+    RECORD = "record"
     LAB = "lab"
 
     def of(self, subject: str) -> StageName:

@@ -68,14 +68,15 @@ class BuildPart(msgspec.Struct, frozen=True, kw_only=True):
 class Build(msgspec.Struct, frozen=True, kw_only=True):
     """What is built, in what, and out of what.
 
-    ``profile``, ``flavour``: their names.  ``fragments``: files of ``kernel-config/`` that make
-    the kernel's configuration.  ``install``: packages that the disk image gets, the guest's own
-    among them.  What is not named here is as in ``Profile``.
+    ``profile``, ``flavour``: their names. ``default_base``: the profile's own. ``fragments``:
+    files of ``kernel-config/`` that make the kernel's configuration. ``install``: packages that
+    the disk image gets, the guest's own among them. What is not named here is as in ``Profile``.
     """
 
     profile: str
     flavour: str
     base: Base
+    default_base: str
     changelog: Changelog
     fragments: tuple[str, ...]
     parts: dict[str, BuildPart]
@@ -104,6 +105,7 @@ def resolve(profile: Profile, flavour: str, base: Base) -> Build:
         profile=profile.name,
         flavour=flavour,
         base=base,
+        default_base=profile.base,
         changelog=profile.changelog,
         fragments=chosen.fragments,
         parts={one.name: _part(profile, one, flavour, chosen, base.name) for one in built},

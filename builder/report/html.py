@@ -6,7 +6,6 @@ One file without scripts or anything from the network; it prints well.
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from builder import pages
 from builder.pipeline.facts import FetchFacts
 from builder.pipeline.ledger import write_whole
 from builder.pipeline.stage import OutputFile
+from builder.report import proofs
 from builder.report.record import BuildRecord, StageRecord
 from builder.vm.report import SmokeReport
 
@@ -118,11 +118,6 @@ def _smoke(target: Path, record: BuildRecord) -> SmokeReport | None:
         return None
 
 
-def moment(seconds: float) -> str:
-    """A time, in seconds since the epoch, as people write it: ``2026-11-26 07:10 UTC``."""
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
-
-
 def quoted(text: str) -> Markup:
     """A hint for a page: what stands between backticks is a command."""
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
@@ -133,7 +128,7 @@ def render(record: BuildRecord, smoke: SmokeReport | None) -> str:
     environment = pages.environment(Path(__file__).parent)
     environment.filters["duration"] = duration
     environment.filters["size"] = size
-    environment.filters["moment"] = moment
+    environment.filters["moment"] = pages.moment
     environment.filters["quoted"] = quoted
     return environment.get_template("report.html.j2").render(
         record=record,
@@ -156,6 +151,7 @@ def _packages(outputs: tuple[OutputFile, ...]) -> list[OutputFile]:
 def write(target: Path, record: BuildRecord) -> Path:
     """Write the page into ``artifacts/<profile>/``; returns its path."""
     page = target / PAGE
+    record = proofs.told(target, record)
     text = render(record, _smoke(target, record)).encode()
     if not page.is_file() or page.read_bytes() != text:
         write_whole(page, text)

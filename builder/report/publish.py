@@ -19,12 +19,13 @@ from builder.pipeline.ledger import write_whole
 from builder.pipeline.stage import Done, OutputFile
 from builder.pipeline.stagename import StageKind
 from builder.pipeline.status import Status, look, unchanged
-from builder.report import logs, record
+from builder.report import logs, proofs, record
 from builder.report.record import BuildRecord, Earlier, Failure, Outcome, Unfinished
 
 RECORD = "build.json"
 KEYS = ".published.json"
 COMPONENTS = "components"
+LAB = "lab"
 _NEW = ".{name}.new"
 
 
@@ -113,6 +114,7 @@ def begin(
     earlier = _earlier(target, publications, frozenset())
     made = record.record(profile, flavour, base, {}, ())
     made = msgspec.structs.replace(made, outcome="running", earlier=earlier)
+    made = proofs.told(target, made)
     write_whole(target / RECORD, record.encode(made))
     return made
 
@@ -164,6 +166,7 @@ def publish(
         unpublished=lost,
         earlier=_earlier(target, publications, {folder_of(one.path) for one in outputs}),
     )
+    made = proofs.told(target, made)
     text = record.encode(made)
     if not (target / RECORD).is_file() or (target / RECORD).read_bytes() != text:
         write_whole(target / RECORD, text)
@@ -173,7 +176,7 @@ def publish(
 def folder_of(path: str) -> str:
     """The published folder that a path below ``artifacts/<profile>/`` lies in."""
     parts = path.split("/")
-    return "/".join(parts[: 2 if parts[0] == COMPONENTS else 1])
+    return "/".join(parts[: 2 if parts[0] in (COMPONENTS, LAB) else 1])
 
 
 @contextmanager
@@ -242,7 +245,7 @@ def _earlier(
     if made is not None:
         stages = {stage.name: stage for stage in made.stages}
         for folder, outputs in _by_folder(made.outputs).items():
-            stage = stages.get(_stage_of(folder))
+            stage = next((stages[name] for name in _stages_of(folder) if name in stages), None)
             known[folder] = Earlier(
                 folder, stage.key if stage else "", stage.started if stage else 0.0, outputs
             )
@@ -261,9 +264,12 @@ def _by_folder(outputs: Iterable[OutputFile]) -> dict[str, tuple[OutputFile, ...
     return {folder: tuple(entries) for folder, entries in found.items()}
 
 
-def _stage_of(folder: str) -> str:
+def _stages_of(folder: str) -> tuple[str, ...]:
+    """The stages that may have made a published folder, the likeliest first."""
     top, _, name = folder.partition("/")
-    return StageKind.BUILD.of(name) if top == COMPONENTS else top
+    if top == LAB:
+        return (StageKind.LAB.of(name), StageKind.RECORD.of(name))
+    return (StageKind.BUILD.of(name),) if top == COMPONENTS else (top,)
 
 
 def _read_record(target: Path) -> BuildRecord | None:
@@ -272,27 +278,6 @@ def _read_record(target: Path) -> BuildRecord | None:
         return record.decode((target / RECORD).read_bytes())
     except (FileNotFoundError, msgspec.DecodeError):
         return None
-
-
-def require(target: Path, folder: str) -> None:
-    """Hold a published folder that is about to be used against ``build.json``.
-
-    It is read whole, and a folder that is not on record is not judged.  Raises VerificationError
-    if it has changed.
-    """
-    faults = [fault for _, fault in faults_of(target, folder) if fault]
-    if faults:
-        raise VerificationError(
-            f"{target / folder} is not what was built",
-            "\n".join(faults),
-            f"publish it again: invoke build --profile {target.name}",
-        )
-
-
-def is_earlier(target: Path, folder: str) -> bool:
-    """Whether a published folder is of an earlier run than the last one, which did not make it."""
-    made = _read_record(target)
-    return made is not None and any(one.folder == folder for one in made.earlier)
 
 
 def faults_of(target: Path, folder: str = "") -> Iterator[tuple[str, str]]:
@@ -326,7 +311,7 @@ def _within(folder: str, outputs: Iterable[OutputFile]) -> Iterator[OutputFile]:
 
 
 def withdraw(target: Path, folder: str) -> None:
-    """Take a published folder away, also off the record: the next build publishes it again."""
+    """Take a published folder away, also off the record: the next run publishes it again."""
     remove(target / folder, target)
     made = record.decode((target / RECORD).read_bytes())
     write_whole(target / RECORD, record.encode(_without(made, {folder})))

@@ -70,12 +70,38 @@ class Earlier(msgspec.Struct, frozen=True):
     outputs: tuple[OutputFile, ...] = ()
 
 
+class LabRecord(msgspec.Struct, frozen=True):
+    """A verdict of the lab that lies in ``folder``, and the image that it is a verdict on.
+
+    ``page``: where people read it.
+
+    ``current``: that is the image in ``vm/``; the verdict proves nothing of any other.  ``key``:
+    of the stage that made it, empty if none did.  ``image``, ``kernel_rpms``, ``experiment``
+    (scenario with topology) and ``recording``: SHA-256 digests; empty if the verdict is of a
+    version that did not tell them.
+    """
+
+    scenario: str
+    folder: str
+    page: str
+    outcome: str
+    current: bool
+    key: str = ""
+    flavour: str = ""
+    base: str = ""
+    kernel_release: str = ""
+    image: str = ""
+    kernel_rpms: dict[str, str] = {}
+    experiment: str = ""
+    recording: str = ""
+
+
 class BuildRecord(msgspec.Struct, frozen=True):
     """What one run settled; ``outputs`` are paths below ``artifacts/<profile>/``.
 
-    Only ``outputs`` belong to this run.  ``earlier`` is what else lies there, ``unpublished`` what
-    was finished and could not be brought there, with the reason.  A run that is ``running`` goes
-    on still, or was killed.
+    Only ``outputs`` belong to this run.  ``lab``: the verdicts that lie there, whoever made
+    them.  ``earlier`` is what else lies there, ``unpublished`` what was finished and could not
+    be brought there, with the reason.  A run that is ``running`` goes on still, or was killed.
     """
 
     profile: str
@@ -89,6 +115,7 @@ class BuildRecord(msgspec.Struct, frozen=True):
     unfinished: tuple[Unfinished, ...] = ()
     unpublished: dict[str, str] = {}
     earlier: tuple[Earlier, ...] = ()
+    lab: tuple[LabRecord, ...] = ()
 
 
 def record(

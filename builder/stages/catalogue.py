@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.stage import Stage
-from builder.stages import builds, checks, image, results, sources
+from builder.stages import builds, checks, image, lab, results, sources
 from builder.stages.setting import Setting
 
 
@@ -39,3 +39,4 @@ def _all(setting: Setting, ledger: Ledger, update: bool) -> Iterator[Stage]:
     yield results.repo_stage(setting, ready)
     yield results.vm_stage(setting, ready)
     yield results.smoke_stage(setting)
+    yield from lab.lab_stages(setting, lambda other: stages(other, ledger))

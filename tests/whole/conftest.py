@@ -15,6 +15,7 @@ from builder.commands.session import Request
 from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.pipeline.stage import Done
+from builder.place import Place
 from tests import renewal
 
 REQUEST = Request("lts", "vm", locked=True)
@@ -41,7 +42,5 @@ def built(pipeline_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Bui
         Cache(pipeline_cache),
     )
     newer = renewal.renew(project, "lts", cache, Console())
-    done = produce.produce(
-        REQUEST, produce.everything, project=project, cache=cache, console=Console()
-    )
+    done = produce.produce(REQUEST, produce.everything, Place(project, cache, Console()))
     return Built(done, project.artifacts("lts"), cache, project, newer)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from builder.lab.capture.decoding import Frame
+from builder.lab.capture.record import Frame
 from builder.lab.capture.records import LONGEST, Broken, exactly
 
 SECTION, INTERFACE, OLD_PACKET, SIMPLE_PACKET, PACKET = 0x0A0D0D0A, 1, 2, 3, 6

@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from builder.lab.capture import internet, link, sums
-from builder.lab.capture.fragments import Assembler, Part
+from builder.lab.capture.fragments import LIFETIME, Assembler, Group, Part
 from builder.lab.capture.internet import IPV4, IPV6, UNREADABLE, Datagram
 from builder.lab.capture.link import TALK, TYPE_IPV4, TYPE_IPV6
+from builder.lab.capture.names import address
 from builder.lab.capture.packet import Packet, Transport
+from builder.lab.capture.record import Frame
 from builder.lab.capture.sums import Ends
 from builder.lab.capture.transport import name_of, transport
+from builder.lab.capture.usual import usual
 
 TUNNELS = {IPV4: 4, IPV6: 6}
 """Version of the packet that such a protocol carries (RFC 2003, 4213)."""
+LONGEST_WAIT = 4096
+"""Packets that wait behind a fragment whose datagram is not whole yet, when they are streamed."""
 DEEPEST = 8
 """Tunnels inside tunnels that are looked into."""
 OTHERS = f"neither IP nor any of {', '.join(f'{one:#06x}' for one in TALK)}: not looked into"
 
 INSIDE = sums.undecided("a fragment inside a tunnel")
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A frame as it was captured.
-
-    ``offset``: where its record ends in the file, in bytes.  ``wire``: its length on the link.
-    ``link``: the link type.
-    """
-
-    number: int
-    time: float
-    data: bytes
-    offset: int
-    wire: int
-    link: int = link.ETHERNET
 
 
 @dataclass(frozen=True)
@@ -50,8 +41,28 @@ class _Seen:
     vlans: tuple[int, ...]
 
 
-Found = Callable[[], Packet]
-"""A packet whose verdict may depend on frames that are still to come."""
+@dataclass
+class _Found:
+    """A packet and where its record ends; or a fragment, whose verdict may depend on frames that
+    are still to come."""
+
+    offset: int
+    packet: Packet | None
+    part: tuple[_Seen, Part, Group] | None = None
+
+    def settled(self, since: float) -> bool:
+        """Whether its verdict stays: groups that began before ``since`` get no more."""
+        if self.part is None:
+            return True
+        group = self.part[2]
+        return group.sums is not None or group.began < since
+
+    def judged(self) -> Packet:
+        if self.packet is None and self.part is not None:
+            seen, piece, group = self.part
+            self.packet = _fragment(seen, piece, group.verdict())
+        assert self.packet is not None  # noqa: S101 - one of both is given
+        return self.packet
 
 
 def decode(place: str, frames: Iterable[Frame]) -> tuple[tuple[Packet, int], ...]:
@@ -60,14 +71,54 @@ def decode(place: str, frames: Iterable[Frame]) -> tuple[tuple[Packet, int], ...
     Frames that by their type carry no packets are left out; what should be a packet and cannot
     be read is one without addresses.  Raises KeyError for a link type that is not known.
     """
-    assembler = Assembler()
-    found = [
-        (packet, frame.offset) for frame in frames for packet in _frame(place, frame, assembler)
-    ]
-    return tuple((packet(), offset) for packet, offset in found)
+    return tuple((one.judged(), one.offset) for one in Decoder(place).all(frames))
 
 
-def _frame(place: str, frame: Frame, assembler: Assembler) -> list[Found]:
+def stream(place: str, frames: Iterable[Frame]) -> Iterator[Packet]:
+    """The same packets one after the other, by as little memory as possible.
+
+    Fragments, and what was captured behind them, wait until their datagram is whole or too old.
+    """
+    decoder = Decoder(place)
+    for frame in frames:
+        packet = usual(place, frame) if not decoder.waiting else None
+        if packet is not None:
+            yield packet
+            continue
+        yield from decoder.take(frame)
+    yield from decoder.rest()
+
+
+@dataclass
+class Decoder:
+    """Packets of one capture, in its order.  ``waiting``: behind fragments."""
+
+    place: str
+    assembler: Assembler = field(default_factory=Assembler)
+    waiting: deque[_Found] = field(default_factory=deque)
+
+    def all(self, frames: Iterable[Frame]) -> list[_Found]:
+        return [one for frame in frames for one in self._found(frame)]
+
+    def take(self, frame: Frame) -> Iterator[Packet]:
+        """What is settled by this frame."""
+        self.waiting.extend(self._found(frame))
+        since = frame.time - LIFETIME
+        while self.waiting and (len(self.waiting) > LONGEST_WAIT or self.waiting[0].settled(since)):
+            yield self.waiting.popleft().judged()
+
+    def rest(self) -> Iterator[Packet]:
+        while self.waiting:
+            yield self.waiting.popleft().judged()
+
+    def _found(self, frame: Frame) -> list[_Found]:
+        packet = usual(self.place, frame)
+        if packet is not None:
+            return [_Found(frame.offset, packet)]
+        return _frame(self.place, frame, self.assembler)
+
+
+def _frame(place: str, frame: Frame, assembler: Assembler) -> list[_Found]:
     head = link.unwrap(frame.link, frame.data)
     seen = _Seen(place, frame.number, frame.time, head.mac, head.vlans)
     rest, wire = frame.data[head.at :], max(frame.wire - head.at, 0)
@@ -75,18 +126,17 @@ def _frame(place: str, frame: Frame, assembler: Assembler) -> list[Found]:
         return []
     if head.type not in (TYPE_IPV4, TYPE_IPV6):
         lost = _opaque(seen, rest, cut=head.type < 0 and len(frame.data) < frame.wire)
-        return [lambda: lost]
+        return [_Found(frame.offset, lost)]
     part = internet.parse(4 if head.type == TYPE_IPV4 else 6, rest, wire)
     if part.piece is None:
-        packet = _packet(seen, part)
-        return [lambda: packet]
+        return [_Found(frame.offset, _packet(seen, part))]
     piece = Part(part, part.piece)
     group, whole = assembler.take(seen.vlans, seen.frame, seen.time, piece)
-    found: list[Found] = [lambda: _fragment(seen, piece, group.verdict())]
+    found = [_Found(frame.offset, None, (seen, piece, group))]
     if whole is not None:
-        joined = replace(_packet(seen, whole), frames=tuple(group.frames))
+        joined = msgspec.structs.replace(_packet(seen, whole), frames=tuple(group.frames))
         group.sums = joined.sums
-        found.append(lambda: joined)
+        found.append(_Found(frame.offset, joined))
     return found
 
 
@@ -101,7 +151,7 @@ def _packet(seen: _Seen, part: Datagram, depth: int = 0) -> Packet:
     inner = _carried(seen, part, depth)
     content = inner.sums if inner is not None else _content(part, layer)
     made = _made(seen, part, layer, sums.worst(part.header, content))
-    return replace(made, inner=inner)
+    return msgspec.structs.replace(made, inner=inner)
 
 
 def _content(part: Datagram, layer: Transport) -> sums.Sums:
@@ -146,12 +196,14 @@ def _fragment(seen: _Seen, part: Part, said: sums.Sums) -> Packet:
 def _made(seen: _Seen, part: Datagram, layer: Transport, said: sums.Sums) -> Packet:
     return Packet(
         **vars(seen),
-        source=str(ip_address(part.source)) if part.source else "",
-        destination=str(ip_address(part.destination)) if part.destination else "",
+        source=address(part.source),
+        destination=address(part.destination),
         ttl=part.ttl,
         length=part.length,
         sums=said,
         cut=part.cut,
+        missing=part.missing,
+        ident=part.ident,
         piece=part.piece,
-        **vars(layer),
+        **{name: getattr(layer, name) for name in Transport.__struct_fields__},
     )

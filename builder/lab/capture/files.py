@@ -13,8 +13,8 @@ from pathlib import Path
 
 from builder.errors import SmokeError
 from builder.lab.capture import blocks, decoding, link, records
-from builder.lab.capture.decoding import Frame
 from builder.lab.capture.packet import Packet
+from builder.lab.capture.record import Frame
 from builder.lab.capture.records import Broken
 
 HEADER = 24

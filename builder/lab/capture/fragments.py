@@ -167,13 +167,25 @@ class Assembler:
         packet = part.packet
         number = packet.protocol if len(packet.source) == 4 else None
         key = (place, packet.source, packet.destination, number, part.piece.ident)
+        self._forget(time)
         group = self._open.get(key)
         if group is None or time - group.began > LIFETIME:
+            self._open.pop(key, None)
             group = self._open[key] = Group(time, self._earlier(key, time))
         whole = group.add(frame, part)
         if whole is not None:
+            self._done.pop(key, None)  # so that it is the youngest
             self._done[key] = self._open.pop(key)
         return group, whole
+
+    def _forget(self, time: float) -> None:
+        """What is older than a host would wait: the oldest stand first."""
+        for groups in (self._open, self._done):
+            while groups:
+                key, oldest = next(iter(groups.items()))
+                if abs(time - oldest.began) <= LIFETIME:
+                    break
+                del groups[key]
 
     def _earlier(self, key: Hashable, time: float) -> Group | None:
         found = self._done.get(key)

@@ -36,7 +36,8 @@ class Datagram:
     ``source`` and ``destination``: packed, empty if they could not be read.  ``protocol``: of
     ``body``, which is all that was captured behind the headers.  ``length``: in bytes, with all
     headers, as IP says it.  ``cut``: not all of it was captured.  ``header``: what is to be said
-    of the headers alone.  ``ends``: for the pseudo header.
+    of the headers alone.  ``ends``: for the pseudo header.  ``missing``: bytes that were not
+    captured.  ``ident``: IPv4's identification.
     """
 
     source: bytes
@@ -49,6 +50,8 @@ class Datagram:
     header: Sums
     ends: Ends
     piece: Piece | None = None
+    missing: int = 0
+    ident: int = 0
 
 
 class Chain(NamedTuple):
@@ -94,6 +97,8 @@ def _four(data: bytes, wire: int) -> Datagram:
         header=_header_four(data[:size], length, wire, said),
         ends=ends,
         piece=Piece(ident, offset, more) if more or offset else None,
+        missing=max(0, min(length, wire) - len(data)),
+        ident=ident,
     )
     return found if found.piece is not None else walked(found)
 
@@ -146,6 +151,7 @@ def _six(data: bytes, wire: int) -> Datagram:
         cut=len(data) < min(length, wire),
         header=sums.worst(fault, _sized(length, 40, wire)),
         ends=ends,
+        missing=max(0, min(length, wire) - len(data)),
     )
     found = walked(plain)
     if jumbo and found.piece is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from builder.lab.capture.internet import Piece
 from builder.lab.capture.sums import Sums
@@ -16,8 +17,7 @@ Ends = tuple[str, int, str, int]
 """Source address and port, destination address and port."""
 
 
-@dataclass(frozen=True)
-class Transport:
+class Transport(msgspec.Struct, frozen=True):
     """What the header behind IP's says.
 
     Ports are 0 where the protocol has none, or in fragments but the first.  ``options``: TCP
@@ -38,14 +38,14 @@ class Transport:
     icmp: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Packet(Transport):
+class Packet(Transport, frozen=True, kw_only=True, dict=True):
     """An IP packet in frame ``frame`` (from 1) of a capture, or one that travelled in fragments.
 
     ``place``: ``HOST-LINK``, the capture's name.  ``time``: seconds, by that host's own clock.
     ``source`` and ``destination``: empty where they could not be read.  ``sums``: of every
     checksum that covers it.  ``mac``: the sender on this link.  ``vlans``: its tags, the outer
-    first.  ``cut``: not all of it was captured.  ``inner``: the packet that a tunnel carries.
+    first.  ``cut``: not all of it was captured; ``missing`` bytes are not there.  ``ident``: of
+    IPv4.  ``inner``: the packet that a tunnel carries.
 
     Each fragment is a packet of its own, with ``piece``.  The datagram follows in the frame of
     the fragment that was the last to come; ``frames`` has all of them.
@@ -62,6 +62,8 @@ class Packet(Transport):
     mac: str
     vlans: tuple[int, ...] = ()
     cut: bool = False
+    missing: int = 0
+    ident: int = 0
     piece: Piece | None = None
     frames: tuple[int, ...] = ()
     inner: Packet | None = None
@@ -79,6 +81,11 @@ class Packet(Transport):
     def flag_text(self) -> str:
         """As tcpdump(1) writes them."""
         return "".join(name for bit, name in FLAG_NAMES if self.flags & bit)
+
+    @property
+    def size(self) -> int:
+        """Bytes of content that it had on the link, captured or not."""
+        return len(self.payload) + self.missing
 
     def is_only(self, flags: int) -> bool:
         """Of SYN, ACK, FIN and RST exactly ``flags`` are set."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
-from builder.lab.capture.decoding import Frame
+from builder.lab.capture.record import Frame
 
 SECTION, INTERFACE, NAMES, PACKET = 0x0A0D0D0A, 1, 4, 6
 BYTE_ORDER = 0x1A2B3C4D

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from builder.lab.capture.decoding import Frame
+from builder.lab.capture.record import Frame
 
 MICROSECONDS, NANOSECONDS = 0xA1B2C3D4, 0xA1B23C4D
 DIVISORS = {

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from ipaddress import ip_address
-
-import dpkt
 
 from builder.lab.capture import internet
 from builder.lab.capture.packet import Ends, Transport
@@ -29,6 +28,9 @@ NAMES = {
 }
 HEADERS = {ICMP: 8, TCP: 20, UDP: 8, ICMPV6: 4, SCTP: 12}
 """Bytes of the shortest header."""
+TCP_HEADER = struct.Struct(">HHIIH")
+"""Ports, sequence and acknowledgement numbers, data offset and nine flags (RFC 9293, 3.1)."""
+FLAGS = 0x1FF
 WITH_PORTS = (TCP, UDP, SCTP)
 ICMP_ERRORS = {"icmp": (3, 4, 5, 11, 12), "icmpv6": (1, 2, 3, 4)}
 
@@ -72,29 +74,38 @@ def transport(number: int, body: bytes, cut: bool) -> Transport:
 
 
 def _tcp(body: bytes) -> Transport:
-    try:
-        tcp = dpkt.tcp.TCP(body)
-    except dpkt.Error:
-        source, target = ports(TCP, body)
+    source, target, sequence, acknowledgement, word = TCP_HEADER.unpack_from(body)
+    size = (word >> 12) * 4
+    if size < HEADERS[TCP]:
         return Transport("broken tcp", source_port=source, port=target, payload=body)
     return Transport(
         "tcp",
-        source_port=tcp.sport,
-        port=tcp.dport,
-        sequence=tcp.seq,
-        acknowledgement=tcp.ack,
-        flags=tcp.flags,
-        options=_options(bytes(tcp.opts)),
-        payload=bytes(tcp.data),
+        source_port=source,
+        port=target,
+        sequence=sequence,
+        acknowledgement=acknowledgement,
+        flags=word & FLAGS,
+        options=options(body[20:size]) if size > HEADERS[TCP] else (),
+        payload=body[size:],
     )
 
 
-def _options(raw: bytes) -> tuple[tuple[int, bytes], ...]:
-    """TCP options, the padding behind the last one included (dpkt stops there)."""
-    try:
-        return tuple((kind, bytes(value)) for kind, value in dpkt.tcp.parse_opts(raw))
-    except (dpkt.Error, IndexError, TypeError, ValueError):
-        return ((-1, raw),)
+def options(raw: bytes) -> tuple[tuple[int, bytes], ...]:
+    """TCP options, the padding behind the last one included; ``-1`` for what cannot be read."""
+    found: list[tuple[int, bytes]] = []
+    at, end = 0, len(raw)
+    while at < end:
+        kind = raw[at]
+        if kind <= 1:  # the end of the list, and no operation, have no length
+            found.append((kind, b""))
+            at += 1
+            continue
+        if at + 1 == end:
+            return ((-1, raw),)
+        size = max(2, raw[at + 1])
+        found.append((kind, raw[at + 2 : at + size]))
+        at += size
+    return tuple(found)
 
 
 def _icmp(name: str, body: bytes) -> Transport:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from builder import digest
 from builder.errors import SmokeError
 from builder.lab import catalogue, experiment
 from builder.lab.hosts import network
@@ -15,10 +16,11 @@ from builder.lab.hosts.network import Network
 from builder.lab.laboratory import Bench, Say
 from builder.lab.plan import host as plan
 from builder.lab.scenario.model import Run, Scenario, Topology
+from builder.lab.scenario.shipped import METHODS
+from builder.lab.subject import Subject
 from builder.vm.hardware import INSTRUCTION_NS
 
 FILE = "load.json"
-METHODS = Path(__file__).parent
 SECONDS = 10
 WORKERS = 4
 TARGET = ("10.0.1.1", 8080)
@@ -45,7 +47,7 @@ class Load(msgspec.Struct, frozen=True):
 class LoadReport(msgspec.Struct, frozen=True):
     """All of them, measured one after the other in one lab."""
 
-    profile: str
+    subject: Subject
     kernel_release: str
     accelerator: str
     seconds: int
@@ -89,7 +91,7 @@ async def _measure(bench: Bench, say: Say) -> LoadReport:
     if not any(one.method == BASE for one in loads):
         raise SmokeError("there is nothing to compare with", f"no {BASE}", "see [lab.unsupported]")
     return LoadReport(
-        bench.profile,
+        bench.subject,
         release,
         f"{bench.accelerator.kind}: {bench.accelerator.why}",
         SECONDS,
@@ -173,4 +175,4 @@ async def _busy(director: LabHost, bench: Bench) -> float:
 
 def save(report: LoadReport, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    path.write_bytes(digest.encode(report) + b"\n")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from builder.lab.capture.packet import ACK, SYN, endpoint
+from builder.lab.capture.packet import SYN, endpoint
+from builder.lab.oracle import connection
 from builder.lab.oracle.evidence import Evidence, Exchange, Leg
 from builder.lab.oracle.judgement import Findings, Judgement, Row
 
 
 def _outer_leg(evidence: Evidence, exchange: Exchange) -> Leg | None:
     """The exchange on the client's own link."""
-    for connection in evidence.connections:
-        if connection.exchange is exchange:
-            for link, leg in connection.legs.items():
+    for joined in evidence.connections:
+        if joined.exchange is exchange:
+            for link, leg in joined.legs.items():
                 if evidence.topology.link[link].side == "outer":
                     return leg
     return None
@@ -35,14 +36,8 @@ def _outer_tuple(evidence: Evidence) -> Judgement:
 def _inner_source(evidence: Evidence) -> Judgement:
     """Every connection that reaches the servers comes from a local address and port."""
     found = Findings()
-    low, high = evidence.local_ports
-    known = ", ".join(sorted(evidence.local_addresses)) or "none is configured"
     for packet in evidence.openings:
-        found.expect(
-            packet.source in evidence.local_addresses and low <= packet.source_port <= high,
-            f"a local address ({known}) and a port from {low} to {high} as the source",
-            packet,
-        )
+        connection.inner_source(found, packet, evidence.local_addresses, evidence.local_ports)
     ports = ", ".join(endpoint(one.source, one.source_port) for one in evidence.openings[:6])
     return found.close(f"sources {ports}", "a first packet from the director to a server")
 
@@ -65,10 +60,10 @@ def _icmp_through(evidence: Evidence) -> Judgement:
     outside = [one for one in evidence.side("outer") if one.quoted is not None]
     pairs = {
         (leg.ends, outer.ends)
-        for connection in evidence.connections
-        for leg in connection.legs.values()
+        for joined in evidence.connections
+        for leg in joined.legs.values()
         if leg.link in evidence.next_to_director
-        if (outer := _outer_leg(evidence, connection.exchange)) is not None
+        if (outer := _outer_leg(evidence, joined.exchange)) is not None
     }
     for packet in inside:
         wanted = {outer for inner, outer in pairs if inner == packet.quoted}
@@ -84,11 +79,7 @@ def _reply_destination(evidence: Evidence) -> Judgement:
     for leg in _server_legs(evidence):
         opening = leg.packets[0]
         answer = next((one for one in leg.back if one.protocol == "udp" or one.flags & SYN), None)
-        found.expect(
-            answer is not None and answer.ends == (*opening.ends[2:], *opening.ends[:2]),
-            f"an answer to {endpoint(opening.source, opening.source_port)}",
-            answer or opening,
-        )
+        connection.reply_destination(found, opening, answer)
     return found.close("every first answer", "a connection on the director's inner link")
 
 
@@ -96,8 +87,8 @@ def _server_legs(evidence: Evidence) -> tuple[Leg, ...]:
     """The exchanges as they are next to the director, on its inner side."""
     return tuple(
         leg
-        for connection in evidence.connections
-        for link, leg in connection.legs.items()
+        for joined in evidence.connections
+        for link, leg in joined.legs.items()
         if link in evidence.next_to_director
     )
 
@@ -109,24 +100,15 @@ def _outer_reply(evidence: Evidence) -> Judgement:
         leg = _outer_leg(evidence, exchange)
         if leg is None:
             continue
-        syn = leg.syn
-        wanted = (syn.sequence + 1) % (1 << 32) if syn is not None else None
-        words = f"{endpoint(*leg.ends[2:])} > {endpoint(*leg.ends[:2])}"
-        words += "" if wanted is None else f" ack {wanted}"
-        answers = [one for one in leg.back if one.protocol == "udp" or one.is_only(SYN | ACK)]
-        found.expect(bool(answers), f"an answer {words}", leg.packets[0])
-        for packet in answers:
-            found.expect(wanted in (None, packet.acknowledgement), words, packet, syn)
+        answers = tuple(filter(connection.is_answer, leg.back))
+        connection.outer_reply(found, leg.ends, leg.syn, answers, leg.packets[0])
     return found.close("every first answer", "an answer on the client's link")
 
 
 def _absent(evidence: Evidence, side: str, addresses: frozenset[str], words: str) -> Judgement:
     found = Findings()
     for packet in evidence.side(side):
-        if not packet.source:
-            found.doubt(f"its addresses cannot be read ({packet.sums.why})", packet)
-            continue
-        found.expect(not {packet.source, packet.destination} & addresses, words, packet)
+        connection.absent(found, packet, addresses, words)
     return found.close(f"{len(evidence.side(side))} packets", f"a packet on an {side} link")
 
 
@@ -188,9 +170,9 @@ def _director_source(evidence: Evidence) -> Judgement:
 def _untranslated(evidence: Evidence) -> Judgement:
     """Direct routing: the packet is the client's own on every link."""
     found = Findings()
-    for connection in evidence.connections:
-        outer = _outer_leg(evidence, connection.exchange)
-        for link, leg in connection.legs.items():
+    for joined in evidence.connections:
+        outer = _outer_leg(evidence, joined.exchange)
+        for link, leg in joined.legs.items():
             if outer is not None and link in evidence.next_to_director:
                 words = f"{endpoint(*outer.ends[:2])} > {endpoint(*outer.ends[2:])} inside, too"
                 found.expect(leg.ends == outer.ends, words, leg.packets[0])

@@ -7,6 +7,7 @@ from collections import Counter
 from ipaddress import ip_address
 
 from builder.lab.capture.packet import RST, Packet, endpoint
+from builder.lab.oracle import connection
 from builder.lab.oracle.evidence import Evidence
 from builder.lab.oracle.judgement import Findings, Judgement, Row
 
@@ -188,19 +189,14 @@ def _identity(packet: Packet) -> tuple[object, ...]:
 
 def _checksums(evidence: Evidence) -> Judgement:
     found = Findings()
-    judged, beyond = 0, set()
+    beyond: set[str] = set()
     for packets in evidence.captures.values():
         for packet in packets:
-            said = packet.sums
-            if said.verdict == "none":
-                beyond.add(said.why)
-            elif said.verdict == "undecided":
-                found.doubt(said.why, packet)
-            else:
-                judged += 1
-                found.expect(said.right, f"right checksums: {said.why}", packet)
+            connection.checksums(found, packet, beyond)
     left_out = f"; not judged: {'; '.join(sorted(beyond))}" if beyond else ""
-    return found.close(f"{judged} packets{left_out}", "a packet with a checksum in some capture")
+    return found.close(
+        f"{found.looked} packets{left_out}", "a packet with a checksum in some capture"
+    )
 
 
 ROWS = (

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from builder.lab.capture.packet import Packet
 from builder.lab.oracle.evidence import Evidence
-from builder.lab.oracle.judgement import Judgement, Problem
+from builder.lab.oracle.judgement import Judgement, Problem, Row
 from builder.lab.oracle.rows import ROWS
 from builder.lab.scenario.model import Run
 from builder.lab.verdict import Fault, Outcome, RowVerdict, RunVerdict, Seen
-
-SHOWN = 20
-"""Faults of one row that a verdict lists; what is wrong once is often wrong everywhere."""
 
 
 def judge(evidence: Evidence, log: str) -> RunVerdict:
@@ -32,23 +29,27 @@ def judge(evidence: Evidence, log: str) -> RunVerdict:
 def _row(name: str, evidence: Evidence) -> RowVerdict:
     row = ROWS[name]
     reason = evidence.series.unsupported.get(name, "")
-    judgement = Judgement(unsupported=reason) if reason else row.judge(evidence)
+    return said(row, Judgement(unsupported=reason) if reason else row.judge(evidence))
+
+
+def said(row: Row, judgement: Judgement) -> RowVerdict:
+    """A row's verdict, in words."""
+    name = row.name
     if judgement.unsupported:
         return RowVerdict(name, row.must_hold, "unsupported", judgement.unsupported)
-    if judgement.problems:
-        count = len(judgement.problems)
-        seen = f"{count} of {max(judgement.looked, count)} are not as expected"
-        return RowVerdict(name, row.must_hold, "fail", seen, _faults(judgement.problems))
-    if judgement.doubts:
-        count = len(judgement.doubts)
-        seen = f"{count} of {judgement.looked + count} cannot be judged"
+    if judgement.failed:
+        seen = f"{judgement.failed} of {max(judgement.looked, judgement.failed)}"
+        faults = _faults(judgement.problems)
+        return RowVerdict(name, row.must_hold, "fail", f"{seen} are not as expected", faults)
+    if judgement.doubted:
+        seen = f"{judgement.doubted} of {judgement.looked + judgement.doubted} cannot be judged"
         return RowVerdict(name, row.must_hold, "undecided", seen, _faults(judgement.doubts))
     return RowVerdict(name, row.must_hold, "pass", judgement.seen)
 
 
 def _faults(problems: tuple[Problem, ...]) -> tuple[Fault, ...]:
     return tuple(
-        Fault(problem.expected, tuple(map(_seen, problem.packets))) for problem in problems[:SHOWN]
+        Fault(problem.expected, tuple(map(_seen, problem.packets))) for problem in problems
     )
 
 

@@ -9,6 +9,9 @@ from builder.lab.capture.packet import Packet
 from builder.lab.capture.sums import CUT
 from builder.lab.oracle.evidence import Evidence
 
+SHOWN = 20
+"""Faults of one row that are kept; what is wrong once is often wrong everywhere."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -22,8 +25,9 @@ class Problem:
 class Judgement:
     """``looked``: how many packets or facts were judged; none proves nothing.
 
-    ``doubts``: what could not be judged, and why.  ``seen``: one line for people.
-    ``unsupported``: why there is nothing to judge.
+    ``problems``: what is wrong, ``failed`` in all.  ``doubts``: what could not be judged, and
+    why, ``doubted`` in all.  ``seen``: one line for people.  ``unsupported``: why there is
+    nothing to judge.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -31,6 +35,8 @@ class Judgement:
     looked: int = 0
     seen: str = ""
     unsupported: str = ""
+    failed: int = 0
+    doubted: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,23 +49,40 @@ class Row:
 
 
 class Findings:
-    """Collects what a judge sees."""
+    """Collects what a judge sees: all of it is counted, the first of each kind are kept."""
 
     def __init__(self) -> None:
         self._problems: list[Problem] = []
         self._doubts: list[Problem] = []
-        self._looked = 0
+        self._looked = self._failed = self._doubted = 0
+
+    @property
+    def nothing(self) -> bool:
+        """Nothing was looked at, and nothing is doubtful."""
+        return not self._looked and not self._doubted
+
+    @property
+    def looked(self) -> int:
+        return self._looked
+
+    def look(self) -> None:
+        """Look at one thing that is as it must be."""
+        self._looked += 1
 
     def expect(self, holds: bool, expected: str, *packets: Packet | None) -> None:
         """Look at one thing; if it does not hold, ``expected`` and the packets are told."""
         self._looked += 1
         if not holds:
-            known = tuple(packet for packet in packets if packet is not None)
-            self._problems.append(Problem(expected, known))
+            self._failed += 1
+            if self._failed <= SHOWN:
+                known = tuple(packet for packet in packets if packet is not None)
+                self._problems.append(Problem(expected, known))
 
     def doubt(self, why: str, *packets: Packet) -> None:
         """One thing that the captures cannot decide: ``why``, and the packets it concerns."""
-        self._doubts.append(Problem(why, packets))
+        self._doubted += 1
+        if self._doubted <= SHOWN:
+            self._doubts.append(Problem(why, packets))
 
     def whole(self, *packets: Packet) -> bool:
         """Whether all of these were captured to their ends; those that were not are doubts."""
@@ -70,7 +93,13 @@ class Findings:
 
     def close(self, seen: str, nothing: str) -> Judgement:
         """The judgement; ``nothing``: what was expected to be there and was not."""
-        doubts = tuple(self._doubts)
-        if not self._looked and not doubts:
-            return Judgement((Problem(nothing),))
-        return Judgement(tuple(self._problems), doubts, self._looked, seen)
+        if self.nothing:
+            return Judgement((Problem(nothing),), failed=1)
+        return Judgement(
+            tuple(self._problems),
+            tuple(self._doubts),
+            self._looked,
+            seen,
+            failed=self._failed,
+            doubted=self._doubted,
+        )

@@ -6,28 +6,19 @@ import itertools
 from collections import Counter
 
 from builder.lab.capture.packet import ACK, OPT_SACK, SYN, Packet
+from builder.lab.oracle import connection
 from builder.lab.oracle.evidence import Evidence, Leg
 from builder.lab.oracle.judgement import Findings, Judgement, Row
 from builder.lab.oracle.options import NO_TCP, pairs
-from builder.lab.oracle.stream import SPACE, distance
+from builder.lab.oracle.passage import INNER, OUTER, Books, Passage, edges
+from builder.lab.oracle.stream import SPACE
 
 
 def _sequence(evidence: Evidence) -> Judgement:
     found = Findings()
     for _, outer, inner in pairs(evidence):
-        sent, got = outer.syn, inner.syn
-        if sent is None or got is None:
-            continue
-        kept = sent.sequence == got.sequence
-        wanted = evidence.series.sequence
-        words = f"an initial sequence number that is {wanted} on the way to the server"
-        found.expect(kept == (wanted == "kept"), words, sent, got)
+        connection.sequence(found, evidence.series, outer.syn, inner.syn)
     return found.close(f"initial numbers are {evidence.series.sequence}", NO_TCP)
-
-
-def _shifted(packet: Packet, sequence: int, acknowledgement: int) -> tuple[object, ...]:
-    acked = (packet.acknowledgement + acknowledgement) % SPACE if packet.acknowledgement else 0
-    return ((packet.sequence + sequence) % SPACE, acked, packet.flags, packet.payload)
 
 
 def _sequence_delta(evidence: Evidence) -> Judgement:
@@ -35,27 +26,18 @@ def _sequence_delta(evidence: Evidence) -> Judgement:
     found = Findings()
     shown: set[int] = set()
     for _, outer, inner in pairs(evidence):
-        ours = (inner.request.start - outer.request.start) % SPACE
-        theirs = (inner.reply.start - outer.reply.start) % SPACE
-        shown |= {ours, theirs}
+        starts = tuple((leg.request.start, leg.reply.start) for leg in (outer, inner))
+        shown |= set(connection.deltas(*starts))
         if not found.whole(*outer.packets, *inner.packets):
             continue
-        zero = evidence.series.sequence != "kept" or ours == theirs == 0
-        found.expect(zero, "sequence numbers are not shifted", outer.packets[0], inner.packets[0])
-        for near, far, deltas in (
-            (outer.there, inner.there, (ours, theirs)),
-            (outer.back, inner.back, (theirs, ours)),
-        ):
-            wanted = Counter(_shifted(one, *deltas) for one in near)
-            there = Counter(_shifted(one, 0, 0) for one in far)
-            lost = tuple(one for one in near if _shifted(one, *deltas) not in there)
-            added = tuple(one for one in far if _shifted(one, 0, 0) not in wanted)
-            found.expect(
-                not lost and not added,
-                f"each packet on the other side, its numbers shifted by {deltas}",
-                *lost[:3],
-                *added[:3],
-            )
+        firsts = outer.packets[0], inner.packets[0]
+        connection.unshifted(found, evidence.series, connection.deltas(*starts), *firsts)
+        books = Books(found, Findings(), Findings(), Findings(), lossless=True)
+        passage = Passage(books, (starts[0], starts[1]))
+        for side, leg in ((OUTER, outer), (INNER, inner)):
+            for packet in leg.packets:
+                passage.take(side, packet.ends == leg.ends, packet)
+        passage.close()
     return found.close(f"shifted by {', '.join(map(str, sorted(shown)))}", NO_TCP)
 
 
@@ -77,16 +59,16 @@ def _way(evidence: Evidence, legs: dict[str, Leg]) -> tuple[str, ...]:
 def _payload(evidence: Evidence) -> Judgement:
     found = Findings()
     total = 0
-    for connection in evidence.connections:
-        legs = dict(connection.legs)
-        tcp = connection.exchange.traffic.protocol == "tcp"
+    for joined in evidence.connections:
+        legs = dict(joined.legs)
+        tcp = joined.exchange.traffic.protocol == "tcp"
         outer = next(
             (leg for link, leg in legs.items() if evidence.topology.link[link].side == "outer"),
             None,
         )
         for link in _way(evidence, legs):
             leg = legs.get(link)
-            words = f"{connection.exchange.name} on link {link}, with the bytes that were sent"
+            words = f"{joined.exchange.name} on link {link}, with the bytes that were sent"
             if leg is None or outer is None:
                 found.expect(False, words)
                 continue
@@ -112,11 +94,11 @@ def _in_fragments(evidence: Evidence) -> Judgement:
     """Every datagram, there and back, on every link of its way."""
     found = Findings()
     counts: set[int] = set()
-    for connection in evidence.connections:
-        legs = dict(connection.legs)
+    for joined in evidence.connections:
+        legs = dict(joined.legs)
         for link in _way(evidence, legs):
             leg = legs.get(link)
-            name = f"{connection.exchange.name} on link {link}"
+            name = f"{joined.exchange.name} on link {link}"
             for way, packets in (("there", leg.there), ("back", leg.back)) if leg else ():
                 whole = tuple(one for one in packets if not one.frames)
                 counts |= {len(one.frames) for one in packets}
@@ -141,12 +123,10 @@ def _where(got: bytes, sent: bytes, start: int, packets: tuple[Packet, ...]) -> 
 def _first_packet(evidence: Evidence) -> Judgement:
     """A capture that begins after the first packet has lost the proof."""
     found = Findings()
-    for connection in evidence.connections:
-        for link, leg in connection.legs.items():
-            first = leg.packets[0]
-            if first.protocol == "tcp":
-                words = f"{connection.exchange.name} begins with a SYN on link {link}"
-                found.expect(first.is_only(SYN), words, first)
+    for joined in evidence.connections:
+        for link, leg in joined.legs.items():
+            words = f"{joined.exchange.name} begins with a SYN on link {link}"
+            connection.first_packet(found, words, leg.packets[0])
     return found.close("every connection begins with its SYN on every link", NO_TCP)
 
 
@@ -154,17 +134,15 @@ def _same_server(evidence: Evidence) -> Judgement:
     """Who says that it answered is whom the director sent the connection to."""
     found = Findings()
     told = {answer.exchange: answer for answer in evidence.answers}
-    for connection in evidence.connections:
-        answer = told.get(connection.exchange.name)
+    for joined in evidence.connections:
+        answer = told.get(joined.exchange.name)
         if answer is None or not answer.ok:
             continue
-        reached = [
-            leg for link, leg in connection.legs.items() if link in evidence.next_to_director
-        ]
+        reached = [leg for link, leg in joined.legs.items() if link in evidence.next_to_director]
         found.expect(
             bool(reached)
             and all(evidence.topology.owner(leg.ends[2]) == answer.server for leg in reached),
-            f"{connection.exchange.name} at {answer.server}, whose page the client got",
+            f"{joined.exchange.name} at {answer.server}, whose page the client got",
             *(leg.packets[0] for leg in reached),
         )
     return found.close("every answered exchange", "an answered exchange")
@@ -176,9 +154,7 @@ def _edges(leg: Leg) -> Counter[tuple[int, ...]]:
     for packet in leg.back:
         value = packet.option(OPT_SACK)
         if value is not None:
-            words = range(0, len(value), 4)
-            edges = [int.from_bytes(value[at : at + 4], "big") for at in words]
-            found[tuple(distance(edge, leg.request.start) for edge in edges)] += 1
+            found[edges(value, leg.request.start)] += 1
     return found
 
 

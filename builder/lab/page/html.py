@@ -5,47 +5,46 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder import pages
-from builder.lab.laboratory import Result
+from builder.lab import folder as folders
+from builder.lab.judging import Judged
 from builder.lab.oracle.views import shown_connection
-from builder.lab.page import topology
+from builder.lab.page import topology as drawing
 from builder.lab.page.ladder import Ladder, ladder
-from builder.lab.plan import host as plan
-from builder.lab.series import Series
 from builder.vm.machine import tail
 
 PAGE = "report.html"
 CONSOLE_LINES = 12
 
 
-def _ladder(result: Result) -> Ladder | None:
+def _ladder(judged: Judged) -> Ladder | None:
     """Of the first proof's connection, where each link joins two hosts: on a hub it would not
     show who sent what to whom."""
-    if any(len(result.topology.hosts_on(link)) > 2 for link in result.topology.link):
+    topology = judged.recording.topology
+    if any(len(topology.hosts_on(link)) > 2 for link in topology.link):
         return None
-    for evidence in result.evidence:
+    for evidence in judged.evidence:
         connection = None if evidence.run.control else shown_connection(evidence)
         if connection is not None:
             return ladder(evidence, connection)
     return None
 
 
-def render(result: Result, series: Series, consoles: Path) -> str:
-    """The page for a scenario that was tried."""
+def render(judged: Judged, folder: Path) -> str:
+    """The page for a verdict and the folder with its recording."""
     environment = pages.environment(Path(__file__).parent)
-    hosts = [
-        plan.configuration(result.scenario, result.topology, series, name)
-        for name in result.topology.host
-    ]
+    environment.filters["moment"] = pages.moment
+    recording = judged.recording
     return environment.get_template("lab.html.j2").render(
-        verdict=result.verdict,
-        scenario=result.scenario,
-        topology=result.topology,
-        drawing=topology.draw(result.topology, result.scenario),
-        box=(topology.BOX_WIDTH, topology.BOX_HEIGHT),
-        ladder=_ladder(result),
-        hosts=hosts,
-        records=result.records,
+        verdict=judged.verdict,
+        scenario=recording.scenario,
+        topology=recording.topology,
+        drawing=drawing.draw(recording.topology, recording.scenario),
+        box=(drawing.BOX_WIDTH, drawing.BOX_HEIGHT),
+        ladder=_ladder(judged),
+        hosts=recording.hosts,
+        records=recording.runs,
         consoles={
-            name: tail(consoles / f"{name}.log", CONSOLE_LINES) for name in result.topology.host
+            host.host: tail(folder / folders.CONSOLES / f"{host.host}.log", CONSOLE_LINES)
+            for host in recording.hosts
         },
     )

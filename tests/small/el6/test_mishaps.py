@@ -11,6 +11,7 @@ from builder.base import vault
 from builder.commands import doctor
 from builder.console import Console
 from builder.host.paths import Cache, Project
+from builder.place import Place
 from tests import world
 from tests.support.el6.beside import project
 from tests.support.el6.project import EL6, ORIGIN
@@ -31,11 +32,13 @@ def test_the_doctor_asks_for_vsyscall_where_the_profiles_base_needs_it(
         profile.write_text(text.replace(f'base = "{ORIGIN}"', f'base = "{base}"'))
         doctor.examine(
             "small",
+            Place(
+                Project(project.project),
+                Cache(project.cache),
+                Console(io.StringIO(), interactive=False),
+            ),
             fix=False,
             json=False,
-            project=Project(project.project),
-            cache=Cache(project.cache),
-            console=Console(io.StringIO(), interactive=False),
         )
         lines = capsys.readouterr().out.splitlines()
         (told,) = [line for line in lines if " vsyscall " in line]

@@ -19,6 +19,7 @@ from builder.pipeline.facts import NONE
 from builder.pipeline.schedule import all_inputs, with_needs
 from builder.pipeline.stage import Done
 from builder.pipeline.store import OUTPUT
+from builder.place import Place
 from tests import world
 from tests.world import ROOT
 
@@ -37,7 +38,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Cache]:
     shutil.copy(ROOT / "tasks.py", project.root)
     for name in ("builder", "specs", "patches", "dockerfiles"):
         world.copy(ROOT / name, project.root / name)
-    with open_session(REQUEST, project=project, cache=cache, console=Console()) as session:
+    with open_session(REQUEST, Place(project, cache, Console())) as session:
         done: dict[str, Done] = {}
         for stage in with_needs(session.stages, ["smoke"]):
             inputs = all_inputs(stage, done)

@@ -158,12 +158,12 @@ def healthy() -> tuple[Run, Wire]:
     wire = Wire(topology, {link: [] for link in topology.link})
     for number, server in enumerate(("web1", "web2")):
         exchange = Exchange(f"proof/{number + 1}", traffic, CLIENT[1] + number, CLIENT[0])
-        _add(wire, exchange, server, number)
+        add(wire, exchange, server, number)
     wire.counters = {"connections": 2, "conflicts": 0, "fails": 0}
     return run, wire
 
 
-def _add(wire: Wire, exchange: Exchange, server: str, number: int) -> None:
+def add(wire: Wire, exchange: Exchange, server: str, number: int) -> None:
     client = (CLIENT[0], exchange.port)
     local = (LOCAL[0], LOCAL[1] + number)
     request = f"POST /{exchange.name} HTTP/1.0\r\n\r\n".encode() + bytes(range(256)) * 4

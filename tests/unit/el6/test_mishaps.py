@@ -13,6 +13,7 @@ from builder.console import Console
 from builder.errors import EnvironmentFailure
 from builder.host.paths import Cache, Project
 from builder.pipeline.stagename import StageKind
+from builder.place import Place
 from tests.support.el6.beside import project
 from tests.support.el6.project import EL6, ORIGIN
 from tests.world import World
@@ -37,9 +38,7 @@ def test_without_vsyscall_nothing_is_downloaded(
         produce.produce(
             Request("small", base=EL6),
             produce.only(StageKind.BUILD, ()),
-            project=Project(project.project),
-            cache=Cache(project.cache),
-            console=Console(said, interactive=False),
+            Place(Project(project.project), Cache(project.cache), Console(said, interactive=False)),
         )
     assert caught.value.exit_code == 7
     assert "--base debian12" in caught.value.hint

@@ -7,6 +7,7 @@ import msgspec
 from builder.lab import catalogue, counters
 from builder.lab.load.measure import Load, LoadReport
 from builder.lab.plan import keepalived
+from tests.support.lab.recordings import TRIED
 
 CURRENT = """IP Virtual Server version 1.2.1 (size=4096)
 Prot LocalAddress:Port Scheduler Flags
@@ -57,7 +58,7 @@ def test_a_table_without_counters_has_none() -> None:
 def test_loads_are_ratios_to_nat() -> None:
     nat = Load("nat", 50.0, 10.0, 5.0, 40.0, 100.0)
     fullnat = msgspec.structs.replace(nat, method="fullnat", connections_per_second=45.0)
-    report = LoadReport("lts", "6.1", "tcg", 10, (nat, fullnat), {})
+    report = LoadReport(TRIED, "6.1", "tcg", 10, (nat, fullnat), {})
     head, first, second = report.lines
     assert "k instr/connection" in head
     assert first.split()[:3] == ["nat", "50.00", "(1.00)"]

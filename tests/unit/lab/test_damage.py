@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from builder.lab.capture import decoding
-from builder.lab.capture.decoding import Frame
 from builder.lab.capture.packet import Packet
+from builder.lab.capture.record import Frame
 from tests.support.lab.frames import (
     AH,
     DESTINATION,

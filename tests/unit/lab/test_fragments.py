@@ -15,13 +15,15 @@ import pytest
 
 from builder.lab import catalogue
 from builder.lab.capture import files
-from builder.lab.laboratory import Result
+from builder.lab.judging import Judged
 from builder.lab.oracle import judge
 from builder.lab.oracle.evidence import Answer, Evidence, Exchange
 from builder.lab.page import html
+from builder.lab.recording import Recording
 from builder.lab.scenario.model import Run, Topology
 from builder.lab.verdict import RunVerdict, Verdict
 from tests.support.lab import frames as made
+from tests.support.lab import recordings
 from tests.support.lab import wire as hand
 from tests.support.lab.frames import Kept
 
@@ -236,11 +238,11 @@ def test_the_page_shows_datagrams_and_what_is_undecided(tmp_path: Path) -> None:
     lost_on_the_last_link(flow)
     evidence = flow.evidence(tmp_path)
     run = judge.judge(evidence, "")
-    verdict = Verdict("fragments", "", "lts", "fail", run.complaint, runs=(run,))
-    scenario, topology = catalogue.load("fragments")
-    for name in topology.host:
-        (tmp_path / f"{name}.log").write_text("")
-    page = html.render(Result(verdict, scenario, topology, (), (evidence,)), hand.SERIES, tmp_path)
+    verdict = Verdict(
+        "fragments", "", "lts", "fail", run.complaint, subject=recordings.TRIED, runs=(run,)
+    )
+    recording = Recording(recordings.TRIED, *catalogue.load("fragments"), hand.SERIES, 0.0)
+    page = html.render(Judged(verdict, recording, (evidence,)), tmp_path)
     assert '<td class="undecided">?</td><td class="name">checksums</td>' in page
     assert "undecided: fragments are missing: bytes 1448 to 2895 of the datagram" in page
     assert "udp 4000 bytes in fragments #1, #2, #3" in page

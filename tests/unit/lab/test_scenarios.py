@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from builder.commands import judging
 from builder.errors import UsageError
-from builder.lab import catalogue
+from builder.lab import catalogue, faults, mistakes
 from builder.lab.plan import balancing, routing
 from builder.lab.plan import host as plan
 from builder.lab.plan.interfaces import ifcfg_files
+from tests.support.lab import finished
 from tests.support.lab.wire import SERIES
+from tests.world import ROOT
 
 
 @pytest.mark.parametrize("name", catalogue.available())
@@ -128,3 +132,110 @@ def test_routes_come_from_rip_where_there_is_a_ripd_and_from_the_topology_otherw
     assert routing.learnt(topology, "director") == ("10.0.4.0/24", "10.0.5.0/24")
     assert routing.learnt(topology, "web1") == ("10.0.3.0/24", "10.0.5.0/24")
     assert not routing.speaks(topology, "client")
+
+
+def test_what_is_shipped_has_no_mistake() -> None:
+    assert mistakes.check() == ()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "words"), MISTAKES, ids=[mistake[3] for mistake in MISTAKES]
+)
+def test_each_mistake_is_found_without_an_image(
+    folders: tuple[Path, Path], file: str, old: str, new: str, words: str
+) -> None:
+    path = folders[0].parent / file
+    path.write_text(path.read_text().replace(old, new, 1))
+    found = mistakes.check((), *folders)
+    assert any(words in str(one) and one.what.startswith(file) for one in found)
+    assert len(found) == len({(one.what, one.cause) for one in found}), "each is told once"
+
+
+def test_all_mistakes_of_all_files_are_told_at_once(folders: tuple[Path, Path]) -> None:
+    scenarios, topologies = folders
+    for path, changes in {
+        scenarios / "fullnat.toml": {
+            "count = 4": 'count = "four"',
+            'routing = "rip"': "rooting = 1",
+        },
+        scenarios / "toa.toml": {'name = "bare"': 'name = "proof"', '"toa-first"': '"toa-frist"'},
+        scenarios / "nat.toml": {"web2 = [{ to": "web3 = [{ to"},
+        topologies / "direct.toml": {'"10.0.3.101/24"': '"10.0.3.300/24"'},
+    }.items():
+        text = path.read_text()
+        for old, new in changes.items():
+            assert old in text
+            text = text.replace(old, new, 1)
+        path.write_text(text)
+    (scenarios / "Bad Name.toml").touch()
+    (scenarios / "shut.toml").write_text("[[run]")
+    (scenarios / "odd.toml").write_text('summary = ""\ntopology = "seed"\nrun = 5\n')
+    told = "\n".join(map(str, mistakes.check((), *folders)))
+    for words in (
+        "Expected `int`, got `str`",
+        "unknown field `rooting`",
+        "two runs 'proof'",
+        "no row 'toa-frist'",
+        "no host 'web3'",
+        "10.0.3.300",
+        "its name is none of a scenario",
+        "scenarios/shut.toml:1",
+        "scenarios/odd.toml:3",
+    ):
+        assert words in told, told
+    assert told.count("no row 'toa-frist'") == 1, "where it stands, not where it is inherited"
+    for line in told.splitlines():
+        assert re.match(r"(scenarios|topologies)/[\w .-]+\.toml:\d+ cannot be used: ", line)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('address = "10.0.1.1"\nport = 80\nc', 'address = "10.0.1"\nport = 80\nc', "no address"),
+        ('"10.0.4.2:8080"', '"10.0.4.2"', "has no port"),
+    ],
+)
+def test_addresses_that_are_none_are_told_before_machines_are_booted(
+    folders: tuple[Path, Path], old: str, new: str, words: str
+) -> None:
+    path = folders[0] / "fullnat.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(UsageError, match=words):
+        catalogue.load("fullnat", *folders)
+
+
+def test_a_host_must_have_an_address_to_ask_from() -> None:
+    scenario, topology = catalogue.load("fullnat")
+    traffic = msgspec.structs.replace(scenario.run[0].traffic[0], address="fd00:9::1")
+    run = msgspec.structs.replace(scenario.run[0], traffic=(traffic,))
+    client = topology.host["client"]
+    cards = (msgspec.structs.replace(client.interface[0], addresses=("10.0.1.2/24",)),)
+    hosts = topology.host | {"client": msgspec.structs.replace(client, interface=cards)}
+    found = faults.of_scenario(
+        msgspec.structs.replace(scenario, run=(run,)), msgspec.structs.replace(topology, host=hosts)
+    )
+    words = "client has no address to ask fd00:9::1 from"
+    assert ("run[0].traffic[0].address", words, "its addresses: 10.0.1.2") in found
+
+
+def test_the_command_needs_no_image(tmp_path: Path) -> None:
+    place = finished.place(tmp_path)
+    assert "scenarios are good" in judging.check(place.project, "lts", ())
+    with pytest.raises(UsageError, match="there is no scenario 'fulnat'"):
+        judging.check(place.project, "lts", ("fulnat",))
+    with pytest.raises(UsageError, match="--check and --keep do not go together"):
+        judging.require_one(judge=False, check=True, keep=True, load=False)
+
+
+def test_what_a_profile_cannot_do_exists(tmp_path: Path) -> None:
+    place = finished.place(tmp_path)
+    (place.project.root / "specs").unlink()
+    shutil.copytree(ROOT / "specs" / "lts", place.project.specs / "lts")
+    path = place.project.specs / "lts" / "profile.toml"
+    path.write_text(
+        path.read_text().replace("[lab.unsupported]", '[lab.unsupported]\nsynprosy = "x"')
+    )
+    with pytest.raises(UsageError, match=r"lts/profile\.toml:\d+ .*synprosy.*mean 'synproxy'"):
+        judging.check(place.project, "lts", ())

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,11 @@ import pytest
 from builder.commands import clean, lab, session
 from builder.console import Console
 from builder.errors import UsageError
-from builder.host import ownership
 from builder.host.paths import Cache, Project
 from builder.pipeline import run
+from builder.place import Place
 from tests import world
+from tests.support.lab import finished
 
 HOLDER = """
 import sys
@@ -93,9 +95,7 @@ def test_clean_with_another_cache_waits(tmp_path: Path, kind: str) -> None:
         said = Ending(first, signal.SIGKILL)
         clean.clean(
             clean.Request(agreed=True),
-            project=project,
-            cache=Cache(tmp_path / "two"),
-            console=Console(said, interactive=False),
+            Place(project, Cache(tmp_path / "two"), Console(said, interactive=False)),
         )
     assert f"waiting for process {first.pid}" in said.getvalue()
     assert not (project.results / "p").exists()
@@ -106,18 +106,12 @@ def test_a_lab_looks_at_its_image_when_nobody_can_take_it_away(
 ) -> None:
     """A clean that is under way removes the image while the lab waits."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    project, cache = Project(tmp_path / "checkout"), Cache(tmp_path / "cache")
-    world.copy(world.ROOT / "specs" / "lts", project.specs / "lts")
-    image = project.artifacts("lts") / "vm"
-    image.mkdir(parents=True)
-    for name in lab.IMAGE_FILES:
-        (image / name).touch()
-    with ownership.use(cache, Console(io.StringIO())):
-        pass
-    with holder("lab_alone", cache.root, project.root, "lts") as cleaning:
-        said = Ending(cleaning, signal.SIGKILL, image / lab.IMAGE_FILES[0])
+    place = finished.place(tmp_path)
+    image = finished.build(place, "vm")["vm"].path
+    with holder("lab_alone", place.cache.root, place.project.root, "lts") as cleaning:
+        said = Ending(cleaning, signal.SIGKILL, image.parent / "stage.json")
         with pytest.raises(UsageError, match="has no disk image"):
-            lab.run(lab.Request("lts"), project=project, cache=cache, console=Console(said))
+            lab.run(lab.Request("lts", flavour="vm"), replace(place, console=Console(said)))
     assert f"waiting for process {cleaning.pid}" in said.getvalue()
 
 
@@ -188,8 +182,9 @@ from pathlib import Path
 from builder.commands.session import Request, open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
+from builder.place import Place
 project, cache = Project(Path(sys.argv[2])), Cache(Path(sys.argv[1]))
-with open_session(Request("lts"), project=project, cache=cache, console=Console()):
+with open_session(Request("lts"), Place(project, cache, Console())):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -213,9 +208,7 @@ def test_a_build_holds_it_from_its_first_look_to_its_last_word(tmp_path: Path) -
             said = Ending(first, signal.SIGKILL)
             with session.open_session(
                 session.Request("lts"),
-                project=project,
-                cache=Cache(tmp_path / "two"),
-                console=Console(said, interactive=False),
+                Place(project, Cache(tmp_path / "two"), Console(said, interactive=False)),
             ):
                 assert f"waiting for process {first.pid}" in said.getvalue()
         finally:

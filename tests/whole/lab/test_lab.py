@@ -17,20 +17,22 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from builder.commands import lab
+from builder.commands.session import Request, open_session
+from builder.console import Console
 from builder.errors import SmokeError
-from builder.lab import laboratory
+from builder.lab import judging, laboratory
 from builder.lab.catalogue import TOPOLOGIES, load, load_topology
 from builder.lab.hosts.network import Images, Pace
-from builder.lab.laboratory import Bench
+from builder.lab.laboratory import Bench, Trial
 from builder.lab.scenario.model import Command, Scenario, Topology
 from builder.lab.verdict import load as read_verdict
-from builder.profile import load as profiles
-from builder.stages.accelerator import accelerator
+from builder.place import Place
+from builder.report import record as records
+from builder.stages import lab as stages
 from tests.whole.conftest import Built
 
 pytestmark = [pytest.mark.timeout(3000)]
-INVOKE = (sys.executable, "-m", "invoke", "lab", "--profile", "lts")
+INVOKE = (sys.executable, "-m", "invoke", "lab", "--profile", "lts", "--flavour", "vm")
 
 
 def machines() -> set[int]:
@@ -124,6 +126,26 @@ def test_the_report_needs_no_network(
     assert page.count("negative control") >= 3
 
 
+@pytest.mark.parametrize("name", ["fullnat", "nat", "nat-snat", "synproxy"])
+def test_what_is_published_is_the_recording_and_is_judged_again(
+    built: Built, proven: subprocess.CompletedProcess[str], name: str
+) -> None:
+    folder = built.artifacts / "lab" / name
+    assert judging.judge(folder).verdict == read_verdict(folder / "verdict.json")
+
+
+def test_the_verdicts_are_on_record_as_those_of_this_image(
+    built: Built, proven: subprocess.CompletedProcess[str]
+) -> None:
+    made = records.decode((built.artifacts / "build.json").read_bytes())
+    outputs = {entry.path: entry.sha256 for entry in made.outputs}
+    known = {entry.scenario: entry for entry in made.lab}
+    for name in ("fullnat", "nat", "nat-snat", "synproxy"):
+        assert known[name].current
+        assert known[name].image == outputs["vm/director.qcow2"]
+        assert known[name].kernel_rpms, "the kernel that was tried is named by its RPM"
+
+
 def test_captures_name_hosts_and_links(
     built: Built, proven: subprocess.CompletedProcess[str]
 ) -> None:
@@ -151,12 +173,18 @@ def pair(built: Built, tmp_path: Path) -> tuple[Scenario, Topology, Bench]:
     }
     topology = msgspec.structs.replace(topology, host=hosts, link={"outer": topology.link["outer"]})
     scenario = msgspec.structs.replace(scenario, routing="static", run=scenario.run[:1])
-    series = profiles.load(built.project.specs, "lts").lab
-    assert series is not None
-    images = lab.built_images(built.project, "lts", series)
-    way = accelerator(built.cache, tmp_path / "probe", images.director.kernel)
-    pace = Pace(90.0, 60.0, 20.0)
-    return scenario, topology, Bench("lts", series, images, way, pace, tmp_path / "lab", tmp_path)
+    with open_session(Request("lts", "vm"), Place(built.project, built.cache, Console())) as opened:
+        done = opened.settle("vm")
+        benches = stages.Benches(opened.setting, lambda setting: opened.stages)
+        bench = benches.bench(done["vm"], done, tmp_path, tmp_path)
+    return scenario, topology, replace(bench, pace=Pace(90.0, 60.0, 20.0))
+
+
+def record(scenario: Scenario, topology: Topology, bench: Bench) -> None:
+    """Record without a word, beside what the machines leave."""
+    target = bench.folder.with_name("recording")
+    target.mkdir()
+    laboratory.record(Trial(scenario, topology, bench, lambda _: None), target)
 
 
 def test_a_host_that_does_not_boot_is_named_with_its_console(
@@ -168,7 +196,7 @@ def test_a_host_that_does_not_boot_is_named_with_its_console(
     bad = replace(good, command_line=f"{line} loglevel=7")
     bench = replace(bench, images=Images(bad, good), pace=Pace(6.0, 6.0, 6.0))
     with pytest.raises(SmokeError) as caught:
-        laboratory.try_out(scenario, topology, bench, lambda _: None)
+        record(scenario, topology, bench)
     assert "did not boot" in caught.value.what
     assert "within 6 s" in caught.value.cause
     assert caught.value.log is not None and caught.value.log.is_file()
@@ -190,18 +218,33 @@ def test_a_host_that_dies_or_hangs_in_mid_test_is_named(
     bench = replace(bench, pace=Pace(90.0, 8.0, 8.0))
     run = msgspec.structs.replace(scenario.run[0], before=(Command("client", command),))
     with pytest.raises(SmokeError) as caught:
-        laboratory.try_out(
-            msgspec.structs.replace(scenario, run=(run,)), topology, bench, lambda _: None
-        )
+        record(msgspec.structs.replace(scenario, run=(run,)), topology, bench)
     assert caught.value.what.startswith("client ")
     assert words in caught.value.what
     assert caught.value.exit_code == 8
 
 
+def test_a_lab_that_has_proven_a_scenario_does_not_try_it_again(
+    built: Built, proven: subprocess.CompletedProcess[str]
+) -> None:
+    ended = subprocess.run(
+        (*INVOKE, "--scenario", "nat"),
+        cwd=built.project.root,
+        env=environment(built),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "lab nat: nothing has changed" in ended.stderr
+    assert "powering on" not in ended.stderr
+
+
 @contextlib.contextmanager
 def started(built: Built, *more: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        (*INVOKE, "--scenario", "nat", *more),
+        (*INVOKE, "--scenario", "nat", "--again", *more),
         cwd=built.project.root,
         env=environment(built),
         stdout=subprocess.DEVNULL,

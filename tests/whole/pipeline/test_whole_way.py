@@ -11,6 +11,7 @@ import pytest
 
 from builder.commands import produce
 from builder.console import Console
+from builder.place import Place
 from builder.report import record
 from builder.selftest.outcome import BUILT_NEWER
 from builder.vm import report as smoke_report
@@ -73,9 +74,7 @@ def test_what_has_not_changed_is_not_done_again_and_needs_no_engine(built: Built
     done = produce.produce(
         REQUEST,
         produce.everything,
-        project=built.project,
-        cache=built.cache,
-        console=Console(told, interactive=False),
+        Place(built.project, built.cache, Console(told, interactive=False)),
     )
     took = time.monotonic() - begun
     assert all(stage.hit for stage in done.values())
@@ -87,9 +86,7 @@ def test_the_same_inputs_give_the_same_image(built: Built) -> None:
     again = produce.produce(
         REQUEST,
         produce.exactly("vm"),
-        project=built.project,
-        cache=built.cache,
-        console=Console(),
+        Place(built.project, built.cache, Console()),
         forced=("vm",),
     )["vm"]
     assert not again.hit

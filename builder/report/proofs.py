@@ -1,0 +1,73 @@
+"""The lab's verdicts in ``artifacts/<profile>/``, each held against the image that lies there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from builder.lab import verdict as verdicts
+from builder.lab.verdict import Verdict
+from builder.pipeline.stage import OutputFile
+from builder.pipeline.stagename import StageKind, is_of, parse
+from builder.report.record import BuildRecord, LabRecord
+
+PAGES = ("report.html", verdicts.FILE)
+IMAGE = "vm/director.qcow2"
+
+
+def told(target: Path, made: BuildRecord) -> BuildRecord:
+    """The record with what it has to say of the lab's verdicts in ``target``."""
+    return msgspec.structs.replace(made, lab=tuple(_records(target, made)))
+
+
+def _records(target: Path, made: BuildRecord) -> Iterator[LabRecord]:
+    image = next((one.sha256 for one in _files(made) if one.path == IMAGE), "")
+    keys = {
+        f"lab/{parse(one.name).subject}": one.key
+        for one in made.stages
+        if is_of(one.name, StageKind.LAB)
+    }
+    earlier = {one.folder: one.key for one in made.earlier}
+    folders = {one.path.rpartition("/")[0] for one in _files(made)} | earlier.keys()
+    for folder in sorted(one for one in folders if one.startswith("lab/") and one.count("/") == 1):
+        verdict = _read(target / folder)
+        if verdict is not None:
+            key = keys.get(folder) or earlier.get(folder, "")
+            page = next(one for one in PAGES if (target / folder / one).is_file())
+            yield _record(folder, f"{folder}/{page}", verdict, key, image)
+
+
+def _files(made: BuildRecord) -> Iterator[OutputFile]:
+    yield from made.outputs
+    for one in made.earlier:
+        yield from one.outputs
+
+
+def _read(folder: Path) -> Verdict | None:
+    try:
+        return verdicts.load(folder / verdicts.FILE)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _record(folder: str, page: str, verdict: Verdict, key: str, image: str) -> LabRecord:
+    tried = verdict.subject
+    if tried is None:
+        return LabRecord(verdict.scenario, folder, page, verdict.outcome, current=False, key=key)
+    return LabRecord(
+        verdict.scenario,
+        folder,
+        page,
+        verdict.outcome,
+        current=bool(image) and tried.image == image,
+        key=key,
+        flavour=tried.flavour,
+        base=tried.base,
+        kernel_release=verdict.kernel_release,
+        image=str(tried.image),
+        kernel_rpms={name: str(digest) for name, digest in tried.kernel_rpms.items()},
+        experiment=verdict.experiment,
+        recording=verdict.recording,
+    )

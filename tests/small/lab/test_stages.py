@@ -1,0 +1,167 @@
+"""A scenario is recorded and judged by stages, and its verdict is that of one image alone."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from builder.commands import explain, lab, produce
+from builder.commands.session import Request
+from builder.console import Console
+from builder.errors import UsageError
+from builder.lab import judging
+from builder.lab.verdict import load as read_verdict
+from builder.place import Place
+from builder.report import html, publish, record
+from builder.report.record import BuildRecord
+from tests.support.lab import finished
+
+VM = lab.Request("lts", ("fullnat",), flavour="vm")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Flavour vm is built, and scenario fullnat recorded on it."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    place = finished.place(tmp_path)
+    finished.build(place, "vm")
+    recorded = finished.recording(place, "vm", tmp_path / "fullnat")
+    finished.build(place, "vm", recorded={"fullnat": recorded})
+    return place
+
+
+def tried(place: Place, request: lab.Request) -> str:
+    """What the command says."""
+    said = io.StringIO()
+    lab.run(request, replace(place, console=Console(said, interactive=False)))
+    return said.getvalue()
+
+
+def made(place: Place) -> BuildRecord:
+    return record.decode((place.project.artifacts("lts") / publish.RECORD).read_bytes())
+
+
+def page(place: Place) -> str:
+    return (place.project.artifacts("lts") / html.PAGE).read_text()
+
+
+def test_what_was_recorded_is_judged_without_a_machine(site: Place) -> None:
+    said = tried(site, VM)
+    assert "record:fullnat: started" not in said
+    assert "lab:fullnat: done" in said
+    assert "lab fullnat: pass after 44.5 s from power-on" in said
+    folder = site.project.artifacts("lts") / "lab" / "fullnat"
+    verdict = judging.judge(folder).verdict
+    assert verdict == read_verdict(folder / "verdict.json"), "what is published is a recording"
+    assert (folder / "report.html").is_file()
+
+
+def test_it_is_settled_like_any_other_stage(site: Place) -> None:
+    tried(site, VM)
+    again = tried(site, VM)
+    assert "started" not in again
+    assert "lab fullnat: nothing has changed" in again
+    assert "lab fullnat: pass after 44.5 s" in again
+    (*_, told) = explain.explain_request(Request("lts", "vm"), produce.exactly("lab:fullnat"), site)
+    assert told == "lab:fullnat: nothing has changed"
+
+
+def test_the_verdict_names_image_kernel_and_experiment(site: Place) -> None:
+    tried(site, VM)
+    target = site.project.artifacts("lts")
+    verdict = read_verdict(target / "lab" / "fullnat" / "verdict.json")
+    subject = verdict.subject
+    assert subject is not None
+    outputs = {entry.path: entry.sha256 for entry in made(site).outputs}
+    assert subject.image == outputs["vm/director.qcow2"]
+    assert (subject.profile, subject.flavour, subject.base) == ("lts", "vm", "debian12")
+    assert list(subject.kernel_rpms) == ["kernel-lvs-6.1.1-1.lvs.vm.x86_64.rpm"]
+    (entry,) = made(site).lab
+    assert entry.current
+    assert (entry.scenario, entry.outcome, entry.folder) == ("fullnat", "pass", "lab/fullnat")
+    assert (entry.image, entry.recording) == (subject.image, verdict.recording)
+    keys = {stage.name: stage.key for stage in made(site).stages}
+    assert entry.key == keys["lab:fullnat"]
+    assert outputs["lab/fullnat/verdict.json"]
+    assert "smoke" in keys, "what was proven of the image before is not forgotten"
+    assert '<a href="lab/fullnat/report.html">fullnat</a></td><td class="pass">proven' in page(site)
+
+
+def test_a_verdict_of_one_image_is_not_shown_for_another(site: Place) -> None:
+    tried(site, VM)
+    (mine,) = made(site).lab
+    finished.build(site, "director")
+    produce.produce(Request("lts", "director"), produce.everything, site)
+    (entry,) = made(site).lab
+    assert not entry.current
+    assert entry.flavour == "vm"
+    assert entry.key == mine.key
+    assert "says nothing of this image" in page(site)
+    assert f"another one: flavour vm, base debian12, <code>{entry.image}" in page(site)
+    assert "proven" not in page(site)
+    produce.produce(Request("lts", "vm"), produce.everything, site)
+    (entry,) = made(site).lab
+    assert entry.current, "the image it speaks of is there again"
+
+
+def test_a_verdict_that_names_no_image_is_shown_for_none(site: Place) -> None:
+    tried(site, VM)
+    path = site.project.artifacts("lts") / "lab" / "fullnat" / "verdict.json"
+    old = json.loads(path.read_text())
+    del old["subject"]
+    path.write_text(json.dumps(old))
+    produce.produce(Request("lts", "vm"), produce.everything, site)
+    (entry,) = made(site).lab
+    assert not entry.current
+    assert "which the verdict does not name" in page(site)
+
+
+def test_what_the_kernel_cannot_do_is_told_without_a_machine(site: Place) -> None:
+    said = tried(site, replace(VM, names=("synproxy", "fullnat")))
+    assert "lab synproxy: unsupported: " in said
+    assert "powering on" not in said
+    folder = site.project.artifacts("lts") / "lab" / "synproxy"
+    verdict = judging.judge(folder).verdict
+    assert verdict.outcome == "unsupported"
+    assert "no SYNPROXY" in verdict.complaint
+    assert {(one.scenario, one.outcome) for one in made(site).lab} == {
+        ("fullnat", "pass"),
+        ("synproxy", "unsupported"),
+    }
+
+
+def test_the_last_build_is_what_is_tried_unless_another_is_named(site: Place) -> None:
+    finished.build(site, "director")
+    produce.produce(Request("lts", "vm"), produce.everything, site)
+    said = tried(site, replace(VM, flavour=""))
+    assert "lab: flavour vm in base debian12, as the last build had it" in said
+    produce.produce(Request("lts", "director"), produce.everything, site)
+    tried(site, VM)
+    assert made(site).flavour == "vm", "what lies in artifacts is what was tried"
+
+
+@pytest.mark.parametrize("request_", [VM, replace(VM, keep=True), replace(VM, load=True)])
+def test_an_image_that_was_not_built_is_told_with_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: lab.Request
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    place = finished.place(tmp_path)
+    finished.build(place, "director")
+    with pytest.raises(UsageError) as caught:
+        lab.run(request_, place)
+    assert caught.value.what == "profile lts has no disk image to try"
+    assert "flavour vm was not built in base debian12" in caught.value.cause
+    assert caught.value.hint == "build it first: invoke build --profile lts --flavour vm"
+
+
+def test_a_recording_of_other_inputs_is_not_used(site: Place, tmp_path: Path) -> None:
+    """The image is made anew: what was recorded of the former one proves nothing."""
+    lines = explain.explain_request(Request("lts", "vm"), produce.exactly("lab:nat"), site)
+    assert lines[-2:] == [
+        "record:nat: would run, it never did in this cache",
+        "lab:nat: would run, it never did in this cache",
+    ]
