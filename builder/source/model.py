@@ -99,9 +99,16 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(dict.fromkeys([self.preferred, *(one.serves for one in self.locations)]))
 
     def alone(self, variant: str) -> Source:
-        """The source with one of its variants alone."""
+        """The source with one of its variants alone.
+
+        Where signatures lie beside the files, the keys are for the variants that have one.
+        """
         locations = tuple(one for one in self.locations if one.serves == variant)
-        return msgspec.structs.replace(self, locations=locations, variant=variant)
+        beside = any(one.signature for one in self.locations)
+        signed = not beside or any(one.signature for one in locations)
+        keys = self.signed_by if signed else ()
+        replace = msgspec.structs.replace
+        return replace(self, locations=locations, variant=variant, signed_by=keys)
 
     @property
     def in_order(self) -> tuple[Location, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -13,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.world import PROFILE, SOURCE, World
+from tests.world import PROFILE, ROOT, SOURCE, World
 
 SMALL = ("--profile", "small")
+GREGKH = "647F28654894E3BD457199BE38DBBDC86092693E"
 KCONFIG = 'config X\n\tbool "x"\n\nconfig Y\n\tint "y"\n\trange 8 20\n'
 
 
@@ -111,6 +113,25 @@ def test_everything_moves_together(small: World, upstream: Upstream) -> None:
     assert small.run("fetch", "--locked", *SMALL).status == 0
     assert "up to date" in small.run("update", *SMALL).output
     assert small.leavings() == []
+
+
+def test_keys_for_another_variant_do_not_hinder(small: World, upstream: Upstream) -> None:
+    """Debian's tree of a kernel has no signature beside it, kernel.org's has."""
+    profile = small.project / "specs/small/profile.toml"
+    key = shutil.copy(ROOT / "specs/lts/keys/gregkh.asc", profile.parent)
+    pristine = upstream.url("pristine/tool-1.0.tar.gz")
+    listed = (
+        f'}}, {{ url = "{pristine}", variant = "pristine", signature = "{pristine}.asc" }}]\n'
+        f'signed_by = [{{ key = "{Path(key).name}", fingerprint = "{GREGKH}" }}]\n'
+    )
+    profile.write_text(re.sub(r" \}\]$", listed, profile.read_text(), flags=re.MULTILINE))
+    upstream.release("1.1")
+    upstream.list("1.1")
+    ended = small.run("update", "tool", *SMALL)
+    assert ended.status == 0, ended.errors
+    text = profile.read_text()
+    assert upstream.url("pristine/tool-1.1.tar.gz.asc") in text
+    assert small.run("fetch", "--locked", "--variant", "tool=upstream", *SMALL).status == 0
 
 
 def test_a_series_that_does_not_apply_leaves_all_as_before(

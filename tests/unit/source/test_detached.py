@@ -168,6 +168,22 @@ def test_a_signed_variant_may_stand_in_for_one_that_is_gone(
     assert set(upstream.site.lock.pins("tool")) == {"patched", "pristine"}
 
 
+def test_a_variant_alone_is_held_against_signatures_only_if_it_has_one(
+    upstream: Upstream, author: Key
+) -> None:
+    """``--variant`` and ``invoke update`` take one variant; the keys are for the other's."""
+    signed = upstream.publish(lzma.compress(TAR), detach(author, TAR))
+    (upstream.root / "patched.tar").write_bytes(_tar("patched"))
+    patched = Location("file:patched.tar", variant="patched")
+    source = msgspec.structs.replace(signed, locations=(patched, *signed.locations))
+    assert upstream.site.fetch(source.alone("patched")).variant == "patched"
+    upstream.site.lock.put("tool", {})
+    got = upstream.site.fetch(source.alone("pristine"))
+    assert got.verified.startswith("signed by ")
+    rpm = msgspec.structs.replace(source, file="tool-1-1.src.rpm", locations=(patched,))
+    assert rpm.alone("patched").signed_by == source.signed_by
+
+
 def test_a_key_that_is_not_the_one_that_is_named_is_refused(
     upstream: Upstream, author: Key, stranger: Key, tmp_path: Path
 ) -> None:
