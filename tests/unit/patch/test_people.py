@@ -312,12 +312,14 @@ def test_the_name_is_chosen_as_gnu_patch_does(
     as_gnu(bench.lay(*there), diff(old, new))
 
 
-def test_where_both_names_are_found_the_choice_is_that_of_gnu_patch_2_7_6(bench: Bench) -> None:
-    """Version 2.8 finds no file here, although both exist."""
-    bench.lay("d/longer", "longest/x").put("0001.patch", diff("a/d/longer", "b/longest/x"))
-    apply(bench.load(), bench.tree)
-    names = ("d/longer", "longest/x")
-    assert [name for name in names if "two" in (bench.tree / name).read_text()] == ["d/longer"]
+def test_where_gnu_patch_s_versions_choose_differently_the_host_s_decides(bench: Bench) -> None:
+    """2.7.6 takes the first of two names that exist; 2.8 finds neither."""
+    text = diff("a/d/longer", "b/longest/x")
+    answer = gnu.apply(bench.lay("d/longer", "longest/x").tree, text.encode(), bench.folder.parent)
+    if answer.applied:
+        as_gnu(bench, text)
+    else:
+        assert "can't find file to patch" in str(refusal(bench, text))
 
 
 @pytest.mark.parametrize(
