@@ -50,12 +50,6 @@ class _Folders:
         return self.top / "out"
 
 
-def recipe() -> str:
-    """What identifies the way in which a root is made."""
-    scripts = (path.read_bytes() for path in sorted(CONTAINER.iterdir()))
-    return hashlib.sha256(b"\0".join(scripts)).hexdigest()
-
-
 def bootstrap(order: Order) -> Bootstrapped:
     """Write the root file system that was ordered.
 

@@ -26,7 +26,7 @@ from builder.pipeline.stagename import BUILD_ROOT, StageKind, folder_of
 from builder.place import Place
 from builder.profile import load
 from builder.stages.image import ReadyImage
-from builder.stages.patching import TREE
+from builder.stages.products import TREE
 
 CHANGED = Path("net/netfilter/ipvs/ip_vs_core.c")
 LINE = "/* one more line */\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from builder.commands.produce import Goals
 from builder.commands.session import Request, open_session
+from builder.host import ownership
 from builder.pipeline.explain import explain
 from builder.place import Place
 
@@ -12,4 +13,10 @@ def explain_request(request: Request, goals: Goals, place: Place) -> list[str]:
     """``explain`` for what a request means; does not wait for a run that is under way."""
     with open_session(request, place, reading=True) as session:
         wanted = goals(session.setting.build)
-        return explain(session.stages, wanted, session.store, session.ledger)
+        return explain(
+            session.stages,
+            wanted,
+            session.store,
+            session.ledger,
+            outdated=ownership.is_outdated(place.cache),
+        )

@@ -23,8 +23,7 @@ from builder.place import Place
 from builder.profile.build import BuildPart
 from builder.report import failure
 from builder.stages import patching
-from builder.stages.patching import TREE
-from builder.stages.sources import pristine_stage
+from builder.stages.products import TREE, pristine_stage
 
 
 def report(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from builder.host.paths import Cache, Project
 from builder.host.removal import remove
 from builder.pipeline import run as runs
 from builder.pipeline.budget import Budget
+from builder.pipeline.code import Code
 from builder.pipeline.facts import FetchFacts
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.schedule import Schedule, with_needs
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_JOBS = 1024
+MEMO = "code.json"  # what is known of the builder's modules
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,11 @@ def _reading(cache: Cache, console: Console) -> Iterator[str]:
         yield runs.new_name()
 
 
+def _keep(code: Code) -> None:
+    with contextlib.suppress(OSError):  # found again by the next run
+        code.keep()
+
+
 @contextmanager
 def open_session(
     request: Request,
@@ -213,6 +221,9 @@ def open_session(
     with ExitStack() as stack:
         enter = _reading(cache, console) if reading else _writing(place, profile)
         run_id = f"{profile}/{stack.enter_context(enter)}"
+        code = Code(cache.ledger / MEMO)
+        if not reading:
+            stack.callback(_keep, code)
         engine: _Once[Engine] = _Once(lambda: stack.enter_context(connect(cache, console)))
         jobs = request.jobs or os.cpu_count() or 1
         budget: _Once[Budget] = _Once(lambda: Budget(cache.scratch / run_id / "jobs", jobs))
@@ -230,6 +241,7 @@ def open_session(
             console=console,
             engine=engine,
             jobs=lambda: budget().folder,
+            code=code,
         )
         ledger = Ledger(ledger_path(cache, profile, build.flavour, build.base.name))
         store = Store(cache)

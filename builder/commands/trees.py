@@ -9,7 +9,6 @@ from builder.commands.produce import Goals
 from builder.commands.session import Request, choose, open_session
 from builder.host.removal import remove
 from builder.place import Place
-from builder.rpm import build
 from builder.rpm import tree as rpm_tree
 from builder.stages.packaging import packaging
 
@@ -34,7 +33,7 @@ def lay_out(request: Request, goals: Goals, names: tuple[str, ...], place: Place
             remove(home, project.artifacts(setting.build.profile))
             tree = rpm_tree.lay(home)
             manner.fill(tree.sources, done)
-            build.write_spec(tree.specs / f"{part.package}.spec", manner.spec(done))
+            rpm_tree.write_spec(tree.specs / f"{part.package}.spec", manner.spec(done))
             words = ("rpmbuild", "-ba", *manner.options, f"{tree.specs / part.package}.spec")
             lines.append(f"{name}: HOME={home} {shlex.join(words)}")
         return lines

@@ -319,7 +319,7 @@ class Schedule:
                     state=stated.append,
                 )
             )
-            if stage.by_content:  # a source that was pinned by this very run
+            if stage.late:  # a source that was pinned by this very run
                 inputs = all_inputs(stage, self.done)
             done = self.store.commit(
                 stage.name,

@@ -18,7 +18,6 @@ import msgspec
 from builder.digest import Digest, Size, of_bytes
 from builder.errors import VerificationError
 from builder.host.listing import Listing
-from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import NONE, Facts
 
@@ -74,8 +73,8 @@ class Done:
 
     @property
     def content(self) -> Digest:
-        """Digest of what came out, for stages whose output the inputs do not determine."""
-        return digest.key(Input(entry.path, entry.sha256) for entry in self.manifest.outputs)
+        """Digest of what came out: names, kinds, permissions and contents."""
+        return self.manifest.listing
 
     def facts(self, kind: type[F]) -> F:
         """What the stage told; ``kind`` is what stages of its kind tell."""
@@ -132,15 +131,16 @@ class Work:
 class Stage:
     """One step with declared inputs and outputs.
 
-    ``inputs`` is called when the stages in ``needs`` are settled; it must be quick and must
-    not need the network or an engine.  ``listed``: its output files are listed with
-    digests in the manifest.  ``slot``: it computes, so it takes a share of the job budget.
-    ``by_content``: what needs it depends on what came out, not on what went in (a source
-    that one of several locations served).  ``carries``: needs whose files it takes over by hard
-    links, unread, and states with the digests that they had: who reads those files finds out
-    whether they still have them.  All other needs are held against their digests before it
-    runs.  ``check``: raises if this host cannot do it; called before the first stage of a run is
-    begun, if this one may have to run.  ``remark``: what ``explain`` adds if it need not run.
+    ``inputs`` is called when the stages in ``needs`` are settled; it must be quick and must not
+    need the network or an engine. ``listed``: its output files are listed with digests in the
+    manifest. ``slot``: it computes, so it takes a share of the job budget. ``by_content``: what
+    needs it depends on what came out, not on what went in (a source that one of several locations
+    served, a tree that another version of the builder unpacked). ``late``: its inputs are asked
+    for again when it has run, for it settles some itself. ``carries``: needs whose files it takes
+    over by hard links, unread, and states with the digests that they had: who reads those files
+    finds out whether they still have them. All other needs are held against their digests before
+    it runs. ``check``: raises if this host cannot do it; called before the first stage of a run
+    is begun, if this one may have to run. ``remark``: what ``explain`` adds if it need not run.
     """
 
     name: str
@@ -150,6 +150,7 @@ class Stage:
     listed: bool = True
     slot: bool = True
     by_content: bool = False
+    late: bool = False
     carries: tuple[str, ...] = ()
     check: Callable[[], None] = lambda: None
     remark: Callable[[Done], str] = lambda done: ""

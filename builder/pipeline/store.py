@@ -48,8 +48,12 @@ class Store:
 
     cache: Cache
 
+    def folder(self, stage: str) -> Path:
+        """All outputs of one stage."""
+        return self.cache.stages / folder_of(stage)
+
     def place(self, stage: str, key: Digest) -> Path:
-        return self.cache.stages / folder_of(stage) / key[:KEY_LENGTH]
+        return self.folder(stage) / key[:KEY_LENGTH]
 
     def find(self, stage: str, key: Digest, *, by_content: bool = False) -> Done | None:
         """The finished output for this key, None if there is none.

@@ -11,18 +11,20 @@ from builder.engine.spec import ContainerSpec
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import BuildFacts
 from builder.pipeline.ledger import Entry, Ledger
-from builder.pipeline.stage import Done, Stage, Work
+from builder.pipeline.stage import Stage, Work
 from builder.pipeline.stagename import BUILD_ROOT, CHECKS, StageKind
 from builder.profile.build import BuildPart
 from builder.rpm import build
+from builder.rpm.tree import RpmTree
+from builder.stages import containers
 from builder.stages.checks import checked
-from builder.stages.containers import run_container
 from builder.stages.image import ReadyImage
 from builder.stages.packaging import packaging
+from builder.stages.products import RPMS, SRPMS
 from builder.stages.setting import Setting
 
-RPMS = "rpms"
-SRPMS = "srpms"
+# What lays out the home and SOURCES; what is put there is an input by itself.
+MAKERS = ("builder.host.copying", "builder.rpm.tree", "builder.stages.products")
 
 
 def build_stage(setting: Setting, part: BuildPart, ledger: Ledger, image: ReadyImage) -> Stage:
@@ -34,10 +36,23 @@ def build_stage(setting: Setting, part: BuildPart, ledger: Ledger, image: ReadyI
         needs = (CHECKS, *needs)
 
     def inputs() -> tuple[Input, ...]:
+        foreseen = build.BuildPlan(
+            part=part,
+            image="",
+            spec="",
+            sources=Path("sources"),
+            prepared=manner.foreseen,
+            ccache=Path("ccache"),
+            needs={need: Path("needs", need) for need in part.needs},
+            jobs=Path("jobs"),
+            expected=None,
+            options=manner.options,
+        )
         return (
             *manner.inputs(),
-            Input("recipe", build.RECIPE),
-            *setting.recipe("rpm/tree.py", "rpm/container/rpmbuild.sh"),
+            *containers.inputs(setting, build.container_spec(foreseen, RpmTree(Path("home")))),
+            Input("kept", f"{RPMS} {SRPMS}"),
+            *setting.code.alone(*MAKERS),
         )
 
     def run(work: Work) -> None:
@@ -60,7 +75,7 @@ def build_stage(setting: Setting, part: BuildPart, ledger: Ledger, image: ReadyI
 
         def run_timed(container: ContainerSpec, log: Path, see: Callable[[str], None]) -> int:
             begun = time.monotonic()
-            status = run_container(setting, work.scratch, container, log, see)
+            status = containers.run_container(setting, work.scratch, container, log, see)
             seconds.append(round(time.monotonic() - begun, 2))
             return status
 
@@ -89,12 +104,3 @@ def _keep(files: tuple[Path, ...], target: Path) -> None:
     target.mkdir()
     for path in files:
         path.rename(target / path.name)
-
-
-def rpms_of(done: Done) -> tuple[Path, ...]:
-    """The binary RPMs that a build stage put out."""
-    return tuple(sorted((done.path / RPMS).glob("*.rpm")))
-
-
-def source_rpms_of(done: Done) -> tuple[Path, ...]:
-    return tuple(sorted((done.path / SRPMS).glob("*.src.rpm")))

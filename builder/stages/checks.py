@@ -14,9 +14,8 @@ from builder.pipeline.stage import Done, Stage, Work
 from builder.pipeline.stagename import CHECKS, StageKind, StageName
 from builder.profile.build import Build, BuildPart
 from builder.stages import patching
-from builder.stages.patching import TREE
+from builder.stages.products import TREE, pristine_stage
 from builder.stages.setting import Setting
-from builder.stages.sources import pristine_stage
 from builder.stages.vendored import Vendored
 
 REPORT = "layouts.json"
@@ -41,7 +40,7 @@ def checks_stage(setting: Setting) -> Stage:
         return (
             Input("layouts", digest.of_text(layouts)),
             Input("configuration", digest.of_text(msgspec.json.encode(wanted).decode())),
-            *setting.recipe("forensics", "kernel/vendor.py"),
+            *setting.code.of(f"{__name__}:checks_stage"),
         )
 
     def run(work: Work) -> None:
@@ -62,7 +61,7 @@ def checks_stage(setting: Setting) -> Stage:
         for report in reports:
             report.require()
 
-    return Stage(CHECKS, tuple(dict.fromkeys(needs)), inputs, run)
+    return Stage(CHECKS, tuple(dict.fromkeys(needs)), inputs, run, by_content=True)
 
 
 def _needs(part: BuildPart) -> tuple[StageName, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 from builder.base import (
     Kind,
@@ -12,6 +11,7 @@ from builder.base import (
     identity,
     image_tag,
     make_root,
+    method,
     require_host,
 )
 from builder.digest import Digest
@@ -19,9 +19,9 @@ from builder.pipeline.digest import Input
 from builder.pipeline.facts import ImageFacts
 from builder.pipeline.stage import Done, Stage, Work
 from builder.pipeline.stagename import StageKind
+from builder.stages.products import TAR, root_tar
 from builder.stages.setting import Setting
 
-TAR = "root.tar"
 PACKAGES = "packages.txt"
 
 
@@ -29,7 +29,8 @@ def image_stage(setting: Setting, kind: Kind) -> Stage:
     """One root, bootstrapped from packages; it waits for the network more than it computes."""
 
     def inputs() -> tuple[Input, ...]:
-        return (Input("base", identity(setting.build.base, kind)),)
+        base = setting.build.base
+        return (Input("base", identity(base, kind)), *setting.code.alone(*method(base).code))
 
     def run(work: Work) -> None:
         made = make_root(
@@ -51,11 +52,6 @@ def image_stage(setting: Setting, kind: Kind) -> Stage:
         require_host(setting.build.base)
 
     return Stage(StageKind.IMAGE.of(kind), (), inputs, run, slot=False, check=check)
-
-
-def root_tar(done: Done) -> Path:
-    """The tar that an image stage put out."""
-    return done.path / TAR
 
 
 def _tar_digest(done: Done) -> Digest:

@@ -34,7 +34,7 @@ from builder.pipeline.store import Store
 from builder.profile import load as profiles
 from builder.profile.build import resolve
 from builder.stages.accelerator import accelerator
-from builder.stages.builds import RPMS
+from builder.stages.products import RPMS
 from builder.stages.setting import Setting
 
 if TYPE_CHECKING:
@@ -46,9 +46,11 @@ if TYPE_CHECKING:
 VERDICT = "verdict.json"
 RED = "fail"
 PROGRAMS = ("setpriv", "qemu-system-x86_64")
-RECORDER = ("guest", "hosts", "plan", "scenario", "experiment.py", "laboratory.py", "recording.py")
-JUDGE = ("capture", "oracle", "page", "folder.py", "judging.py", "recording.py", "verdict.py")
-"""Parts of builder/lab/ that decide what is recorded, and what is made of that."""
+# A recording is not judged where it is made; scenario and topology are inputs as values.
+JUDGING = frozenset(
+    f"builder.lab.{part}"
+    for part in ("capture", "catalogue", "judging", "oracle", "page", "scenario.shipped", "verdict")
+)
 
 Stages = Callable[[Setting], Mapping[str, Stage]]
 
@@ -247,7 +249,7 @@ def _record_stage(setting: Setting, name: str, benches: Benches) -> Stage:
             Input("topology", digest.of_text(_text(topology))),
             Input("series", digest.of_text(_text(setting.build.lab))),
             *benches.inputs(),
-            *setting.recipe("vm", *(f"lab/{part}" for part in RECORDER)),
+            *setting.code.of(f"{__name__}:_record_stage", apart=JUDGING),
         )
 
     def run(work: Work) -> None:
@@ -284,7 +286,7 @@ def _verdict_stage(setting: Setting, name: str) -> Stage:
     recording = StageKind.RECORD.of(name)
 
     def inputs() -> tuple[Input, ...]:
-        return setting.recipe(*(f"lab/{part}" for part in JUDGE))
+        return setting.code.of(f"{__name__}:_verdict_stage")
 
     def run(work: Work) -> None:
         from builder.lab import judging  # noqa: PLC0415 - only a run pays for it

@@ -34,6 +34,10 @@ class Packaging(Protocol):
     def fill(self, target: Path, done: Mapping[str, Done]) -> None:
         """Put everything into ``target`` that belongs into SOURCES."""
 
+    @property
+    def foreseen(self) -> Path | None:
+        """A relative path that stands for ``prepared``, None where that will be None."""
+
     def prepared(self, done: Mapping[str, Done]) -> Path | None:
         """The patched tree that stands in for %prep, None if %prep is to be run."""
 

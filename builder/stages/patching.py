@@ -15,9 +15,8 @@ from builder.pipeline.stage import Done
 from builder.pipeline.stagename import StageKind, StageName
 from builder.profile.build import BuildPart
 from builder.profile.model import ForeignPatch
+from builder.stages.products import TREE
 from builder.stages.setting import Setting
-
-TREE = "tree"
 
 
 def folders(setting: Setting, part: BuildPart) -> tuple[Path, ...]:

@@ -18,33 +18,36 @@ from builder.pipeline.facts import RepoFacts, SmokeFacts, VmFacts
 from builder.pipeline.stage import Done, Stage, Work
 from builder.pipeline.stagename import BUILD_ROOT, GUEST_ROOT, REPO, SMOKE, VM, StageKind
 from builder.rpm import install_proof
-from builder.stages.builds import rpms_of, source_rpms_of
-from builder.stages.containers import run_container
-from builder.stages.image import ReadyImage, root_tar
+from builder.stages import containers
+from builder.stages.image import ReadyImage
+from builder.stages.products import root_tar, rpms_of, source_rpms_of
 from builder.stages.setting import Setting
 
 PROOF = "install-proof.json"
 REQUIREMENTS = "requirements.txt"
 
 
-def _root_inputs(
-    setting: Setting, needs: Mapping[str, Done], repo: Path, image: ReadyImage
-) -> RootInputs:
-    guest = setting.build.base.guest
+def _root_inputs(setting: Setting, image: str, root: Path, repo: Path) -> RootInputs:
+    base = setting.build.base
     return RootInputs(
-        image=image(needs[BUILD_ROOT]),
-        root=root_tar(needs[GUEST_ROOT]),
+        image=image,
+        root=root,
         repo=repo,
-        guest=tuple(setting.build.base.folder / name for name in guest.files),
-        provides=setting.build.base.folder / guest.provides,
+        guest=tuple(base.folder / name for name in base.guest.files),
+        provides=base.folder / base.guest.provides,
         epoch=setting.build.epoch,
     )
 
 
-def _guest_inputs(setting: Setting) -> tuple[Input, ...]:
-    folder, guest = setting.build.base.folder, setting.build.base.guest
-    names = (*guest.files, guest.provides)
-    return digest.files("guest", folder, [folder / name for name in names])
+def _foreseen(setting: Setting) -> RootInputs:
+    """The same before any need has run."""
+    return _root_inputs(setting, "", Path("root.tar"), Path("repo"))
+
+
+def _found(
+    setting: Setting, needs: Mapping[str, Done], repo: Path, image: ReadyImage
+) -> RootInputs:
+    return _root_inputs(setting, image(needs[BUILD_ROOT]), root_tar(needs[GUEST_ROOT]), repo)
 
 
 def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
@@ -55,16 +58,9 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
     def inputs() -> tuple[Input, ...]:
         return (
             *digest.files("host", setting.specs, [host_file]),
-            *_guest_inputs(setting),
-            *setting.recipe(
-                "archive/rpm.py",
-                "rpm/repository.py",
-                "rpm/capabilities.py",
-                "rpm/install_proof.py",
-                "disk/root.py",
-                "disk/container/root.sh",
-                "disk/container/prove-install.sh",
-            ),
+            Input("profile", setting.build.profile),
+            *containers.inputs(setting, install_proof.container(_foreseen(setting), Path("work"))),
+            *setting.code.of(f"{__name__}:repo_stage"),
         )
 
     def run(work: Work) -> None:
@@ -89,39 +85,35 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
         )
         capabilities.demand(host, findings)
         proof = install_proof.prove(
-            _root_inputs(setting, work.needs, work.output, image),
+            _found(setting, work.needs, work.output, image),
             scratch=work.scratch,
             log=work.log,
-            run=lambda spec, log: run_container(setting, work.scratch, spec, log),
+            run=lambda spec, log: containers.run_container(setting, work.scratch, spec, log),
         )
         (work.output / PROOF).write_bytes(msgspec.json.format(msgspec.json.encode(proof)))
         work.note(RepoFacts(len(proof.packages)))
 
-    return Stage(REPO, (*builds, BUILD_ROOT, GUEST_ROOT), inputs, run, check=require_engine)
+    needs = (*builds, BUILD_ROOT, GUEST_ROOT)
+    return Stage(REPO, needs, inputs, run, by_content=True, check=require_engine)
 
 
 def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
     """The bootable disk image."""
 
     def inputs() -> tuple[Input, ...]:
+        foreseen, install = _foreseen(setting), setting.build.install
         return (
-            Input("install", " ".join(setting.build.install)),
-            *_guest_inputs(setting),
-            *setting.recipe(
-                "disk/image.py",
-                "disk/root.py",
-                "disk/container/root.sh",
-                "disk/container/make-disk.sh",
-            ),
+            *containers.inputs(setting, disk_image.container(foreseen, install, Path("work"))),
+            Input("kept", " ".join(disk_image.FILES)),
         )
 
     def run(work: Work) -> None:
         made = disk_image.make(
-            _root_inputs(setting, work.needs, work.needs[REPO].path, image),
+            _found(setting, work.needs, work.needs[REPO].path, image),
             setting.build.install,
             scratch=work.scratch,
             log=work.log,
-            run=lambda spec, log: run_container(setting, work.scratch, spec, log),
+            run=lambda spec, log: containers.run_container(setting, work.scratch, spec, log),
         )
         for name in disk_image.FILES:
             shutil.move(made.folder / name, work.output / name)
@@ -134,7 +126,8 @@ def smoke_stage(setting: Setting) -> Stage:
     """The verdict of the image that was booted."""
 
     def inputs() -> tuple[Input, ...]:
-        return (Input("selftest", setting.build.selftest), *setting.recipe("vm"))
+        code = setting.code.of(f"{__name__}:smoke_stage")
+        return (Input("selftest", setting.build.selftest), *code)
 
     def run(work: Work) -> None:
         from builder.stages.accelerator import accelerator  # noqa: PLC0415 - only a run pays for it

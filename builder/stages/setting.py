@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from builder.console import Console
 from builder.host.paths import Cache, Project
-from builder.pipeline import digest
-from builder.pipeline.digest import Input
+from builder.pipeline.code import Code
 from builder.profile.build import Build
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ class Setting:
     """One run's choices.  ``build``: what they come to.
 
     ``engine`` connects on first use and is shared by all stages.  ``jobs``: folder of the job
-    budget's pipe.  ``locked``: unpinned sources are refused.
+    budget's pipe.  ``locked``: unpinned sources are refused.  ``code``: of the builder itself.
     """
 
     build: Build
@@ -32,6 +31,7 @@ class Setting:
     console: Console
     engine: Callable[[], Engine]
     jobs: Callable[[], Path]
+    code: Code
 
     @property
     def specs(self) -> Path:
@@ -40,8 +40,3 @@ class Setting:
     @property
     def patches(self) -> Path:
         return self.project.patches / self.build.profile
-
-    def recipe(self, *paths: str) -> tuple[Input, ...]:
-        """Inputs for the parts of this program that decide a stage's output."""
-        root = self.project.root
-        return digest.files("recipe", root, (root / "builder" / path for path in paths))

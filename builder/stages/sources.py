@@ -19,7 +19,7 @@ from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import FetchFacts, InnerFacts, UnpackFacts
 from builder.pipeline.stage import Damaged, Done, Stage, Work
-from builder.pipeline.stagename import StageKind, StageName
+from builder.pipeline.stagename import StageKind
 from builder.profile.build import BuildPart
 from builder.source import accepted, dropin
 from builder.source.accepted import Acceptance
@@ -29,10 +29,9 @@ from builder.source.known import require_sizes, valid_pins
 from builder.source.lock import SourcesLock
 from builder.source.model import Source
 from builder.stages import patching
-from builder.stages.patching import TREE
+from builder.stages.products import PATCHES, TREE, pristine_stage, source_file
 from builder.stages.setting import Setting
 
-PATCHES = "patches"
 REPORT = "patches.json"
 LOCK = "sources.lock"
 
@@ -89,6 +88,7 @@ def fetch_stage(
             *(Input(f"pin:{variant}", pin.sha256) for variant, pin in sorted(pins.items())),
             *((Input("drop-in", brought),) if brought else ()),
             *unknown,
+            *setting.code.of(f"{__name__}:fetch_stage"),
         )
 
     def run(work: Work) -> None:
@@ -120,12 +120,9 @@ def fetch_stage(
             )
         )
 
-    return Stage(StageKind.FETCH.of(source.name), (), inputs, run, slot=False, by_content=True)
-
-
-def source_file(done: Done) -> Path:
-    """The one file that a fetch stage put out."""
-    return done.path / done.manifest.outputs[0].path
+    return Stage(
+        StageKind.FETCH.of(source.name), (), inputs, run, slot=False, by_content=True, late=True
+    )
 
 
 def unpack_stage(setting: Setting, source: Source) -> Stage:
@@ -143,13 +140,11 @@ def unpack_stage(setting: Setting, source: Source) -> Stage:
         work.state(made.listing.below(TREE))
         protect(work.output / TREE, files=not linked)
 
-    return Stage(
-        StageKind.UNPACK.of(source.name),
-        (need,),
-        lambda: setting.recipe("archive"),
-        run,
-        listed=False,
-    )
+    def inputs() -> tuple[Input, ...]:
+        return setting.code.of(f"{__name__}:unpack_stage")
+
+    name = StageKind.UNPACK.of(source.name)
+    return Stage(name, (need,), inputs, run, listed=False, by_content=True)
 
 
 def copy_by_links(origin: Path, target: Path) -> None:
@@ -173,17 +168,15 @@ def protect(tree: Path, *, files: bool) -> None:
         Path(folder).chmod(0o555)
 
 
-def pristine_stage(part: BuildPart, source: Source) -> StageName:
-    """The stage whose output has the component's tree without patches."""
-    return StageKind.INNER.of(part.name) if part.inside else StageKind.UNPACK.of(source.name)
-
-
 def inner_stage(setting: Setting, part: BuildPart, source: Source) -> Stage:
     """The tree of a component that lies in an archive within its source."""
     need = StageKind.UNPACK.of(source.name)
 
     def inputs() -> tuple[Input, ...]:
-        return (Input("inside", "\n".join(part.inside)), *setting.recipe("archive"))
+        return (
+            Input("inside", "\n".join(part.inside)),
+            *setting.code.of(f"{__name__}:inner_stage"),
+        )
 
     def run(work: Work) -> None:
         made = unpack_inner(
@@ -197,7 +190,8 @@ def inner_stage(setting: Setting, part: BuildPart, source: Source) -> Stage:
         work.state(made.listing.below(TREE))
         protect(work.output / TREE, files=False)
 
-    return Stage(StageKind.INNER.of(part.name), (need,), inputs, run, listed=False)
+    name = StageKind.INNER.of(part.name)
+    return Stage(name, (need,), inputs, run, listed=False, by_content=True)
 
 
 def prep_stage(setting: Setting, part: BuildPart, source: Source) -> Stage:
@@ -209,7 +203,7 @@ def prep_stage(setting: Setting, part: BuildPart, source: Source) -> Stage:
             Input("fuzz", str(part.fuzz)),
             Input("fixes", digest.of_text(msgspec.json.encode(part.fixes).decode())),
             *patching.inputs(setting, part),
-            *setting.recipe("patch"),
+            *setting.code.of(f"{__name__}:prep_stage"),
         )
 
     def run(work: Work) -> None:
@@ -233,6 +227,7 @@ def prep_stage(setting: Setting, part: BuildPart, source: Source) -> Stage:
         inputs,
         run,
         listed=False,
+        by_content=True,
         carries=() if need in patching.needs(part) else (need,),
     )
 
@@ -247,8 +242,3 @@ def _known(pristine: Done, output: Path, names: list[str]) -> Listing:
     if fault:
         raise Damaged(pristine, fault)
     return known
-
-
-def patches_of(done: Done) -> tuple[Path, ...]:
-    """The patches that a prep stage applied."""
-    return tuple(sorted((done.path / PATCHES).iterdir()))

@@ -13,11 +13,10 @@ from builder.pipeline.stage import Done
 from builder.pipeline.stagename import StageKind, StageName
 from builder.profile.build import BuildPart
 from builder.profile.load import FRAGMENTS
-from builder.rpm import build, spec
+from builder.rpm import spec, tree
 from builder.stages import patching
-from builder.stages.patching import TREE
+from builder.stages.products import TREE, patches_of, source_file
 from builder.stages.setting import Setting
-from builder.stages.sources import patches_of, source_file
 
 CONFIG = "kernel.config"
 
@@ -47,9 +46,8 @@ class Templated:
         found = [Input("spec", digest.of_text(self._render()))]
         found += digest.files("file", specs, self._extra_files())
         if self.part.configured:
-            found += digest.files("config", specs, self._fragments())
-            found += self.setting.recipe("kernel/config.py")
-        return tuple(found)
+            found.append(Input(f"file:{CONFIG}", digest.of_text(self._configuration())))
+        return (*found, *self.setting.code.alone(f"{__name__}:Templated"))
 
     def spec(self, done: Mapping[str, Done]) -> str:
         return self._render(patches_of(done[self._prepared]) if self.part.source else ())
@@ -60,14 +58,17 @@ class Templated:
         if self.part.source:
             fetched, prepared = (done[stage] for stage in self.needs)
             made = (source_file(fetched), *patches_of(prepared))
-        build.fill_sources(target, (*made, *self._extra_files()))
+        tree.fill_sources(target, (*made, *self._extra_files()))
         if self.part.configured:
-            (target / CONFIG).write_text(config.merge(self._fragments()), encoding="utf-8")
+            (target / CONFIG).write_text(self._configuration(), encoding="utf-8")
+
+    @property
+    def foreseen(self) -> Path | None:
+        noprep = self.setting.build.base.settings.noprep
+        return Path("prepared") if self.part.source and noprep else None
 
     def prepared(self, done: Mapping[str, Done]) -> Path | None:
-        if not self.part.source or not self.setting.build.base.settings.noprep:
-            return None
-        return done[self._prepared].path / TREE
+        return done[self._prepared].path / TREE if self.foreseen is not None else None
 
     def explain(self, log: Path) -> tuple[str, str] | None:
         return None
@@ -78,6 +79,9 @@ class Templated:
         if not folder.is_dir():
             return ()
         return tuple(sorted(path for path in folder.iterdir() if path.is_file()))
+
+    def _configuration(self) -> str:
+        return config.merge(self._fragments())
 
     def _fragments(self) -> tuple[Path, ...]:
         """The configuration fragments of the flavour, in order."""

@@ -16,12 +16,11 @@ from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import StageKind, StageName
 from builder.profile.build import BuildPart
-from builder.rpm import build, diagnose
+from builder.rpm import diagnose, tree
 from builder.source.model import Source
 from builder.stages import patching
-from builder.stages.patching import TREE
+from builder.stages.products import TREE, patches_of
 from builder.stages.setting import Setting
-from builder.stages.sources import patches_of
 
 # Red Hat's kernels merge files of these names.
 CONFIGURATIONS = "config-*"
@@ -50,9 +49,12 @@ class Vendored:
 
     def inputs(self) -> tuple[Input, ...]:
         words = msgspec.json.encode(self.amendment)
+        names = patching.names(self.setting, self.part)
         return (
             Input("vendor", digest.of_text(words.decode())),
-            *self.setting.recipe("kernel/vendor.py", "kernel/config.py"),
+            Input("patches", " ".join(names)),
+            *self.setting.code.alone(f"{__name__}:Vendored", "builder.stages.patching:names"),
+            *self.setting.code.of("builder.kernel.vendor"),
         )
 
     def spec(self, done: Mapping[str, Done]) -> str:
@@ -66,9 +68,13 @@ class Vendored:
         amended = self.amendment.config
         apart = {self.amendment.spec, *amended}
         files = [path for path in self._folder(done).iterdir() if path.name not in apart]
-        build.fill_sources(target, (*sorted(files), *patches_of(done[self._prepared])))
+        tree.fill_sources(target, (*sorted(files), *patches_of(done[self._prepared])))
         for name, text in self.amended(done).items():
             (target / name).write_text(text, vendor.ENCODING, vendor.ERRORS)
+
+    @property
+    def foreseen(self) -> Path | None:
+        return None
 
     def prepared(self, done: Mapping[str, Done]) -> Path | None:
         return None

@@ -21,8 +21,7 @@ from builder.source import open_lock
 from builder.source.lock import Pin
 from builder.source.model import Source
 from builder.source.variant import DROPIN
-from builder.stages.patching import TREE
-from builder.stages.sources import pristine_stage
+from builder.stages.products import TREE, pristine_stage
 
 _APART = ("specs", "artifacts", ".git")  # the first is copied, others are not needed
 

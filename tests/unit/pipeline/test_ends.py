@@ -20,6 +20,7 @@ from builder.console import Console
 from builder.errors import BuilderError, BuildError, SmokeError
 from builder.host.paths import Cache, Project
 from builder.pipeline.budget import Budget
+from builder.pipeline.code import Code
 from builder.pipeline.digest import Input
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.schedule import Schedule
@@ -72,6 +73,7 @@ class Site:
             console=console,
             engine=lambda: pytest.fail("no engine is needed"),
             jobs=lambda: self.root / "jobs",
+            code=Code(None),
         )
         budget = Budget(self.root / f"jobs-{time.time_ns()}", 2)
         store, ledger = Store(cache), Ledger(cache.ledger / "l.json")

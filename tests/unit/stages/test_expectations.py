@@ -11,6 +11,7 @@ import pytest
 from builder.base import load_base
 from builder.console import Console
 from builder.host.paths import Cache, Project
+from builder.pipeline.code import Code
 from builder.profile import load
 from builder.profile.build import resolve
 from builder.stages.setting import Setting
@@ -29,7 +30,7 @@ def _setting(profile: str, flavour: str, tmp_path: Path) -> Setting:
     console = Console(stream=io.StringIO(), interactive=False)
     base = load_base(project.bases / loaded.base, loaded.guest)
     build = resolve(loaded, flavour, base)
-    return Setting(build, False, project, Cache(tmp_path), console, none, none)
+    return Setting(build, False, project, Cache(tmp_path), console, none, none, Code(None))
 
 
 @pytest.mark.parametrize(
