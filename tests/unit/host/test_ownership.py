@@ -237,7 +237,7 @@ def test_the_cache_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache")
     use(cache)
     mark = cache.root / MARK
-    mark.write_text(mark.read_text().replace('"layout":2', '"layout":3'))
+    mark.write_text(mark.read_text().replace(f'"layout":{ownership.LAYOUT}', '"layout":99'))
     with pytest.raises(UsageError, match="newer version"):
         use(cache)
 
