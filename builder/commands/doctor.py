@@ -20,6 +20,7 @@ from builder.place import Place
 from builder.shown import shown
 from builder.source.probe import probe
 from builder.stages import accelerator
+from builder.vm import sandbox
 
 
 def _agree(question: str) -> bool:
@@ -51,8 +52,9 @@ def examine(
             (source.name, tuple(location.url for location in source.locations))
             for source in build.sources.values()
         ),
-        probe=lambda url: probe(url, project.root),
+        probe=lambda url: probe(url, project.root, lists=cache.apt),
         kvm_probe=lambda: _boot_on_kvm(cache),
+        fence_probe=sandbox.fault,
         base=build.base,
         vsyscall=settings.vsyscall,
         tools=tools.for_base(settings.method, root=os.getuid() == 0),

@@ -164,7 +164,9 @@ def _settle(
     done = opened.settle(*beside, goal, forced=forced)
     verdict = verdicts.load(done[goal].path / verdicts.FILE)
     if verdict.outcome == stages.RED and done[recording].hit:
-        opened.setting.console.say(f"lab {name}: not proven by what was recorded; recording anew")
+        opened.setting.console.say(
+            f"lab {name}: what was recorded is judged as before ({verdict.complaint}): trying again"
+        )
         done = opened.settle(*beside, goal, forced=(recording,))
         verdict = verdicts.load(done[goal].path / verdicts.FILE)
     return done[goal], verdict

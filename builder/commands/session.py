@@ -35,9 +35,11 @@ from builder.place import Place
 from builder.profile import load
 from builder.profile.build import Build, resolve
 from builder.profile.model import Profile
+from builder.source import open_lock
 from builder.source.accepted import BY_YOU
 from builder.stages import catalogue
 from builder.stages.setting import Setting
+from builder.update.commit import finish
 
 if TYPE_CHECKING:
     from builder.engine import Engine
@@ -185,6 +187,9 @@ def _writing(place: Place, profile: str) -> Iterator[str]:
         runs.sweep(cache, profile)
         runs.sweep_logs(cache, profile)
         runs.sweep_removals(cache, project, profile)
+        if not ci.is_ci():
+            lock = open_lock(project, profile)
+            finish(lock, lambda: load.load(project.specs, profile).source)
         with runs.owned(cache, profile, run, console):
             yield run
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import shlex
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,9 +14,10 @@ from pathlib import Path
 
 from builder import names
 from builder.console import put
-from builder.errors import PatchError, UsageError
+from builder.errors import BuilderError, PatchError, UsageError
 from builder.host import ci, ownership
 from builder.host.removal import remove
+from builder.invocation import pasted
 from builder.patch.report import Report
 from builder.pipeline import run as runs
 from builder.place import Place
@@ -65,7 +68,7 @@ def update(
     with _work(profile, place) as work:
         if not check:
             with runs.profile_alone(place.cache, project, profile, place.console):
-                finish(open_lock(project, profile), loaded.source)
+                finish(open_lock(project, profile), lambda: loaded.source)
         offers = _look(work, loaded, source)
         if offers and not check:
             _move(work, offers)
@@ -157,10 +160,21 @@ def _commit(work: Work, before: bytes, tried: Trial, sources: tuple[str, ...]) -
     lock = open_lock(work.place.project, work.profile)
     pins = {name: tried.pins(name) for name in sources}
     with runs.profile_alone(work.place.cache, work.place.project, work.profile, work.place.console):
-        Commit(work.file, before, tried.file.read_bytes(), lock, pins).run()
-    put(f"moved: review it (git diff specs/{work.profile}), then build and prove it:")
-    put(f"./bootstrap build --profile {work.profile}")
-    put(f"./bootstrap lab --profile {work.profile}")
+        _move_files(Commit(work.file, before, tried.file.read_bytes(), lock, pins), work)
+    folder = shlex.quote(str(work.file.parent))
+    put(f"moved: review it (git -C {folder} diff .), then build and prove it:")
+    for task in ("build", "lab"):
+        put(pasted(f"invoke {task} --profile {work.profile}", work.place.project.root))
+
+
+def _move_files(commit: Commit, work: Work) -> None:
+    """All of it; what a signal or a full disk interrupts is brought to its end at once."""
+    try:
+        commit.run()
+    except BaseException:
+        with contextlib.suppress(OSError, BuilderError):
+            finish(commit.lock, lambda: load.load(work.place.project.specs, work.profile).source)
+        raise
 
 
 def _edit(work: Work, name: str, one: Offer, profile: Profile, text: str) -> str:

@@ -34,6 +34,7 @@ class Scope:
     sources: Sequence[tuple[str, Sequence[str]]] = ()
     probe: outside.Probe | None = None
     kvm_probe: machine.KvmProbe | None = None
+    fence_probe: tools.FenceProbe | None = None
     vsyscall: bool = False
     base: Base | None = None
     date: str | None = None
@@ -45,6 +46,7 @@ def examine(scope: Scope) -> tuple[Finding, ...]:
     found = [
         tools.examine_python(),
         *tools.examine_tools(scope.tools),
+        *(tools.examine_fence(scope.fence_probe) if scope.fence_probe else ()),
         *engine.examine_configuration(),
         engine.examine_engine(),
         *host.examine_base(scope.base),

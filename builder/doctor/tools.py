@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from builder.doctor.finding import Finding, Status
 from builder.errors import EnvironmentFailure
@@ -14,6 +14,9 @@ from builder.host.tools import Tool
 VERSION = re.compile(r"\d+(?:\.\d+)+")
 ASK_SECONDS = 20.0
 OLDEST_PYTHON = (3, 11)
+
+FenceProbe = Callable[[], str]
+"""Starts QEMU behind its filter; returns why that fails, empty text if it does not."""
 
 
 def examine_tools(wanted: tuple[Tool, ...]) -> Iterator[Finding]:
@@ -41,6 +44,18 @@ def _examine(tool: Tool) -> Finding:
         return Finding(tool.name, Status.FAILURE, path, reason, fix, command)
     found = VERSION.search(done.text + done.stderr.decode(errors="replace"))
     return Finding(tool.name, Status.OK, f"{found[0] if found else 'version unknown'} ({path})")
+
+
+def examine_fence(probe: FenceProbe) -> Iterator[Finding]:
+    """A finding if guests would run without QEMU's filter of system calls; else none."""
+    try:
+        reason = probe()
+    except EnvironmentFailure:  # QEMU is missing or does not start, which is told already
+        return
+    if reason:
+        fix = "use a QEMU that was built with libseccomp, as Debian's is, and a kernel with seccomp"
+        value = "guests run without a filter of system calls"
+        yield Finding("qemu's filter", Status.WARNING, value, reason, fix)
 
 
 def examine_python(version: tuple[int, int] = sys.version_info[:2]) -> Finding:

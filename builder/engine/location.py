@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from builder.errors import EnvironmentFailure
 OLDEST_API = (1, 40)
 ASK_SECONDS = 20
 WORK_SECONDS = 300
+SCHEMES = ("unix", "http+unix", "tcp", "http", "https")  # that this program speaks itself
+_SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _ENVIRONMENT = threading.Lock()
 
 
@@ -110,7 +113,6 @@ def open_client(endpoint: Endpoint, version: str = "auto") -> APIClient:
             version=version,
             timeout=ASK_SECONDS if version == "auto" else WORK_SECONDS,
             tls=_tls(endpoint.context),
-            use_ssh_client=endpoint.url.startswith("ssh://"),
         )
 
 
@@ -139,6 +141,7 @@ def ask(endpoint: Endpoint) -> str:
 
     Raises EnvironmentFailure if nothing answers there or it is too old.
     """
+    _require_spoken(endpoint)
     try:
         client = open_client(endpoint)
         try:
@@ -150,11 +153,31 @@ def ask(endpoint: Endpoint) -> str:
         raise _too_old(endpoint, str(error)) from error
     except (DockerException, requests.RequestException, OSError, ValueError) as error:
         raise EnvironmentFailure(
-            f"{endpoint.title} does not answer", str(error), endpoint.advice
+            f"{endpoint.title} does not answer", _innermost(error), endpoint.advice
         ) from error
     if tuple(int(part) for part in version.split(".")) < OLDEST_API:
         raise _too_old(endpoint, f"it speaks version {version} of Docker's API")
     return version
+
+
+def _require_spoken(endpoint: Endpoint) -> None:
+    """Builds hand an engine folders of this host, which one behind ssh does not see."""
+    found = _SCHEME.match(endpoint.url.strip())
+    if found and found[1].lower() not in SCHEMES:
+        raise EnvironmentFailure(
+            f"{endpoint.title} cannot be used",
+            f"builds need an engine on this host: {found[1]}:// is none of "
+            f"{', '.join(f'{one}://' for one in SCHEMES)}",
+            f"unset {endpoint.named} to use this host's engine; or run this command over there",
+        )
+
+
+def _innermost(error: BaseException) -> str:
+    """The reason inside the layers that Docker's SDK, Requests and urllib3 wrap around it."""
+    reason = error
+    while isinstance(inner := reason.__cause__ or reason.__context__, BaseException):
+        reason = inner
+    return str(reason) or str(error)
 
 
 def _too_old(endpoint: Endpoint, cause: str) -> EnvironmentFailure:

@@ -209,7 +209,7 @@ def _keep_remains(trial: Trial, target: Path, error: SmokeError) -> None:
     """What there is of an experiment that came to no end; ``error`` then names its log."""
     bench = trial.bench
     for part in (folders.CONSOLES, folders.CAPTURES):
-        if (bench.folder / part).is_dir():
+        if any((bench.folder / part).glob("*")):
             shutil.rmtree(target / part, ignore_errors=True)
             shutil.copytree(bench.folder / part, target / part)
     verdict = Verdict(

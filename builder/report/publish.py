@@ -136,9 +136,10 @@ def publish(
     record as such.
     """
     target.mkdir(parents=True, exist_ok=True)
-    chosen = current(publications, done)
+    settled = current(publications, done)
+    chosen = tuple(one for one in settled if one.folder not in ending.evidence)
     superseded = {one.folder for one in publications if one.stage in done} - {
-        one.folder for one in chosen
+        one.folder for one in settled
     }
     changing = {one.folder for one in chosen if one.stage in renewed}
     _forget(target, publications, {*changing, *ending.evidence, *superseded})

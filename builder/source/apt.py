@@ -223,7 +223,7 @@ class Apt:
 
         ``failing``: nothing if it fails.
         """
-        argv = [tool, "-c", str(self.root / "apt.conf"), *words]
+        argv = [tool, "-c", str(self.root / aptconf.FILE), *words]
         here = folder or self.root
         said = here / f"{tool}-{threading.get_ident()}.out"
         with (

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from builder.host import process
 
+FILE = "apt.conf"
 _LINE = re.compile(r"^(deb|deb-src)(\s+\[[^\]]*\])?\s+(\S.*)$")
 _FIELD = re.compile(r"^([A-Za-z0-9-]+)\s*:\s*(.*)$")
 
@@ -89,7 +90,7 @@ def write_configuration(root: Path, sources: str) -> Path:
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "state/status").touch()
     (root / "sources.d/host.sources").write_text(sources, encoding="utf-8")
-    path = root / "apt.conf"
+    path = root / FILE
     path.write_text(
         "\n".join(
             [

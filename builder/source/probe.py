@@ -7,19 +7,22 @@ from pathlib import Path
 
 from builder.host import process
 from builder.shown import answer
+from builder.source import aptconf, revision
 
 SECONDS = 10.0
+_IN_MEMORY = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
 
 
-def probe(url: str, project: Path, *, seconds: float = SECONDS) -> str:
+def probe(url: str, project: Path, *, seconds: float = SECONDS, lists: Path | None = None) -> str:
     """What a location answers, in a line; raises OSError if it does not, within ``seconds``.
 
-    Packages are asked of the host's own lists, which a fresh host does not have yet.
+    ``lists``: the folder of the builder's own apt state.  Packages are looked for there, and in
+    the host's lists where a fresh cache has none; nothing is refreshed.
     """
     scheme, _, rest = url.partition(":")
     scheme = scheme.lower()
     if scheme in ("apt", "apt-source"):
-        return _package(rest)
+        return _package(rest, lists, from_source=scheme == "apt-source")
     if scheme == "file":
         path = project / rest
         if not path.is_file():
@@ -28,13 +31,21 @@ def probe(url: str, project: Path, *, seconds: float = SECONDS) -> str:
     return _ask(scheme, url, seconds)
 
 
-def _package(words: str) -> str:
-    name = words.partition("=")[0]
-    asked = process.run(["apt-cache", "policy", name], timeout=SECONDS)
-    found = [line.strip() for line in asked.text.splitlines() if "Candidate:" in line]
-    if not found:
-        return "not in the host's lists; the builder refreshes lists of its own"
-    return found[0]
+def _package(words: str, lists: Path | None, *, from_source: bool) -> str:
+    name, _, version = words.partition("=")
+    own = lists is not None and (lists / "refreshed").is_file()
+    whose = "the builder's lists" if own else "the host's lists"
+    configuration = ["-c", str(lists / aptconf.FILE)] if own and lists is not None else []
+    show = ["showsrc", "--only-source", name] if from_source else ["madison", name]
+    asked = process.run(["apt-cache", *configuration, *_IN_MEMORY, *show], timeout=SECONDS)
+    read = (
+        revision.of_sources(asked.text) if from_source else revision.of_packages(asked.text, name)
+    )
+    has = [one.version for one in read]
+    if version in has or (has and not version):
+        return f"{version or has[0]} is in {whose}"
+    told = f"they have {', '.join(has)}" if has else "they have no such package"
+    return f"{version or name} is not in {whose} ({told}); a build looks at the mirror again"
 
 
 def _ask(scheme: str, url: str, seconds: float) -> str:

@@ -110,6 +110,7 @@ class Benches:
         self._stages = stages
         self._guard = threading.Lock()
         self._told = False
+        self._fence_told = False
 
     @property
     def series(self) -> Series:
@@ -178,11 +179,15 @@ class Benches:
         )
 
     def _way(self, scratch: Path, kernel: Path) -> Accelerator:
-        """KVM or TCG; said once if time limits are longer for it."""
+        """KVM or TCG; said once if time limits are longer for it, or no guest is fenced in."""
         from builder.lab.hosts.network import PACES  # noqa: PLC0415 - only a run pays for it
+        from builder.vm import sandbox  # noqa: PLC0415
 
         with self._guard:
             way = accelerator(self._setting.cache, scratch, kernel)
+            if not self._fence_told and (warning := sandbox.warning()):
+                self._setting.console.say(f"lab: {warning}")
+            self._fence_told = True
             if way.kind == "tcg" and not self._told:
                 self._told = True
                 times = PACES["tcg"].boot / PACES["kvm"].boot

@@ -7,12 +7,14 @@ the file that profile.toml names (see ``variant``): every state between is consi
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from builder.errors import EnvironmentFailure
+from builder.profile.load import FILE_NAME
 from builder.source.lock import NEXT, Pin, Pins, SourcesLock
 from builder.source.model import Source
 
@@ -53,12 +55,19 @@ class Commit:
         yield "the old pins are gone"
 
 
-def finish(lock: SourcesLock, sources: Mapping[str, Source]) -> None:
-    """Bring to its end what an update that was killed has left in the lock."""
-    for name, source in sources.items():
-        pins = lock.pins(name)
-        if any(map(_is_next, pins)):
-            lock.put(name, _settled(source, pins))
+def finish(lock: SourcesLock, load: Callable[[], Mapping[str, Source]]) -> None:
+    """Bring to its end what a command that was killed has left in the lock and beside it.
+
+    ``load`` reads profile.toml, where that is needed.
+    """
+    for path in (lock.path, lock.path.with_name(FILE_NAME).resolve()):
+        with contextlib.suppress(OSError):  # a checkout that nobody can write to
+            _aside(path).unlink(missing_ok=True)
+    begun = {name: pins for name in lock.names() if any(map(_is_next, pins := lock.pins(name)))}
+    sources = load() if begun else {}
+    for name, pins in begun.items():
+        if name in sources:
+            lock.put(name, _settled(sources[name], pins))
 
 
 def _settled(source: Source, pins: Pins) -> Pins:
@@ -77,10 +86,14 @@ def _is_next(variant: str) -> bool:
     return variant.endswith(NEXT)
 
 
+def _aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.new")
+
+
 def replace(path: Path, data: bytes) -> None:
     """Let a file of the checkout have other bytes, whole or not at all; a link stays one."""
     target = path.resolve()
-    aside = target.with_name(f".{target.name}.new")
+    aside = _aside(target)
     with aside.open("wb") as stream:
         stream.write(data)
         stream.flush()

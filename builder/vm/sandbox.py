@@ -12,6 +12,7 @@ from pathlib import Path
 
 from builder.host import process
 
+QEMU = "qemu-system-x86_64"
 FENCE = ("obsolete", "elevateprivileges", "spawn", "resourcecontrol")
 OPTIONS = ("-sandbox", ",".join(("on", *(f"{what}=deny" for what in FENCE))))
 # Prints a list and ends, after the filter was loaded: whether the kernel takes it is seen, too.
@@ -25,9 +26,27 @@ def options(qemu: str) -> tuple[str, ...]:
     It is tried once for each file.  Raises EnvironmentFailure if QEMU cannot be started at all.
     """
     seen = Path(qemu).stat()
-    return OPTIONS if _works(qemu, seen.st_ino, seen.st_mtime_ns) else ()
+    return () if _fault(qemu, seen.st_ino, seen.st_mtime_ns) else OPTIONS
+
+
+def fault() -> str:
+    """Why this host's QEMU cannot be fenced in, in its own words; empty if it can.
+
+    Raises EnvironmentFailure if it is missing or cannot be started.
+    """
+    qemu = process.require_tool(QEMU)
+    seen = Path(qemu).stat()
+    return _fault(qemu, seen.st_ino, seen.st_mtime_ns)
+
+
+def warning() -> str:
+    """A line for people where guests run without the fence, empty elsewhere; as ``fault``."""
+    reason = fault()
+    return f"warning: QEMU runs without its filter of system calls: {reason}" if reason else ""
 
 
 @cache
-def _works(qemu: str, _inode: int, _changed: int) -> bool:
-    return process.run([qemu, *OPTIONS, *TRIAL], timeout=TRIAL_SECONDS).ok
+def _fault(qemu: str, _inode: int, _changed: int) -> str:
+    ended = process.run([qemu, *OPTIONS, *TRIAL], timeout=TRIAL_SECONDS)
+    told = ended.complaint.strip().splitlines()
+    return "" if ended.ok else (told[-1] if told else "it fails and says nothing")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from builder.console import Console
 from builder.errors import SmokeError, UsageError
-from builder.vm import machine, payload, report
+from builder.vm import machine, payload, report, sandbox
 from builder.vm.channel import Transcript
 from builder.vm.hardware import Accelerator, Disk, Hardware, Kernel
 from builder.vm.machine import End, Limits, Run
@@ -57,6 +57,8 @@ def smoke(
         cpus=test.cpus,
     )
     console.say(f"booting {image.name} with {accelerator.kind.upper()}: {accelerator.why}")
+    if warning := sandbox.warning():
+        console.say(warning)
     limits = limits or LIMITS[accelerator.kind]
     transcript, run = _boot(hardware, limits, console, log_dir, len(test.checks))
     machine.require_started(run)

@@ -12,26 +12,34 @@ import pytest
 from builder.commands import explain, lab, produce
 from builder.commands.session import Request
 from builder.console import Console
-from builder.errors import UsageError
-from builder.lab import judging
+from builder.errors import SmokeError, UsageError
+from builder.lab import judging, laboratory
+from builder.lab.laboratory import Trial
 from builder.lab.verdict import load as read_verdict
 from builder.place import Place
 from builder.report import html, publish, record
 from builder.report.record import BuildRecord
 from tests.support.lab import finished
+from tests.support.lab.wire import Wire
 
 VM = lab.Request("lts", ("fullnat",), flavour="vm")
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """Flavour vm is built, and scenario fullnat recorded on it."""
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Flavour vm is built."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     place = finished.place(tmp_path)
     finished.build(place, "vm")
-    recorded = finished.recording(place, "vm", tmp_path / "fullnat")
-    finished.build(place, "vm", recorded={"fullnat": recorded})
     return place
+
+
+@pytest.fixture
+def site(built: Place, tmp_path: Path) -> Place:
+    """Scenario fullnat is recorded on it."""
+    recorded = finished.recording(built, "vm", tmp_path / "fullnat")
+    finished.build(built, "vm", recorded={"fullnat": recorded})
+    return built
 
 
 def tried(place: Place, request: lab.Request) -> str:
@@ -165,3 +173,79 @@ def test_a_recording_of_other_inputs_is_not_used(site: Place, tmp_path: Path) ->
         "record:nat: would run, it never did in this cache",
         "lab:nat: would run, it never did in this cache",
     ]
+
+
+def forget_toa(wire: Wire) -> None:
+    """What a director sends that has forgotten the option."""
+    for link in ("inner", "web1"):
+        tcp = wire.tcp(link, 0)
+        tcp.opts = tcp.opts[8:]
+        tcp.off = 5 + len(tcp.opts) // 4
+
+
+@pytest.mark.guest
+def test_an_experiment_that_comes_to_no_end_is_published_and_not_cached(site: Place) -> None:
+    """The image is none: QEMU ends at once."""
+    for _ in range(2):
+        said = io.StringIO()
+        with pytest.raises(SmokeError) as caught:
+            lab.run(
+                replace(VM, names=("fullnat", "nat")),
+                replace(site, console=Console(said, interactive=False)),
+            )
+        assert "record:nat: started" in said.getvalue()
+        assert caught.value.stage == "record:nat"
+    folder = site.project.artifacts("lts") / "lab" / "nat"
+    verdict = read_verdict(folder / "verdict.json")
+    assert verdict.outcome == "fail"
+    assert caught.value.what in verdict.complaint
+    assert caught.value.log is not None and caught.value.log.is_relative_to(folder)
+    ended = made(site)
+    assert ended.outcome == "failed"
+    assert ended.failure is not None and ended.failure.status == 8
+    known = {entry.scenario: entry.outcome for entry in ended.lab}
+    assert known == {"fullnat": "pass", "nat": "fail"}, "what was proven before is published"
+    with pytest.raises(UsageError, match="there is no recording"):
+        judging.judge(folder)
+
+
+@pytest.mark.guest
+def test_a_red_verdict_is_published_and_tried_again(tmp_path: Path, built: Place) -> None:
+    recorded = finished.recording(built, "vm", tmp_path / "red", spoil=forget_toa)
+    finished.build(built, "vm", recorded={"fullnat": recorded})
+    said = io.StringIO()
+    with pytest.raises(SmokeError):  # there is no image that could be booted
+        lab.run(VM, replace(built, console=Console(said, interactive=False)))
+    heard = said.getvalue()
+    assert "is judged as before (proof: failed: toa-first): trying again" in heard
+    assert heard.index("trying again") < heard.index("record:fullnat: started")
+    paths = [entry.path for entry in made(built).outputs]
+    assert len(paths) == len(set(paths))
+    assert "lab/fullnat/verdict.json" in paths
+    faults = publish.faults_of(built.project.artifacts("lts"), "lab/fullnat")
+    assert {words for _, words in faults} == {""}
+    lines = explain.explain_request(Request("lts", "vm"), produce.exactly("lab:fullnat"), built)
+    assert lines[-1].startswith("lab:fullnat: nothing has changed; its verdict is red")
+
+
+def test_a_red_verdict_of_this_run_is_published_as_such(
+    tmp_path: Path, built: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machines are played: what they would have left is red."""
+    recorded = finished.recording(built, "vm", tmp_path / "red", spoil=forget_toa)
+
+    def play(trial: Trial, target: Path) -> None:
+        finished.played(recorded)(target)
+
+    monkeypatch.setattr(laboratory, "record", play)
+    with pytest.raises(SmokeError) as caught:
+        tried(built, VM)
+    target = built.project.artifacts("lts")
+    folder = target / "lab" / "fullnat"
+    assert caught.value.what == "not proven: fullnat"
+    assert caught.value.hint == f"read {folder}/report.html"
+    assert caught.value.log == folder / "verdict.json"
+    assert judging.judge(folder).verdict.outcome == "fail"
+    ended = made(built)
+    assert (ended.outcome, ended.lab[0].outcome, ended.lab[0].current) == ("failed", "fail", True)
+    assert "not proven" in page(built)

@@ -18,6 +18,7 @@ import pytest
 from builder.digest import Digest
 from builder.errors import SourceUnreachable, VerificationError
 from builder.source import Location, Source
+from builder.source.probe import probe
 from tests.support.source.mirror import Mirror, serve
 from tests.support.source.server import BODY, DIGEST, Habits, tar_of
 from tests.support.source.site import Site
@@ -160,3 +161,19 @@ def test_update_pins_what_is_there_now(site: Site, mirror: Mirror) -> None:
     named = msgspec.structs.replace(source, sha256=Digest(hashlib.sha256(PACKED).hexdigest()))
     _forget(site)
     assert site.fetch(named).version == "1.0-1"
+
+
+def test_doctor_asks_the_lists_that_the_builder_uses(site: Site, mirror: Mirror) -> None:
+    mirror.add_deb("tool", "1.0-2", {MEMBER: BODY})
+    mirror.add_source("other", "2.0-1", PACKED)
+    folder, asked = site.cache.apt, ("apt:tool=1.0-2", "apt:tool", "apt-source:other")
+    for url in asked:
+        assert "is not in the host's lists" in probe(url, site.root, lists=folder)
+    site.fetch(_packaged(version="=1.0-2"))
+    before = sorted(folder.rglob("*"))
+    found = [probe(url, site.root, lists=folder) for url in asked]
+    lists = "is in the builder's lists"
+    assert found == [f"1.0-2 {lists}", f"1.0-2 {lists}", f"2.0-1 {lists}"]
+    for url, told in (("apt:tool=1.0-1", "they have 1.0-2"), ("apt:none", "no such package")):
+        assert told in probe(url, site.root, lists=folder)
+    assert sorted(folder.rglob("*")) == before

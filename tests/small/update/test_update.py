@@ -6,6 +6,7 @@ import datetime
 import json
 import re
 import shutil
+import signal
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -132,6 +133,36 @@ def test_keys_for_another_variant_do_not_hinder(small: World, upstream: Upstream
     text = profile.read_text()
     assert upstream.url("pristine/tool-1.1.tar.gz.asc") in text
     assert small.run("fetch", "--locked", "--variant", "tool=upstream", *SMALL).status == 0
+
+
+@pytest.mark.parametrize("when", ["lock", "profile"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_move_that_is_stopped_is_whole_or_none_after_the_next_command(
+    small: World, upstream: Upstream, when: str, number: signal.Signals
+) -> None:
+    upstream.release("1.1")
+    upstream.list("1.1")
+    folder = small.project / "specs/small"
+    before = _specs(small)
+    running = small.start("update", "tool", *SMALL)
+    watched = {"lock": folder / "sources.lock", "profile": folder / "profile.toml"}[when]
+    old = watched.read_bytes()
+    while running.poll() is None and watched.read_bytes() == old:
+        pass
+    running.send_signal(number)
+    running.communicate()
+    if number is signal.SIGKILL:
+        assert small.run("fetch", *SMALL).status == 0
+    after = _specs(small)
+    if after != before:
+        moved = (folder / "profile.toml").read_text()
+        assert 'version = "1.1"' in moved
+        assert after.keys() == before.keys()
+        lock = (folder / "sources.lock").read_text()
+        assert "tool-1.1.tar.gz" in lock
+        assert "tool-1.0.tar.gz" not in lock
+    assert small.run("fetch", "--locked", *SMALL).status == 0
+    assert small.leavings() == []
 
 
 def test_a_series_that_does_not_apply_leaves_all_as_before(

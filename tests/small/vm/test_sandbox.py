@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from builder.vm import accelerator, machine
+from builder.doctor.finding import Status
+from builder.doctor.tools import examine_fence
+from builder.vm import accelerator, machine, sandbox
 from builder.vm.hardware import AGREED, Accelerator, Disk, Hardware, Nic
 from builder.vm.machine import End, Limits, Run
 from tests.support.vm import guests
@@ -112,7 +114,12 @@ def test_kvm_is_fenced_in_too(tmp_path: Path) -> None:
     assert asyncio.run(watched(hardware, tmp_path / "console.log")) == {FILTERED}
 
 
-def test_a_qemu_that_has_no_filter_runs_without(
+def test_nothing_is_said_of_a_qemu_that_has_the_filter() -> None:
+    assert sandbox.warning() == ""
+    assert list(examine_fence(sandbox.fault)) == []
+
+
+def test_a_qemu_that_has_no_filter_runs_without_and_that_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "bin" / "qemu-system-x86_64"
@@ -123,5 +130,8 @@ def test_a_qemu_that_has_no_filter_runs_without(
     assert refused.returncode == 1
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     hardware = Hardware(TCG, (guest(tmp_path, guests.says(UP)),), cpus=1, memory=64)
+    assert "no option group" in sandbox.warning()
+    (told,) = examine_fence(sandbox.fault)
+    assert (told.status, told.reason) == (Status.WARNING, sandbox.fault())
     # No more than these tests have themselves, in a container for example.
     assert asyncio.run(watched(hardware, tmp_path / "console.log")) == fences(os.getpid())

@@ -20,6 +20,7 @@ from builder.pipeline.store import OUTPUT
 from builder.place import Place
 from builder.stages import lab as stages
 from tests.support.lab import recordings
+from tests.support.lab.wire import Wire
 from tests.world import ROOT
 
 Fill = Callable[[Path], object]
@@ -99,9 +100,11 @@ def build(
         return done
 
 
-def recording(place: Place, flavour: str, folder: Path) -> Path:
+def recording(
+    place: Place, flavour: str, folder: Path, *, spoil: Callable[[Wire], object] = lambda wire: None
+) -> Path:
     """A recording of the image that ``build`` makes, in a folder that is not there yet."""
     with open_session(Request("lts", flavour), place) as session:
         done = session.settle("vm")
         subject = stages.subject(session.setting, done["vm"], done)
-    return recordings.make(folder, subject=subject)
+    return recordings.make(folder, subject=subject, spoil=spoil)

@@ -149,6 +149,26 @@ def test_a_named_engine_that_is_dead_is_a_failure_for_doctor_and_build_alike(
     assert "DOCKER_HOST" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "host", ["ssh://root@127.0.0.1", "SSH://x", "npipe:////./pipe/docker", "ssh://"]
+)
+def test_an_engine_that_sees_no_folder_of_this_host_is_refused(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with pytest.raises(EnvironmentFailure, match="cannot be used") as caught:
+        require_reachable()
+    assert "builds need an engine on this host" in caught.value.cause
+    assert "unset DOCKER_HOST" in caught.value.hint
+
+
+def test_the_reason_of_a_dead_engine_is_told_without_the_layers_around_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    assert examine_engine().reason == "[Errno 2] No such file or directory"
+
+
 def test_an_engine_whose_api_is_too_old_is_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

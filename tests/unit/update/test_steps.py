@@ -65,11 +65,26 @@ def test_the_next_update_finishes_what_was_killed(site: Site, count: int) -> Non
     for _ in range(count):
         next(steps)
     assert set(site.lock.pins("tool")) == {"upstream", "upstream.next"}
-    finish(site.lock, {"tool": half.current})
+    finish(site.lock, lambda: {"tool": half.current})
     (pin,) = site.lock.pins("tool").values()
     assert pin.url == half.current.locations[0].url
-    finish(site.lock, {"tool": half.current})
+    finish(site.lock, lambda: {"tool": half.current})
     assert list(site.lock.pins("tool").values()) == [pin]
+
+
+def test_what_a_kill_has_left_beside_the_files_is_removed(site: Site) -> None:
+    half = Half(site, "tool-2.tar", "file:two.tar")
+    before = sorted(half.text.parent.iterdir())
+    elsewhere = site.root / "elsewhere"
+    elsewhere.write_text(half.text.read_text())
+    half.text.unlink()
+    half.text.symlink_to(elsewhere)
+    cut = (site.root / ".elsewhere.new", half.text.with_name(".sources.lock.new"))
+    for path in cut:
+        path.write_text("[ha")
+    finish(site.lock, dict)
+    assert sorted(half.text.parent.iterdir()) == before
+    assert not any(path.exists() for path in cut)
 
 
 def test_a_profile_that_was_edited_meanwhile_is_not_overwritten(site: Site) -> None:
