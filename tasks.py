@@ -13,10 +13,13 @@ if early.is_run_by_invoke():
     early.listen()
 
 import sys
+from functools import partial
+from typing import Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
+from invoke.tasks import Task
+from invoke.tasks import task as plain_task
 
 from builder import commandline, names
 from builder.commandline import PROFILE, command
@@ -29,6 +32,7 @@ _OPTIONS = {
     "flavour": "the kernel's configuration (default: the profile's)",
     "base": "what it is built in: a folder of dockerfiles/ (default: the profile's)",
     "jobs": "how many programs compute at the same time (default: one a processor)",
+    "hermetic": "refuse a base whose packages are not those of its packages.lock",
     "locked": "refuse sources that sources.lock does not pin (default in CI)",
     "only": "components, separated by commas (default: all)",
     "variant": "variants of sources, each as SOURCE=VARIANT (default: what is available first)",
@@ -36,11 +40,21 @@ _OPTIONS = {
 }
 
 
+class _Task(Task[Any]):
+    """A task whose ``-h`` is help, whatever its options are called."""
+
+    def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
+        return super().arg_opts(name, default, {*taken_names, "h"})
+
+
+task = partial(plain_task, klass=_Task)
+
+
 def _help(*names: str, **more: str) -> dict[str, str]:
     return {name: _OPTIONS[name] for name in names} | more
 
 
-@task(help=_help("profile", "flavour", "base", "only", "jobs", "locked", "variant"))
+@task(help=_help("profile", "flavour", "base", "only", "jobs", "locked", "variant", "hermetic"))
 def build(
     context: Context,
     profile: str = PROFILE,
@@ -50,6 +64,7 @@ def build(
     jobs: str | None = None,
     locked: bool = False,
     variant: str | None = None,
+    hermetic: bool = False,
 ) -> None:
     """Build all of a profile: RPMs, repository, disk image, smoke test (or only some RPMs)."""
     from builder.commands import produce, session  # noqa: PLC0415 - keeps --list quick
@@ -61,6 +76,7 @@ def build(
             base,
             session.read_jobs(jobs),
             locked,
+            hermetic=hermetic,
             variants=names.split("--variant", variant),
         )
         chosen = names.split("--only", only)
@@ -105,14 +121,27 @@ def update(context: Context, source: str = "", profile: str = PROFILE, check: bo
         moving.update(profile, source, place, check=check)
 
 
-@task(help=_help("profile", "base", refresh="make the images anew from the packages of today"))
-def image(context: Context, profile: str = PROFILE, base: str = "", refresh: bool = False) -> None:
+@task(
+    help=_help(
+        *("profile", "base", "hermetic"),
+        refresh="make the images anew from the packages of today",
+        lock="write dockerfiles/<base>/packages.lock: of which packages they are made",
+    )
+)
+def image(
+    context: Context,
+    profile: str = PROFILE,
+    base: str = "",
+    refresh: bool = False,
+    lock: bool = False,
+    hermetic: bool = False,
+) -> None:
     """Bootstrap the base: the build image and the root of the virtual machine."""
     from builder.commands import inputs, session  # noqa: PLC0415
 
     with command(profile) as place:
-        request = session.Request(profile, base=base)
-        put_lines(inputs.bootstrap(request, place, refresh=refresh))
+        request = session.Request(profile, base=base, hermetic=hermetic)
+        put_lines(inputs.bootstrap(request, place, refresh=refresh, lock=lock))
 
 
 @task(help=_help("profile", "flavour", "only"))
@@ -158,19 +187,26 @@ def patch(
 
 
 def _up_to(
-    goal: str, profile: str, flavour: str, base: str, jobs: str | None, locked: bool
+    goal: str,
+    profile: str,
+    flavour: str,
+    base: str,
+    jobs: str | None,
+    locked: bool,
+    hermetic: bool,
 ) -> None:
     from builder.commands import produce, session  # noqa: PLC0415
 
     with command(profile) as place:
+        number = session.read_jobs(jobs)
         produce.produce(
-            session.Request(profile, flavour, base, session.read_jobs(jobs), locked),
+            session.Request(profile, flavour, base, number, locked, hermetic=hermetic),
             produce.exactly(goal),
             place,
         )
 
 
-@task(help=_help("profile", "flavour", "base", "jobs", "locked"))
+@task(help=_help("profile", "flavour", "base", "jobs", "locked", "hermetic"))
 def repo(
     context: Context,
     profile: str = PROFILE,
@@ -178,12 +214,13 @@ def repo(
     base: str = "",
     jobs: str | None = None,
     locked: bool = False,
+    hermetic: bool = False,
 ) -> None:
     """Make the yum repository and prove that it can be installed."""
-    _up_to(REPO, profile, flavour, base, jobs, locked)
+    _up_to(REPO, profile, flavour, base, jobs, locked, hermetic)
 
 
-@task(help=_help("profile", "flavour", "base", "jobs", "locked"))
+@task(help=_help("profile", "flavour", "base", "jobs", "locked", "hermetic"))
 def vm(
     context: Context,
     profile: str = PROFILE,
@@ -191,12 +228,13 @@ def vm(
     base: str = "",
     jobs: str | None = None,
     locked: bool = False,
+    hermetic: bool = False,
 ) -> None:
     """Make the bootable disk image with the RPMs in it."""
-    _up_to(VM, profile, flavour, base, jobs, locked)
+    _up_to(VM, profile, flavour, base, jobs, locked, hermetic)
 
 
-@task(help=_help("profile", "flavour", "base", "jobs", "locked"))
+@task(help=_help("profile", "flavour", "base", "jobs", "locked", "hermetic"))
 def smoke(
     context: Context,
     profile: str = PROFILE,
@@ -204,14 +242,15 @@ def smoke(
     base: str = "",
     jobs: str | None = None,
     locked: bool = False,
+    hermetic: bool = False,
 ) -> None:
     """Boot the image and prove that kernel and tools work together."""
-    _up_to(SMOKE, profile, flavour, base, jobs, locked)
+    _up_to(SMOKE, profile, flavour, base, jobs, locked, hermetic)
 
 
 @task(
     help=_help(
-        *("profile", "flavour", "base"),
+        *("profile", "flavour", "base", "hermetic"),
         scenario="scenarios, separated by commas (default: all)",
         again="boot and record even if nothing has changed",
         check="load scenarios and say what is wrong with them; needs no image",
@@ -231,6 +270,7 @@ def lab(
     judge: str | None = None,
     keep: bool = False,
     load: bool = False,
+    hermetic: bool = False,
 ) -> None:
     """Prove FULLNAT by capture, on a network of machines that run the built image."""
     from builder.commands import judging  # noqa: PLC0415
@@ -245,7 +285,8 @@ def lab(
         if check:
             put(judging.check(place.project, profile, chosen))
             return
-        labs.run(labs.Request(profile, chosen, keep, load, flavour, base, again), place)
+        request = labs.Request(profile, chosen, keep, load, flavour, base, again, hermetic)
+        labs.run(request, place)
 
 
 @task(

@@ -67,7 +67,12 @@ def write_hook(value: Any) -> Any:
 
 def encode(value: Any) -> bytes:
     """``value`` as JSON for people's eyes, too."""
-    return msgspec.json.format(msgspec.json.encode(value, enc_hook=write_hook))
+    return msgspec.json.format(encode_short(value))
+
+
+def encode_short(value: Any) -> bytes:
+    """``value`` as JSON on one line."""
+    return msgspec.json.encode(value, enc_hook=write_hook)
 
 
 def decode(data: bytes, kind: type[T]) -> T:

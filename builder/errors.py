@@ -57,6 +57,12 @@ class SourceUnreachable(BuilderError):
             self.hint = f"{self.hint}\n{other.hint}"
 
 
+class BaseDiffers(BuilderError):
+    """The base's packages are not the locked ones: nobody was asked who serves those."""
+
+    exit_code = 3
+
+
 class VerificationError(BuilderError):
     """Bytes are not the expected ones, or an archive is hostile."""
 

@@ -16,7 +16,7 @@ from builder.errors import UsageError
 T = TypeVar("T")
 
 _TABLE = re.compile(r"^\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}\s*(#.*)?$")
-_KEY = re.compile(r"""^\s*["']?([A-Za-z0-9_.-]+)["']?\s*=""")
+_KEY = re.compile(r"""^\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9_.-]+))\s*=""")
 _OPENING = re.compile(r"[\[{]")
 _UNKNOWN = re.compile(r"unknown field `([^`]+)`")
 
@@ -41,7 +41,8 @@ def line_of(text: str, dotted: str) -> int:
                 counts[table] = counts.get(table, -1) + 1
             numbered = _same_tables(wanted, counts)
         elif key:
-            here = f"{table}.{key[1]}" if table else key[1]
+            word = key[1] or key[2] or key[3] or ""
+            here = f"{table}.{word}" if table else word
         else:
             continue
         fits = plain == here or plain.startswith(here + ".")

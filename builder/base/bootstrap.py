@@ -10,9 +10,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from builder.base import snapshot
 from builder.base.method import Bootstrapped, Order, measure
 from builder.base.model import Base, Kind
-from builder.base.recipe import apt_sources, command
+from builder.base.packages import Package, of_debian
+from builder.base.recipe import AVAILABLE, STATUS, apt_sources, command
 from builder.engine.output import OutputLog
 from builder.errors import (
     BuilderError,
@@ -44,9 +46,10 @@ def bootstrap(order: Order) -> Bootstrapped:
     """
     base, kind, target, log = order.base, order.kind, order.target, order.log
     program = require_tool("mmdebstrap")
+    origin = ", from the snapshot that is named" if base.settings.snapshot else ""
     order.console.say(
         f"Bootstrapping the {kind} root of {base.settings.name}: "
-        f"{len(base.packages(kind))} packages and what they need"
+        f"{len(base.packages(kind))} packages and what they need{origin}"
     )
     began = time.monotonic()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -54,10 +57,9 @@ def bootstrap(order: Order) -> Bootstrapped:
     before = log.stat().st_size if log.exists() else 0
     # Beside the target: /tmp may be a small file system in memory.
     with removal.scratch(target.parent, "root-") as scratch:
-        status = scratch / "status"
         try:
             ended = _run(
-                command(base, kind, program, aside, status, patience=order.patience),
+                command(base, kind, program, aside, scratch, patience=order.patience),
                 apt_sources(base),
                 log,
                 {"TMPDIR": str(scratch), "SOURCE_DATE_EPOCH": str(base.settings.epoch)},
@@ -65,7 +67,7 @@ def bootstrap(order: Order) -> Bootstrapped:
             )
             if ended != 0:
                 raise _failure(base, kind, log, before)
-            packages = installed(status.read_text(encoding="utf-8"))
+            packages = _packages(scratch)
             aside.rename(target)
         finally:
             aside.unlink(missing_ok=True)
@@ -125,14 +127,10 @@ def _ended_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[t
         timer.cancel()
 
 
-def installed(status: str) -> tuple[str, ...]:
-    """``name=version`` of every installed package in dpkg's status file, sorted."""
-    found = []
-    for stanza in status.split("\n\n"):
-        fields = dict(re.findall(r"^(Package|Version|Status): (.*)$", stanza, re.MULTILINE))
-        if fields.get("Status") == "install ok installed":
-            found.append(f"{fields['Package']}={fields['Version']}")
-    return tuple(sorted(found))
+def _packages(scratch: Path) -> tuple[Package, ...]:
+    status = (scratch / STATUS).read_text(encoding="utf-8")
+    with (scratch / AVAILABLE).open(encoding="utf-8") as lists:
+        return of_debian(status, lists)
 
 
 def _failure(base: Base, kind: Kind, log: Path, before: int) -> BuilderError:
@@ -149,7 +147,7 @@ def _failure(base: Base, kind: Kind, log: Path, before: int) -> BuilderError:
             what, cause, "run apt-get update and see what it says of this source", log=log
         )
     if _UNREACHABLE.search(words):
-        return SourceUnreachable(
-            what, cause, "check the network and the sources below /etc/apt", log=log
-        )
+        own = "check the network and the sources below /etc/apt"
+        hint = snapshot.OTHER if base.settings.snapshot else own
+        return SourceUnreachable(what, cause, hint, log=log)
     return BuildError(what, cause, f"check the package lists of {base.settings.name}", log=log)

@@ -104,10 +104,11 @@ def host_faults(base: Base) -> Iterator[EnvironmentFailure]:
 def identity(base: Base, kind: Kind) -> str:
     """SHA-256 of the settings, keys, the packages of ``kind`` and the image's changes.
 
-    How lists are spread over files does not matter, nor what the other roots are.
+    How lists are spread over files does not matter, nor what the other roots are, nor which
+    mirror the packages are got from.
     """
     way = method(base)
-    settings = msgspec.structs.replace(base.settings, build=(), guest={})
+    settings = msgspec.structs.replace(base.settings, build=(), guest={}, snapshot=())
     words = (settings, kind, base.packages(kind), way.changes)
     keyed = (*words, base.keys) if base.keys else words
     return hashlib.sha256(msgspec.json.encode(keyed)).hexdigest()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from builder.base.model import Base, Kind
+from builder.base.packages import Package
 from builder.console import Console
 
 if TYPE_CHECKING:
@@ -44,15 +45,15 @@ class Order:
 
 
 class Bootstrapped(msgspec.Struct, frozen=True):
-    """A base that was made: its tar's SHA-256 and size in bytes, its packages (name=version)."""
+    """A base that was made: its tar's SHA-256 and size in bytes, its packages, sorted."""
 
     sha256: str
     size: int
-    packages: tuple[str, ...]
+    packages: tuple[Package, ...]
     seconds: float
 
 
-def measure(order: Order, packages: tuple[str, ...], began: float) -> Bootstrapped:
+def measure(order: Order, packages: tuple[Package, ...], began: float) -> Bootstrapped:
     """What was made, and say so; ``began``: on time.monotonic's clock."""
     with order.target.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()

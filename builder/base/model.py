@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -11,9 +11,10 @@ import msgspec
 
 from builder import names, toml, values
 from builder import text as texts
+from builder.base import snapshot
 from builder.errors import UsageError
 from builder.names import FileName, Name
-from builder.values import Amount, Image, Moment, PathBelow, Suite
+from builder.values import Amount, Image, Line, Moment, PathBelow, Suite
 
 Kind = Literal["build", "guest"]
 Limits = tuple[Amount, Amount]
@@ -43,7 +44,8 @@ class Mmdebstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     ``guest``: roots of virtual machines, by name.
     ``vsyscall``: its programs need the page of that name (vsyscall in the kernel's
     admin-guide/kernel-parameters).  ``nofile``: open files of a process in its containers, soft
-    and hard limit.  ``noprep``: its rpmbuild can leave %prep out.
+    and hard limit.  ``noprep``: its rpmbuild can leave %prep out.  ``snapshot``: entries for apt
+    (sources.list(5)) that are used instead of the host's.
     """
 
     # Debian Policy 5.6.1: names of packages.
@@ -57,6 +59,7 @@ class Mmdebstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     epoch: Moment
     build: tuple[PathBelow, ...]
     guest: dict[Name, GuestRoot]
+    snapshot: tuple[Line, ...] = ()
     vsyscall: bool = False
     noprep: bool = True
     nofile: Limits = OPEN_FILES
@@ -74,6 +77,7 @@ class Yum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     ``repositories``, then ``arch``.  ``keys``: files of the base's folder with the OpenPGP keys
     that sign the RPMs.  ``first``: packages of the root whose rpm installs the real one, unless
     ``image`` (``NAME@sha256:DIGEST``) has it.  ``uname``: what ``uname -r`` says in builds.
+    ``snapshot``: mirrors that are asked instead of all others.
     """
 
     # A name, or what a package provides: perl(ExtUtils::Embed).
@@ -94,6 +98,7 @@ class Yum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     build: tuple[PathBelow, ...]
     guest: dict[Name, GuestRoot]
     image: Image = ""
+    snapshot: tuple[Line, ...] = ()
     vsyscall: bool = False
     noprep: bool = True
     nofile: Limits = OPEN_FILES
@@ -119,11 +124,13 @@ _SETTINGS: dict[str, type[Settings]] = {"mmdebstrap": Mmdebstrap, "yum": Yum}
 class Base(msgspec.Struct, frozen=True):
     """A base with the contents of its package lists, sorted, each package once.
 
-    ``guest``: the root of virtual machines that was asked for.  ``keys``: the texts of its
-    OpenPGP keys.  ``folder``: where its files are, of the name that people know it by.
+    ``guest``: the root of virtual machines that was asked for, ``guest_name`` its name.  ``keys``:
+    the texts of its OpenPGP keys.  ``folder``: where its files are, of the name that people know
+    it by.
     """
 
     settings: Settings
+    guest_name: str
     guest: GuestRoot
     build_packages: tuple[str, ...]
     guest_packages: tuple[str, ...]
@@ -163,9 +170,10 @@ def load_base(folder: Path, guest: str = "") -> Base:
     settings = toml.convert(path, words, document, _SETTINGS[named.method], "", hint=KEYS)
     for place, cause in _faults(settings):
         raise toml.refuse(path, toml.line_of(words, place), cause, KEYS)
-    root = _guest_root(path, settings, guest)
+    name, root = _guest_root(path, settings, guest)
     return Base(
-        settings,
+        _with_snapshot(settings),
+        name,
         root,
         _packages(folder, settings, settings.build),
         _packages(folder, settings, root.packages),
@@ -183,9 +191,33 @@ def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
         fault = values.url_fault(mirror, (*values.NETWORK, "file"))
         if fault:
             yield "mirrors", f"mirrors: {fault}"
+    for fault in _snapshot_faults(settings, settings.snapshot):
+        yield snapshot.KEY, f"{snapshot.KEY}: {fault}"
 
 
-def _guest_root(path: Path, settings: Settings, name: str) -> GuestRoot:
+def _snapshot_faults(settings: Settings, entries: Iterable[str]) -> Iterator[str]:
+    for entry in entries:
+        if isinstance(settings, Yum):
+            fault = snapshot.url_fault(entry)
+        else:
+            fault = snapshot.entry_fault(entry, settings.suite)
+        if fault:
+            yield fault
+
+
+def _with_snapshot(settings: Settings) -> Settings:
+    """The settings with the snapshot that the environment names, if it names one."""
+    entries = snapshot.from_environment()
+    for fault in _snapshot_faults(settings, entries):
+        raise UsageError(
+            f"{snapshot.VARIABLE} cannot be used for base {settings.name}",
+            fault,
+            f"unset {snapshot.VARIABLE}, or see docs/profiles.md (values of a base)",
+        )
+    return msgspec.structs.replace(settings, snapshot=entries) if entries else settings
+
+
+def _guest_root(path: Path, settings: Settings, name: str) -> tuple[str, GuestRoot]:
     offered = settings.guest
     if not offered or (name and name not in offered):
         raise UsageError(
@@ -193,7 +225,7 @@ def _guest_root(path: Path, settings: Settings, name: str) -> GuestRoot:
             f"{path}: tables [guest.NAME] are there for: {', '.join(offered) or 'nothing'}",
             "name one of these in the profile (guest), or take another base",
         )
-    return offered[name] if name else next(iter(offered.values()))
+    return (name, offered[name]) if name else next(iter(offered.items()))
 
 
 def _packages(folder: Path, settings: Settings, lists: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from builder.base import snapshot
 from builder.base.method import Patience
 from builder.base.model import Base, Kind, Mmdebstrap
 from builder.errors import EnvironmentFailure
@@ -17,6 +18,15 @@ HOSTNAME = "lvs-builder"
 # Where every Debian has the keys of its own and of earlier releases (debian-archive-keyring).
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _PATIENCE = "98patience"
+# Files of a scratch folder that a bootstrap leaves for us to read.
+STATUS, AVAILABLE = "status", "available"
+# apt's package lists (its doc/acquire-additional-files.md): the fields that identify a package.
+_LISTS = (
+    'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get indextargets '
+    "--format '$(FILENAME)' 'Created-By: Packages' | tr '\\n' '\\0' | "
+    'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" xargs -0 -r /usr/lib/apt/apt-helper cat-file | '
+    "grep -E '^(Package|Version|Architecture|SHA256):|^$' >"
+)
 _SUITE = re.compile(r"^[a-z]+$")  # of a release, not of its updates
 
 # Readers of documentation have it elsewhere; licences stay, as they must.
@@ -68,12 +78,14 @@ def debian(base: Base) -> Mmdebstrap:
 
 
 def apt_sources(base: Base) -> str:
-    """The host's own sources of the base's suite, in deb822 form.
+    """The snapshot's sources, or the host's own ones of the base's suite, in deb822 form.
 
     Other repositories of the host are left out.  Raises EnvironmentFailure if the
     host has none for that suite, as Debian 13 has none of Debian 12: with the command that adds
     it (sources.list(5)), from the mirror that the host has for its own suite.
     """
+    if base.settings.snapshot:
+        return snapshot.apt_sources(base.settings.snapshot)
     stanzas = host_sources().replace("Types: deb deb-src", "Types: deb").split("\n\n")
     fitting = [stanza.strip() for stanza in stanzas if _fits(stanza, base)]
     if not fitting:
@@ -94,8 +106,7 @@ def _unknown(settings: Mmdebstrap, mirror: str) -> EnvironmentFailure:
 
 def _fits(stanza: str, base: Base) -> bool:
     settings = debian(base)
-    suite = settings.suite
-    ours = {suite, f"{suite}-updates", f"{suite}-security", f"{suite}/updates"}
+    ours = snapshot.suites(settings.suite)
     suites = _field(stanza, "Suites")
     components = _field(stanza, "Components")
     return bool(suites) and suites <= ours and set(settings.components) <= components
@@ -117,9 +128,12 @@ def _field(stanza: str, name: str) -> set[str]:
 
 
 def command(
-    base: Base, kind: Kind, program: str, target: Path, status: Path, *, patience: Patience
+    base: Base, kind: Kind, program: str, target: Path, scratch: Path, *, patience: Patience
 ) -> list[str]:
-    """The words of mmdebstrap's command line; the sources come on its standard input."""
+    """The words of mmdebstrap's command line; the sources come on its standard input.
+
+    What it knows of packages is left in the folder ``scratch``.
+    """
     settings = debian(base)
     return [
         program,
@@ -132,20 +146,21 @@ def command(
         # A base that is cut off is made again: nothing needs to reach the disk at once.
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt={option}" for option in _LEFT_OUT),
-        *_hooks(kind, status, patience),
+        *_hooks(kind, scratch, patience),
         settings.suite,
         str(target),
         "-",
     ]
 
 
-def _hooks(kind: Kind, status: Path, patience: Patience) -> Iterator[str]:
+def _hooks(kind: Kind, scratch: Path, patience: Patience) -> Iterator[str]:
     # Not by --aptopt: what that writes stays in the root.
     lines = [f'Acquire::{way}::Timeout "{patience.stalled}";' for way in ("http", "https", "ftp")]
     file = f'"$1/etc/apt/apt.conf.d/{_PATIENCE}"'
     yield f"--setup-hook=printf '%s\\n' {shlex.join(lines)} > {file}"
     yield f"--customize-hook=rm {file}"
+    yield f"--customize-hook={_LISTS} {shlex.quote(str(scratch / AVAILABLE))}"
     steps = (*_USER, *_NEUTRAL) if kind == "build" else _NEUTRAL
     for step in steps:
         yield f"--customize-hook={step}"
-    yield f"--customize-hook=download /var/lib/dpkg/status {status}"
+    yield f"--customize-hook=download /var/lib/dpkg/status {scratch / STATUS}"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from builder.base import snapshot
 from builder.base.method import Patience
 from builder.base.model import Yum
 from builder.errors import (
@@ -32,7 +33,9 @@ Probe = Callable[[str], str]
 
 
 def mirrors(settings: Yum) -> tuple[str, ...]:
-    """The mirrors to try: the one that LVS_VAULT names, or else those of the base."""
+    """The mirrors to try: the snapshot's, or the one that LVS_VAULT names, or the base's."""
+    if settings.snapshot:
+        return settings.snapshot
     named = os.environ.get(VARIABLE)
     return (named.rstrip("/"),) if named else settings.mirrors
 
@@ -65,9 +68,17 @@ def choose(settings: Yum, probe: Probe) -> str:
     raise SourceUnreachable(
         f"the packages of base {settings.name} cannot be had",
         "\n".join(answers) or "it names no mirror",
+        _advice(settings),
+    )
+
+
+def _advice(settings: Yum) -> str:
+    if settings.snapshot:
+        return snapshot.OTHER
+    return (
         f"set {VARIABLE} to a mirror of the vault (http, https or file; below it "
         f"{settings.release}/{settings.repositories[0]}/{settings.arch}/repodata), "
-        "or choose another base with --base",
+        "or choose another base with --base"
     )
 
 
@@ -156,5 +167,6 @@ def _failure(settings: Yum, words: str, log: Path) -> BuilderError:
     tail = "\n".join(lines[-SHOWN_LINES:])
     if _UNREACHABLE.search(words):
         hint = f"try again, or set {VARIABLE} to another mirror"
+        hint = snapshot.OTHER if settings.snapshot else hint
         return SourceUnreachable(what, tail, hint, log=log)
     return BuildError(what, tail, "see the log", log=log)

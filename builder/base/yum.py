@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from builder.base import vault
 from builder.base.method import Bootstrapped, Order, measure
 from builder.base.model import Base, Yum
+from builder.base.packages import of_rpms
 from builder.base.recipe import HOSTNAME
 from builder.base.signed import require_signatures
 from builder.engine.spec import ContainerSpec, Mount, describe_status
@@ -81,7 +82,8 @@ def bootstrap(order: Order) -> Bootstrapped:
         finally:
             if not settings.image:
                 engine.remove_image(image)
-        packages = tuple((folders.out / "packages").read_text(encoding="utf-8").split())
+        installed = (folders.out / "packages").read_text(encoding="utf-8").split()
+        packages = of_rpms(installed, rpms)
         (folders.out / "root.tar").rename(order.target)
     return measure(order, packages, began)
 

@@ -6,17 +6,17 @@ from builder.commands.produce import Goals
 from builder.commands.session import Request, open_session
 from builder.host import ownership
 from builder.pipeline.explain import explain
+from builder.pipeline.schedule import with_needs
 from builder.place import Place
 
 
 def explain_request(request: Request, goals: Goals, place: Place) -> list[str]:
-    """``explain`` for what a request means; does not wait for a run that is under way."""
+    """``explain`` for what a request means; does not wait for a run that is under way.
+
+    A base's lock is no input of its images: the last line says how they compare.
+    """
     with open_session(request, place, reading=True) as session:
         wanted = goals(session.setting.build)
-        return explain(
-            session.stages,
-            wanted,
-            session.store,
-            session.ledger,
-            outdated=ownership.is_outdated(place.cache),
-        )
+        outdated = ownership.is_outdated(place.cache)
+        lines = explain(session.stages, wanted, session.store, session.ledger, outdated=outdated)
+        return [*lines, *session.base.look(with_needs(session.stages, wanted), session.store)]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from builder.commands import produce
-from builder.commands.session import Request, choose
+from builder.commands import baselock, outputs, produce
+from builder.commands.session import Request, choose, open_session
+from builder.errors import UsageError
+from builder.host import ci
 from builder.pipeline.facts import FetchFacts, ImageFacts
-from builder.pipeline.stagename import BUILD_ROOT, GUEST_ROOT
 from builder.place import Place
 
 
@@ -24,16 +25,32 @@ def fetch(request: Request, place: Place) -> list[str]:
     ]
 
 
-def bootstrap(request: Request, place: Place, *, refresh: bool) -> list[str]:
+def bootstrap(
+    request: Request, place: Place, *, refresh: bool = False, lock: bool = False
+) -> list[str]:
     """Make the build image and the virtual machine's root; a line to print for each.
 
-    ``refresh``: from the packages of today, even if nothing has changed.
+    ``refresh``: from the packages of today, even if nothing has changed.  ``lock``: keep of which
+    packages they are made.
     """
-    stages = (BUILD_ROOT, GUEST_ROOT)
-    done = produce.produce(
-        request, produce.exactly(*stages), place, forced=stages if refresh else ()
-    )
-    return [
-        f"{name}: {done[name].facts(ImageFacts).packages} packages, {done[name].path}"
-        for name in stages
-    ]
+    build = choose(place.project, request)
+    if lock:
+        _require_lockable(request, baselock.locking(build, "--lock"))
+    stages = baselock.STAGES
+    with open_session(request, place) as session, outputs.published_if_failing(session):
+        done = session.settle(*stages, forced=stages if refresh else ())
+        lines = [
+            f"{name}: {done[name].facts(ImageFacts).packages} packages, {done[name].path}"
+            for name in stages
+        ]
+        return [*lines, *(session.base.write(done.values()) if lock else ())]
+
+
+def _require_lockable(request: Request, command: str) -> None:
+    ci.require_editable("--lock", command)
+    if request.hermetic:
+        raise UsageError(
+            "--lock and --hermetic contradict each other",
+            "one takes the packages that are present, the other refuses all but the locked ones",
+            f"leave one out: {command}",
+        )

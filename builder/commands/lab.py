@@ -38,7 +38,8 @@ class Request:
 
     No ``flavour`` and no ``base``: those of the last build, else the profile's.  ``keep``: hosts
     go on running.  ``load``: not proof but ratios, of what goes through each method.  ``again``:
-    machines are booted even if nothing has changed.
+    machines are booted even if nothing has changed.  ``hermetic``: a base that is not the locked
+    one is refused.
     """
 
     profile: str
@@ -48,6 +49,7 @@ class Request:
     flavour: str = ""
     base: str = ""
     again: bool = False
+    hermetic: bool = False
 
 
 def shells_folder(project: Project, profile: str) -> Path:
@@ -105,14 +107,15 @@ def _chosen(request: Request, place: Place) -> tuple[str, ...]:
 
 def _session(request: Request, place: Place) -> session.Request:
     """What is to be tried: flavour and base as they were asked for, or as they were last built."""
-    asked = session.Request(request.profile, request.flavour, request.base)
+    hermetic = request.hermetic
+    asked = session.Request(request.profile, request.flavour, request.base, hermetic=hermetic)
     if request.flavour or request.base:
         return asked
     profile = profiles.load(place.project.specs, request.profile)
     flavour, base = _last_built(place, profile)
     if (flavour, base) != (profile.default_flavour, profile.base):
         place.console.say(f"lab: flavour {flavour} in base {base}, as the last build had it")
-    return session.Request(request.profile, flavour, base)
+    return session.Request(request.profile, flavour, base, hermetic=hermetic)
 
 
 def _last_built(place: Place, profile: Profile) -> tuple[str, str]:

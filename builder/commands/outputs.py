@@ -18,7 +18,7 @@ from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 from builder.profile.build import Build
 from builder.report import failure, html, logs, publish
 from builder.report.publish import COMPONENTS, LAB, Ending, Publication
-from builder.report.record import BuildRecord, Outcome, State, Unfinished
+from builder.report.record import BuildRecord, ImageRecord, Outcome, State, Unfinished
 
 PUBLICATIONS = (
     Publication(REPO, "repo"),
@@ -169,9 +169,18 @@ def _publish(
         flavour=setting.build.flavour,
         base=setting.build.base.name,
         ending=ending,
+        images=_images(session, done, ending),
     )
     html.write(target, made)
     return made
+
+
+def _images(session: Session, done: dict[str, Done], ending: Ending) -> tuple[ImageRecord, ...]:
+    """What it was built in; after a failure nothing of what cannot be read."""
+    spared = contextlib.suppress(BuilderError) if ending.failure else contextlib.nullcontext()
+    with spared:
+        return session.base.records(done.values())
+    return ()
 
 
 def _unfinished(session: Session) -> tuple[Unfinished, ...]:

@@ -16,6 +16,8 @@ import msgspec
 from builder import names
 from builder.base import find as find_base
 from builder.base import load_base
+from builder.commands import baselock
+from builder.commands.baselock import BaseLock
 from builder.console import Console
 from builder.engine import connect
 from builder.errors import UsageError
@@ -55,6 +57,7 @@ class Request:
     """What the user asked for on the command line; empty means the profile's default.
 
     ``locked``: unpinned sources are refused, as they always are in CI.
+    ``hermetic``: a base that is not the locked one is refused.
     ``variants``: of sources, each as ``SOURCE=VARIANT``.
     """
 
@@ -64,6 +67,7 @@ class Request:
     jobs: int = 0
     locked: bool = False
     update: bool = False
+    hermetic: bool = False
     variants: tuple[str, ...] = ()
 
 
@@ -98,12 +102,14 @@ class Session:
     ledger: Ledger
     store: Store
     schedule: Schedule
+    base: BaseLock
     told: set[str] = field(default_factory=set)
 
     def settle(
         self, *goals: str, forced: tuple[str, ...] = (), read: tuple[str, ...] = ()
     ) -> dict[str, Done]:
         wanted = with_needs(self.stages, goals)
+        self.base.expect(stage.name for stage in wanted)
         done = self.schedule.run(wanted, frozenset(forced), read)
         self._tell_exceptions(done)
         return done
@@ -221,6 +227,8 @@ def open_session(
     cache, console = place.cache, place.console
     build = choose(place.project, request)
     profile = build.profile
+    if request.hermetic:
+        baselock.require(place.project, build)
     if request.update:
         ci.require_editable("--update", f"invoke fetch --update --profile {profile}")
     with ExitStack() as stack:
@@ -253,9 +261,11 @@ def open_session(
         schedule = Schedule(
             store, ledger, cache, console, run_id, budget=budget, stop_work=stop_work
         )
+        held = BaseLock(setting, hermetic=request.hermetic)
+        schedule.settled = held.see
         stages = catalogue.stages(setting, ledger, update=request.update)
         try:
-            yield Session(setting, stages, ledger, store, schedule)
+            yield Session(setting, stages, ledger, store, schedule, held)
         except OSError:  # no stage failed: there is nothing to open a shell in
             remove(cache.scratch / run_id, cache.scratch)
             raise

@@ -88,8 +88,9 @@ class Schedule:
     ``run_id``: the run's path below the cache's scratch and logs, ``<profile>/<run>``.
     ``budget`` makes the job budget when the first stage has to run; ``stop_work`` ends
     what running stages have started (containers, programs), so that their threads end.
-    ``begin`` is called once, before the first stage is run.  ``failed``: stages that ended with
-    an error of their own.
+    ``begin`` is called once, before the first stage is run.  ``settled`` is called with each
+    stage's output before a stage that needs it is run; what it raises ends the run.  ``failed``:
+    stages that ended with an error of their own.
     """
 
     store: Store
@@ -100,6 +101,7 @@ class Schedule:
     budget: Callable[[], Budget]
     stop_work: Callable[[], None]
     begin: Callable[[], None] = lambda: None
+    settled: Callable[[Done], None] = lambda done: None
     stop: threading.Event = field(default_factory=threading.Event)
     done: dict[str, Done] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
@@ -145,6 +147,7 @@ class Schedule:
                     self.failed.add(name)
                     raise outcome
                 self.done[name] = outcome
+                self.settled(outcome)
         except BaseException as error:
             self._give_up(error, running, ended)
             raise
@@ -189,6 +192,7 @@ class Schedule:
             found = None if stage.name in forced else self._find(stage, inputs)
             if found is not None:
                 self.done[stage.name] = found
+                self.settled(found)
                 continue
             ready.append((stage, inputs))
         self._check([*(stage for stage, _ in ready), *waiting.values()])

@@ -20,7 +20,7 @@ from builder.pipeline.stage import Done, OutputFile
 from builder.pipeline.stagename import StageKind
 from builder.pipeline.status import Status, look, unchanged
 from builder.report import logs, proofs, record
-from builder.report.record import BuildRecord, Earlier, Failure, Outcome, Unfinished
+from builder.report.record import BuildRecord, Earlier, Failure, ImageRecord, Outcome, Unfinished
 
 RECORD = "build.json"
 KEYS = ".published.json"
@@ -129,11 +129,12 @@ def publish(
     flavour: str,
     base: str,
     ending: Ending = PASSED,
+    images: tuple[ImageRecord, ...] = (),
 ) -> BuildRecord:
     """Copy the outputs of the stages ``renewed`` (see ``stale``) and write ``build.json``.
 
-    What is there already is left alone.  After a failure, a folder that cannot be copied is on
-    record as such.
+    ``images``: what it says of the base.  What is there already is left alone.  After a failure, a
+    folder that cannot be copied is on record as such.
     """
     target.mkdir(parents=True, exist_ok=True)
     settled = current(publications, done)
@@ -166,6 +167,7 @@ def publish(
         unfinished=ending.unfinished,
         unpublished=lost,
         earlier=_earlier(target, publications, {folder_of(one.path) for one in outputs}),
+        images=images,
     )
     made = proofs.told(target, made)
     text = record.encode(made)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from builder import digest
+from builder.base.packages import Package
 from builder.digest import Digest
 from builder.pipeline.facts import Facts, of_texts
 from builder.pipeline.stage import Done, OutputFile
@@ -40,6 +41,22 @@ class Unfinished(msgspec.Struct, frozen=True):
     name: str
     state: State
     seconds: float = 0.0
+
+
+class ImageRecord(msgspec.Struct, frozen=True):
+    """The packages of one of the base's images, and how they compare with the base's lock.
+
+    ``root``: the lock's table for it.  ``lock``: the lock's path in the checkout, empty if it has
+    no such table; ``differing`` (how many packages differ) is None then.  ``difference``: what
+    differs, in words.
+    """
+
+    stage: str
+    root: str
+    packages: tuple[Package, ...]
+    lock: str = ""
+    differing: int | None = None
+    difference: str = ""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -99,9 +116,10 @@ class LabRecord(msgspec.Struct, frozen=True):
 class BuildRecord(msgspec.Struct, frozen=True):
     """What one run settled; ``outputs`` are paths below ``artifacts/<profile>/``.
 
-    Only ``outputs`` belong to this run.  ``lab``: the verdicts that lie there, whoever made
-    them.  ``earlier`` is what else lies there, ``unpublished`` what was finished and could not
-    be brought there, with the reason.  A run that is ``running`` goes on still, or was killed.
+    Only ``outputs`` belong to this run.  ``images``: what it was built in.  ``lab``: the verdicts
+    that lie there, whoever made them.  ``earlier`` is what else lies there, ``unpublished`` what
+    was finished and could not be brought there, with the reason.  A run that is ``running`` goes
+    on still, or was killed.
     """
 
     profile: str
@@ -115,6 +133,7 @@ class BuildRecord(msgspec.Struct, frozen=True):
     unfinished: tuple[Unfinished, ...] = ()
     unpublished: dict[str, str] = {}
     earlier: tuple[Earlier, ...] = ()
+    images: tuple[ImageRecord, ...] = ()
     lab: tuple[LabRecord, ...] = ()
 
 

@@ -7,7 +7,7 @@ machines have no deb-src entries, and an ordinary user may not add any.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from builder.host import process
@@ -34,7 +34,7 @@ def host_sources() -> str:
     lists = [Path(found.get("LIST", "/etc/apt/sources.list")), *sorted(parts.glob("*.list"))]
     stanzas: list[str] = []
     for path in lists:
-        stanzas += _from_lines(_read(path))
+        stanzas += from_lines(_read(path))
     for path in sorted(parts.glob("*.sources")):
         stanzas += _from_stanzas(_read(path))
     return "\n".join(dict.fromkeys(stanzas))
@@ -47,7 +47,7 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _from_lines(text: str) -> Iterable[str]:
+def from_lines(text: str) -> Iterator[str]:
     """One-line entries (sources.list(5)) as deb822 stanzas."""
     for line in text.splitlines():
         match = _LINE.match(line.partition("#")[0].strip())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import msgspec
+
 from builder.base import (
     Kind,
     Order,
@@ -14,15 +16,17 @@ from builder.base import (
     method,
     require_host,
 )
-from builder.digest import Digest
+from builder.base.packages import Package, decode, encode
+from builder.digest import Digest, of_bytes, of_text
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import ImageFacts
-from builder.pipeline.stage import Done, Stage, Work
+from builder.pipeline.stage import Damaged, Done, Stage, Work
 from builder.pipeline.stagename import StageKind
+from builder.shown import without_secrets_in
 from builder.stages.products import TAR, root_tar
 from builder.stages.setting import Setting
 
-PACKAGES = "packages.txt"
+PACKAGES = "packages.json"
 
 
 def image_stage(setting: Setting, kind: Kind) -> Stage:
@@ -30,7 +34,14 @@ def image_stage(setting: Setting, kind: Kind) -> Stage:
 
     def inputs() -> tuple[Input, ...]:
         base = setting.build.base
-        return (Input("base", identity(base, kind)), *setting.code.alone(*method(base).code))
+        named = "\n".join(map(without_secrets_in, base.settings.snapshot))
+        dated = (Input("snapshot", of_text(named)),) if named else ()
+        return (
+            Input("base", identity(base, kind)),
+            Input("kept", f"{TAR} {PACKAGES}"),
+            *dated,
+            *setting.code.alone(*method(base).code, "builder.base.packages"),
+        )
 
     def run(work: Work) -> None:
         made = make_root(
@@ -43,9 +54,7 @@ def image_stage(setting: Setting, kind: Kind) -> Stage:
                 setting.engine,
             )
         )
-        (work.output / PACKAGES).write_text(
-            "".join(f"{name}\n" for name in made.packages), encoding="utf-8"
-        )
+        (work.output / PACKAGES).write_bytes(encode(made.packages))
         work.note(ImageFacts(len(made.packages), Digest(made.sha256)))
 
     def check() -> None:
@@ -54,8 +63,19 @@ def image_stage(setting: Setting, kind: Kind) -> Stage:
     return Stage(StageKind.IMAGE.of(kind), (), inputs, run, slot=False, check=check)
 
 
-def _tar_digest(done: Done) -> Digest:
-    return next(entry.sha256 for entry in done.manifest.outputs if entry.path == TAR)
+def packages_of(done: Done) -> tuple[Package, ...]:
+    """What an image stage has put into its root.  Raises Damaged if its list has changed."""
+    try:
+        data = (done.path / PACKAGES).read_bytes()
+        if of_bytes(data) != _digest(done, PACKAGES):
+            raise Damaged(done, f"{PACKAGES} has changed")
+        return decode(data)
+    except (OSError, msgspec.DecodeError) as error:
+        raise Damaged(done, f"{PACKAGES} cannot be read: {error}") from error
+
+
+def _digest(done: Done, name: str) -> Digest:
+    return next(entry.sha256 for entry in done.manifest.outputs if entry.path == name)
 
 
 class ReadyImage:
@@ -69,7 +89,7 @@ class ReadyImage:
     def __call__(self, done: Done) -> str:
         """The image's tag; imports the root if the engine lost it or never had it."""
         base = self._setting.build.base
-        tag = image_tag(base, _tar_digest(done))
+        tag = image_tag(base, _digest(done, TAR))
         with self._guard:
             if tag not in self._ready:
                 engine = self._setting.engine()

@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from builder.base import Base, Kind, Order, identity, load_base, make_root, require_host, vault
+from builder.base.packages import Package, of_rpms
 from builder.base.signed import fault_told, require_signatures
 from builder.base.yum import repositories
 from builder.console import Console
+from builder.digest import of_file
 from builder.engine import ContainerSpec, connect
 from builder.engine.container import Engine
 from builder.errors import (
@@ -243,6 +245,21 @@ def test_uname_does_not_tell_the_hosts_kernel(tmp_path: Path, words: str, told: 
     assert ("answered for" in ended.stderr) == (told.find("2.6.32") >= 0)
 
 
+def test_rpms_have_the_digests_of_the_files_that_they_came_in(tmp_path: Path) -> None:
+    content = tmp_path / "content"
+    (content / "etc").mkdir(parents=True)
+    (content / "etc/x").touch()
+    plain = build_rpm(tmp_path, "plain", content)
+    dated = build_rpm(tmp_path, "dated", content, {"Epoch": "4", "BuildArch": "noarch"})
+    rpms = (plain, dated)
+    assert of_rpms(("plain=1-1.x86_64", "dated=1-1.noarch"), rpms) == (
+        Package("dated", "4:1-1", "noarch", of_file(dated)),
+        Package("plain", "1-1", "x86_64", of_file(plain)),
+    )
+    with pytest.raises(BuildError, match="rogue:x86_64 1-1"):
+        of_rpms(("plain=1-1.x86_64", "rogue=1-1.x86_64"), rpms)
+
+
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with pytest.MonkeyPatch.context() as patch:
@@ -258,11 +275,13 @@ def test_the_first_roots_rpm_makes_the_real_one(
 ) -> None:
     asked = order(world.base, tmp_path / "out")
     made = make_root(replace(asked, engine=lambda: engine))
+    names = ("filesystem", "maker", "setup", "userland")
+    rpms = world.vault.repository("os") / "Packages"
     assert made.packages == tuple(
-        f"{name}=1-1.x86_64" for name in ("filesystem", "maker", "setup", "userland")
+        Package(name, "1-1", "x86_64", of_file(rpms / f"{name}-1-1.x86_64.rpm")) for name in names
     )
     with tarfile.open(asked.target) as tar:
-        names = {name.removeprefix("./") for name in tar.getnames()}
+        files = {name.removeprefix("./") for name in tar.getnames()}
         users = tar.extractfile("./etc/passwd")
         assert users is not None
         assert b"builder:x:1000:1000:" in users.read()
@@ -270,8 +289,8 @@ def test_the_first_roots_rpm_makes_the_real_one(
         assert hosts is not None
         assert b"lvs-builder" in hosts.read()
         assert max(entry.mtime for entry in tar if entry.name != ".") <= 1606694400
-    assert {"usr/bin/maker", "usr/local/bin/uname", "etc/yum.repos.d/vault.repo"} <= names
-    assert not any(name.startswith(("dev/", "in/", "out/", "target")) for name in names)
+    assert {"usr/bin/maker", "usr/local/bin/uname", "etc/yum.repos.d/vault.repo"} <= files
+    assert not any(name.startswith(("dev/", "in/", "out/", "target")) for name in files)
     tag = "lvs-builder/old:test"
     engine.import_image(asked.target, tag)
     log = tmp_path / "query"

@@ -173,7 +173,7 @@ def test_every_form_of_host_sources_is_understood() -> None:
         "deb-src http://two/debian ./\n"
         "deb cdrom:[Debian]/ x main\n"
     )
-    one, two = aptconf._from_lines(lines)
+    one, two = aptconf.from_lines(lines)
     assert one == (
         "Types: deb deb-src\nURIs: http://one/debian\nSuites: suite\nComponents: main contrib\n"
         "Architectures: amd64 i386\nSigned-By: /k.gpg\n"

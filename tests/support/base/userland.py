@@ -40,13 +40,13 @@ ACCOUNTS = {
 }
 
 
-def _libraries(program: Path) -> Iterator[Path]:
+def libraries(program: Path) -> Iterator[Path]:
     told = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False).stdout
     for found in re.findall(r"(/\S+) \(0x", told):
         yield Path(found)
 
 
-def _take(path: Path, root: Path) -> None:
+def take(path: Path, root: Path) -> None:
     """Copy a file of the host to its place below ``root``, where only /usr is real."""
     place = path if path.is_relative_to("/usr") else Path("/usr") / path.relative_to("/")
     target = root / place.relative_to("/")
@@ -66,9 +66,9 @@ def make(scratch: Path) -> tuple[Path, ...]:
         (setup / "etc" / name).write_text(text)
     for name in PROGRAMS:
         program = Path(shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin") or name)
-        _take(program, user)
-        for library in _libraries(program):
-            _take(library, user)
+        take(program, user)
+        for library in libraries(program):
+            take(library, user)
     rpm = user / "usr/lib/rpm"
     rpm.mkdir(parents=True, exist_ok=True)
     # The last one's name has rpm's version in it.

@@ -25,6 +25,10 @@ class Key:
         words += ["--define", f"_gpg_name {self.name}", "--define", f"_gpg_path {self.home}"]
         subprocess.run([*words, *map(str, rpms)], check=True, capture_output=True)
 
+    def clearsign(self, text: Path, target: Path) -> None:
+        """Write a text with its signature around it (RFC 4880 7)."""
+        _gpg(self.home, "--yes", "--output", str(target), "--clearsign", str(text))
+
 
 def _gpg(home: Path, *words: str) -> str:
     argv = ["gpg", "--homedir", str(home), "--batch", "--quiet", *words]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builder.base import identity, image_tag, load_base, require_host
-from builder.base.bootstrap import _failure, installed
+from builder.base.bootstrap import _failure
 from builder.base.method import Patience
 from builder.base.recipe import KEYRING, apt_sources, command
 from builder.errors import (
@@ -200,15 +200,6 @@ def test_what_went_wrong_decides_the_exit_code(
     error = _failure(load_base(folder), "build", log, start)
     assert type(error) is kind
     assert words in error.cause
-
-
-def test_only_installed_packages_are_listed() -> None:
-    status = (
-        "Package: b\nStatus: install ok installed\nVersion: 2\n\n"
-        "Package: a\nStatus: install ok installed\nVersion: 1:1-1\n\n"
-        "Package: c\nStatus: deinstall ok config-files\nVersion: 3\n"
-    )
-    assert installed(status) == ("a=1:1-1", "b=2")
 
 
 def test_the_guest_has_no_builder(folder: Path, tmp_path: Path) -> None:

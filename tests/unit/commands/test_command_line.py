@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from invoke.collection import Collection
 
 import tasks
 from builder import commandline
@@ -133,3 +134,11 @@ def test_a_stream_may_be_closed(redirection: str, status: int) -> None:
 def test_plain_locales_are_utf_8_too(locale: str) -> None:
     said = shell("$INVOKE build --profile '\u65e5\u672c\u00e9'", LC_ALL=locale)
     assert "'\u65e5\u672c\u00e9' is not the name of a profile" in said.stderr.decode()
+
+
+def test_h_is_help_whatever_a_tasks_options_are_called(capsys: pytest.CaptureFixture[str]) -> None:
+    """``--hermetic`` and ``HOST`` would have it."""
+    for task in Collection.from_module(tasks).tasks.values():
+        assert "h" not in {name for one in task.get_arguments() for name in one.names}, task.name
+    assert commandline.run(tasks, ["build", "-h"]) == 0
+    assert "--hermetic" in capsys.readouterr().out

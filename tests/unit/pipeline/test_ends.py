@@ -15,6 +15,7 @@ import pytest
 
 from builder.base import load_base
 from builder.commands import outputs
+from builder.commands.baselock import BaseLock
 from builder.commands.session import Session
 from builder.console import Console
 from builder.errors import BuilderError, BuildError, SmokeError
@@ -81,7 +82,8 @@ class Site:
             store, ledger, cache, console, "lts/run", budget=lambda: budget, stop_work=lambda: None
         )
         schedule.begin = lambda: None
-        return Session(setting, {one.name: one for one in stages}, ledger, store, schedule)
+        named = {one.name: one for one in stages}
+        return Session(setting, named, ledger, store, schedule, BaseLock(setting))
 
     @property
     def target(self) -> Path:

@@ -1,0 +1,84 @@
+"""In which packages a base's root is not the one that was locked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from builder.base.packages import Package
+
+SHOWN = 8
+"""Packages that a message names."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One package that differs: ``old`` was locked, ``new`` is present; None if it is not there."""
+
+    old: Package | None
+    new: Package | None
+
+    @property
+    def kind(self) -> str:
+        if self.old is None:
+            return "added"
+        if self.new is None:
+            return "missing"
+        other = self.old.version != self.new.version
+        return "of another version" if other else "of the same version with another digest"
+
+    def __str__(self) -> str:
+        old, new = self.old, self.new
+        if new is None:
+            return f"{old.name} {old.version} (missing)" if old else ""
+        if old is None:
+            return f"{new.name} {new.version} (added)"
+        if old.version != new.version:
+            return f"{new.name} {old.version} -> {new.version}"
+        digests = f"{old.sha256[:12]} -> {new.sha256[:12]}"
+        return f"{new.name} {new.version} (another digest: {digests})"
+
+
+_KINDS = ("added", "missing", "of another version", "of the same version with another digest")
+
+
+def compare(locked: Iterable[Package], present: Iterable[Package]) -> tuple[Change, ...]:
+    """What differs, by name and architecture.
+
+    A package that a root has in several versions is compared version by version.
+    """
+    old, new = _by_label(locked), _by_label(present)
+    changes: list[Change] = []
+    for label in sorted(old.keys() | new.keys()):
+        before, now = old.get(label, []), new.get(label, [])
+        gone = [one for one in before if one not in now]
+        come = [one for one in now if one not in before]
+        pairs = min(len(gone), len(come))
+        changes += [Change(*pair) for pair in zip(gone, come, strict=False)]
+        changes += [Change(one, None) for one in gone[pairs:]]
+        changes += [Change(None, one) for one in come[pairs:]]
+    return tuple(changes)
+
+
+def _by_label(packages: Iterable[Package]) -> dict[str, list[Package]]:
+    found: dict[str, list[Package]] = {}
+    for package in sorted(packages):
+        found.setdefault(package.label, []).append(package)
+    return found
+
+
+def count(number: int) -> str:
+    """``1 package differs``, ``0 packages differ``."""
+    return f"{number} package differs" if number == 1 else f"{number} packages differ"
+
+
+def kinds(changes: Iterable[Change]) -> str:
+    """``1 added, 2 of another version``; empty if nothing differs."""
+    found = [change.kind for change in changes]
+    return ", ".join(f"{found.count(kind)} {kind}" for kind in _KINDS if kind in found)
+
+
+def named(changes: tuple[Change, ...]) -> str:
+    """The first packages with their old and new versions, and how many more there are."""
+    more = f", and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
+    return ", ".join(map(str, changes[:SHOWN])) + more
