@@ -23,6 +23,7 @@ from invoke.tasks import task as plain_task
 
 from builder import commandline, names
 from builder.commandline import PROFILE, command
+from builder.commands.judge_options import HELP, Options
 from builder.console import put, put_lines
 from builder.host import ci
 from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
@@ -287,6 +288,21 @@ def lab(
             return
         request = labs.Request(profile, chosen, keep, load, flavour, base, again, hermetic)
         labs.run(request, place)
+
+
+@task(help=HELP)
+def judge(
+    context: Context, outside: str | None = None, inside: str | None = None,
+    vip: str | None = None, local: str | None = None, server: str | None = None,
+    local_ports: str | None = None, no_toa: bool = False, config: str | None = None,
+    profile: str = "lts", output: str | None = None, json: bool = False,
+) -> None:  # fmt: skip
+    """Judge captures of both sides of a director of your own; see docs/judge.md."""
+    from builder.commands import judge as judging  # noqa: PLC0415
+
+    with command(profile, json=json) as place:
+        ends = (outside, inside, vip, local, server, local_ports)
+        judging.judge(Options(*ends, no_toa, config, profile, output, json), place)
 
 
 @task(

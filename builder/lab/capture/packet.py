@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import msgspec
 
 from builder.lab.capture.internet import Piece
@@ -38,7 +36,7 @@ class Transport(msgspec.Struct, frozen=True):
     icmp: str = ""
 
 
-class Packet(Transport, frozen=True, kw_only=True, dict=True):
+class Packet(Transport, frozen=True, kw_only=True):
     """An IP packet in frame ``frame`` (from 1) of a capture, or one that travelled in fragments.
 
     ``place``: ``HOST-LINK``, the capture's name.  ``time``: seconds, by that host's own clock.
@@ -91,7 +89,7 @@ class Packet(Transport, frozen=True, kw_only=True, dict=True):
         """Of SYN, ACK, FIN and RST exactly ``flags`` are set."""
         return self.flags & (SYN | ACK | FIN | RST) == flags
 
-    @cached_property
+    @property
     def mss(self) -> int | None:
         """Value of the maximum segment size option (RFC 9293, 3.7.1)."""
         value = next((value for kind, value in self.options if kind == OPT_MSS), None)

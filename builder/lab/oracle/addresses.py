@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from builder.lab.capture.packet import SYN, endpoint
+from builder.lab.capture.packet import FIN, RST, SYN, Ends, endpoint
 from builder.lab.oracle import connection
-from builder.lab.oracle.evidence import Evidence, Exchange, Leg
+from builder.lab.oracle.evidence import Evidence, Exchange, Leg, legs_of
 from builder.lab.oracle.judgement import Findings, Judgement, Row
 
 
@@ -40,6 +40,31 @@ def _inner_source(evidence: Evidence) -> Judgement:
         connection.inner_source(found, packet, evidence.local_addresses, evidence.local_ports)
     ports = ", ".join(endpoint(one.source, one.source_port) for one in evidence.openings[:6])
     return found.close(f"sources {ports}", "a first packet from the director to a server")
+
+
+def _local_port(evidence: Evidence) -> Judgement:
+    """One local address and port serves one connection to a server at a time."""
+    found = Findings()
+    last: dict[Ends, Leg] = {}
+    for link in evidence.next_to_director:
+        for leg in legs_of(link, evidence.witness(link)):
+            if leg.syn is None or leg.ends[2:] not in evidence.servers:
+                continue
+            found.look()
+            earlier = last.get(leg.ends)
+            last[leg.ends] = leg
+            if earlier is not None:
+                end, packet = earlier.packets[-1], leg.packets[0]
+                over = end.time if _is_over(earlier) else 0.0
+                idle = packet.time - end.time
+                connection.local_port(found, earlier.packets[0], packet, over, idle)
+    return found.close(f"{found.looked} connections", "a TCP connection to a server")
+
+
+def _is_over(leg: Leg) -> bool:
+    """Whether it was reset, or closed both ways."""
+    closed = [any(one.flags & FIN for one in way) for way in (leg.there, leg.back)]
+    return all(closed) or any(one.flags & RST for one in leg.packets)
 
 
 def _every_local(evidence: Evidence) -> Judgement:
@@ -222,6 +247,7 @@ ROWS = (
     Row("tunnelled", "requests reach the servers inside IP packets", _tunnelled),
     Row("outer-tuple", "client:port > VIP:port on the client's link", _outer_tuple),
     Row("inner-source", "a local address and port is the source towards servers", _inner_source),
+    Row("local-port", "a local port is one connection's to a server at a time", _local_port),
     Row("reply-destination", "servers answer to that local address and port", _reply_destination),
     Row("outer-reply", "VIP:port > client:port answers, for the client's number", _outer_reply),
     Row("every-local", "every local address is used", _every_local),

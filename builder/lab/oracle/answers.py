@@ -199,6 +199,15 @@ def _checksums(evidence: Evidence) -> Judgement:
     )
 
 
+def _capture_whole(evidence: Evidence) -> Judgement:
+    """All of every packet; a file that ends in the middle of one is refused when it is read."""
+    found = Findings()
+    for packet in (one for packets in evidence.captures.values() for one in packets):
+        if found.whole(packet):
+            found.look()
+    return found.close(f"{found.looked} packets", "a packet in some capture")
+
+
 ROWS = (
     Row("answered", "every exchange of the client is answered", _answered),
     Row("in-turn", "the servers answer in turn", _in_turn),
@@ -209,5 +218,6 @@ ROWS = (
     Row("nothing-inside", "nothing that was sent reaches a server", _nothing_inside),
     Row("takes-over", "when one director dies, the other serves on", _takes_over),
     Row("ends-agree", "both ends of a link have captured the same", _ends_agree),
+    Row("capture-whole", "captures are whole, and so is each packet in them", _capture_whole),
     Row("checksums", "every checksum is right after both translations", _checksums),
 )

@@ -151,6 +151,22 @@ def first_packet(found: Findings, words: str, packet: Packet) -> None:
         found.expect(packet.is_only(SYN), words, packet)
 
 
+REUSE = 60.0
+"""Seconds without a packet behind which an earlier connection may have ended unseen."""
+
+
+def local_port(found: Findings, earlier: Packet, packet: Packet, ended: float, idle: float) -> None:
+    """A local address and port is used again for a server: the earlier connection is over.
+
+    ``ended``: when, or 0.  ``idle``: seconds since its last packet.
+    """
+    if not ended and idle > REUSE:
+        found.doubt("the end of the earlier connection is not in the capture", packet, earlier)
+        return
+    words = f"no second connection from {endpoint(packet.source, packet.source_port)} meanwhile"
+    found.expect(bool(ended), words, packet, earlier)
+
+
 def absent(found: Findings, packet: Packet, addresses: frozenset[str], words: str) -> None:
     """A packet of which neither end is one of ``addresses``."""
     if not packet.source:

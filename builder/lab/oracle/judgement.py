@@ -65,9 +65,13 @@ class Findings:
     def looked(self) -> int:
         return self._looked
 
-    def look(self) -> None:
-        """Look at one thing that is as it must be."""
-        self._looked += 1
+    @property
+    def failed(self) -> int:
+        return self._failed
+
+    def look(self, count: int = 1) -> None:
+        """Look at one thing, or several, that are as they must be."""
+        self._looked += count
 
     def expect(self, holds: bool, expected: str, *packets: Packet | None) -> None:
         """Look at one thing; if it does not hold, ``expected`` and the packets are told."""

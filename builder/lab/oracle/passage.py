@@ -167,8 +167,8 @@ class Passage:
         """Say of what waits why it does: of ``side``, but for the youngest ``keep``; or of both."""
         left = [list(_old(way.waiting[one], keep if one == side else 0)) for one in (OUTER, INNER)]
         origin = OUTER if way is self.forth else INNER
-        near, far = self._joined_anew(way, left[origin], left[1 - origin])
-        near, far = self._wrong_numbers(near, far)
+        near, far = self._wrong_numbers(left[origin], left[1 - origin])
+        near, far = self._joined_anew(way, near, far)
         for one, held in ((origin, near), (1 - origin, far)):
             place = "behind the director" if one == origin else "in front of it"
             for waiting in held:
@@ -283,9 +283,9 @@ def _content(one: Waiting) -> Hashable:
 
 def _place(one: Waiting) -> Hashable:
     """The numbers and the content, but not the flags."""
-    return (
-        (one.at, one.packet.size, one.packet.payload, one.packet.ident) if one.packet.size else one
-    )
+    packet = one.packet
+    stamp = packet.option(OPT_TIMESTAMP)
+    return (*one.key[:2], packet.payload, packet.size, packet.ident, stamp)
 
 
 def _unique(

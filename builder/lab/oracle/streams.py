@@ -41,6 +41,22 @@ def _sequence_delta(evidence: Evidence) -> Judgement:
     return found.close(f"shifted by {', '.join(map(str, sorted(shown)))}", NO_TCP)
 
 
+def _ttl(evidence: Evidence) -> Judgement:
+    """Routers and directors take from it, and nobody adds (RFC 791, 3.2)."""
+    found = Findings()
+    for _, outer, inner in pairs(evidence):
+        books = Books(Findings(), Findings(), Findings(), found, lossless=True)
+        starts = (
+            (outer.request.start, outer.reply.start),
+            (inner.request.start, inner.reply.start),
+        )
+        passage = Passage(books, starts)
+        for side, leg in ((OUTER, outer), (INNER, inner)):
+            for packet in leg.packets:
+                passage.take(side, packet.ends == leg.ends, packet)
+    return found.close(f"{found.looked} packets", NO_TCP)
+
+
 def _way(evidence: Evidence, legs: dict[str, Leg]) -> tuple[str, ...]:
     """Links that a connection must be on: next to the director, and the server's own."""
     inner = next((leg for link, leg in legs.items() if link in evidence.next_to_director), None)
@@ -201,6 +217,7 @@ ROWS = (
     Row("sequence", "initial sequence numbers are treated as the series does", _sequence),
     Row("sequence-delta", "all numbers behind differ by one constant", _sequence_delta),
     Row("sack", "SACK options name the client's own numbers", _sack),
+    Row("ttl", "no packet's TTL grows on its way", _ttl),
     Row("payload", "the bytes are the same on every link, both ways", _payload),
     Row("in-fragments", "datagrams travel in fragments on every link, both ways", _in_fragments),
     Row("same-server", "the page is of the server that the connection reached", _same_server),

@@ -1,0 +1,137 @@
+"""``invoke judge``: captures of a director of one's own, and what they prove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from builder import names
+from builder.commands.judge_options import Options
+from builder.console import put_json, put_lines
+from builder.errors import SmokeError, UsageError
+from builder.lab import verdict as verdicts
+from builder.lab.page import captures
+from builder.lab.page.html import PAGE
+from builder.lab.series import Series
+from builder.lab.trace import director as directors
+from builder.lab.trace import judge as judging
+from builder.lab.trace import reading
+from builder.lab.trace.director import Described
+from builder.lab.trace.judge import Trial
+from builder.pipeline.ledger import write_whole
+from builder.place import Place
+from builder.profile import load as profiles
+
+FOLDER = "judge"
+RANGE = "--local-ports 5000-65535"
+
+
+def judge(options: Options, place: Place) -> None:
+    """Judge the captures, write page and verdict, and say what came of it.
+
+    Raises UsageError for what cannot be judged at all, SmokeError for what is not proven.
+    """
+    series = _series(place, options.profile)
+    described = _described(options)
+    director = directors.director(described, series)
+    outside, inside = reading.recordings(described.outside, described.inside)
+    target = Path(options.output) if options.output else place.project.results / FOLDER
+    _make(target)
+    trial = judging.judge(director, (outside, inside), options.profile)
+    verdict = trial.verdict
+    files = (", ".join(described.outside), ", ".join(described.inside))
+    write_whole(target / PAGE, captures.render(trial, files).encode())
+    write_whole(target / verdicts.FILE, verdicts.encode(verdict))
+    if options.json:
+        put_json(verdicts.encode(verdict).decode().rstrip())
+    else:
+        put_lines(_lines(trial, target))
+    if verdict.outcome != "pass":
+        failure = SmokeError(
+            "not proven by these captures",
+            verdict.complaint,
+            f"read {target / PAGE}",
+            log=target / verdicts.FILE,
+        )
+        failure.answered = options.json
+        raise failure
+
+
+def _series(place: Place, profile: str) -> Series:
+    found = profiles.load(place.project.specs, profile).lab
+    if found is None:
+        raise UsageError(
+            f"profile {profile} has no table [lab]",
+            "nothing says what its FULLNAT looks like on the wire",
+            "--profile lts",
+        )
+    return found
+
+
+def _described(options: Options) -> Described:
+    """The file's values, with those of the command line in their place."""
+    config = options.config
+    described = directors.load(Path(config)) if config is not None else Described()
+    given = {
+        name: names.split(f"--{name}", getattr(options, name))
+        for name in ("vip", "local", "server")
+        if getattr(options, name) is not None
+    }
+    for name in ("outside", "inside"):
+        value = getattr(options, name)
+        if value is not None:
+            given[name] = tuple(one for one in value.split(",") if one)
+    changed = msgspec.structs.replace(described, **given)
+    if options.local_ports is not None:
+        changed = msgspec.structs.replace(changed, local_ports=_ports(options.local_ports))
+    return msgspec.structs.replace(changed, toa=changed.toa and not options.no_toa)
+
+
+def _ports(word: str) -> tuple[int, int]:
+    low, _, high = word.partition("-")
+    if not (low.isascii() and low.isdigit() and high.isascii() and high.isdigit()):
+        raise UsageError(
+            f"{names.shown(word)} is no range of ports",
+            "it is FIRST-LAST",
+            "--local-ports 5000-65535",
+        )
+    first, last = int(low), int(high)
+    if last > 65535:
+        raise UsageError(
+            f"there is no port {last}", "the last one is 65535", "--local-ports 5000-65535"
+        )
+    return first, last
+
+
+def _make(target: Path) -> None:
+    """The folder for page and verdict: a new one, an empty one, or an earlier one's."""
+    if target.exists() and not target.is_dir():
+        raise UsageError(
+            f"cannot write into {names.shown(str(target))}", "it is not a folder", "--output FOLDER"
+        )
+    target.mkdir(parents=True, exist_ok=True)
+
+
+def _lines(trial: Trial, target: Path) -> list[str]:
+    verdict = trial.verdict
+    run = verdict.runs[0]
+    counted = run.counters
+    words = {"pass": "ok ", "fail": "BAD", "undecided": "?  ", "unsupported": "-  "}
+    lines = [
+        f"  {words[row.outcome]} {row.name:<18} {row.seen}"
+        + "".join(
+            f"\n        {fault.expected}: "
+            + ", ".join(f"{packet.capture} #{packet.frame}" for packet in fault.packets)
+            for fault in row.faults[:2]
+        )
+        for row in run.rows
+    ]
+    lines.append(
+        f"{counted['connections']} connections on both sides, "
+        f"{counted['connections_not_judged']} not judged, "
+        f"{counted['foreign_outside'] + counted['foreign_inside']} packets of others"
+    )
+    lines += [f"  {count} not judged: {why}" for why, count in trial.unjoined.items()]
+    lines.append(f"captures: {verdict.outcome} after {verdict.seconds:.1f} s; {target / PAGE}")
+    return [part for line in lines for part in line.split("\n")]

@@ -1,0 +1,1 @@
+"""Captures that were made elsewhere: both sides of a director, joined and judged."""

@@ -1,0 +1,66 @@
+"""ICMP errors about connections: on the other side, about the same packet as it is there."""
+
+from __future__ import annotations
+
+from builder.lab.capture.packet import Packet
+from builder.lab.oracle.passage import OUTER
+from builder.lab.trace.books import Notebook
+from builder.lab.trace.director import Director
+from builder.lab.trace.flow import Flow, Table
+
+MOST = 1024
+"""Errors that wait for their counterparts."""
+ALONE = "an ICMP error on one side alone"
+Key = tuple[int, bool, str]
+
+
+class Errors:
+    def __init__(self, tables: tuple[Table, Table], director: Director, book: Notebook) -> None:
+        self._tables, self._director, self._book = tables, director, book
+        self._waiting: tuple[dict[Key, Packet], dict[Key, Packet]] = ({}, {})
+
+    def take(self, side: int, packet: Packet) -> bool:
+        """Whether it is an error of concern."""
+        if packet.quoted is None:
+            return False
+        known = self._about(side, packet)
+        if known is None:
+            return self._untranslated(side, packet)
+        flow, forth = known
+        row = self._book["icmp-through"]
+        if flow.pair is None:
+            row.doubt("an ICMP error about a connection that was not joined", packet)
+            return True
+        key = (id(flow.pair), forth, packet.icmp)
+        if self._waiting[1 - side].pop(key, None) is not None:
+            row.look()
+            return True
+        held = self._waiting[side]
+        held[key] = packet
+        if len(held) > MOST:
+            row.doubt(ALONE, held.pop(next(iter(held))))
+        return True
+
+    def close(self) -> None:
+        for held in self._waiting:
+            for packet in held.values():
+                self._book["icmp-through"].doubt(ALONE, packet)
+
+    def _about(self, side: int, packet: Packet) -> tuple[Flow, bool] | None:
+        for protocol in ("tcp", "udp"):
+            if packet.quoted is not None:
+                known = self._tables[side].of(protocol).get(packet.quoted)
+                if known is not None:
+                    return known
+        return None
+
+    def _untranslated(self, side: int, packet: Packet) -> bool:
+        """One that quotes what must not be seen on its side."""
+        quoted = packet.quoted or ("", 0, "", 0)
+        director = self._director
+        leak = director.hidden if side == OUTER else director.virtual
+        if not {quoted[0], quoted[2]} & leak:
+            return False
+        words = "a quoted packet that is as this side has it"
+        self._book["icmp-through"].expect(False, words, packet)
+        return True

@@ -1,0 +1,114 @@
+"""The verdict on captures of both sides of a director."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from builder.lab.oracle.judge import said
+from builder.lab.oracle.judgement import Judgement
+from builder.lab.oracle.rows import ROWS
+from builder.lab.trace.books import ELSEWHERE, Notebook, asked
+from builder.lab.trace.director import Director
+from builder.lab.trace.reading import Recording
+from builder.lab.trace.showing import Showing, Watched
+from builder.lab.trace.stepping import Step
+from builder.lab.trace.tracing import Tracer
+from builder.lab.verdict import Outcome, RowVerdict, RunVerdict, Verdict
+
+NAME = "captures"
+SUMMARY = "FULLNAT in captures of both sides of a director"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The verdict, the connections to show, and what was not joined: reasons, how often."""
+
+    verdict: Verdict
+    director: Director
+    shown: tuple[Watched, ...]
+    unjoined: dict[str, int]
+    ahead: float | None
+
+
+def judge(
+    director: Director, sides: tuple[list[Recording], list[Recording]], profile: str
+) -> Trial:
+    """Read the captures once, and judge what is in them.
+
+    Raises UsageError for link types that are not known.
+    """
+    began = time.monotonic()
+    step = Step(tuple([one.packets() for one in side] for side in sides))  # type: ignore[arg-type]
+    showing = Showing()
+    book = Tracer(director, step, showing).run()
+    _files(book, sides)
+    rows = tuple(said(row, book.judgement(row, director)) for row in asked())
+    rows += tuple(
+        said(ROWS[name], Judgement(unsupported=reason)) for name, reason in ELSEWHERE.items()
+    )
+    outcome, complaint = _outcome(rows, book)
+    run = RunVerdict(
+        name=NAME,
+        title="what both sides of the director show",
+        control=False,
+        as_expected=outcome == "pass",
+        complaint=complaint,
+        rows=rows,
+        counters=_counters(book, step),
+    )
+    verdict = Verdict(
+        scenario=NAME,
+        summary=SUMMARY,
+        profile=profile,
+        outcome=outcome,
+        complaint=complaint,
+        seconds=round(time.monotonic() - began, 3),
+        runs=(run,),
+    )
+    return Trial(verdict, director, showing.shown, book.unjoined, step.ahead)
+
+
+def _files(book: Notebook, sides: tuple[list[Recording], list[Recording]]) -> None:
+    """What ends early, and sides of which nothing was given."""
+    row = book["capture-whole"]
+    for name, recordings in zip(("outside", "inside"), sides, strict=True):
+        if not recordings:
+            row.doubt(f"no capture of the {name} was given")
+        for one in recordings:
+            if one.cut:
+                row.doubt(f"{one.place}: {one.cut}")
+            else:
+                row.look()
+
+
+def _outcome(rows: tuple[RowVerdict, ...], book: Notebook) -> tuple[Outcome, str]:
+    told = [
+        (word, [row.name for row in rows if row.outcome == word]) for word in ("fail", "undecided")
+    ]
+    words = [
+        f"{'failed' if word == 'fail' else word}: {', '.join(names)}"
+        for word, names in told
+        if names
+    ]
+    if told[0][1]:
+        return "fail", "; ".join(words)
+    if not words and not book.joined:
+        words = ["undecided: no connection was found on both sides"]
+    return ("undecided", "; ".join(words)) if words else ("pass", "")
+
+
+def _counters(book: Notebook, step: Step) -> dict[str, int]:
+    outside, inside = book.packets
+    return {
+        "packets_outside": outside,
+        "packets_inside": inside,
+        "foreign_outside": book.foreign[0],
+        "foreign_inside": book.foreign[1],
+        "connections": book.joined,
+        "connections_not_judged": sum(book.unjoined.values()),
+        "connections_of_others": book.strangers,
+        "most_open": book.most_open,
+        "resegmented": book.resegmented,
+        "clock_difference_us": round((step.ahead or 0.0) * 1e6),
+    }
