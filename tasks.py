@@ -13,49 +13,45 @@ if early.is_run_by_invoke():
     early.listen()
 
 import sys
-from functools import partial
-from typing import Any
+from collections.abc import Callable
 
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import Task
-from invoke.tasks import task as plain_task
 
 from builder import commandline, names
-from builder.commandline import PROFILE, command
+from builder.commandline import PROFILE, command, options, task
 from builder.commands.judge_options import HELP, Options
 from builder.console import put, put_lines
 from builder.host import ci
 from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 
-_OPTIONS = {
-    "profile": f"what to build: a folder of specs/ (default {PROFILE})",
-    "flavour": "the kernel's configuration (default: the profile's)",
-    "base": "what it is built in: a folder of dockerfiles/ (default: the profile's)",
-    "jobs": "how many programs compute at the same time (default: one a processor)",
-    "hermetic": "refuse a base whose packages are not those of its packages.lock",
-    "locked": "refuse sources that sources.lock does not pin (default in CI)",
-    "only": "components, separated by commas (default: all)",
-    "variant": "variants of sources, each as SOURCE=VARIANT (default: what is available first)",
-    "json": "print the result for programs",
-}
+
+def _produce(
+    profile: str,
+    flavour: str,
+    base: str,
+    jobs: str | None,
+    locked: bool,
+    hermetic: bool,
+    *,
+    goal: str = "",
+    only: str | None = None,
+    variant: str | None = None,
+) -> None:
+    from builder.commands import produce  # noqa: PLC0415 - keeps --list quick
+    from builder.stages import session  # noqa: PLC0415
+
+    with command(profile) as place:
+        number, variants = session.read_jobs(jobs), names.split("--variant", variant)
+        request = session.Request(
+            profile, flavour, base, number, locked, hermetic=hermetic, variants=variants
+        )
+        chosen = names.split("--only", only)
+        goals = produce.only(StageKind.BUILD, chosen) if chosen else produce.everything
+        produce.produce(request, produce.exactly(goal) if goal else goals, place)
 
 
-class _Task(Task[Any]):
-    """A task whose ``-h`` is help, whatever its options are called."""
-
-    def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
-        return super().arg_opts(name, default, {*taken_names, "h"})
-
-
-task = partial(plain_task, klass=_Task)
-
-
-def _help(*names: str, **more: str) -> dict[str, str]:
-    return {name: _OPTIONS[name] for name in names} | more
-
-
-@task(help=_help("profile", "flavour", "base", "only", "jobs", "locked", "variant", "hermetic"))
+@task(help=options("profile", "flavour", "base", "only", "jobs", "locked", "variant", "hermetic"))
 def build(
     context: Context,
     profile: str = PROFILE,
@@ -68,25 +64,11 @@ def build(
     hermetic: bool = False,
 ) -> None:
     """Build all of a profile: RPMs, repository, disk image, smoke test (or only some RPMs)."""
-    from builder.commands import produce, session  # noqa: PLC0415 - keeps --list quick
-
-    with command(profile) as place:
-        request = session.Request(
-            profile,
-            flavour,
-            base,
-            session.read_jobs(jobs),
-            locked,
-            hermetic=hermetic,
-            variants=names.split("--variant", variant),
-        )
-        chosen = names.split("--only", only)
-        goals = produce.only(StageKind.BUILD, chosen) if chosen else produce.everything
-        produce.produce(request, goals, place)
+    _produce(profile, flavour, base, jobs, locked, hermetic, only=only, variant=variant)
 
 
 @task(
-    help=_help(
+    help=options(
         "profile", "locked", "variant", update="resolve the sources anew and pin what is found"
     )
 )
@@ -98,7 +80,8 @@ def fetch(
     variant: str | None = None,
 ) -> None:
     """Bring the profile's sources into the cache, verified."""
-    from builder.commands import inputs, session  # noqa: PLC0415
+    from builder.commands import inputs  # noqa: PLC0415
+    from builder.stages import session  # noqa: PLC0415
 
     with command(profile) as place:
         request = session.Request(
@@ -108,7 +91,7 @@ def fetch(
 
 
 @task(
-    help=_help(
+    help=options(
         "profile",
         source="a source of the profile, such as kernel (default: all)",
         check="only say what is available; changes nothing",
@@ -123,7 +106,7 @@ def update(context: Context, source: str = "", profile: str = PROFILE, check: bo
 
 
 @task(
-    help=_help(
+    help=options(
         *("profile", "base", "hermetic"),
         refresh="make the images anew from the packages of today",
         lock="write dockerfiles/<base>/packages.lock: of which packages they are made",
@@ -138,19 +121,21 @@ def image(
     hermetic: bool = False,
 ) -> None:
     """Bootstrap the base: the build image and the root of the virtual machine."""
-    from builder.commands import inputs, session  # noqa: PLC0415
+    from builder.commands import inputs  # noqa: PLC0415
+    from builder.stages import session  # noqa: PLC0415
 
     with command(profile) as place:
         request = session.Request(profile, base=base, hermetic=hermetic)
         put_lines(inputs.bootstrap(request, place, refresh=refresh, lock=lock))
 
 
-@task(help=_help("profile", "flavour", "only"))
+@task(help=options("profile", "flavour", "only"))
 def tree(
     context: Context, profile: str = PROFILE, flavour: str = "", only: str | None = None
 ) -> None:
     """Set up an rpmbuild tree per component, to look into or to build by hand."""
-    from builder.commands import produce, session, trees  # noqa: PLC0415
+    from builder.commands import produce, trees  # noqa: PLC0415
+    from builder.stages import session  # noqa: PLC0415
 
     with command(profile) as place:
         request, chosen = session.Request(profile, flavour), names.split("--only", only)
@@ -159,7 +144,7 @@ def tree(
 
 
 @task(
-    help=_help(
+    help=options(
         *("profile", "flavour", "base", "only", "variant", "json"),
         check="only say what would apply; changes nothing",
     )
@@ -175,7 +160,8 @@ def patch(
     json: bool = False,
 ) -> None:
     """Apply the patch series and report every hunk."""
-    from builder.commands import patches, produce, session  # noqa: PLC0415
+    from builder.commands import patches, produce  # noqa: PLC0415
+    from builder.stages import session  # noqa: PLC0415
 
     with command(profile, json=json) as place:
         patches.report(
@@ -187,70 +173,32 @@ def patch(
         )
 
 
-def _up_to(
-    goal: str,
-    profile: str,
-    flavour: str,
-    base: str,
-    jobs: str | None,
-    locked: bool,
-    hermetic: bool,
-) -> None:
-    from builder.commands import produce, session  # noqa: PLC0415
+def _up_to(goal: str, words: str) -> Callable[..., None]:
+    """The task that makes one stage and all that it needs; ``words`` are its help."""
 
-    with command(profile) as place:
-        number = session.read_jobs(jobs)
-        produce.produce(
-            session.Request(profile, flavour, base, number, locked, hermetic=hermetic),
-            produce.exactly(goal),
-            place,
-        )
+    def make(
+        context: Context,
+        profile: str = PROFILE,
+        flavour: str = "",
+        base: str = "",
+        jobs: str | None = None,
+        locked: bool = False,
+        hermetic: bool = False,
+    ) -> None:
+        _produce(profile, flavour, base, jobs, locked, hermetic, goal=goal)
 
-
-@task(help=_help("profile", "flavour", "base", "jobs", "locked", "hermetic"))
-def repo(
-    context: Context,
-    profile: str = PROFILE,
-    flavour: str = "",
-    base: str = "",
-    jobs: str | None = None,
-    locked: bool = False,
-    hermetic: bool = False,
-) -> None:
-    """Make the yum repository and prove that it can be installed."""
-    _up_to(REPO, profile, flavour, base, jobs, locked, hermetic)
+    make.__doc__ = words
+    shared = options("profile", "flavour", "base", "jobs", "locked", "hermetic")
+    return task(make, name=goal, help=shared)
 
 
-@task(help=_help("profile", "flavour", "base", "jobs", "locked", "hermetic"))
-def vm(
-    context: Context,
-    profile: str = PROFILE,
-    flavour: str = "",
-    base: str = "",
-    jobs: str | None = None,
-    locked: bool = False,
-    hermetic: bool = False,
-) -> None:
-    """Make the bootable disk image with the RPMs in it."""
-    _up_to(VM, profile, flavour, base, jobs, locked, hermetic)
-
-
-@task(help=_help("profile", "flavour", "base", "jobs", "locked", "hermetic"))
-def smoke(
-    context: Context,
-    profile: str = PROFILE,
-    flavour: str = "",
-    base: str = "",
-    jobs: str | None = None,
-    locked: bool = False,
-    hermetic: bool = False,
-) -> None:
-    """Boot the image and prove that kernel and tools work together."""
-    _up_to(SMOKE, profile, flavour, base, jobs, locked, hermetic)
+repo = _up_to(REPO, "Make the yum repository and prove that it can be installed.")
+vm = _up_to(VM, "Make the bootable disk image with the RPMs in it.")
+smoke = _up_to(SMOKE, "Boot the image and prove that kernel and tools work together.")
 
 
 @task(
-    help=_help(
+    help=options(
         *("profile", "flavour", "base", "hermetic"),
         scenario="scenarios, separated by commas (default: all)",
         again="boot and record even if nothing has changed",
@@ -307,7 +255,7 @@ def judge(
 
 @task(
     name="lab-console",
-    help=_help("profile", host="a host of the lab that runs, such as web1"),
+    help=options("profile", host="a host of the lab that runs, such as web1"),
     positional=["host"],
 )
 def lab_console(context: Context, host: str, profile: str = PROFILE) -> None:
@@ -320,7 +268,9 @@ def lab_console(context: Context, host: str, profile: str = PROFILE) -> None:
 
 
 @task(
-    help=_help("profile", "flavour", "base", stage="such as build:kernel; smoke needs all others"),
+    help=options(
+        "profile", "flavour", "base", stage="such as build:kernel; smoke needs all others"
+    ),
     positional=["stage"],
 )
 def explain(
@@ -328,7 +278,8 @@ def explain(
 ) -> None:
     """Say why a stage would run: which input changed, old and new digest."""
     from builder.commands import explain as explanation  # noqa: PLC0415
-    from builder.commands import produce, session  # noqa: PLC0415
+    from builder.commands import produce  # noqa: PLC0415
+    from builder.stages import session  # noqa: PLC0415
 
     with command(profile) as place:
         request = session.Request(profile, flavour, base)
@@ -378,7 +329,7 @@ def verify(context: Context, profile: str | None = None, fix: bool = False) -> N
         put(verification.verify(profile, place, fix=fix))
 
 
-@task(help=_help("profile"))
+@task(help=options("profile"))
 def report(context: Context, profile: str = PROFILE) -> None:
     """Write report.html anew from build.json, and print where it is."""
     from builder.commands import reports  # noqa: PLC0415
@@ -387,7 +338,7 @@ def report(context: Context, profile: str = PROFILE) -> None:
         put(str(reports.write(place.project, profile)))
 
 
-@task(help=_help("profile", "base", "json", fix="install what is missing, after asking"))
+@task(help=options("profile", "base", "json", fix="install what is missing, after asking"))
 def doctor(
     context: Context,
     profile: str = PROFILE,
@@ -414,16 +365,12 @@ def test(context: Context, fast: bool = False, long: bool = False) -> None:
     from builder.commands import selftest  # noqa: PLC0415
 
     with command() as place:
-        code = selftest.run(
-            place.project,
-            place.console,
-            scope=selftest.scope(fast=fast, long=long),
-            strict=ci.is_ci(),
-        )
+        scope = selftest.scope(fast=fast, long=long)
+        code = selftest.run(place.project, place.console, scope=scope, strict=ci.is_ci())
     raise Exit(code=code)
 
 
-@task(help=_help("flavour", profile="whose kernel is measured (default lts)"))
+@task(help=options("flavour", profile="whose kernel is measured (default lts)"))
 def bench(context: Context, profile: str = "lts", flavour: str = "vm") -> None:
     """Measure the builder side by side with the bare commands, and print ratios."""
     from builder.commands import bench as benchmark  # noqa: PLC0415

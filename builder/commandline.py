@@ -13,8 +13,9 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from invoke import __version__
 from invoke.collection import Collection
@@ -22,6 +23,8 @@ from invoke.config import Config
 from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.program import Program
+from invoke.tasks import Task
+from invoke.tasks import task as plain_task
 
 from builder import early, names
 from builder.commands.interruption import interruptible, leave
@@ -49,12 +52,38 @@ _BARE = {"update": "source"}
 UMASK = 0o022
 _NAME = "invoke"
 PROFILE = "el6"  # if none is named
+_OPTIONS = {
+    "profile": f"what to build: a folder of specs/ (default {PROFILE})",
+    "flavour": "the kernel's configuration (default: the profile's)",
+    "base": "what it is built in: a folder of dockerfiles/ (default: the profile's)",
+    "jobs": "how many programs compute at the same time (default: one a processor)",
+    "hermetic": "refuse a base whose packages are not those of its packages.lock",
+    "locked": "refuse sources that sources.lock does not pin (default in CI)",
+    "only": "components, separated by commas (default: all)",
+    "variant": "variants of sources, each as SOURCE=VARIANT (default: what is available first)",
+    "json": "print the result for programs",
+}
 _DRY = ("--dry", "-R")
-_FULL_HINT = "lead the output to a file system that has room (df -h shows them), or to a terminal"
+_FULL_HINT = "lead the output to a file system with free space (df -h shows them), or to a terminal"
 _FORMATS = ("flat", "nested", "json")
 _UNKNOWN = re.compile(r"^No idea what '(.*)' is!$", re.DOTALL)
 _LACKING = re.compile(r"^'(.*)' did not receive required positional arguments: (.*)$")
 _VALUELESS = re.compile(r"^Flag <Argument: ([^ >]+).*> needed value and was not given one!$")
+
+
+class _Task(Task[Any]):
+    """A task whose ``-h`` is help, whatever its options are called."""
+
+    def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
+        return super().arg_opts(name, default, {*taken_names, "h"})
+
+
+task = partial(plain_task, klass=_Task)
+
+
+def options(*shared: str, **more: str) -> dict[str, str]:
+    """Help for a task's options: what several tasks have by ``shared``, its own as ``more``."""
+    return {name: _OPTIONS[name] for name in shared} | more
 
 
 @contextmanager

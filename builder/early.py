@@ -10,6 +10,8 @@ import atexit
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
@@ -36,6 +38,18 @@ def listen() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     # The interpreter's end takes handlers away: what comes after that changes no status.
     atexit.register(signal.pthread_sigmask, signal.SIG_BLOCK, SIGNALS)
+
+
+@contextmanager
+def heard(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Within the block these signals go to ``handler``; one that is ignored stays so."""
+    wanted = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in wanted}
+    try:
+        yield
+    finally:
+        for number, handler_before in before.items():
+            signal.signal(number, handler_before)
 
 
 def become(argv: list[str]) -> NoReturn:

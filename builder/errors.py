@@ -88,7 +88,7 @@ class EnvironmentFailure(BuilderError):
 
 
 class DiskFull(EnvironmentFailure):
-    """A file system has no room left."""
+    """A file system has no space left."""
 
 
 class SmokeError(BuilderError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,6 +83,22 @@ def parse(
         depths = [len(_OPENING.findall(line)) for line in text.splitlines()]
         line = depths.index(max(depths)) + 1
         raise refuse(path, line, "values are nested too deep", hint) from error
+
+
+def require_present_names(
+    path: Path, text: str, document: Mapping[str, Any], renamed: Mapping[str, str]
+) -> None:
+    """Raise UsageError for a key that has another name now.
+
+    ``renamed``: how keys were called (``lab.interfaces``), and what is written instead.
+    """
+    for old, new in renamed.items():
+        table: Any = document
+        for part in old.split("."):
+            table = table.get(part) if isinstance(table, dict) else None
+        if table is not None:
+            cause = f"{old}: this key is not used any more; {new} takes its place"
+            raise refuse(path, line_of(text, old), cause, f"write {new} instead")
 
 
 def convert(path: Path, text: str, value: Any, kind: type[T], prefix: str, *, hint: str) -> T:

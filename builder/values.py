@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
 from builder import names
 
+Init = Literal["systemd", "sysv"]
+"""What the kernel starts first in a machine that runs the built image."""
 _VERSION = r"^[A-Za-z0-9._+~^]+\Z"
 _SUFFIX = r"^[A-Za-z0-9._+~^]*\Z"
 _AUTHOR = r"^[^<>\x00-\x1f\x7f]*[^<>\x00-\x20\x7f] <[^<>@\s]+@[^<>@\s]+>\Z"

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from builder.commands import produce
-from builder.commands.session import Request
 from builder.commands.update import update
 from builder.console import Console
 from builder.errors import BuilderError, SourceUnreachable
@@ -25,6 +24,7 @@ from builder.profile import load
 from builder.report import failure
 from builder.selftest.outcome import BUILT_NEWER
 from builder.source import open_lock
+from builder.stages.session import Request
 from tests.world import ROOT, copy
 
 _FOLDERS = ("builder", "dockerfiles", "patches", "specs")

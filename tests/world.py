@@ -22,7 +22,7 @@ PROFILE = """\
 summary = "one tiny tool"
 base = "debian12"
 default_flavour = "vm"
-host = "host.toml"
+target = "target.toml"
 
 [changelog]
 date = "Mon Nov 23 2026"
@@ -230,7 +230,7 @@ def make(project: Path, cache: Path) -> World:
         copy(ROOT / folder, project / folder)
     (project / "specs" / "small").mkdir(parents=True)
     (project / "specs" / "small" / "profile.toml").write_text(PROFILE)
-    (project / "specs" / "small" / "host.toml").write_text("")
+    (project / "specs" / "small" / "target.toml").write_text("")
     world = World(project, cache)
     world.write_spec(SPEC)
     world.write_source(SOURCE)

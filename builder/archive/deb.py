@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from builder.archive.member import Damaged, Kind, placed
-from builder.archive.space import full_disk, is_full_disk
 from builder.archive.stream import CHUNK, open_command
 from builder.archive.tar import members
 from builder.errors import VerificationError
 from builder.host import process
+from builder.host.space import full_disk, is_full
 
 _MEMORY = 2 << 30  # bytes; dpkg-deb itself holds whatever an archive says that it needs
 
@@ -61,6 +61,6 @@ def _copy(read: Callable[[int], bytes], size: int, target: Path, package: Path) 
                 out.write(data)
                 left -= len(data)
     except OSError as error:
-        if is_full_disk(error):
+        if is_full(error):
             raise full_disk(f"cannot unpack {package.name}", target.parent, left) from error
         raise

@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from builder.archive import cpio, links, rpm, tar
 from builder.archive.member import Damaged, Kind, Member, listed, placed, shown
-from builder.archive.space import full_disk, is_full_disk
 from builder.archive.stream import CHUNK, ForwardReader, open_stream
 from builder.errors import UsageError, VerificationError
 from builder.host.listing import FOLDER, Listing, file_entry, link_entry
 from builder.host.removal import remove
+from builder.host.space import full_disk, is_full
 
 if TYPE_CHECKING:
     from builder.console import Console
@@ -114,7 +114,7 @@ def unpack(
     except OSError as error:
         # Removed first: the message then tells the room that the next try will find.
         remove(target, target.parent)
-        if is_full_disk(error):
+        if is_full(error):
             raise full_disk(f"cannot unpack {archive.name}", target, tree.needed) from error
         raise
     except BaseException:

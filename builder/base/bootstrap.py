@@ -12,9 +12,9 @@ from pathlib import Path
 
 from builder.base import snapshot
 from builder.base.method import Bootstrapped, Order, measure
+from builder.base.mmdebstrap import AVAILABLE, STATUS, apt_sources, command
 from builder.base.model import Base, Kind
 from builder.base.packages import Package, of_debian
-from builder.base.recipe import AVAILABLE, STATUS, apt_sources, command
 from builder.engine.output import OutputLog
 from builder.errors import (
     BuilderError,
@@ -25,6 +25,7 @@ from builder.errors import (
 )
 from builder.host import removal
 from builder.host.process import end_group, require_tool, start
+from builder.host.space import tells_full
 
 _UNSIGNED = re.compile(
     r"NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|is not signed|signatures were invalid"
@@ -33,8 +34,7 @@ _UNSIGNED = re.compile(
 _UNREACHABLE = re.compile(
     r"Could not resolve|Failed to fetch|Could not connect|Connection (timed out|refused|failed)"
 )
-_FULL = re.compile(r"No space left on device|Disk quota exceeded|enough free space")
-_COMPLAINT = re.compile(r"^(E:|W: .*(GPG|sign)|Err:|error:)|No space left", re.MULTILINE)
+_COMPLAINT = re.compile(r"^(E:|W: .*(GPG|sign)|Err:|error:)", re.MULTILINE)
 SHOWN_LINES = 6
 
 
@@ -137,11 +137,11 @@ def _failure(base: Base, kind: Kind, log: Path, before: int) -> BuilderError:
     with log.open("rb") as handle:
         handle.seek(before)
         words = handle.read().decode(errors="replace")
-    told = [line for line in words.splitlines() if _COMPLAINT.search(line)]
+    told = [line for line in words.splitlines() if _COMPLAINT.search(line) or tells_full(line)]
     cause = "\n".join((told or words.splitlines())[-SHOWN_LINES:])
     what = f"the {kind} root of {base.settings.name} could not be made"
-    if _FULL.search(words):
-        return EnvironmentFailure(what, cause, "make room on the cache's disk", log=log)
+    if tells_full(words):
+        return EnvironmentFailure(what, cause, "free space on the cache's disk", log=log)
     if _UNSIGNED.search(words):
         return VerificationError(
             what, cause, "run apt-get update and see what it says of this source", log=log

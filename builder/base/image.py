@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from builder.base import bootstrap, recipe, yum
+from builder.base import bootstrap, mmdebstrap, yum
 from builder.base.method import Bootstrapped, Order
 from builder.base.model import Base, Kind
 from builder.engine import require
@@ -45,9 +45,9 @@ class Method:
 METHODS = {
     "mmdebstrap": Method(
         bootstrap.bootstrap,
-        ("builder.base.recipe:command",),
+        ("builder.base.mmdebstrap:command",),
         CHANGES,
-        recipe.apt_sources,
+        mmdebstrap.apt_sources,
         subordinate=True,
     ),
     "yum": Method(yum.bootstrap, ("builder.base.yum:bootstrap",), yum.CHANGES, engine=True),

@@ -19,7 +19,7 @@ from builder import names, toml
 from builder import text as texts
 from builder.base.packages import Package
 from builder.digest import Digest
-from builder.pipeline.ledger import write_whole
+from builder.host.whole import write_whole
 from builder.values import Line
 
 FILE_NAME = "packages.lock"

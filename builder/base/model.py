@@ -41,7 +41,7 @@ class GuestRoot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 class Mmdebstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A base made of Debian packages.  ``epoch``: seconds since 1970, no file is newer.
 
-    ``guest``: roots of virtual machines, by name.
+    ``guest``: roots of virtual machines, by what they start first.
     ``vsyscall``: its programs need the page of that name (vsyscall in the kernel's
     admin-guide/kernel-parameters).  ``nofile``: open files of a process in its containers, soft
     and hard limit.  ``noprep``: its rpmbuild can leave %prep out.  ``snapshot``: entries for apt
@@ -159,7 +159,7 @@ def find(bases: Path, name: str) -> str:
 def load_base(folder: Path, guest: str = "") -> Base:
     """Read a base.  Raises UsageError with file and line if something is wrong.
 
-    ``guest``: name of the root that virtual machines get; the base's first one by default.
+    ``guest``: init of the root that virtual machines get; the base's first one by default.
     """
     path = folder / FILE_NAME
     words = texts.read(path)
@@ -221,9 +221,10 @@ def _guest_root(path: Path, settings: Settings, name: str) -> tuple[str, GuestRo
     offered = settings.guest
     if not offered or (name and name not in offered):
         raise UsageError(
-            f"base {settings.name} has no guest root {name!r}{names.nearest(name, offered)}",
-            f"{path}: tables [guest.NAME] are there for: {', '.join(offered) or 'nothing'}",
-            "name one of these in the profile (guest), or take another base",
+            f"base {settings.name} has no guest root with init {name!r}"
+            f"{names.nearest(name, offered)}",
+            f"{path}: tables [guest.INIT] are there for: {', '.join(offered) or 'nothing'}",
+            "name one of these in the profile (init), or take another base",
         )
     return (name, offered[name]) if name else next(iter(offered.items()))
 

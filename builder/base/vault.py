@@ -21,13 +21,13 @@ from builder.errors import (
     SourceUnreachable,
 )
 from builder.host.process import require_tool, run
+from builder.host.space import tells_full
 from builder.shown import shown, without_secrets
 
 VARIABLE = "LVS_VAULT"
 SHOWN_LINES = 6
 _UNREACHABLE = re.compile(r"Failed to download|Cannot download|Status code|Curl error|No more mirr")
 _UNKNOWN = re.compile(r"No match for argument|Unable to find a match|Problem:|nothing provides")
-_FULL = re.compile(r"No space left on device|Disk quota exceeded|enough free space|needs? .* space")
 
 Probe = Callable[[str], str]
 
@@ -157,9 +157,9 @@ def bring(
 def _failure(settings: Yum, words: str, log: Path) -> BuilderError:
     lines = [line for line in words.splitlines() if line.strip()]
     what = f"the packages of base {settings.name} could not be brought"
-    if _FULL.search(words):
-        told = "\n".join(line for line in lines if _FULL.search(line))
-        return DiskFull(what, told, "make room on the cache's disk", log=log)
+    if tells_full(words):
+        told = "\n".join(line for line in lines if tells_full(line))
+        return DiskFull(what, told, "free space on the cache's disk", log=log)
     told = "\n".join([line for line in lines if _UNKNOWN.search(line)][:SHOWN_LINES])
     if told:
         hint = f"fix the package lists of base {settings.name}, or use a whole mirror"

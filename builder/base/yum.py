@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING
 
 from builder.base import vault
 from builder.base.method import Bootstrapped, Order, measure
+from builder.base.mmdebstrap import HOSTNAME
 from builder.base.model import Base, Yum
 from builder.base.packages import of_rpms
-from builder.base.recipe import HOSTNAME
 from builder.base.signed import require_signatures
 from builder.engine.spec import ContainerSpec, Mount, describe_status
 from builder.errors import BuildError, EnvironmentFailure
-from builder.host import removal, vsyscall
+from builder.host import buildlog, removal, vsyscall
 from builder.host.process import require_tool, run
-from builder.rpm import diagnose
 from builder.shown import without_secrets
 from builder.source.probe import probe
 
@@ -202,4 +201,4 @@ def _install(engine: Engine, image: str, order: Order, settings: Yum, folders: _
         raise EnvironmentFailure(
             what, f"{describe_status(status)}, as without vsyscall", vsyscall.FIX, log=order.log
         )
-    raise BuildError(what, diagnose.cause(order.log), "see the log", log=order.log)
+    raise BuildError(what, buildlog.cause(order.log), "see the log", log=order.log)

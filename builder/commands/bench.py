@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.commands.session import Request, choose, ledger_path, open_session
 from builder.errors import BuildError, UsageError
 from builder.host import ownership, process
 from builder.host.paths import Cache, Project
@@ -27,6 +26,7 @@ from builder.place import Place
 from builder.profile import load
 from builder.stages.image import ReadyImage
 from builder.stages.products import TREE
+from builder.stages.session import Request, choose, ledger_path, open_session
 
 CHANGED = Path("net/netfilter/ipvs/ip_vs_core.c")
 LINE = "/* one more line */\n"

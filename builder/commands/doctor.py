@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from builder.commands.session import Request, choose
 from builder.console import put, put_json
 from builder.doctor import examination, finding
 from builder.errors import EnvironmentFailure
@@ -20,6 +19,7 @@ from builder.place import Place
 from builder.shown import shown
 from builder.source.probe import probe
 from builder.stages import accelerator
+from builder.stages.session import Request, choose
 from builder.vm import sandbox
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from builder.commands.produce import Goals
-from builder.commands.session import Request, open_session
 from builder.host import ownership
 from builder.pipeline.explain import explain
 from builder.pipeline.schedule import with_needs
 from builder.place import Place
+from builder.stages.session import Request, open_session
 
 
 def explain_request(request: Request, goals: Goals, place: Place) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from builder.commands import baselock, outputs, produce
-from builder.commands.session import Request, choose, open_session
+from builder.commands import outputs, produce
 from builder.errors import UsageError
 from builder.host import ci
 from builder.pipeline.facts import FetchFacts, ImageFacts
 from builder.place import Place
+from builder.stages import baselock
+from builder.stages.session import Request, choose, open_session
 
 
 def fetch(request: Request, place: Place) -> list[str]:

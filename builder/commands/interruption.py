@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from builder import early
 from builder.errors import Interrupted
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _HEARD = b"\ninterrupted: stopping (press Ctrl-C again to exit at once)\n"
 _STDERR = 2
 
@@ -45,14 +44,8 @@ def interruptible() -> Iterator[None]:
 
     One that is ignored stays so: nohup(1) and shells' background jobs mean it.
     """
-    hearing = _Hearing()
-    wanted = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, hearing) for number in wanted}
-    try:
+    with early.heard(_Hearing()):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def leave(message: str, status: int) -> NoReturn:

@@ -10,6 +10,7 @@ from builder import names
 from builder.commands.judge_options import Options
 from builder.console import put_json, put_lines
 from builder.errors import SmokeError, UsageError
+from builder.host.whole import write_whole
 from builder.lab import verdict as verdicts
 from builder.lab.page import captures
 from builder.lab.page.html import PAGE
@@ -19,7 +20,6 @@ from builder.lab.trace import judge as judging
 from builder.lab.trace import reading
 from builder.lab.trace.director import Described
 from builder.lab.trace.judge import Trial
-from builder.pipeline.ledger import write_whole
 from builder.place import Place
 from builder.profile import load as profiles
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from builder.commands import outputs
-from builder.commands.session import Session
 from builder.console import put
 from builder.errors import SmokeError
 from builder.host.paths import find_project, runtime_folder
@@ -29,6 +28,7 @@ from builder.pipeline.stagename import VM
 from builder.report.publish import LAB
 from builder.stages import catalogue as all_stages
 from builder.stages import lab as stages
+from builder.stages.session import Session
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,7 @@ class Kept:
         Raises SmokeError if a host does not boot, or dies before.
         """
         console, target = self.session.setting.console, self.work / "recording"
-        series = self.session.setting.build.lab
         scenario, topology = catalogue.load(name)
-        if series is not None and name in series.unsupported:
-            console.say(f"lab {name}: unsupported: {series.unsupported[name]}")
-            return
         bench = self._bench()
         target.mkdir(parents=True)
         folder = f"{LAB}/{name}"

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from builder.commands import kept, outputs, session
-from builder.commands.session import Session
+from builder.commands import kept, outputs
 from builder.errors import SmokeError, UsageError
 from builder.host import ownership
 from builder.host.paths import Project, runtime_folder
@@ -28,6 +27,8 @@ from builder.profile.model import Profile
 from builder.report import publish, record
 from builder.report.publish import LAB, Ending
 from builder.stages import lab as stages
+from builder.stages import session
+from builder.stages.session import Session
 
 UNDER_WAY = Ending(outcome="running")
 
@@ -72,7 +73,7 @@ def run(request: Request, place: Place) -> None:
         )
         # Not before nobody can take it away any more.
         require_image(opened)
-        if request.load or request.keep:
+        if request.load or (request.keep and not _is_unsupported(opened, chosen[0])):
             done = opened.settle(*_beside(opened), VM, read=(VM,))
             work = runs.owned(place.cache, request.profile, _work_name(), place.console)
             trial = kept.Kept(opened, done, lab.enter_context(work), building.close)
@@ -133,6 +134,12 @@ def require_image(opened: Session) -> None:
     """Raises UsageError if the image of the session's flavour and base was not built."""
     if settled(opened.stages, VM, opened.store) is None:
         raise stages.not_built(opened.setting)
+
+
+def _is_unsupported(opened: Session, scenario: str) -> bool:
+    """Whether there would be no machine to keep."""
+    series = opened.setting.build.lab
+    return series is not None and scenario in series.unsupported
 
 
 def _beside(opened: Session) -> tuple[str, ...]:

@@ -7,9 +7,8 @@ import traceback
 from builder.commands import shell
 from builder.commands.interruption import interrupted
 from builder.errors import BuilderError
-from builder.host import outlets
+from builder.host import fulldisk, outlets
 from builder.host.paths import Cache, find_project
-from builder.pipeline import room
 from builder.report import failure
 
 COPY = (
@@ -50,8 +49,8 @@ def answer(caught: BaseException, cache: Cache | None, profile: str = "") -> str
 def _told(caught: BaseException, cache: Cache | None) -> BaseException:
     if isinstance(caught, KeyboardInterrupt):
         return interrupted()
-    places = room.places(cache) if cache is not None else (find_project().root,)
-    told = room.told(caught, places) if isinstance(caught, Exception) else caught
+    places = fulldisk.places(cache) if cache is not None else (find_project().root,)
+    told = fulldisk.told(caught, places) if isinstance(caught, Exception) else caught
     if cache is not None and isinstance(told, BuilderError):
         told.hint = _kept_out(told.hint, cache)
     return told

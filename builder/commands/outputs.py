@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from builder.commands.interruption import interrupted
-from builder.commands.session import Session
 from builder.errors import BuilderError, EnvironmentFailure, Interrupted
+from builder.host import fulldisk
 from builder.lab.scenario import shipped
-from builder.pipeline import room
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 from builder.profile.build import Build
 from builder.report import failure, html, logs, publish
 from builder.report.publish import COMPONENTS, LAB, Ending, Publication
 from builder.report.record import BuildRecord, ImageRecord, Outcome, State, Unfinished
+from builder.stages.session import Session
 
 PUBLICATIONS = (
     Publication(REPO, "repo"),
@@ -120,7 +120,7 @@ def _told(session: Session, error: BaseException) -> BuilderError:
     if isinstance(error, KeyboardInterrupt):
         return interrupted()
     if isinstance(error, Exception):
-        found = room.told(error, room.places(session.setting.cache))
+        found = fulldisk.told(error, fulldisk.places(session.setting.cache))
         if isinstance(found, BuilderError):
             return found
     return BuilderError(f"{type(error).__name__}: {error}", "", _BUG)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from builder import names
 from builder.commands import outputs
-from builder.commands.session import Request, Session, choose, open_session
 from builder.pipeline.schedule import with_needs
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, StageKind, is_of, parse
 from builder.place import Place
 from builder.profile.build import Build
 from builder.report.publish import COMPONENTS
+from builder.stages.session import Request, Session, choose, open_session
 
 Goals = Callable[[Build], tuple[str, ...]]
 

@@ -6,11 +6,11 @@ import shlex
 
 from builder.commands import outputs
 from builder.commands.produce import Goals
-from builder.commands.session import Request, choose, open_session
 from builder.host.removal import remove
 from builder.place import Place
 from builder.rpm import tree as rpm_tree
 from builder.stages.packaging import packaging
+from builder.stages.session import Request, choose, open_session
 
 
 def lay_out(request: Request, goals: Goals, names: tuple[str, ...], place: Place) -> list[str]:

@@ -22,10 +22,10 @@ from builder.patch.report import Report
 from builder.pipeline import run as runs
 from builder.place import Place
 from builder.profile import load
+from builder.profile.commit import Commit, finish
 from builder.profile.model import Profile
 from builder.source import open_lock
 from builder.update import edit, move, offer, review, trial
-from builder.update.commit import Commit, finish
 from builder.update.offer import Offer
 from builder.update.search import Search
 from builder.update.trial import Trial, Tried

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builder.commands.session import ledger_path
 from builder.console import Progress, put
 from builder.digest import Digest, of_file
 from builder.errors import VerificationError
@@ -25,6 +24,7 @@ from builder.report import publish
 from builder.source import store as blobs
 from builder.source.fetch import open_lock
 from builder.source.known import require_sizes
+from builder.stages.session import ledger_path
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from builder.disk.root import RootInputs, make_folders, root_container
-from builder.engine.spec import ContainerSpec
+from builder.engine.spec import ContainerSpec, RunContainer
 from builder.errors import BuildError
-from builder.rpm import diagnose
+from builder.host import buildlog
 
 DISK_MIB = 4096
 IMAGE = "director.qcow2"
 FILES = (IMAGE, "vmlinuz", "initrd.img", "cmdline", "release", "packages")
-
-RunContainer = Callable[[ContainerSpec, Path], int]
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ def make(
     if run(container(inputs, packages, scratch), log) != 0:
         raise BuildError(
             "the disk image could not be made",
-            diagnose.cause(log),
+            buildlog.cause(log),
             "see the log for the step that failed",
             log=log,
         )

@@ -1,4 +1,4 @@
-"""What the machine has: processors, memory, room on disk, KVM, vsyscall."""
+"""What the machine has: processors, memory, space on disk, KVM, vsyscall."""
 
 from __future__ import annotations
 
@@ -62,16 +62,16 @@ def examine_memory(read: Callable[[], int] = read_memory) -> Finding:
 def examine_disk(
     name: str, folder: Path, least: int, good: int, free: Callable[[Path], int] | None = None
 ) -> Finding:
-    """Room for ``folder``, which need not exist yet; ``least`` and ``good`` in bytes."""
+    """Space for ``folder``, which need not exist yet; ``least`` and ``good`` in bytes."""
     place = next(path for path in (folder, *folder.parents) if path.exists())
-    room = (free or _room)(place)
+    available = (free or _free)(place)
     fix = f"free space on the file system of {place} (`invoke clean`), or use another"
     if not os.access(place, os.W_OK):
         return Finding(name, Status.FAILURE, str(folder), f"{place} is not writable", fix)
-    return _grade(name, room, (least, good), str(folder), fix)
+    return _grade(name, available, (least, good), str(folder), fix)
 
 
-def _room(place: Path) -> int:
+def _free(place: Path) -> int:
     return shutil.disk_usage(place).free
 
 

@@ -13,8 +13,8 @@ from docker.types import Mount as BindMount
 
 from builder.engine.identity import LABEL
 from builder.engine.spec import ContainerSpec, Mount
-from builder.engine.user import unused_number
 from builder.errors import EnvironmentFailure
+from builder.host.builduser import unused_number
 
 HOSTNAME = "lvs-builder"
 

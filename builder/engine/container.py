@@ -71,7 +71,7 @@ class Engine:
             try:
                 for stdout, stderr in frames:
                     output.write(stdout, stderr)
-            except EnvironmentFailure:  # no room for the log
+            except EnvironmentFailure:  # no space for the log
                 # An engine that waits for somebody to read on cannot remove the container.
                 with contextlib.suppress(OSError, DockerException):
                     frames.close()

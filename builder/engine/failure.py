@@ -12,6 +12,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 from builder.engine.location import Endpoint
 from builder.errors import EnvironmentFailure
+from builder.host.space import tells_full
 
 
 @contextmanager
@@ -46,8 +47,8 @@ def _words(error: Exception) -> str:
 
 
 def _hint(endpoint: Endpoint, words: str) -> str:
-    if "no space left" in words:
-        return "make room where the engine keeps its data, then run again"
+    if tells_full(words):
+        return "free space where the engine keeps its data, then run again"
     if "bind source path does not exist" in words:
         return (
             "the engine does not see this host's files; use one on this host "

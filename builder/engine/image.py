@@ -33,7 +33,7 @@ def import_tar(client: APIClient, tar: Path, tag: str, changes: tuple[str, ...])
             raise EnvironmentFailure(
                 f"the engine could not import {tag}",
                 str(words),
-                "make room where the engine keeps its data, then run again",
+                "free space where the engine keeps its data, then run again",
             )
 
 

@@ -6,12 +6,11 @@ engine any more.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sys
 from pathlib import Path
 
-from builder.engine.private import PrivateEngine, stop
+from builder.engine.private import GATE, PrivateEngine, stop
+from builder.host import flock
 
 # Its users were killed: what their containers would still do is of no use to anybody.
 PATIENCE = 1.0
@@ -20,9 +19,8 @@ PATIENCE = 1.0
 def main(home: str, run: str, log: str) -> None:
     """Stop the engine; the gate keeps a builder that ends just now from doing the same."""
     engine = PrivateEngine(Path(home), Path(run), Path(log))
-    gate = os.open(engine.home / "gate.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(gate, fcntl.LOCK_EX)
-    stop(engine, PATIENCE)
+    with flock.held(engine.home / GATE):
+        stop(engine, PATIENCE)
 
 
 if __name__ == "__main__":

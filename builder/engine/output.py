@@ -60,7 +60,7 @@ class OutputLog:
 
     def _failure(self, error: OSError) -> EnvironmentFailure:
         return EnvironmentFailure(
-            f"cannot write the log {self._path.name}", str(error), "make room, then run again"
+            f"cannot write the log {self._path.name}", str(error), "free space, then run again"
         )
 
     def write(self, stdout: bytes | None, stderr: bytes | None) -> None:

@@ -10,7 +10,6 @@ Lock order: ``users`` before ``gate``; whoever holds the gate never waits for ``
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import signal
@@ -27,9 +26,11 @@ from builder.console import Console
 from builder.engine.location import Endpoint, ask
 from builder.engine.remains import Process, clear, engine_processes, wait_until_dead
 from builder.errors import EnvironmentFailure, Interrupted
+from builder.host import flock
 from builder.host.paths import Cache
 from builder.host.process import run
 from builder.host.removal import remove
+from builder.host.space import tells_full
 from builder.host.tools import find
 
 START_SECONDS = 60.0
@@ -37,7 +38,7 @@ STOP_SECONDS = 20.0
 HASTE_SECONDS = 0.5  # for an engine whose user wants to leave at once
 TAIL_LINES = 6
 CRASH_BYTES = 64 << 10
-USERS = "users.lock"
+USERS, GATE = "users.lock", "gate.lock"
 # vfs copies whole layers: slow, but works on every filesystem (tmpfs, overlay, NFS).
 STORAGE_DRIVERS = ("overlay2", "vfs")
 
@@ -92,49 +93,31 @@ def find_daemon() -> str | None:
 
 
 @contextmanager
-def _lock(path: Path, kind: int) -> Iterator[int]:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, kind)
-        yield handle
-    finally:
-        os.close(handle)
-
-
-@contextmanager
 def hold(engine: PrivateEngine, console: Console) -> Iterator[Endpoint]:
     """Use the private engine, started if it does not run; stopped when the last user leaves.
 
     Raises EnvironmentFailure if it cannot be started.
     """
     engine.home.mkdir(parents=True, exist_ok=True)
-    gate = engine.home / "gate.lock"
+    gate = engine.home / GATE
     patience = STOP_SECONDS
-    with _lock(engine.home / USERS, fcntl.LOCK_SH) as users:
+    with flock.held(engine.home / USERS, shared=True) as users:
         try:
-            with _lock(gate, fcntl.LOCK_EX):
+            with flock.held(gate):
                 _ensure(engine, console)
             yield engine.endpoint
         except (KeyboardInterrupt, Interrupted):
             patience = HASTE_SECONDS
             raise
         finally:
-            with _lock(gate, fcntl.LOCK_EX):
-                last = _try_exclusive(users)
+            with flock.held(gate):
+                last = flock.try_take(users)
                 if last:
                     stop(engine, patience)
             if not last:
                 # Either others use it, then this passes at once; or the keeper was
                 # quicker, then this waits until it has stopped the engine.
-                fcntl.flock(users, fcntl.LOCK_SH)
-
-
-def _try_exclusive(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+                flock.take(users, shared=True)
 
 
 def daemon_process(engine: PrivateEngine) -> Process | None:
@@ -181,7 +164,7 @@ def _start(engine: PrivateEngine) -> None:
             return
         failures.append(words)
         clear(engine.run, engine.data, engine.group)
-        if "no space left" in words:
+        if tells_full(words):
             break
     raise EnvironmentFailure(
         "the private container engine does not start",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -54,3 +56,11 @@ def describe_status(status: int) -> str:
         except ValueError:
             pass
     return f"exit status {status}"
+
+
+class RunContainer(Protocol):
+    """Runs a container: its exit status.  ``see`` gets each line that goes to ``log``."""
+
+    def __call__(
+        self, spec: ContainerSpec, log: Path, see: Callable[[str], None] | None = None
+    ) -> int: ...

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import select
 import shutil
 import signal
 import sys
-import termios
-import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -18,21 +14,7 @@ from typing import Any
 from docker import APIClient
 from docker.errors import APIError
 
-CHUNK = 4096
-
-
-@contextmanager
-def _raw(handle: int) -> Iterator[None]:
-    """Pass every key on as it is (also Ctrl-C); a pipe is left as it is."""
-    if not os.isatty(handle):
-        yield
-        return
-    before = termios.tcgetattr(handle)
-    tty.setraw(handle)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(handle, termios.TCSADRAIN, before)
+from builder.host.terminal import raw, relay
 
 
 def _fit(client: APIClient, container: str) -> None:
@@ -63,26 +45,8 @@ def converse(client: APIClient, container: str) -> None:
     line = getattr(attached, "_sock", attached)
     line.setblocking(True)
     client.start(container)
-    given, shown = sys.stdin.fileno(), sys.stdout.fileno()
     try:
-        with _raw(given), _following_size(client, container):
-            _relay(line, given, shown)
+        with raw(sys.stdin.fileno()), _following_size(client, container):
+            relay(line)
     finally:
         attached.close()
-
-
-def _relay(line: Any, given: int, shown: int) -> None:
-    sources = [line, given]
-    while True:
-        ready, _, _ = select.select(sources, [], [])
-        if given in ready:
-            keys = os.read(given, CHUNK)
-            if keys:
-                line.sendall(keys)
-            else:
-                sources.remove(given)
-        if line in ready:
-            said = line.recv(CHUNK)
-            if not said:
-                return
-            os.write(shown, said)

@@ -7,7 +7,6 @@ up.  A lock is held shared by many, or exclusively by one.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shlex
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from builder.console import Console
 from builder.errors import Interrupted
+from builder.host import flock
 
 _POLL = 0.1  # seconds
 _SHOWN = 120  # characters of a command line
@@ -85,13 +85,13 @@ def _take(path: Path, *, shared: bool) -> int | None:
     while True:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            return None
+            is_ours = flock.try_take(lock, shared=shared)
         except BaseException:
             os.close(lock)
             raise
+        if not is_ours:
+            os.close(lock)
+            return None
         # Whoever held it may have removed the file: then this is nobody's lock any more.
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(lock), path.stat()):

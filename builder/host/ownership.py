@@ -8,7 +8,6 @@ command that writes to it makes and marks it; nobody else's folder is ever marke
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 import shlex
@@ -23,9 +22,12 @@ import msgspec
 from builder.console import Console
 from builder.errors import EnvironmentFailure, UsageError
 from builder.host import refusal
+from builder.host.builduser import is_for_builds
 from builder.host.lock import hold
 from builder.host.paths import APPLICATION, CACHE_VARIABLE, Cache, find_project
 from builder.host.removal import remove
+from builder.host.space import is_full
+from builder.host.whole import write_whole
 
 TAG = "CACHEDIR.TAG"
 TAG_TEXT = f"""\
@@ -39,7 +41,6 @@ LAYOUT = 3
 _MODE = 0o700
 _LOCK = "cache"
 _TOLD = 4  # names in a message
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_ONES = frozenset({"lost+found"})  # ext4's own, in a file system for the cache alone
 _ASIDE = re.compile(r"^\.(.+)\.(removed-)?[0-9][0-9-]*$")
 _NOTE = re.compile(r"^accelerator-[0-9a-f-]+\.json$")
@@ -222,10 +223,10 @@ def _own(cache: Cache, console: Console) -> None:
                 console.say("finished stages are made anew, sources are kept")
                 _clear_earlier(cache, console)
             cache.root.chmod(_MODE)
-            _write(cache.root / TAG, TAG_TEXT.encode())
-            _write(cache.root / MARK, msgspec.json.encode(Mark(APPLICATION, LAYOUT)) + b"\n")
+            write_whole(cache.root / TAG, TAG_TEXT.encode())
+            write_whole(cache.root / MARK, msgspec.json.encode(Mark(APPLICATION, LAYOUT)) + b"\n")
     except OSError as error:
-        if error.errno in _FULL:  # told as such by the caller
+        if is_full(error):  # told as such by the caller
             raise
         what = f"the cache {refusal.shown(cache.root)} cannot be made"
         raise refusal.told(error, what, _HINT) from error
@@ -295,8 +296,6 @@ def _require_own_part(cache: Cache, path: Path) -> None:
 
 def _is_builds(owner: int) -> bool:
     """Whether root's builds run as that user: they write to the compiler's cache."""
-    from builder.engine.user import is_for_builds  # noqa: PLC0415 - that room needs this one
-
     return os.geteuid() == 0 and is_for_builds(owner)
 
 
@@ -338,9 +337,3 @@ def _clear_earlier(cache: Cache, console: Console) -> None:
         for run in cache.logs.iterdir() if cache.logs.is_dir() else ():
             if run.is_dir() and not run.is_symlink():
                 remove(run, cache.logs)
-
-
-def _write(path: Path, data: bytes) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(data)
-    aside.replace(path)

@@ -7,14 +7,13 @@ the next one removes those of this user that nobody holds.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from builder.errors import EnvironmentFailure
-from builder.host import removal
+from builder.host import flock, removal
 from builder.host.paths import APPLICATION
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -46,8 +45,8 @@ def sweep(home: Path) -> None:
     """
     for name in (_name(""), f".{_name('')}"):  # the second: a removal that was killed
         for found in home.glob(f"{name}*"):
-            with contextlib.suppress(OSError, EnvironmentFailure), _held(found):
-                if found.lstat().st_uid == os.geteuid():
+            with contextlib.suppress(OSError, EnvironmentFailure), _held(found) as is_ours:
+                if is_ours and found.lstat().st_uid == os.geteuid():
                     removal.remove(found, home)
 
 
@@ -67,7 +66,7 @@ def _lock(made: Path) -> int:
     """The folder, open and held.  Raises FileNotFoundError if a sweep has taken it away."""
     lock = os.open(made, _OPEN)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        flock.take(lock)
         if os.path.samestat(os.fstat(lock), made.stat()):
             return lock
         raise FileNotFoundError(made)
@@ -77,11 +76,10 @@ def _lock(made: Path) -> int:
 
 
 @contextlib.contextmanager
-def _held(found: Path) -> Iterator[None]:
-    """Hold a folder's lock for the block.  Raises OSError if somebody else does."""
+def _held(found: Path) -> Iterator[bool]:
+    """Hold a folder's lock for the block if nobody else does; whether that is so."""
     lock = os.open(found, _OPEN)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        yield flock.try_take(lock)
     finally:
         os.close(lock)

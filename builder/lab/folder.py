@@ -98,14 +98,13 @@ def _bytes(folder: Path) -> bytes:
             "--judge takes the folder of a recording",
             "recordings lie in artifacts/PROFILE/lab/SCENARIO after: invoke lab",
         )
-    try:
-        return (folder / FILE).read_bytes()
-    except FileNotFoundError:
+    if not (folder / FILE).is_file():  # a pipe would be waited for
         raise UsageError(
             f"there is no recording in {folder}",
-            f"{FILE} does not exist: the experiment came to no end, or is of an earlier version",
+            f"there is no file {FILE}: the experiment came to no end, or is of an earlier version",
             "recordings lie in artifacts/PROFILE/lab/SCENARIO after: invoke lab",
-        ) from None
+        )
+    return (folder / FILE).read_bytes()
 
 
 def _unreadable(folder: Path, cause: str) -> VerificationError:
@@ -135,6 +134,8 @@ def _faults(folder: Path, recording: Recording) -> Iterator[str]:
 
 def _sealed(folder: Path) -> dict[str, Digest]:
     """Digests by path.  Raises ValueError for what is no such list."""
+    if not (folder / SEAL).is_file():
+        raise ValueError("there is no such file")
     found: dict[str, Digest] = {}
     for line in (folder / SEAL).read_text(encoding="utf-8").splitlines():
         entry = _LINE.fullmatch(line)
@@ -145,15 +146,10 @@ def _sealed(folder: Path) -> dict[str, Digest]:
 
 
 def _file_faults(file: Path, path: str, wanted: Digest) -> Iterator[str]:
-    try:
-        found = digest.of_file(file)
-    except FileNotFoundError:
-        yield f"{path} is missing"
-    except OSError as error:
-        yield f"{path}: {error.strerror}"
-    else:
-        if found != wanted:
-            yield f"{path} has changed ({file.stat().st_size} bytes now)"
+    if not file.is_file():
+        yield f"{path} is missing" if not file.exists() else f"{path} is no file"
+    elif digest.of_file(file) != wanted:
+        yield f"{path} has changed ({file.stat().st_size} bytes now)"
 
 
 def _inner_faults(recording: Recording) -> Iterator[str]:

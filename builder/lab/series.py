@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from builder.names import OptionalName
+from builder.values import Init
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 OptionKind = Annotated[int, msgspec.Meta(ge=0, le=255)]
@@ -20,7 +21,7 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``toa_kind``: TCP option with the client's address; ``toa_kind6``: the same for IPv6, 0 if
     there is none.  ``toa_switches`` and ``port_switches``: sysctls.  ``refusal``: what the
     kernel logs, as a regular expression, when a connection finds no local address.
-    ``interfaces``: what hosts are configured with.  ``routing``: folder of zebra and ripd, empty
+    ``init``: the profile's own.  ``routing``: folder of zebra and ripd, empty
     if there is no ripd.  ``prepare``: commands on the director before it gets services.
     ``companion``: the profile whose image all hosts but directors boot, if this one's runs too
     little for clients and servers.  ``unsupported``: scenarios and rows that this kernel or
@@ -35,7 +36,7 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port_switches: tuple[str, str]
     refusal: str
     toa_kind6: OptionKind = 0
-    interfaces: Literal["iproute2", "ifcfg"] = "iproute2"
+    init: Init = "systemd"
     routing: str = ""
     companion: OptionalName = ""
     prepare: tuple[str, ...] = ()

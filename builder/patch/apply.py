@@ -52,7 +52,7 @@ def attempt(
         files.mkdir()
         scratch.bring(tree, touched(series), files)
         for file in (file for patch in series.patches for file in patch.files):
-            scratch.require_room(tree, file.candidates, new=file.is_new)
+            scratch.require_place(tree, file.candidates, new=file.is_new)
         bench = _Bench(tree, files, text, max_fuzz, None if names is None else tuple(names))
         reports: list[PatchReport] = []
         settled: list[Patch] = []

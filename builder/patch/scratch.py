@@ -81,7 +81,7 @@ def _refuse_link(tree: Path, link: Path, name: str) -> VerificationError | Patch
     )
 
 
-def require_room(tree: Path, names: Iterable[str], *, new: bool) -> None:
+def require_place(tree: Path, names: Iterable[str], *, new: bool) -> None:
     """Raises PatchError if none of these ``names`` of one file can be a file in the tree.
 
     ``new``: the patch makes the file; a folder in the place of another is told by patch(1).
@@ -96,7 +96,7 @@ def require_same_kinds(tree: Path, names: Iterable[str], scratch: Path) -> None:
     """Raises PatchError if a file would have to take a folder's place, or the reverse."""
     for name in sorted(names):
         if (scratch / name).is_file():
-            require_room(tree, [name], new=True)
+            require_place(tree, [name], new=True)
 
 
 def _find_obstacle(tree: Path, name: str, *, new: bool) -> PatchError | None:

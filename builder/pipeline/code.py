@@ -18,8 +18,8 @@ import msgspec
 
 from builder.digest import Digest, decode, encode, of_text
 from builder.errors import EnvironmentFailure
+from builder.host.whole import write_whole
 from builder.pipeline.digest import Input, files
-from builder.pipeline.ledger import write_whole
 
 PACKAGE = Path(__file__).parents[1]
 _TALKS = "says what goes on or what is wrong"
@@ -30,20 +30,24 @@ APART: dict[str, str] = {
     "builder.early": _TALKS,
     "builder.engine": "what a container gets is an input of its stage, and how it is fenced in",
     "builder.errors": _TALKS,
+    "builder.host.buildlog": _TALKS,
+    "builder.host.builduser": "chooses whom programs run as",
     "builder.host.children": "ends programs",
+    "builder.host.flock": "waits",
+    "builder.host.fulldisk": _TALKS,
     "builder.host.lock": "waits",
     "builder.host.outlets": _TALKS,
     "builder.host.paths": "knows where things lie on this host",
     "builder.host.process": "starts programs, whose arguments are the callers'",
     "builder.host.refusal": _TALKS,
     "builder.host.removal": "removes what is not needed any more",
+    "builder.host.terminal": _TALKS,
     "builder.host.temporary": "names folders that are removed",
     "builder.host.tools": _TALKS,
     "builder.invocation": _TALKS,
     "builder.names": _REFUSES,
     "builder.pipeline": "runs stages, and puts out nothing of its own",
     "builder.profile": _CARRIES,
-    "builder.rpm.diagnose": _TALKS,
     "builder.shown": _TALKS,
     "builder.stages.setting": _CARRIES,
     "builder.toml": _REFUSES,

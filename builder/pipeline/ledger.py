@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from builder.digest import Digest, decode, encode
+from builder.host.whole import write_whole
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import NONE, Facts
 
@@ -31,21 +31,6 @@ class Change:
     name: str
     old: str
     new: str
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that readers see the old or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        aside.replace(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
 
 
 class Ledger:

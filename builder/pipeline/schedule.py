@@ -25,10 +25,11 @@ from builder.errors import (
     UsageError,
     VerificationError,
 )
+from builder.host import fulldisk
 from builder.host.listing import Listing
 from builder.host.paths import Cache
 from builder.host.removal import remove
-from builder.pipeline import digest, room
+from builder.pipeline import digest
 from builder.pipeline.budget import Budget
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import NONE, Facts
@@ -168,7 +169,7 @@ class Schedule:
         if not at_once:
             self._join()
         if isinstance(error, DiskFull) and not running:
-            # What others keep for `invoke shell` only takes room here.
+            # What others keep for `invoke shell` only takes space here.
             remove(self.cache.scratch / self.run_id, self.cache.scratch)
 
     def _join(self) -> None:
@@ -289,7 +290,7 @@ class Schedule:
         try:
             outcome = self._perform(stage, inputs)
         except Exception as error:
-            outcome = room.told(error, room.places(self.cache))
+            outcome = fulldisk.told(error, fulldisk.places(self.cache))
             if isinstance(outcome, BuilderError):
                 outcome.stage = outcome.stage or stage.name
                 outcome.log = outcome.log or self.log(stage.name)

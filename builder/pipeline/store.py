@@ -26,10 +26,10 @@ from builder.digest import Digest, decode, encode, of_bytes
 from builder.host.listing import Listing, Memory, read
 from builder.host.paths import Cache
 from builder.host.removal import remove
+from builder.host.whole import write_whole
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import Facts
-from builder.pipeline.ledger import write_whole
 from builder.pipeline.stage import LISTING, Damaged, Done, Manifest, OutputFile
 from builder.pipeline.stagename import folder_of
 from builder.pipeline.status import Status, look, unchanged

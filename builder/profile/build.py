@@ -20,6 +20,7 @@ from builder.patch.apply import MAX_FUZZ
 from builder.patch.fix import Fix
 from builder.profile.model import Changelog, Component, Flavour, ForeignPatch, Profile
 from builder.source.model import Source
+from builder.values import Init
 
 DATE_FORMAT = "%a %b %d %Y"
 
@@ -81,9 +82,9 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     fragments: tuple[str, ...]
     parts: dict[str, BuildPart]
     sources: dict[str, Source]
-    host: str
+    target: str
     install: tuple[str, ...]
-    selftest: str
+    init: Init
     layout: tuple[LayoutCheck, ...]
     lab: Series | None
 
@@ -110,9 +111,9 @@ def resolve(profile: Profile, flavour: str, base: Base) -> Build:
         fragments=chosen.fragments,
         parts={one.name: _part(profile, one, flavour, chosen, base.name) for one in built},
         sources=profile.source,
-        host=profile.host,
+        target=profile.target,
         install=(*profile.install, *base.guest.install),
-        selftest=profile.selftest,
+        init=profile.init,
         layout=profile.layout,
         lab=profile.lab,
     )

@@ -13,6 +13,11 @@ from builder.source.model import Location, Source
 
 FILE_NAME = "profile.toml"
 FRAGMENTS = "kernel-config"
+RENAMED = {
+    "host": "target",
+    **dict.fromkeys(("guest", "selftest", "lab.interfaces", "lab.init"), "init"),
+}
+"""Keys of earlier versions, and those of today."""
 KEYS = "see docs/profiles.md for the keys and their types"
 
 
@@ -34,8 +39,17 @@ def _named(path: Path, text: str, kind: str, tables: Any) -> Any:
     return tables
 
 
+def _with_init(document: dict[str, Any]) -> dict[str, Any]:
+    """The table ``[lab]`` with the image's init, by which the lab configures hosts."""
+    lab, init = document.get("lab"), document.get("init")
+    if not isinstance(lab, dict) or init is None:
+        return document
+    return {**document, "lab": {**lab, "init": init}}
+
+
 def _decode(path: Path, text: str) -> Profile:
     document = toml.parse(path, text)
+    toml.require_present_names(path, text, document, RENAMED)
     sources = _named(path, text, "source", document.pop("source", {}))
     flavours = toml.convert_tables(
         path, text, document.pop("flavour", {}), Flavour, "flavour", hint=KEYS
@@ -43,7 +57,7 @@ def _decode(path: Path, text: str) -> Profile:
     components = _named(path, text, "component", document.pop("component", {}))
     components = toml.convert_tables(path, text, components, Component, "component", hint=KEYS)
     whole = {
-        **document,
+        **_with_init(document),
         "name": path.parent.name,
         "flavour": flavours,
         "component": components,
@@ -143,12 +157,12 @@ def _signature_fault(source: Source, location: Location) -> str:
 
 def _check_files(path: Path, text: str, profile: Profile) -> None:
     """The profile's own files that it names are there."""
-    if not (path.parent / profile.host).is_file():
+    if not (path.parent / profile.target).is_file():
         raise toml.refuse(
             path,
-            toml.line_of(text, "host"),
-            f"host names {profile.host}, which does not exist",
-            f"write {path.parent.name}/{profile.host}, or name another file",
+            toml.line_of(text, "target"),
+            f"target names {profile.target}, which does not exist",
+            f"write {path.parent.name}/{profile.target}, or name another file",
         )
     fragments = path.parent / FRAGMENTS
     for name, flavour in profile.flavour.items():

@@ -13,7 +13,7 @@ from builder.lab.series import Series
 from builder.names import FileName, Name, OptionalName
 from builder.patch.fix import Fix
 from builder.source.model import Source
-from builder.values import Author, Line, PathBelow, Suffix, Version
+from builder.values import Author, Init, Line, PathBelow, Suffix, Version
 
 
 class Changelog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -117,10 +117,11 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A profile: components, their sources, and the base they are built in.
 
-    ``host``: the table of what the target distribution provides, in the profile's folder.
+    ``target``: the table of what the distribution that the RPMs are for provides, in the
+    profile's folder.
     ``install``: the packages that the disk image gets, with what they require.
-    ``guest``: the root that the disk image is made of, by its name in the base.
-    ``selftest``: what proves the image, a folder of ``builder/vm/guest``.
+    ``init``: what the disk image starts first: names the root that it is made of, in the base,
+    and its self-test, in ``builder/smoke/guest``.
     ``layout``: what the components' copies of a header must agree on.
     ``lab``: its FULLNAT as the lab's captures must show it, if it can be tried there.
     """
@@ -129,13 +130,12 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     summary: str
     base: Name
     default_flavour: Name
-    host: FileName
+    target: FileName
     changelog: Changelog
     flavour: dict[Name, Flavour]
     component: dict[Name, Component]
     source: dict[Name, Source]
     install: tuple[FileName, ...] = ()
-    guest: Name = "systemd"
-    selftest: Name = "current"
+    init: Init = "systemd"
     layout: tuple[LayoutCheck, ...] = ()
     lab: Series | None = None

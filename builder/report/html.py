@@ -13,12 +13,12 @@ import msgspec
 from markupsafe import Markup, escape
 
 from builder import pages
+from builder.host.whole import write_whole
 from builder.pipeline.facts import FetchFacts
-from builder.pipeline.ledger import write_whole
 from builder.pipeline.stage import OutputFile
 from builder.report import proofs
 from builder.report.record import BuildRecord, StageRecord
-from builder.vm.report import SmokeReport
+from builder.smoke.report import SmokeReport
 
 PAGE = "report.html"
 SMOKE = "smoke/smoke.json"

@@ -15,7 +15,7 @@ from builder.digest import Digest, decode, encode
 from builder.errors import EnvironmentFailure, VerificationError
 from builder.host import listing
 from builder.host.removal import remove
-from builder.pipeline.ledger import write_whole
+from builder.host.whole import write_whole
 from builder.pipeline.stage import Done, OutputFile
 from builder.pipeline.stagename import StageKind
 from builder.pipeline.status import Status, look, unchanged

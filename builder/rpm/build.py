@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from builder.console import Console, Progress
-from builder.engine.spec import ContainerSpec, Mount
+from builder.engine.spec import ContainerSpec, Mount, RunContainer
 from builder.errors import BuildError
+from builder.host import buildlog
 from builder.profile.build import BuildPart
-from builder.rpm import diagnose
 from builder.rpm.tree import RpmTree, lay, write_spec
 
 HOME = PurePosixPath("/home/builder")
 SCRIPT = Path(__file__).parent / "container" / "rpmbuild.sh"
 CCACHE_SIZE = "5G"
 COMPILED = ("  CC ", "  CC [M] ", "  LD [M] ", "  AS ", "  AR ", "  CC\t", "  CXX ")
-
-RunContainer = Callable[[ContainerSpec, Path, Callable[[str], None]], int]
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class BuildPlan:
     is built with, by component.  ``jobs``: the folder with the job budget's pipe.
     ``expected``: how many objects the last build compiled, if known.  ``options``: further
     ones for rpmbuild.  ``explain``: cause and hint out of the log of a failed build, if the
-    manner of packing knows more than ``diagnose`` does.
+    manner of packing knows more than ``buildlog`` does.
     """
 
     part: BuildPart
@@ -136,7 +134,7 @@ def build(
         status = run(spec, log, counter.see)
     if status != 0:
         cause, hint = plan.explain(log) or (
-            diagnose.cause(log),
+            buildlog.cause(log),
             "fix the error in the log, then run the same command again; finished stages are kept",
         )
         name = f"{plan.part.package}-{plan.part.version}"

@@ -1,4 +1,4 @@
-"""What RPMs require from their host, held against what the target distribution provides."""
+"""What RPMs require of the target distribution, held against what it provides."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import createrepo_c
 import msgspec
 
 from builder import text as texts
+from builder import toml
 from builder.archive import rpm
 from builder.errors import UsageError, VerificationError
 
@@ -19,7 +20,7 @@ _PREFIXED = re.compile(r"^(?P<prefix>.*?)(?P<numbers>\d+(?:\.\d+)*)$")
 
 
 class Soname(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A shared library of the host and the symbol versions that it defines."""
+    """A shared library of the target and the symbol versions that it defines."""
 
     package: str
     versions: tuple[str, ...]
@@ -27,25 +28,25 @@ class Soname(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Provided(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A feature, package name or path of the host; ``version``: at least this one is there."""
+    """A feature, package name or path of the target; ``version``: at least this one is there."""
 
     package: str
     version: str = ""
     note: str = ""
 
 
-class HostName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which host this is about."""
+class TargetName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which distribution this is about."""
 
     name: str
     arch: str
     isa_suffix: str
 
 
-class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that a host provides; the form is described in the file itself."""
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that a target provides; the form is described in the file itself."""
 
-    host: HostName
+    target: TargetName
     soname: dict[str, Soname]
     feature: dict[str, Provided]
     name: dict[str, Provided]
@@ -72,10 +73,12 @@ class Finding:
     met_by: str
 
 
-def load_host(path: Path) -> Host:
-    """Read the table of what a host provides.  Raises UsageError with its place in the file."""
+def load_target(path: Path) -> Target:
+    """Read the table of what a target provides.  Raises UsageError with its place in the file."""
     try:
-        return msgspec.toml.decode(texts.read(path), type=Host)
+        words = texts.read(path)
+        toml.require_present_names(path, words, toml.parse(path, words), {"host": "target"})
+        return msgspec.toml.decode(words, type=Target)
     except (OSError, msgspec.DecodeError) as error:
         raise UsageError(
             f"{path.name} cannot be read",
@@ -87,7 +90,7 @@ def load_host(path: Path) -> Host:
 def requirements(rpms: tuple[Path, ...]) -> tuple[Requirement, ...]:
     """What a set of RPMs requires and does not provide by itself.
 
-    rpm's own features are included; they are asked of the host's rpm.  Raises VerificationError
+    rpm's own features are included; they are asked of the target's rpm.  Raises VerificationError
     for what is no RPM.
     """
     # First, because it judges what librpm would believe.
@@ -119,34 +122,34 @@ def _features(path: Path) -> Iterator[Requirement]:
             yield Requirement(header.text(rpm.NAME), name, "LE", version)
 
 
-def hold(host: Host, wanted: Iterable[Requirement]) -> tuple[Finding, ...]:
-    """Who meets each requirement on the host; an empty ``met_by`` means that nobody does."""
-    return tuple(Finding(entry, _met_by(host, entry)) for entry in wanted)
+def hold(target: Target, wanted: Iterable[Requirement]) -> tuple[Finding, ...]:
+    """Who meets each requirement on the target; an empty ``met_by`` means that nobody does."""
+    return tuple(Finding(entry, _met_by(target, entry)) for entry in wanted)
 
 
-def demand(host: Host, findings: Iterable[Finding]) -> None:
-    """Raise VerificationError that names every RPM and requirement that the host lacks."""
+def demand(target: Target, findings: Iterable[Finding]) -> None:
+    """Raise VerificationError that names every RPM and requirement that the target lacks."""
     missing = [
         f"{one.requirement.rpm} requires {one.requirement}" for one in findings if not one.met_by
     ]
     if missing:
         raise VerificationError(
-            f"{len(missing)} requirements are not to be had on {host.host.name}",
+            f"{len(missing)} requirements are not available on {target.target.name}",
             "\n".join(missing),
             "build against what the target has, or correct the table of what it provides",
         )
 
 
-def _met_by(host: Host, wanted: Requirement) -> str:
+def _met_by(target: Target, wanted: Requirement) -> str:
     soname = _SONAME.match(wanted.name)
     if soname:
-        library = host.soname.get(soname["name"])
+        library = target.soname.get(soname["name"])
         if library is None:
             return ""
         version = soname["version"]
         known = not version or any(_covers(entry, version) for entry in library.versions)
         return library.package if known else ""
-    for table in (host.feature, host.name):
+    for table in (target.feature, target.name):
         entry = table.get(wanted.name)
         if entry is not None:
             return entry.package if _new_enough(entry.version, wanted) else ""

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from builder.host import process
+from builder.host.whole import write_whole
 from builder.selftest.outcome import Outcome
 
 MIB_PER_KIB = 1 / 1024
@@ -89,6 +90,4 @@ def make(
 
 def write(record: Record, path: Path) -> None:
     """Write it whole or not at all."""
-    aside = path.with_name(f".{path.name}.partial")
-    aside.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
-    aside.replace(path)
+    write_whole(path, msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")

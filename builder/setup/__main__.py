@@ -10,11 +10,9 @@ from builder import early
 if __name__ == "__main__":
     early.listen()
 
-import contextlib
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -30,18 +28,6 @@ TEST_TASKS = ("test",)
 
 def _raise_interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Signals raise KeyboardInterrupt; one that is ignored stays so."""
-    wanted = [number for number in early.SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, _raise_interrupt) for number in wanted}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def split(words: Sequence[str]) -> tuple[bool, list[str]]:
@@ -98,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
     root = Path(__file__).resolve().parents[2]
     yes, words = split(arguments)
     try:
-        with _interruptible():
+        with early.heard(_raise_interrupt):
             folder = prepare(root, words, yes=yes)
     except KeyboardInterrupt:
         packages.say("interrupted")

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from builder.host.whole import write_whole
+
 NAME = "contents.txt"
 # Caches of Python's own, and what only making the environment needs.
 _IGNORED = {"__pycache__", "pip", "setuptools"}
@@ -26,12 +28,7 @@ def record(folder: Path) -> None:
     """Mark the environment in ``folder`` as whole.  Raises OSError."""
     lines = sorted(f"{size} {name}" for name, size in _files(str(packages(folder))))
     os.sync()
-    aside = folder / f"{NAME}.new"
-    with aside.open("w", encoding="utf-8", errors="surrogateescape") as handle:
-        handle.write("".join(f"{line}\n" for line in (folder, *lines)))
-        handle.flush()
-        os.fsync(handle.fileno())
-    aside.rename(folder / NAME)
+    write_whole(folder / NAME, os.fsencode("".join(f"{line}\n" for line in (folder, *lines))))
 
 
 def is_whole(folder: Path) -> bool:

@@ -8,7 +8,6 @@ leads to, and a run that goes on while another one makes a new environment keeps
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shlex
@@ -23,7 +22,7 @@ from typing import NoReturn
 
 from builder import early
 from builder.errors import EnvironmentFailure
-from builder.host import mounts, removal
+from builder.host import flock, mounts, removal
 from builder.setup import contents, making
 from builder.setup.making import USED, lock_of, refused
 from builder.setup.packages import say
@@ -74,7 +73,7 @@ def _current(root: Path, kind: str) -> Path | None:
         hold = os.open(folder / USED, os.O_RDONLY)
     except OSError:
         return None
-    fcntl.flock(hold, fcntl.LOCK_SH)
+    flock.take(hold, shared=True)
     os.set_inheritable(hold, True)  # by what this process becomes
     return folder if contents.is_whole(folder) and _starts(folder) else None
 
@@ -102,11 +101,9 @@ def _alone(root: Path) -> Iterator[None]:
     if mode & 0o755 != 0o755:
         home.chmod(mode | 0o755)
     with (home / "lock").open("a", encoding="utf-8") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not flock.try_take(handle.fileno()):
             say("waiting for another bootstrap of this checkout")
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            flock.take(handle.fileno())
         yield
 
 
@@ -179,10 +176,8 @@ def _remove_unless_used(folder: Path, home: Path) -> None:
         _remove(folder, home)
         return
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _remove(folder, home)
-    except BlockingIOError:
-        pass
+        if flock.try_take(handle):
+            _remove(folder, home)
     finally:
         os.close(handle)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from builder.errors import EnvironmentFailure
 from builder.host import process, removal
+from builder.host.space import is_full
 from builder.setup import contents
 
 # A test environment has all that the builder needs as well.
@@ -93,7 +94,7 @@ def refused(error: OSError, root: Path) -> EnvironmentFailure:
     """What to say of the operating system's refusal."""
     place, here = error.filename or root, shlex.quote(str(root))
     cause = f"{place}: {error.strerror or error}"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(error):
         hint = f"free {ROOM >> 20} MB on the file system that this shows: df -h {here}"
     elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         hint = f"make a copy that you may write to: cp -r {here} ~/director-builder"

@@ -14,6 +14,7 @@ from pathlib import Path
 from builder.errors import EnvironmentFailure
 from builder.host import ci, tools
 from builder.host.tools import Tool
+from builder.host.whole import write_whole
 
 ENGINE_VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT")
 ENGINE_SOCKETS = ("/var/run/docker.sock", "/run/podman/podman.sock")
@@ -178,10 +179,7 @@ def _idle_daemons() -> Iterator[None]:
         encoding="utf-8", errors="replace"
     )
     if ours:
-        aside = POLICY.with_name(f"{POLICY.name}.{os.getpid()}")
-        aside.write_text(policy(os.getpid()), encoding="utf-8")
-        aside.chmod(0o755)
-        aside.rename(POLICY)
+        write_whole(POLICY, policy(os.getpid()).encode(), mode=0o755)
     try:
         yield
         # Whichever manager of services this host has.

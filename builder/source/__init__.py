@@ -2,8 +2,8 @@
 
 from builder.source.fetch import fetch, open_lock
 from builder.source.known import find
-from builder.source.lock import Pin, SourcesLock
 from builder.source.model import Bounds, Fetched, Location, Source
+from builder.source.pins import Pin, SourcesLock
 
 __all__ = [
     "Bounds",

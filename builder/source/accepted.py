@@ -76,7 +76,7 @@ def read(project: Project, profile: str, sources: frozenset[str]) -> dict[str, A
     return mine
 
 
-def recipe(project: Project, profile: str, source: Source, sha256: Digest) -> str:
+def advice(project: Project, profile: str, source: Source, sha256: Digest) -> str:
     """How to accept bytes that no accepted key signed, as a command."""
     table = f'[{profile}.{source.name}]\\nsha256 = "{sha256}"\\n'
     return (

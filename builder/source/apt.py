@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import unquote
 
-from builder.archive.space import full_disk
 from builder.host import process
 from builder.host.lock import hold
+from builder.host.space import full_disk, tells_full
 from builder.host.tools import find
 from builder.shown import answer
 from builder.source import aptconf, revision
@@ -32,7 +32,6 @@ _JUST_NOW = 60.0  # seconds; another look at the mirror would tell nothing new
 _POLL = 0.2  # seconds
 _URI = re.compile(r"^'([^']+)' (\S+) (\d+) ", re.MULTILINE)
 _NAME = re.compile(r"^[a-z0-9][a-z0-9+.:-]*(=[A-Za-z0-9.+~:-]+)?$")
-_FULL = re.compile(r"No space left on device|enough free space")
 _ORIGINAL = re.compile(r"\.orig\.tar\.[a-z0-9]+$")
 _NATIVE = re.compile(r"_[^_]*\.tar\.[a-z0-9]+$")
 _SHOWN_LINES = 20
@@ -248,7 +247,7 @@ class Apt:
 
 
 def _fail(text: str, folder: Path, needed: int | None) -> NoReturn:
-    if _FULL.search(text):
+    if tells_full(text):
         raise full_disk("apt cannot download", folder, needed)
     complaints = [line for line in text.splitlines() if line.startswith(("E:", "Err:"))]
     told = complaints or text.strip().splitlines() or ["apt failed without a word"]

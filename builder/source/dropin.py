@@ -11,8 +11,8 @@ from builder.digest import Digest, of_file
 from builder.errors import UsageError, VerificationError
 from builder.host.paths import Project
 from builder.source.known import dropin_label, valid_pins
-from builder.source.lock import SourcesLock
 from builder.source.model import Fetched, Source
+from builder.source.pins import SourcesLock
 
 
 def digest(source: Source, project: Project) -> Digest | None:

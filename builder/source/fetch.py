@@ -18,8 +18,8 @@ from builder.source.accepted import Acceptance
 from builder.source.expected import Expected
 from builder.source.job import Job
 from builder.source.known import find_sound
-from builder.source.lock import SourcesLock
 from builder.source.model import Bounds, Fetched, Source
+from builder.source.pins import SourcesLock
 from builder.source.store import Damage
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from builder.source import verification
 from builder.source.accepted import Acceptance
 from builder.source.expected import Expected
 from builder.source.known import valid_pins
-from builder.source.lock import Pin, SourcesLock
 from builder.source.model import Bounds, Fetched, Source
+from builder.source.pins import Pin, SourcesLock
 from builder.source.store import Damage
 from builder.source.variant import Choice, known
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from builder.digest import of_file
 from builder.host.paths import Cache
-from builder.source.lock import NEXT, Pin, SourcesLock
 from builder.source.model import Fetched, Source
+from builder.source.pins import NEXT, Pin, SourcesLock
 from builder.source.store import Damage, damage, find_blob
 from builder.source.variant import DROPIN, Known, known
 

@@ -22,8 +22,8 @@ from builder.source.known import (
     valid_pins,
 )
 from builder.source.limit import ContentRefused, Limit, LocationFailed, RevisionGone
-from builder.source.lock import Pin
 from builder.source.model import Fetched
+from builder.source.pins import Pin
 from builder.source.reach import Reach
 from builder.source.signature import accepted_keys
 from builder.source.store import adopt, measure, set_aside

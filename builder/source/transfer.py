@@ -14,7 +14,7 @@ from urllib.request import getproxies
 
 import msgspec
 
-from builder.archive.space import full_disk, is_full_disk
+from builder.host.space import full_disk, is_full
 from builder.shown import answer, secrets_of, without_secrets
 from builder.source.limit import Limit, LocationFailed
 from builder.source.model import Bounds
@@ -187,7 +187,7 @@ def receive(
                 file.write(data)
                 progress.advance(len(data))
     except OSError as error:
-        if is_full_disk(error):
+        if is_full(error):
             needed = total - got if total is not None else None
             raise full_disk(f"cannot fetch {order.label}", order.partial.path.parent, needed) from (
                 error

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from builder.digest import Digest
-from builder.source.lock import NEXT, Pin
 from builder.source.model import Location, Source
+from builder.source.pins import NEXT, Pin
 from builder.source.revision import Revision, upstream
 
 if TYPE_CHECKING:

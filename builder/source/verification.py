@@ -10,8 +10,8 @@ from builder.host.paths import Project
 from builder.source import accepted
 from builder.source.accepted import BY_YOU, Acceptance
 from builder.source.known import valid_pins
-from builder.source.lock import SourcesLock
 from builder.source.model import Source
+from builder.source.pins import SourcesLock
 
 
 def vouch(
@@ -43,8 +43,8 @@ def vouch(
         if taken:
             return accepted.describe(error)
         if isinstance(error, signature.Unvouched):
-            recipe = accepted.recipe(project, lock.path.parent.name, source, sha256)
-            raise type(error)(error.what, error.cause, f"{error.hint}\n{recipe}") from error
+            advice = accepted.advice(project, lock.path.parent.name, source, sha256)
+            raise type(error)(error.what, error.cause, f"{error.hint}\n{advice}") from error
         raise
     mine = vouched.signed.fingerprint in {key.fingerprint for key in own}
     return f"{vouched}, {BY_YOU}" if mine else str(vouched)

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from builder.host.paths import Cache
-from builder.pipeline.ledger import write_whole
+from builder.host.whole import write_whole
 from builder.vm.accelerator import Accelerator, decide
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

@@ -73,9 +73,11 @@ def build_stage(setting: Setting, part: BuildPart, ledger: Ledger, image: ReadyI
 
         seconds: list[float] = []
 
-        def run_timed(container: ContainerSpec, log: Path, see: Callable[[str], None]) -> int:
+        def run_timed(
+            spec: ContainerSpec, log: Path, see: Callable[[str], None] | None = None
+        ) -> int:
             begun = time.monotonic()
-            status = containers.run_container(setting, work.scratch, container, log, see)
+            status = containers.run_container(setting, work.scratch, spec, log, see)
             seconds.append(round(time.monotonic() - begun, 2))
             return status
 

@@ -127,7 +127,7 @@ class Benches:
             return None
         profile = profiles.load(self._setting.specs.parent, name)
         bases = self._setting.project.bases
-        base = load_base(bases / find_base(bases, profile.base), profile.guest)
+        base = load_base(bases / find_base(bases, profile.base), profile.init)
         flavours = dict.fromkeys((profile.default_flavour, *profile.flavour))
         store = Store(self._setting.cache)
         found: list[Companion] = []

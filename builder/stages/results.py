@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from builder.disk import image as disk_image
+from builder.disk import install_proof
 from builder.disk.root import RootInputs
 from builder.engine import require as require_engine
 from builder.host import process
@@ -17,7 +19,6 @@ from builder.pipeline.digest import Input
 from builder.pipeline.facts import RepoFacts, SmokeFacts, VmFacts
 from builder.pipeline.stage import Done, Stage, Work
 from builder.pipeline.stagename import BUILD_ROOT, GUEST_ROOT, REPO, SMOKE, VM, StageKind
-from builder.rpm import install_proof
 from builder.stages import containers
 from builder.stages.image import ReadyImage
 from builder.stages.products import root_tar, rpms_of, source_rpms_of
@@ -51,13 +52,13 @@ def _found(
 
 
 def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
-    """The yum repository, what it requires of its host, and the proof that it installs."""
+    """The yum repository, what it requires of the target, and the proof that it installs."""
     builds = tuple(StageKind.BUILD.of(name) for name in setting.build.parts)
-    host_file = setting.specs / setting.build.host
+    target_file = setting.specs / setting.build.target
 
     def inputs() -> tuple[Input, ...]:
         return (
-            *digest.files("host", setting.specs, [host_file]),
+            *digest.files("target", setting.specs, [target_file]),
             Input("profile", setting.build.profile),
             *containers.inputs(setting, install_proof.container(_foreseen(setting), Path("work"))),
             *setting.code.of(f"{__name__}:repo_stage"),
@@ -74,8 +75,8 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
             tuple(path for done in built for path in source_rpms_of(done)),
             setting.build.epoch,
         )
-        host = capabilities.load_host(host_file)
-        findings = capabilities.hold(host, capabilities.requirements(made.packages))
+        target = capabilities.load_target(target_file)
+        findings = capabilities.hold(target, capabilities.requirements(made.packages))
         (work.output / REQUIREMENTS).write_text(
             "".join(
                 f"{one.requirement.rpm}: {one.requirement} -> {one.met_by or 'nobody'}\n"
@@ -83,12 +84,12 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
             ),
             encoding="utf-8",
         )
-        capabilities.demand(host, findings)
+        capabilities.demand(target, findings)
         proof = install_proof.prove(
             _found(setting, work.needs, work.output, image),
             scratch=work.scratch,
             log=work.log,
-            run=lambda spec, log: containers.run_container(setting, work.scratch, spec, log),
+            run=partial(containers.run_container, setting, work.scratch),
         )
         (work.output / PROOF).write_bytes(msgspec.json.format(msgspec.json.encode(proof)))
         work.note(RepoFacts(len(proof.packages)))
@@ -113,7 +114,7 @@ def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
             setting.build.install,
             scratch=work.scratch,
             log=work.log,
-            run=lambda spec, log: containers.run_container(setting, work.scratch, spec, log),
+            run=partial(containers.run_container, setting, work.scratch),
         )
         for name in disk_image.FILES:
             shutil.move(made.folder / name, work.output / name)
@@ -127,30 +128,29 @@ def smoke_stage(setting: Setting) -> Stage:
 
     def inputs() -> tuple[Input, ...]:
         code = setting.code.of(f"{__name__}:smoke_stage")
-        return (Input("selftest", setting.build.selftest), *code)
+        return (Input("init", setting.build.init), *code)
 
     def run(work: Work) -> None:
+        from builder.smoke import proof  # noqa: PLC0415
         from builder.stages.accelerator import accelerator  # noqa: PLC0415 - only a run pays for it
-        from builder.vm import smoke as vm_smoke  # noqa: PLC0415
 
         made = disk_image.read(work.needs[VM].path)
-        report = vm_smoke.smoke(
+        report = proof.prove(
             made.image,
             kernel_release=made.release,
             accelerator=accelerator(setting.cache, work.scratch / "probe", made.folder / "vmlinuz"),
             scratch=work.scratch,
             console=setting.console,
             log_dir=work.output,
-            selftest=setting.build.selftest,
+            init=setting.build.init,
         )
         work.note(SmokeFacts(round(report.seconds, 1), report.accelerator))
 
     def check() -> None:
-        from builder.vm import payload  # noqa: PLC0415 - only a run pays for it
-        from builder.vm import smoke as vm_smoke  # noqa: PLC0415
+        from builder.smoke import payload, proof  # noqa: PLC0415 - only a run pays for it
 
-        payload.load(setting.build.selftest)  # refuses an unknown one
-        for name in vm_smoke.PROGRAMS:
+        payload.load(setting.build.init)  # refuses an unknown one
+        for name in proof.PROGRAMS:
             process.require_tool(name)
 
     return Stage(SMOKE, (VM,), inputs, run, check=check)

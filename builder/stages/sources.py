@@ -26,8 +26,8 @@ from builder.source.accepted import Acceptance
 from builder.source.expected import Expected
 from builder.source.fetch import fetch
 from builder.source.known import require_sizes, valid_pins
-from builder.source.lock import SourcesLock
 from builder.source.model import Source
+from builder.source.pins import SourcesLock
 from builder.stages import patching
 from builder.stages.products import PATCHES, TREE, pristine_stage, source_file
 from builder.stages.setting import Setting

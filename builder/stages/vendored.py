@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from builder.errors import VerificationError
+from builder.host import buildlog
 from builder.kernel import vendor
 from builder.kernel.vendor import Amendment
 from builder.pipeline import digest
@@ -16,7 +17,7 @@ from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import StageKind, StageName
 from builder.profile.build import BuildPart
-from builder.rpm import diagnose, tree
+from builder.rpm import tree
 from builder.source.model import Source
 from builder.stages import patching
 from builder.stages.products import TREE, patches_of
@@ -80,7 +81,7 @@ class Vendored:
         return None
 
     def explain(self, log: Path) -> tuple[str, str] | None:
-        unset = vendor.unset_symbols(diagnose.read_tail(log))
+        unset = vendor.unset_symbols(buildlog.read_tail(log))
         return vendor.explain_unset(unset) if unset else None
 
     def amended(self, done: Mapping[str, Done]) -> dict[str, str]:

@@ -7,21 +7,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builder.commands import patches
-from builder.commands.session import Request, open_session
 from builder.console import Console
 from builder.errors import SourceUnreachable, VerificationError
 from builder.forensics.findings import Findings
 from builder.host.paths import Cache, Project
 from builder.pipeline.stagename import StageKind
+from builder.place import Place
 from builder.profile import load
 from builder.profile.build import Build, BuildPart
 from builder.profile.model import Profile
 from builder.source import open_lock
-from builder.source.lock import Pin
 from builder.source.model import Source
+from builder.source.pins import Pin
 from builder.source.variant import DROPIN
+from builder.stages import inspection
 from builder.stages.products import TREE, pristine_stage
+from builder.stages.session import Request, open_session
 
 _APART = ("specs", "artifacts", ".git")  # the first is copied, others are not needed
 
@@ -95,11 +96,10 @@ class Trial:
         self, project: Project, sources: Sequence[str], variants: Sequence[str], *, locked: bool
     ) -> Tried:
         request = Request(self.profile, locked=locked, variants=tuple(variants))
-        where = {"project": project, "cache": self.cache, "console": self.console}
-        with open_session(request, **where) as session:  # type: ignore[arg-type]
+        with open_session(request, Place(project, self.cache, self.console)) as session:
             parts = _parts(session.setting.build, sources)
             session.settle(*(StageKind.FETCH.of(name) for name in sources))
-            found = patches.find_all(session, [part.name for part, _ in parts])
+            found = inspection.find_all(session, [part.name for part, _ in parts])
             stages = {part.name: pristine_stage(part, source) for part, source in parts}
             done = session.settle(*stages.values())
             trees = {

@@ -8,7 +8,6 @@ from typing import Literal
 
 from builder.host import process
 from builder.vm import sandbox
-from builder.vm.channel import PORT
 
 DEBUG_EXIT_PORT = 0xF4
 INSTRUCTION_SHIFT = 3
@@ -89,7 +88,7 @@ class Hardware:
     cpus: int = 2
     memory: int = 1024
     name: str = "director"
-    port: str = PORT
+    port: str = "report"
     nics: tuple[Nic, ...] = ()
     shell: Path | None = None
     counted: bool = False

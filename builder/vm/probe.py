@@ -15,7 +15,7 @@ SECTOR = 512
 DISK_SIZE = 1 << 20
 """SeaBIOS does not boot from disks much smaller than this."""
 
-# assembled from guest/probe.S (a test compares them where an assembler is at hand)
+# assembled from probe.S (a test compares them where an assembler is at hand)
 _BOOT_CODE = bytes.fromhex(
     "fa31c08ed8660f0116907c0f20c00c010f22c066ea1b7c0000080066b810008ed88ec08ed0bc007c"
     "0000b8010000000fa20fbae11a73320f20e00d000604000f22e031c90f01d083c8030f01d1b80300"

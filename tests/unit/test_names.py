@@ -35,7 +35,7 @@ def profile_of(tmp_path: Path, old: str, new: str) -> None:
         ("[source.tool]", '[source."/etc"]'),
         ('base = "debian12"', 'base = "../debian12"'),
         ('default_flavour = "vm"', 'default_flavour = "../vm"'),
-        ('host = "host.toml"', 'host = "../../host.toml"'),
+        ('target = "target.toml"', 'target = "../../target.toml"'),
         ("fragments = []", 'fragments = ["../../x"]'),
         ('package = "tool"', 'package = "../tool"'),
         ('source = "tool"', 'source = "../tool"'),
@@ -45,8 +45,6 @@ def profile_of(tmp_path: Path, old: str, new: str) -> None:
         ("[source.tool]", '[component.tool.flavour.vm]\nseries = ["../x"]\n[source.tool]'),
         ('release = "1"', 'release = "1"\nneeds = ["../tool"]'),
         ('release = "1"', 'release = "1"\nbases = ["../x"]'),
-        ('host = "host.toml"', 'host = "host.toml"\nguest = "../x"'),
-        ('host = "host.toml"', 'host = "host.toml"\nselftest = "../x"'),
     ],
 )
 def test_a_profile_s_names_are_names(tmp_path: Path, old: str, new: str) -> None:

@@ -20,7 +20,7 @@ from builder.profile.build import resolve
 from builder.rpm import capabilities, spec
 from builder.rpm.spec import SpecContext
 from builder.selftest import budget
-from builder.source.lock import SourcesLock
+from builder.source.pins import SourcesLock
 from tests.world import ROOT
 
 PROGRAMS = (ROOT / "tasks.py", *sorted((ROOT / "builder").rglob("*.py")))
@@ -77,7 +77,7 @@ READERS: list[tuple[str, Callable[[Path], object]]] = [
     ("p/vm.config", lambda root: config.load([root / "p/vm.config"])),
     ("p/s.toml", lambda root: catalogue.load("s", root / "p", root / "p")),
     ("p/budget.toml", lambda root: budget.load(root / "p/budget.toml")),
-    ("p/host.toml", lambda root: capabilities.load_host(root / "p/host.toml")),
+    ("p/target.toml", lambda root: capabilities.load_target(root / "p/target.toml")),
 ]
 
 

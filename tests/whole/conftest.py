@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from builder.commands import produce
-from builder.commands.session import Request
 from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.pipeline.stage import Done
 from builder.place import Place
+from builder.stages.session import Request
 from tests import renewal
 
 REQUEST = Request("lts", "vm", locked=True)

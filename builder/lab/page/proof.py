@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from builder.host.whole import write_whole
 from builder.lab import verdict as verdicts
 from builder.lab.judging import Judged
 from builder.lab.page import html
-from builder.pipeline.ledger import write_whole
 
 
 def write(judged: Judged, folder: Path) -> None:

@@ -56,7 +56,7 @@ def configuration(
         routes = tuple(route for route in routes if ":" in route.via)
     files: list[File] = []
     commands = [*_switches(host.forward)]
-    if series.interfaces == "ifcfg" and (host.role == "director" or not series.companion):
+    if series.init == "sysv" and (host.role == "director" or not series.companion):
         files += interfaces.ifcfg_files(host, routes)
     commands += interfaces.ip_commands(host, routes)
     wait: tuple[str, ...] = ()

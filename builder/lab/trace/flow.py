@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from builder.lab.capture.packet import ACK, FIN, RST, SYN, Ends, Packet
 from builder.lab.oracle.stream import SPACE
-
-if TYPE_CHECKING:
-    from builder.lab.trace.pair import Pair
 
 Sign = tuple[str, Hashable]
 LINGER = 5.0
@@ -18,6 +15,23 @@ IDLE = 900.0
 """Seconds without a packet, after which IPVS forgets an established connection, too."""
 UNANSWERED = 90.0
 """Seconds without a packet for one whose handshake is not whole."""
+
+
+class Joined(Protocol):
+    """What two flows come to, one of each side: a connection that is judged."""
+
+    outer: Flow
+    inner: Flow
+
+    def take(self, side: int, forth: bool, packet: Packet) -> None:
+        """One more packet of either half."""
+
+    def close(self, why: str) -> None:
+        """Nothing more comes; ``why``: of what is on one side alone."""
+
+    @property
+    def is_done(self) -> bool:
+        """Both halves are closed, and nothing waits for its counterpart."""
 
 
 class Flow:
@@ -44,7 +58,7 @@ class Flow:
         self.start: int | None = None
         self.start_back: int | None = None
         self.held: list[Packet] | None = []
-        self.pair: Pair | None = None
+        self.pair: Joined | None = None
         self.signs: tuple[Sign, ...] = ()
         self.last = first.time
         self.closed = 0

@@ -11,7 +11,7 @@ from builder.lab.trace.books import Notebook
 from builder.lab.trace.clients import Clients
 from builder.lab.trace.director import Director
 from builder.lab.trace.errors import Errors
-from builder.lab.trace.flow import Flow, Table
+from builder.lab.trace.flow import Flow, Joined, Table
 from builder.lab.trace.joining import ALONE, Joiner
 from builder.lab.trace.pair import Pair
 from builder.lab.trace.showing import Showing
@@ -238,7 +238,7 @@ class Tracer:
         if flow.side == OUTER:
             self.clients.remove(flow)
 
-    def _part(self, pair: Pair, why: str) -> None:
+    def _part(self, pair: Joined, why: str) -> None:
         """All of a connection has been judged; its halves stay known for what is repeated."""
         pair.close(why)
         for one in (pair.outer, pair.inner):

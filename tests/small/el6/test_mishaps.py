@@ -48,7 +48,7 @@ def test_the_doctor_asks_for_vsyscall_where_the_profiles_base_needs_it(
 def test_repositories_that_are_gone_end_in_exit_3_with_what_was_asked(tmp_path: Path) -> None:
     made = world.make(tmp_path / "project", tmp_path / "cache")
     profile = made.project / "specs/small/profile.toml"
-    profile.write_text(f'guest = "sysv"\n{profile.read_text()}')
+    profile.write_text(f'init = "sysv"\n{profile.read_text()}')
     with serve(tmp_path / "vault") as served:
         made.env[vault.VARIABLE] = served.url
         ended = made.run("image", "--profile", "small", "--base", EL6)

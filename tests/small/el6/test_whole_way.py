@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from builder.vm import report as smoke_report
+from builder.smoke import report as smoke_report
 from tests.support.el6 import project, world
 from tests.support.el6.signing import Key, throwaway_key
 from tests.support.el6.vault import Vault, serve

@@ -12,8 +12,8 @@ import pytest
 
 from builder.engine import ContainerSpec, Mount, describe_status
 from builder.engine.container import Engine
-from builder.engine.user import unused_number
 from builder.errors import EnvironmentFailure
+from builder.host.builduser import unused_number
 
 pytestmark = pytest.mark.engine
 IMAGE = "lvs-builder/tiny:1"

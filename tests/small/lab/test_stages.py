@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from builder.commands import explain, lab, produce
-from builder.commands.session import Request
 from builder.console import Console
-from builder.errors import SmokeError, UsageError
+from builder.errors import EnvironmentFailure, SmokeError, UsageError, VerificationError
 from builder.lab import judging, laboratory
 from builder.lab.laboratory import Trial
 from builder.lab.verdict import load as read_verdict
 from builder.place import Place
 from builder.report import html, publish, record
 from builder.report.record import BuildRecord
+from builder.stages import catalogue
+from builder.stages import lab as stages
+from builder.stages.session import Request, Session, open_session
+from tests.damage import spoil
 from tests.support.lab import finished
 from tests.support.lab.wire import Wire
+from tests.world import ROOT
 
 VM = lab.Request("lts", ("fullnat",), flavour="vm")
 
@@ -140,6 +145,83 @@ def test_what_the_kernel_cannot_do_is_told_without_a_machine(site: Place) -> Non
         ("fullnat", "pass"),
         ("synproxy", "unsupported"),
     }
+
+
+def test_there_is_no_machine_to_keep_of_what_cannot_be_done(site: Place) -> None:
+    said = tried(site, replace(VM, names=("synproxy",), keep=True))
+    assert "lab synproxy: unsupported: " in said
+    assert (site.project.artifacts("lts") / "lab" / "synproxy" / "verdict.json").is_file()
+
+
+def test_no_image_is_booted_that_has_changed_in_the_cache(
+    site: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    (vm,) = site.cache.stages.glob("vm/*/output")
+    spoil(vm / "director.qcow2")  # nothing but reading tells
+    said = io.StringIO()
+    with pytest.raises(EnvironmentFailure):  # there is no engine to make another one
+        lab.run(
+            replace(VM, names=("nat",)), replace(site, console=Console(said, interactive=False))
+        )
+    assert "vm: its output in the cache has changed since it was made" in said.getvalue()
+    assert "powering on" not in said.getvalue()
+
+
+@pytest.fixture
+def twin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A profile whose clients and servers boot the image of lts; it is built, and lts is not."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    place = finished.place(tmp_path)
+    for folder in ("specs", "patches"):
+        (place.project.root / folder).unlink()
+        for name in ("lts", "twin"):
+            shutil.copytree(ROOT / folder / "lts", place.project.root / folder / name)
+    path = place.project.specs / "twin" / "profile.toml"
+    text = path.read_text().replace("[lab]\n", '[lab]\ncompanion = "lts"\n')
+    path.write_text(text.replace("author = ", 'author = "A Twin <twin@builder.invalid>"  #'))
+    finished.build(place, "director", profile="twin")
+    return place
+
+
+def benches(session: Session) -> stages.Benches:
+    """What the scenarios of a session have in common."""
+    return stages.Benches(
+        session.setting, lambda setting: catalogue.stages(setting, session.ledger)
+    )
+
+
+def test_the_other_hosts_boot_the_companions_image_and_it_is_named(
+    twin: Place, tmp_path: Path
+) -> None:
+    """Of whichever flavour was built, the default one first."""
+    finished.build(twin, "vm")
+    with open_session(Request("twin"), twin) as session:
+        done = session.settle("vm")
+        bench = benches(session).bench(done["vm"], done, tmp_path / "work", tmp_path)
+        before = benches(session).inputs()
+    companion = bench.companion
+    assert companion is not None
+    assert (companion.profile, companion.flavour, companion.base) == ("lts", "vm", "debian12")
+    assert bench.images.others.disk.read_text() == "image vm"
+    assert bench.images.director.disk.read_text() == "image director"
+    assert companion.image != bench.subject.image
+    finished.build(twin, "director")
+    with open_session(Request("twin"), twin) as session:
+        assert benches(session).inputs() != before, "another image is another experiment"
+        bench = benches(session).bench(done["vm"], done, tmp_path / "work", tmp_path)
+        spoil(bench.images.others.disk)
+        with pytest.raises(VerificationError):
+            benches(session).bench(done["vm"], done, tmp_path / "work", tmp_path)
+
+
+def test_a_companion_that_was_not_built_is_told(twin: Place) -> None:
+    with pytest.raises(UsageError) as caught:
+        lab.run(lab.Request("twin", ("nat",)), twin)
+    assert caught.value.what == "profile lts has no disk image to try"
+    assert caught.value.hint == "build it first: invoke build --profile lts --flavour director"
+    lines = explain.explain_request(Request("twin"), produce.exactly("record:nat"), twin)
+    assert lines[-1].startswith("record:nat: would run")
 
 
 def test_the_last_build_is_what_is_tried_unless_another_is_named(site: Place) -> None:

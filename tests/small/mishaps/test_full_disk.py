@@ -288,7 +288,7 @@ def test_a_repository_and_a_disk_image_that_do_not_fit(based: World, disk: Disk)
     based.write_spec(begin + NOT_COMPILED.lstrip() + rest.partition("%changelog\n")[2])
     profile = based.project / "specs" / "small" / "profile.toml"
     profile.write_text('install = ["tool"]\n' + profile.read_text())
-    shutil.copy(world.ROOT / "specs" / "lts" / "host-el9.toml", profile.with_name("host.toml"))
+    shutil.copy(world.ROOT / "specs" / "lts" / "target-el9.toml", profile.with_name("target.toml"))
     assert based.run(*BUILD).status == 0
     done = finished(based)
     disk.leave(80 * MIB)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 import pytest
 
-from builder.commands.session import Request, open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.pipeline.facts import NONE
@@ -20,6 +19,7 @@ from builder.pipeline.schedule import all_inputs, with_needs
 from builder.pipeline.stage import Done
 from builder.pipeline.store import OUTPUT
 from builder.place import Place
+from builder.stages.session import Request, open_session
 from tests import world
 from tests.world import ROOT
 

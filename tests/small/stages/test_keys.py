@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from builder.commands.session import Request, open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.pipeline.stagename import SMOKE
 from builder.place import Place
+from builder.stages.session import Request, open_session
 from tests.support.lab import finished
 from tests.world import ROOT, copy
 
@@ -101,7 +101,7 @@ def _edit(file: Path, old: str, new: str) -> None:
             MORE,
         ),
         (
-            "rpm/diagnose.py",
+            "host/buildlog.py",
             TOP,
             MORE,
         ),
@@ -134,7 +134,7 @@ def test_an_edit_of_words_makes_nothing_anew(place: Place, file: Path, old: str,
         ("stages/builds.py", "options=manner.options,", "options=(*manner.options, '-v'),", BUILDS),
         ("disk/container/make-disk.sh", "set -e", "set -ue", {"repo", "vm", "smoke"}),
         ("disk/image.py", "DISK_MIB = 4096", "DISK_MIB = 8192", {"vm", "smoke"}),
-        ("base/recipe.py", "HOSTNAME = ", "HOSTNAME = 'x' + ", {"image:build", "image:guest"}),
+        ("base/mmdebstrap.py", "HOSTNAME = ", "HOSTNAME = 'x' + ", {"image:build", "image:guest"}),
         # What makes outputs in Python.
         (
             "archive/links.py",
@@ -151,7 +151,7 @@ def test_an_edit_of_words_makes_nothing_anew(place: Place, file: Path, old: str,
             MORE,
             {"smoke"},
         ),
-        ("vm/guest/current/run", "\n", "\n# more\n", {"smoke"}),
+        ("smoke/guest/systemd/run", "\n", "\n# more\n", {"smoke"}),
     ],
     indirect=["file"],
 )

@@ -16,7 +16,7 @@ from builder.vm.hardware import Accelerator
 pytestmark = pytest.mark.guest
 
 TCG = Accelerator("tcg", "the tests say so", 0.0)
-SOURCE = Path(accelerator.__file__).parent / "guest" / "probe.S"
+SOURCE = Path(accelerator.__file__).parent / "probe.S"
 
 
 def test_no_kvm_device_means_tcg_and_says_so(tmp_path: Path) -> None:

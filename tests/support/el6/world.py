@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builder.vm import payload
+from builder.smoke import payload
 from tests.support.el6.signing import Key
 from tests.support.el6.vault import Vault
 
@@ -115,7 +115,7 @@ def make_sources(scratch: Path, kernel: Kernel = PLAIN) -> Path:
 
 def _checks() -> str:
     """What the small world's kernel says on the self-test's channel, as a C header."""
-    names = sorted(payload.load("classic").checks)
+    names = sorted(payload.load("sysv").checks)
     lines = {
         "START": '{"phase": "start", "uptime": 0.0, "kernel_us": 0}',
         "PASS": f'{{"verdict": "pass", "checks": {len(names)}}}',

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from builder.commands.session import Request, Session, open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.pipeline.facts import NONE
@@ -19,6 +18,7 @@ from builder.pipeline.stagename import StageKind
 from builder.pipeline.store import OUTPUT
 from builder.place import Place
 from builder.stages import lab as stages
+from builder.stages.session import Request, Session, open_session
 from tests.support.lab import recordings
 from tests.support.lab.wire import Wire
 from tests.world import ROOT
@@ -64,7 +64,8 @@ def played(recording: Path) -> Fill:
 
 
 def _something(folder: Path) -> None:
-    (folder / "out").write_text("made")
+    for name in ("out", "root.tar"):
+        (folder / name).write_text("made")
 
 
 def commit(session: Session, goal: str, fills: Mapping[str, Fill]) -> dict[str, Done]:
@@ -88,11 +89,15 @@ def commit(session: Session, goal: str, fills: Mapping[str, Fill]) -> dict[str, 
 
 
 def build(
-    place: Place, flavour: str, goal: str = "smoke", recorded: Mapping[str, Path] | None = None
+    place: Place,
+    flavour: str,
+    goal: str = "smoke",
+    recorded: Mapping[str, Path] | None = None,
+    profile: str = "lts",
 ) -> dict[str, Done]:
     """Build a flavour of lts up to ``goal``; ``recorded``: what scenarios' machines have left."""
     fills: dict[str, Fill] = {"vm": image(f"image {flavour}"), "build:kernel": kernel}
-    with open_session(Request("lts", flavour), place) as session:
+    with open_session(Request(profile, flavour), place) as session:
         done = commit(session, goal, fills)
         for name, folder in (recorded or {}).items():
             stage = StageKind.RECORD.of(name)

@@ -12,7 +12,7 @@ import pytest
 from builder.base import identity, image_tag, load_base, require_host
 from builder.base.bootstrap import _failure
 from builder.base.method import Patience
-from builder.base.recipe import KEYRING, apt_sources, command
+from builder.base.mmdebstrap import KEYRING, apt_sources, command
 from builder.errors import (
     BuildError,
     EnvironmentFailure,
@@ -97,10 +97,10 @@ def test_other_repositories_of_the_host_are_left_out(
     ours = "Types: deb deb-src\nURIs: mirror:/x\nSuites: bookworm bookworm-updates\n"
     other = "Types: deb deb-src\nURIs: mirror:/y\nSuites: stable\nComponents: main\n"
     both = f"{ours}Components: main contrib\n\n{other}"
-    monkeypatch.setattr("builder.base.recipe.host_sources", lambda: both)
+    monkeypatch.setattr("builder.base.mmdebstrap.host_sources", lambda: both)
     assert "mirror:/y" not in apt_sources(load_base(folder))
     assert "deb-src" not in apt_sources(load_base(folder))
-    monkeypatch.setattr("builder.base.recipe.host_sources", lambda: other)
+    monkeypatch.setattr("builder.base.mmdebstrap.host_sources", lambda: other)
     with pytest.raises(EnvironmentFailure, match="bookworm"):
         apt_sources(load_base(folder))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from builder.base import identity, load_base, vault
+from builder.base.mmdebstrap import apt_sources
 from builder.base.model import Yum
-from builder.base.recipe import apt_sources
 from builder.base.snapshot import VARIABLE
 from builder.errors import SourceUnreachable, UsageError
 from tests.unit.base.test_base import SETTINGS, YUM
@@ -21,7 +21,9 @@ ENTRY = f"deb [signed-by=/k.gpg] {DATED} bookworm main"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.delenv(vault.VARIABLE, raising=False)
-    monkeypatch.setattr("builder.base.recipe.host_sources", lambda: pytest.fail("not the host's"))
+    monkeypatch.setattr(
+        "builder.base.mmdebstrap.host_sources", lambda: pytest.fail("not the host's")
+    )
     for name in ("build.txt", "guest.txt", "key"):
         (tmp_path / name).write_text("make\n")
     return tmp_path

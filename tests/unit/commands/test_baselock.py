@@ -10,7 +10,6 @@ import pytest
 
 from builder.base import load_base, lock
 from builder.base.packages import Package, encode
-from builder.commands.baselock import BaseLock, require
 from builder.console import Console
 from builder.digest import Digest
 from builder.errors import BaseDiffers, UsageError
@@ -22,6 +21,7 @@ from builder.pipeline.stage import Damaged, Done, Stage
 from builder.pipeline.store import OUTPUT, Store
 from builder.profile import load
 from builder.profile.build import Build, resolve
+from builder.stages.baselock import BaseLock, require
 from builder.stages.image import PACKAGES
 from builder.stages.setting import Setting
 from tests.unit.base.test_base import SETTINGS

@@ -140,5 +140,6 @@ def test_h_is_help_whatever_a_tasks_options_are_called(capsys: pytest.CaptureFix
     """``--hermetic`` and ``HOST`` would have it."""
     for task in Collection.from_module(tasks).tasks.values():
         assert "h" not in {name for one in task.get_arguments() for name in one.names}, task.name
-    assert commandline.run(tasks, ["build", "-h"]) == 0
+    words = "build -h"
+    assert commandline.run(tasks, words.split()) == 0
     assert "--hermetic" in capsys.readouterr().out

@@ -15,9 +15,8 @@ from builder import commandline
 from builder.commands import outcome
 from builder.console import Console
 from builder.errors import EnvironmentFailure
-from builder.host import ownership, refusal
+from builder.host import fulldisk, ownership, refusal
 from builder.host.paths import Cache
-from builder.pipeline import room
 from tests.nobody import require_readable_checkout
 from tests.world import ROOT
 
@@ -107,7 +106,8 @@ ORDINARY = """
 import os, sys
 import tasks
 from builder import commandline
-from builder.commands import explain, outcome, produce, session
+from builder.commands import explain, outcome, produce
+from builder.stages import session
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
@@ -168,7 +168,7 @@ def test_a_stage_s_refusal_becomes_a_failure_with_path_and_owner(tmp_path: Path)
     make_file(tmp_path / "file")
     with pytest.raises(OSError) as caught:
         (tmp_path / "file" / "x").mkdir()
-    told = room.told(caught.value, [tmp_path])
+    told = fulldisk.told(caught.value, [tmp_path])
     assert isinstance(told, EnvironmentFailure)
     assert told.what == f"cannot use {tmp_path}/file/x"
     assert f"{tmp_path}/file (not a folder, mode " in told.cause

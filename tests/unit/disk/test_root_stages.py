@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from builder.disk import image
+from builder.disk import image, install_proof
 from builder.disk.root import RootInputs, root_container
-from builder.engine.spec import ContainerSpec
+from builder.engine.spec import ContainerSpec, RunContainer
 from builder.errors import BuildError
-from builder.rpm import install_proof
 
 CLEAN = {"packages": "tool-1.0-1.x86_64\n", "verify": "", "leftovers": "", "scriptlets": ""}
 
@@ -30,10 +29,10 @@ def inputs(tmp_path: Path) -> RootInputs:
 
 def container(
     scratch: Path, results: Mapping[str, str], status: int = 0, words: str = ""
-) -> Callable[[ContainerSpec, Path], int]:
+) -> RunContainer:
     """A container engine at the edge: leaves ``results`` in the folder that was mounted."""
 
-    def run(spec: ContainerSpec, log: Path) -> int:
+    def run(spec: ContainerSpec, log: Path, see: Callable[[str], None] | None = None) -> int:
         out = next(mount.source for mount in spec.mounts if mount.target == "/out")
         assert out == scratch / "out"
         for name, text in results.items():

@@ -8,12 +8,12 @@ import pytest
 
 from builder.base import identity, load_base
 from builder.commands import produce
-from builder.commands.session import Request
 from builder.console import Console
 from builder.errors import EnvironmentFailure
 from builder.host.paths import Cache, Project
 from builder.pipeline.stagename import StageKind
 from builder.place import Place
+from builder.stages.session import Request
 from tests.support.el6.beside import project
 from tests.support.el6.project import EL6, ORIGIN
 from tests.world import World

@@ -53,10 +53,21 @@ def let_go(process: subprocess.Popen[str]) -> None:
     process.stdin.close()
 
 
+class LettingGo(io.StringIO):
+    """Messages; the holder lets go as soon as somebody says that it waits."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        super().__init__()
+        self._process = process
+
+    def write(self, text: str) -> int:
+        let_go(self._process)
+        return super().write(text)
+
+
 def test_one_waits_and_says_for_whom(tmp_path: Path) -> None:
-    said = io.StringIO()
     with holder(tmp_path / "lock") as process:
-        threading.Timer(0.5, let_go, [process]).start()
+        said = LettingGo(process)
         with lock.hold(tmp_path / "lock", "the thing", Console(said, interactive=False)):
             assert process.wait(10) == 0
     assert f"the thing: waiting for process {process.pid} (" in said.getvalue()

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from builder.console import Console
-from builder.engine.user import unused_number
 from builder.errors import BuilderError, EnvironmentFailure, UsageError
 from builder.host import ownership
+from builder.host.builduser import unused_number
 from builder.host.ownership import MARK, TAG, State
 from builder.host.paths import Cache, find_cache, find_project
 from tests.unit.host.test_lock import holder, let_go

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -119,6 +120,18 @@ def edit(folder: Path) -> None:
     path.write_text(path.read_text().replace('"toa-first",', "", 1))
 
 
+def pipe(folder: Path) -> None:
+    path = folder / "captures" / "web1-web1.pcapng"
+    path.unlink()
+    os.mkfifo(path)
+
+
+def pipes(folder: Path) -> None:
+    path = folder / folders.FILE
+    path.unlink()
+    os.mkfifo(path)
+
+
 def cut_json(folder: Path) -> None:
     path = folder / folders.FILE
     path.write_bytes(path.read_bytes()[:900])
@@ -201,8 +214,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], type[BuilderError], str]] = {
     "no recording": (
         lambda folder: (folder / folders.FILE).unlink(),
         UsageError,
-        "recording.json does not exist",
+        "there is no file recording.json",
     ),
+    "a pipe": (pipe, VerificationError, "captures/web1-web1.pcapng is no file"),
+    "a pipe for all": (pipes, UsageError, "there is no file recording.json"),
     "no folder": (shutil.rmtree, UsageError, "there is no folder"),
 }
 

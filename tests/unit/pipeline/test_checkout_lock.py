@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from builder.commands import clean, lab, session
+from builder.commands import clean, lab
 from builder.console import Console
 from builder.errors import UsageError
 from builder.host.paths import Cache, Project
 from builder.pipeline import run
 from builder.place import Place
+from builder.stages import session
 from tests import world
 from tests.support.lab import finished
 
@@ -179,7 +180,7 @@ def test_the_locks_are_the_checkouts(tmp_path: Path) -> None:
 SESSION = """
 import sys
 from pathlib import Path
-from builder.commands.session import Request, open_session
+from builder.stages.session import Request, open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.place import Place

@@ -15,8 +15,6 @@ import pytest
 
 from builder.base import load_base
 from builder.commands import outputs
-from builder.commands.baselock import BaseLock
-from builder.commands.session import Session
 from builder.console import Console
 from builder.errors import BuilderError, BuildError, SmokeError
 from builder.host.paths import Cache, Project
@@ -30,8 +28,10 @@ from builder.pipeline.store import Store
 from builder.profile import load
 from builder.profile.build import resolve
 from builder.report import record
+from builder.smoke.report import Check, SmokeReport, Timing, save
+from builder.stages.baselock import BaseLock
+from builder.stages.session import Session
 from builder.stages.setting import Setting
-from builder.vm.report import Check, SmokeReport, Timing, save
 from tests.damage import spoil
 from tests.world import ROOT
 

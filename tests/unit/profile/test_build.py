@@ -14,14 +14,14 @@ from builder.profile.build import Build, BuildPart, resolve
 from tests.world import ROOT
 
 # A run's own value is made by its session; a lab's companion is of another profile.
-MAY_RESOLVE = {"commands/session.py", "stages/lab.py"}
+MAY_RESOLVE = {"stages/session.py", "stages/lab.py"}
 TABLES = (".variants(", "load_base(", "vendor.resolve(", ".component[", ".flavour[")
 
 PROFILE = """\
 summary = "s"
 base = "b"
 default_flavour = "plain"
-host = "host.toml"
+target = "target.toml"
 install = ["tool"]
 
 [changelog]
@@ -100,7 +100,7 @@ def build(folder: Path, flavour: str) -> Build:
     for name in ("p/kernel-config", "b"):
         (folder / name).mkdir(parents=True)
     (folder / "p" / "profile.toml").write_text(PROFILE)
-    (folder / "p" / "host.toml").touch()
+    (folder / "p" / "target.toml").touch()
     (folder / "p" / "kernel-config" / "a.config").touch()
     (folder / "b" / "base.toml").write_text(BASE)
     return resolve(load.load(folder, "p"), flavour, load_base(folder / "b", "systemd"))
@@ -146,7 +146,7 @@ def test_what_is_resolved_can_be_compared_and_written(tmp_path: Path) -> None:
 def test_a_table_s_name_is_not_written_twice(tmp_path: Path, table: str) -> None:
     folder = tmp_path / "p"
     folder.mkdir()
-    (folder / "host.toml").touch()
+    (folder / "target.toml").touch()
     text = PROFILE.replace(f"[{table}]\n", f'[{table}]\nname = "x"\n')
     (folder / "profile.toml").write_text(text.replace('fragments = ["a.config"]\n', ""))
     with pytest.raises(UsageError) as caught:

@@ -16,7 +16,7 @@ GOOD = """\
 summary = "a small one"
 base = "debian12"
 default_flavour = "vm"
-host = "host.toml"
+target = "target.toml"
 
 [changelog]
 date = "Mon Nov 23 2026"
@@ -46,7 +46,7 @@ KEY_LINE = f'\nsigned_by = [{{ key = "key.asc", fingerprint = "{"A" * 40}" }}]'
 def write(specs: Path, text: str) -> None:
     (specs / "p").mkdir()
     (specs / "p" / "profile.toml").write_text(text, encoding="utf-8")
-    (specs / "p" / "host.toml").touch()
+    (specs / "p" / "target.toml").touch()
     (specs / "p" / "kernel-config").mkdir()
     (specs / "p" / "kernel-config" / "common.config").touch()
 
@@ -125,7 +125,7 @@ def test_every_profile_that_is_shipped_can_be_used() -> None:
     for name in load.available(specs):
         profile = load.load(specs, name)
         for base in ("debian12", profile.base):
-            loaded = load_base(find_project().bases / base, profile.guest)
+            loaded = load_base(find_project().bases / base, profile.init)
             for flavour in profile.flavour:
                 assert resolve(profile, flavour, loaded).parts
 
@@ -225,7 +225,19 @@ MISTAKES = [
     # files
     ('fragments = ["common.config"]', 'fragments = ["comon.config"]', 13, "did you mean 'common"),
     ('fragments = ["common.config"]', 'fragments = ["../x"]', 13, "a file's name has no '/'"),
-    ('host = "host.toml"', 'host = "none.toml"', 4, "host names none.toml, which does not exist"),
+    (
+        'target = "target.toml"',
+        'target = "none.toml"',
+        4,
+        "target names none.toml, which does not exist",
+    ),
+    # keys of earlier versions
+    ('target = "target.toml"', 'host = "target.toml"', 4, "target takes its place"),
+    ("[changelog]", 'guest = "sysv"\n[changelog]', 6, "init takes its place"),
+    ("[changelog]", 'selftest = "classic"\n[changelog]', 6, "init takes its place"),
+    ("[changelog]", '[lab]\ninterfaces = "ifcfg"\n[changelog]', 7, "init takes its place"),
+    ("[changelog]", 'init = "upstart"\n[changelog]', 6, "init: Invalid enum value 'upstart'"),
+    ("[changelog]", 'init = "../x"\n[changelog]', 6, "init: Invalid enum value '../x'"),
     ('source = "tool"', 'source = "tool"\ninside = ["../x"]', 20, "not a path below a folder"),
     ('source = "tool"', 'source = "tool"\nkabi = { file = "/etc/x" }', 20, "not a path below"),
     (

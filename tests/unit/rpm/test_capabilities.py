@@ -12,8 +12,8 @@ from builder.host.paths import find_project
 from builder.rpm import capabilities, repository
 from builder.rpm.capabilities import Requirement
 
-HOST = """\
-[host]
+TARGET = """\
+[target]
 name = "el9"
 arch = "x86_64"
 isa_suffix = "()(64bit)"
@@ -56,9 +56,9 @@ x
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> capabilities.Host:
-    (tmp_path / "host.toml").write_text(HOST)
-    return capabilities.load_host(tmp_path / "host.toml")
+def target(tmp_path: Path) -> capabilities.Target:
+    (tmp_path / "target.toml").write_text(TARGET)
+    return capabilities.load_target(tmp_path / "target.toml")
 
 
 def build_rpm(top: Path, extra: str) -> Path:
@@ -94,25 +94,29 @@ def build_rpm(top: Path, extra: str) -> Path:
     ],
 )
 def test_who_meets_a_requirement(
-    host: capabilities.Host, name: str, flag: str, version: str, met_by: str
+    target: capabilities.Target, name: str, flag: str, version: str, met_by: str
 ) -> None:
-    (finding,) = capabilities.hold(host, [Requirement("x", name, flag, version)])
+    (finding,) = capabilities.hold(target, [Requirement("x", name, flag, version)])
     assert finding.met_by == met_by
 
 
-def test_an_rpm_that_the_host_can_take_passes(host: capabilities.Host, tmp_path: Path) -> None:
+def test_an_rpm_that_the_target_can_take_passes(
+    target: capabilities.Target, tmp_path: Path
+) -> None:
     rpm = build_rpm(tmp_path / "top", "systemd")
     wanted = capabilities.requirements((rpm,))
     assert {entry.name for entry in wanted} >= {"systemd"}
     assert "needy-data" not in {entry.name for entry in wanted}
     extra = [entry for entry in wanted if not entry.name.startswith("rpmlib")]
-    capabilities.demand(host, capabilities.hold(host, extra))
+    capabilities.demand(target, capabilities.hold(target, extra))
 
 
-def test_an_rpm_that_the_host_cannot_take_is_named(host: capabilities.Host, tmp_path: Path) -> None:
+def test_an_rpm_that_the_target_cannot_take_is_named(
+    target: capabilities.Target, tmp_path: Path
+) -> None:
     rpm = build_rpm(tmp_path / "top", "libnew.so.7()(64bit)")
     with pytest.raises(VerificationError) as caught:
-        capabilities.demand(host, capabilities.hold(host, capabilities.requirements((rpm,))))
+        capabilities.demand(target, capabilities.hold(target, capabilities.requirements((rpm,))))
     assert "needy requires libnew.so.7()(64bit)" in caught.value.cause
     assert caught.value.exit_code == 4
 
@@ -123,15 +127,21 @@ def test_rpms_own_features_are_asked_for(tmp_path: Path) -> None:
     assert any(name.startswith("rpmlib(") for name in names)
 
 
+def test_a_table_of_an_earlier_version_is_told_the_new_name(tmp_path: Path) -> None:
+    (tmp_path / "target.toml").write_text(TARGET.replace("[target]", "[host]"))
+    with pytest.raises(UsageError, match="target takes its place"):
+        capabilities.load_target(tmp_path / "target.toml")
+
+
 def test_a_table_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "host.toml").write_text(HOST + "\n[name.x]\npackages = 1\n")
+    (tmp_path / "target.toml").write_text(TARGET + "\n[name.x]\npackages = 1\n")
     with pytest.raises(UsageError):
-        capabilities.load_host(tmp_path / "host.toml")
+        capabilities.load_target(tmp_path / "target.toml")
 
 
 def test_the_tables_of_this_project_are_good() -> None:
-    for path in find_project().specs.glob("*/host-*.toml"):
-        assert capabilities.load_host(path).soname
+    for path in find_project().specs.glob("*/target-*.toml"):
+        assert capabilities.load_target(path).soname
 
 
 def test_equal_rpms_give_an_equal_repository(tmp_path: Path) -> None:

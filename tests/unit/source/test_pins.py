@@ -14,7 +14,7 @@ import pytest
 from builder.digest import Digest
 from builder.errors import Interrupted, SourceUnreachable, UsageError, VerificationError
 from builder.source import Location, Source, fetch
-from builder.source.lock import SourcesLock
+from builder.source.pins import SourcesLock
 from tests.damage import spoil
 from tests.support.source.server import BODY, DIGEST, Habits, tar_of
 from tests.support.source.site import Site, source_of

@@ -99,7 +99,9 @@ def test_a_broken_download_goes_on_where_it_broke(site: Site, server: Habits) ->
 def test_a_location_that_cannot_serve_is_named_with_its_answer(
     site: Site, server: Habits, path: str, answer: str
 ) -> None:
-    bounds = msgspec.structs.replace(QUICK, total=1.0, attempts=2)
+    # Only one is to run into the limit of the whole, however busy this machine is.
+    total = 1.0 if path == "/drip" else 60.0
+    bounds = msgspec.structs.replace(QUICK, total=total, attempts=2)
     with pytest.raises(SourceUnreachable) as failure:
         site.fetch(source_of(server.url(path), max_bytes=2_000_000), bounds=bounds)
     assert failure.value.exit_code == 3

@@ -28,7 +28,7 @@ def _setting(profile: str, flavour: str, tmp_path: Path) -> Setting:
         raise AssertionError("nothing is built")
 
     console = Console(stream=io.StringIO(), interactive=False)
-    base = load_base(project.bases / loaded.base, loaded.guest)
+    base = load_base(project.bases / loaded.base, loaded.init)
     build = resolve(loaded, flavour, base)
     return Setting(build, False, project, Cache(tmp_path), console, none, none, Code(None))
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from builder.errors import EnvironmentFailure, UsageError
+from builder.profile.commit import Commit, finish
 from builder.source import Location, Source
-from builder.source.lock import SourcesLock
-from builder.update.commit import Commit, finish
+from builder.source.pins import SourcesLock
 from builder.update.edit import Change, edit
 from builder.update.offer import Offer, beyond, is_point_release, newest, of_releases
 from tests.support.source.server import BODY, tar_of

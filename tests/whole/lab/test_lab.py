@@ -17,7 +17,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from builder.commands.session import Request, open_session
 from builder.console import Console
 from builder.errors import SmokeError
 from builder.lab import judging, laboratory
@@ -29,6 +28,7 @@ from builder.lab.verdict import load as read_verdict
 from builder.place import Place
 from builder.report import record as records
 from builder.stages import lab as stages
+from builder.stages.session import Request, open_session
 from tests.whole.conftest import Built
 
 pytestmark = [pytest.mark.timeout(3000)]

@@ -14,7 +14,7 @@ from builder.console import Console
 from builder.place import Place
 from builder.report import record
 from builder.selftest.outcome import BUILT_NEWER
-from builder.vm import report as smoke_report
+from builder.smoke import report as smoke_report
 from tests.whole.conftest import REQUEST, Built
 
 pytestmark = [pytest.mark.timeout(3000)]

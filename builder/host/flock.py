@@ -1,0 +1,41 @@
+"""Locks of the kernel's, flock(2): a dead process's are given back.
+
+Needs nothing but Python itself: the set-up uses them, too, before there are any packages.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def take(file: int, *, shared: bool = False) -> None:
+    """Lock an open file; wait for those that hold it.  Again, it changes the kind of lock."""
+    fcntl.flock(file, _kind(shared=shared))
+
+
+def try_take(file: int, *, shared: bool = False) -> bool:
+    """Lock an open file if nobody is in the way; whether that was so."""
+    try:
+        fcntl.flock(file, _kind(shared=shared) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def held(path: Path, *, shared: bool = False) -> Iterator[int]:
+    """Hold the lock file ``path``, made if there is none, for the block; it is open there."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        take(file, shared=shared)
+        yield file
+    finally:
+        os.close(file)
+
+
+def _kind(*, shared: bool) -> int:
+    return fcntl.LOCK_SH if shared else fcntl.LOCK_EX

@@ -1,0 +1,121 @@
+"""A full disk, however it shows: told as what it is, with the file system and what is free there.
+
+Programs say it in their own words, some not at all: what they would have written, they had
+no space for.  So a failure is also held against the file systems that a run writes to.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from builder.errors import (
+    BuilderError,
+    BuildError,
+    DiskFull,
+    EnvironmentFailure,
+    Interrupted,
+    UsageError,
+)
+from builder.host import refusal, space
+from builder.host.buildlog import read_tail
+from builder.host.paths import Cache, find_project
+from builder.host.space import FileSystem, file_system
+
+MOST_LINES = 3
+
+
+def places(cache: Cache) -> tuple[Path, ...]:
+    """Where a run writes: any of these may be a file system of its own."""
+    folders = (cache.scratch, cache.stages, cache.ccache, cache.logs, cache.engine, cache.blobs)
+    return (*folders, cache.ledger, cache.locks, _temporary(), find_project().root)
+
+
+def _temporary() -> Path:
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:  # each one that it tried is full
+        return Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108 - only looked at
+
+
+def told(error: Exception, written: Iterable[Path]) -> Exception:
+    """``error`` itself, or what it is if a full disk is behind it: a DiskFull.
+
+    Any other refusal of the operating system becomes an EnvironmentFailure.
+    ``written``: the places to look at, see ``places``.
+    """
+    if isinstance(error, DiskFull | Interrupted | UsageError):
+        return error
+    words = _words(error)
+    try:
+        systems = _systems(error, written)
+    except OSError:  # not even that can be asked
+        return refusal.told(error) if isinstance(error, OSError) else error
+    if not words and not (_may_be_silent(error) and systems[0].is_full):
+        return refusal.told(error) if isinstance(error, OSError) else error
+    failure = _of_builder(error, words) if isinstance(error, BuilderError) else _of_other(words)
+    if space.KNOWS_NEED not in failure.cause:
+        silent = "" if words else "no space left: "
+        failure.cause = f"{failure.cause}\n{silent}{systems[0]}".lstrip()
+    failure.__cause__ = error
+    return failure
+
+
+def _of_builder(error: BuilderError, words: str) -> DiskFull:
+    own = error.hint if isinstance(error, EnvironmentFailure) else ""
+    # What the log says of the disk, before what followed from it.
+    cause = error.cause if not words or space.tells_full(error.cause) else words
+    return DiskFull(error.what, cause, own or _HINT, log=error.log, stage=error.stage)
+
+
+def _of_other(words: str) -> DiskFull:
+    return DiskFull("no space is left to go on", words, _HINT)
+
+
+_HINT = (
+    "free space there (`invoke clean` drops what can be made again), or set LVS_BUILDER_CACHE, or "
+    "TMPDIR for a temporary folder, to a folder on a larger disk; what was finished is kept"
+)
+
+
+def _may_be_silent(error: Exception) -> bool:
+    """A program that failed may have had no space to say why."""
+    return isinstance(error, BuildError | EnvironmentFailure)
+
+
+def _words(error: Exception) -> str:
+    """What ``error`` or its log says of a full disk; empty if nothing."""
+    if isinstance(error, shutil.Error):  # one (source, target, reason) for each file of a tree
+        reasons = [str(entry[-1]) for entry in error.args[0]]
+        return next((reason for reason in reasons if space.tells_full(reason)), "")
+    if isinstance(error, OSError) and space.is_full(error):
+        return str(error)
+    if not isinstance(error, BuilderError):
+        return "\n".join(_telling(str(error).splitlines()))
+    if space.tells_full(str(error)):
+        return error.cause
+    if isinstance(error, BuildError) and error.log is not None and error.log.is_file():
+        return "\n".join(_telling(read_tail(error.log)))
+    return ""
+
+
+def _telling(lines: Iterable[str]) -> list[str]:
+    return [line.strip() for line in lines if space.tells_full(line)][:MOST_LINES]
+
+
+def _systems(error: Exception, written: Iterable[Path]) -> list[FileSystem]:
+    """The error's own file system if it names a file, else all, the fullest first."""
+    named = list(_named(error))
+    found = {system.mount: system for system in map(file_system, named or written)}
+    return sorted(found.values(), key=lambda system: (not system.is_full, system.free))
+
+
+def _named(error: Exception) -> Iterator[Path]:
+    # Of two files the second is the one that was to be written (rename, link, copy).
+    if isinstance(error, OSError) and space.is_full(error):
+        name = error.filename2 or error.filename
+        if isinstance(name, str | bytes):
+            yield Path(os.fsdecode(name)).absolute()

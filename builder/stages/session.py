@@ -1,0 +1,271 @@
+"""One command's run: its lock, its engine, its job budget, and what it leaves behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import msgspec
+
+from builder import names
+from builder.base import find as find_base
+from builder.base import load_base
+from builder.console import Console
+from builder.engine import connect
+from builder.errors import UsageError
+from builder.host import ci, ownership
+from builder.host.children import end_children
+from builder.host.paths import Cache, Project
+from builder.host.removal import remove
+from builder.pipeline import run as runs
+from builder.pipeline.budget import Budget
+from builder.pipeline.code import Code
+from builder.pipeline.facts import FetchFacts
+from builder.pipeline.ledger import Ledger
+from builder.pipeline.schedule import Schedule, with_needs
+from builder.pipeline.stage import Done, Stage
+from builder.pipeline.store import Store
+from builder.place import Place
+from builder.profile import load
+from builder.profile.build import Build, resolve
+from builder.profile.commit import finish
+from builder.profile.model import Profile
+from builder.source import open_lock
+from builder.source.accepted import BY_YOU
+from builder.stages import baselock, catalogue
+from builder.stages.baselock import BaseLock
+from builder.stages.setting import Setting
+
+if TYPE_CHECKING:
+    from builder.engine import Engine
+
+T = TypeVar("T")
+
+MOST_JOBS = 1024
+MEMO = "code.json"  # what is known of the builder's modules
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for on the command line; empty means the profile's default.
+
+    ``locked``: unpinned sources are refused, as they always are in CI.
+    ``hermetic``: a base that is not the locked one is refused.
+    ``variants``: of sources, each as ``SOURCE=VARIANT``.
+    """
+
+    profile: str
+    flavour: str = ""
+    base: str = ""
+    jobs: int = 0
+    locked: bool = False
+    update: bool = False
+    hermetic: bool = False
+    variants: tuple[str, ...] = ()
+
+
+class _Once(Generic[T]):
+    """Makes a thing on first use, once, whichever thread asks first."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: list[T] = []
+
+    def __call__(self) -> T:
+        with self._lock:
+            if not self._made:
+                self._made.append(self._make())
+            return self._made[0]
+
+    @property
+    def made(self) -> T | None:
+        return self._made[0] if self._made else None
+
+
+@dataclass(frozen=True)
+class Session:
+    """A run under way.  ``settle`` runs what the goals need and returns it.
+
+    ``read``: outputs that the caller is about to use (see ``Schedule.run``).
+    """
+
+    setting: Setting
+    stages: dict[str, Stage]
+    ledger: Ledger
+    store: Store
+    schedule: Schedule
+    base: BaseLock
+    told: set[str] = field(default_factory=set)
+
+    def settle(
+        self, *goals: str, forced: tuple[str, ...] = (), read: tuple[str, ...] = ()
+    ) -> dict[str, Done]:
+        wanted = with_needs(self.stages, goals)
+        self.base.expect(stage.name for stage in wanted)
+        done = self.schedule.run(wanted, frozenset(forced), read)
+        self._tell_exceptions(done)
+        return done
+
+    def _tell_exceptions(self, done: dict[str, Done]) -> None:
+        """Say in every run what was built from because the operator alone accepts it."""
+        for name, stage in done.items():
+            facts = stage.manifest.facts
+            if not isinstance(facts, FetchFacts) or name in self.told:
+                continue
+            if BY_YOU in facts.verified:
+                self.told.add(name)
+                self.setting.console.say(f"{name}: {facts.verified}")
+
+
+def read_jobs(word: str | None) -> int:
+    """The number that ``--jobs`` was given, 0 for None.  Raises UsageError for what is none."""
+    if word is None:
+        return 0
+    is_short_number = word.isascii() and word.isdecimal() and len(word) <= len(str(MOST_JOBS))
+    number = int(word) if is_short_number else 0
+    if not 1 <= number <= MOST_JOBS:
+        raise UsageError(
+            f"--jobs {names.shown(word)} is not a number of programs",
+            f"it is a whole number from 1 to {MOST_JOBS}",
+            "--jobs 2, or leave it out: one for each processor",
+        )
+    return number
+
+
+def choose(project: Project, request: Request) -> Build:
+    """What a request means: its profile in one flavour and base, whose files are read here.
+
+    Raises UsageError for names that do not exist, and for a file that is malformed.
+    """
+    profile = load.load(project.specs, request.profile)
+    flavour = names.choose(
+        "flavour",
+        request.flavour or profile.default_flavour,
+        profile.flavour,
+        "--flavour names a table [flavour.NAME] of profile.toml",
+        of=f"profile {profile.name}",
+    )
+    name = find_base(project.bases, request.base or profile.base)
+    base = load_base(project.bases / name, profile.init)
+    return resolve(_with_variants(profile, request.variants), flavour, base)
+
+
+def _with_variants(profile: Profile, wanted: tuple[str, ...]) -> Profile:
+    """The profile with one variant alone of each source that is named."""
+    sources = dict(profile.source)
+    for word in wanted:
+        name, equals, variant = word.partition("=")
+        rule = "--variant takes SOURCE=VARIANT, separated by commas"
+        names.choose("source", name, sources, rule, of=f"profile {profile.name}")
+        known = sources[name].variants
+        if not equals:
+            raise UsageError(f"--variant {name} names no variant", rule, _listed(name, known))
+        names.choose("variant", variant, known, rule, of=f"source {name}")
+        sources[name] = sources[name].alone(variant)
+    return msgspec.structs.replace(profile, source=sources)
+
+
+def _listed(name: str, variants: tuple[str, ...]) -> str:
+    return "one of: " + ", ".join(f"--variant {name}={variant}" for variant in variants)
+
+
+def ledger_path(cache: Cache, profile: str, flavour: str, base: str) -> Path:
+    return cache.ledger / profile / f"{flavour}-{base}.json"
+
+
+@contextmanager
+def _writing(place: Place, profile: str) -> Iterator[str]:
+    """Hold what a run that writes needs, and sweep behind dead ones; the run's name."""
+    project, cache, console = place.project, place.cache, place.console
+    run = runs.new_name()
+    with (
+        ownership.use(cache, console),
+        runs.profile_alone(cache, project, profile, console),
+    ):
+        runs.sweep(cache, profile)
+        runs.sweep_logs(cache, profile)
+        runs.sweep_removals(cache, project, profile)
+        if not ci.is_ci():
+            lock = open_lock(project, profile)
+            finish(lock, lambda: load.load(project.specs, profile).source)
+        with runs.owned(cache, profile, run, console):
+            yield run
+
+
+@contextmanager
+def _reading(cache: Cache, console: Console) -> Iterator[str]:
+    with ownership.read(cache, console):
+        yield runs.new_name()
+
+
+def _keep(code: Code) -> None:
+    with contextlib.suppress(OSError):  # found again by the next run
+        code.keep()
+
+
+@contextmanager
+def open_session(
+    request: Request,
+    place: Place,
+    *,
+    reading: bool = False,
+) -> Iterator[Session]:
+    """Everything that a run needs; nothing of it is left when the block ends.
+
+    Waits for another run of the same profile, unless it is only for ``reading``: nothing may
+    be settled then.  The engine and the job budget are made
+    when the first stage asks for them.
+    """
+    cache, console = place.cache, place.console
+    build = choose(place.project, request)
+    profile = build.profile
+    if request.hermetic:
+        baselock.require(place.project, build)
+    if request.update:
+        ci.require_editable("--update", f"invoke fetch --update --profile {profile}")
+    with ExitStack() as stack:
+        enter = _reading(cache, console) if reading else _writing(place, profile)
+        run_id = f"{profile}/{stack.enter_context(enter)}"
+        code = Code(cache.ledger / MEMO)
+        if not reading:
+            stack.callback(_keep, code)
+        engine: _Once[Engine] = _Once(lambda: stack.enter_context(connect(cache, console)))
+        jobs = request.jobs or os.cpu_count() or 1
+        budget: _Once[Budget] = _Once(lambda: Budget(cache.scratch / run_id / "jobs", jobs))
+
+        def stop_work() -> None:
+            end_children()
+            if engine.made is not None:
+                engine.made.close_soon()
+
+        setting = Setting(
+            build=build,
+            locked=ci.is_locked(asked=request.locked),
+            project=place.project,
+            cache=cache,
+            console=console,
+            engine=engine,
+            jobs=lambda: budget().folder,
+            code=code,
+        )
+        ledger = Ledger(ledger_path(cache, profile, build.flavour, build.base.name))
+        store = Store(cache)
+        schedule = Schedule(
+            store, ledger, cache, console, run_id, budget=budget, stop_work=stop_work
+        )
+        held = BaseLock(setting, hermetic=request.hermetic)
+        schedule.settled = held.see
+        stages = catalogue.stages(setting, ledger, update=request.update)
+        try:
+            yield Session(setting, stages, ledger, store, schedule, held)
+        except OSError:  # no stage failed: there is nothing to open a shell in
+            remove(cache.scratch / run_id, cache.scratch)
+            raise
+        remove(cache.scratch / run_id, cache.scratch)
