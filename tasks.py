@@ -67,11 +67,7 @@ def build(
     _produce(profile, flavour, base, jobs, locked, hermetic, only=only, variant=variant)
 
 
-@task(
-    help=options(
-        "profile", "locked", "variant", update="resolve the sources anew and pin what is found"
-    )
-)
+@task(help=options("profile", "locked", "variant", update="resolve and pin the sources anew"))
 def fetch(
     context: Context,
     profile: str = PROFILE,
@@ -268,9 +264,7 @@ def lab_console(context: Context, host: str, profile: str = PROFILE) -> None:
 
 
 @task(
-    help=options(
-        "profile", "flavour", "base", stage="such as build:kernel; smoke needs all others"
-    ),
+    help=options("profile", "flavour", "base", stage="such as build:kernel; smoke for all"),
     positional=["stage"],
 )
 def explain(

@@ -21,14 +21,13 @@ def read(path: Path, *, hint: str = "") -> str:
 def read_bytes(path: Path) -> bytes:
     """The file's content.
 
-    Raises UsageError for what has no end or waits for a writer (devices, pipes, sockets), and
-    OSError.
+    Raises UsageError for what is no file, has no end or waits for a writer (folders, devices,
+    pipes, sockets), and OSError.
     """
-    mode = path.stat().st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+    if not stat.S_ISREG(path.stat().st_mode):
         raise UsageError(
             f"{path.parent.name}/{path.name} is not a regular file",
-            "it is a device, a pipe or a socket, or a link to one",
+            "it is a folder, a device, a pipe or a socket, or a link to one",
             f"ls -lL {shlex.quote(str(path))}",
         )
     return path.read_bytes()

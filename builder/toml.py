@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -73,6 +74,10 @@ def parse(
     path: Path, text: str, *, hint: str = "correct the TOML syntax on that line"
 ) -> dict[str, Any]:
     """The document; raises UsageError for what is no TOML."""
+    if text.startswith("\ufeff"):
+        cause = "it begins with a byte-order mark, which no TOML file has"
+        command = rf"sed -i '1s/^\xef\xbb\xbf//' {shlex.quote(str(path))}"
+        raise refuse(path, 1, cause, f"save it as UTF-8 without one: {command}")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -93,9 +93,11 @@ def publish_beside(session: Session, folder: str, origin: Path, error: BuilderEr
     """
     target, told = place(session), None
     if error is not None:
+        log = ""
         if error.log is not None and error.log.is_relative_to(origin):
-            error.log = target / folder / error.log.relative_to(origin)
-        told = failure.of(error, profile=session.setting.build.profile)
+            log = f"{folder}/{error.log.relative_to(origin)}"
+            error.log = target / log
+        told = failure.of(error, log=log, profile=session.setting.build.profile)
     outcome: Outcome = "passed" if error is None else "failed"
     publish_so_far(session, Ending(outcome, told, evidence={folder: origin}))
 

@@ -19,6 +19,11 @@ _HEADER = re.compile(
 _PAGE = re.compile(rb"\s*<(!doctype\s+html|html|\?xml)\b", re.IGNORECASE)
 # File formats' first bytes: RFC 1952, the .xz specification, RFC 8878, PKWARE's APPNOTE.
 _BARE_WIDE = re.compile(rb"((?:[\t\n\r -~]\x00){4})|(?:\x00[\t\n\r -~]){4}")
+_ENCODING = re.compile(
+    rb"^Content-Transfer-Encoding:[ \t]*(base64|quoted-printable)[ \t]*\r?$", re.I | re.M
+)
+_BEGUN = re.compile(rb"^(?:--- \S|diff --git |Index: |@@ -)", re.M)
+_ESCAPE = re.compile(rb"=(?:[0-9A-F]{2}|[ \t]*\r?\n)")
 _PACKED = {
     b"\x1f\x8b": ("gzip", "gzip -dc"),
     b"\xfd7zXZ\x00": ("xz", "xz -dc"),
@@ -41,6 +46,7 @@ def refuse(path: Path, data: bytes) -> str:
     """
     _refuse_packed(path, data)
     _refuse_wide(path, data)
+    _refuse_encoded(path, data)
     text = data.removeprefix(MARK)
     if _PAGE.match(text):
         raise PatchError(
@@ -77,6 +83,26 @@ def _refuse_wide(path: Path, data: bytes) -> None:
             f"{path} is not a patch",
             f"its text is {code}, which GNU patch does not read",
             _renew(path, f"iconv -f {code} -t UTF-8"),
+        )
+
+
+def _refuse_encoded(path: Path, data: bytes) -> None:
+    """A mail as it travels (RFC 2045, 6.7 and 6.8): GNU patch would take ``=3D`` for text."""
+    begun = _BEGUN.search(data)
+    said = _ENCODING.search(data, 0, begun.start() if begun else len(data))
+    if said is None:
+        return
+    kind = said[1].decode().lower()
+    signs = data[begun.start() :].count(b"=") if begun else 0
+    escapes = len(_ESCAPE.findall(data, begun.start())) if begun else 0
+    encoded = begun is None if kind == "base64" else 0 < signs == escapes
+    if encoded:
+        new = path.with_name(f"{path.name}.new")
+        command = f"git mailinfo /dev/null {shlex.quote(str(new))} < {shlex.quote(str(path))}"
+        raise PatchError(
+            f"{path} is not a patch",
+            f"it is a mail that is still encoded ({kind})",
+            f"make a readable file of it, and use that one:\n{command}",
         )
 
 

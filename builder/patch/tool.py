@@ -30,6 +30,7 @@ FILE = re.compile(r"patching file (?P<name>.*?)(?: \((?:already )?(?:renamed|cop
 INTRODUCTION = re.compile(
     r"^ *(Looks like|The next patch looks like|Ignoring the trailing garbage)"
 )
+MISORDERED = "misordered hunks!"
 PROBLEMS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -114,6 +115,13 @@ def run(patch: Patch, text: Path, folder: Path, max_fuzz: int) -> tuple[FileAnsw
 
 
 def _unclear(patch: Patch, reason: str) -> PatchError:
+    if reason.startswith(MISORDERED):
+        return PatchError(
+            f"{patch.name}: hunks are out of order",
+            f"GNU patch: {reason}",
+            "sort the hunks of each file by their lines, or make the patch anew with "
+            "`git format-patch` or `quilt refresh`",
+        )
     return PatchError(
         f"{patch.name}: the patch tool's answer is not understood",
         printable(reason),

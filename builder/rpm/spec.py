@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from builder.profile.build import BuildPart
 from builder.profile.model import Changelog
 
 SUFFIX = ".spec.j2"
+_TEMPLATE = "<template>"  # of one that no loader knows the file of
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,17 @@ def render(specs: Path, context: SpecContext) -> str:
         ) from error
     except jinja2.UndefinedError as error:
         raise UsageError(
-            f"{specs.name}/{name} names an unknown variable",
+            f"{specs.name}/{name}:{_line_of(error)} names an unknown variable",
             error.message or "",
             "docs/profiles.md lists the variables of a spec template",
         ) from error
+
+
+def _line_of(error: jinja2.UndefinedError) -> int:
+    """The template's line: Jinja puts its own frames into the traceback, with these numbers."""
+    lines = [
+        number
+        for frame, number in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_filename == _TEMPLATE
+    ]
+    return lines[-1] if lines else 1

@@ -40,10 +40,17 @@ class Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("it has either sha256, or key and fingerprint")
 
     def keys(self, project: Project) -> tuple[Key, ...]:
-        """The operator's key, if one was named."""
+        """The operator's key, if one was named.  Raises UsageError if there is no such file."""
         if self.key is None or self.fingerprint is None:
             return ()
-        return (Key(project.dropin / self.key, self.fingerprint),)
+        path = project.dropin / self.key
+        if not path.is_file():
+            raise UsageError(
+                f"sources/{FILE} names a key that does not exist",
+                f"sources/{self.key} is no file",
+                f"put the armoured public key there: gpg --armor --export {self.fingerprint}",
+            )
+        return (Key(path, self.fingerprint),)
 
     def narrow(self, source: Source) -> Source:
         """The source with the accepted digest in the place of all others, if there is one."""
@@ -60,9 +67,12 @@ def read(project: Project, profile: str, sources: frozenset[str]) -> dict[str, A
     Raises UsageError, with file and line, for whatever is wrong in any profile's tables.
     """
     path = project.dropin / FILE
+    _require_folder(project.dropin)
     try:
         text = texts.read(path, hint=_HINT)
     except FileNotFoundError:
+        if path.is_symlink():
+            raise _nowhere(path) from None
         return {}
     tables: dict[str, dict[str, Acceptance]] = {}
     for name, table in toml.parse(path, text).items():
@@ -74,6 +84,33 @@ def read(project: Project, profile: str, sources: frozenset[str]) -> dict[str, A
         cause = f"profile {profile} has no source {source}; it has {', '.join(sorted(sources))}"
         raise _refuse(path, text, f"{profile}.{source}", cause)
     return mine
+
+
+def _require_folder(folder: Path) -> None:
+    """What was put there is not to be passed over because the folder has gone."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(
+            f"{folder} is no folder",
+            f"files that are brought by hand lie there, and {FILE}",
+            f"rename that file, and make the folder: mkdir {shlex.quote(str(folder))}",
+        )
+    if folder.is_symlink() and not folder.exists():
+        raise _nowhere(folder)
+
+
+def _nowhere(link: Path) -> UsageError:
+    return UsageError(
+        f"{link} cannot be read",
+        f"it is a link to {names.shown(str(link.readlink()))}, which does not exist",
+        f"mount or make what it leads to, or remove it: rm {shlex.quote(str(link))}",
+    )
+
+
+def correction(acceptance: Acceptance | None) -> str:
+    """What to do about bytes of another digest than the one that is accepted; else empty."""
+    if acceptance is None or acceptance.sha256 is None:
+        return ""
+    return f"correct the digest in sources/{FILE}, or remove the table there"
 
 
 def advice(project: Project, profile: str, source: Source, sha256: Digest) -> str:

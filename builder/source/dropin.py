@@ -5,6 +5,8 @@ It goes before the cache: a file that was changed since is told, not passed over
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from builder.digest import Digest, of_file
@@ -13,6 +15,12 @@ from builder.host.paths import Project
 from builder.source.known import dropin_label, valid_pins
 from builder.source.model import Fetched, Source
 from builder.source.pins import SourcesLock
+
+if TYPE_CHECKING:
+    from builder.source.accepted import Acceptance
+
+
+_UPDATE = "`invoke fetch --update`"
 
 
 def digest(source: Source, project: Project) -> Digest | None:
@@ -29,21 +37,24 @@ def digest(source: Source, project: Project) -> Digest | None:
     return None
 
 
-def require(source: Source, project: Project, lock: SourcesLock) -> Digest | None:
+def require(
+    source: Source, project: Project, lock: SourcesLock, acceptance: Acceptance | None = None
+) -> Digest | None:
     """As ``digest``; raises VerificationError if another digest is known for the source."""
     found = digest(source, project)
     known = known_digests(source, lock)
     if found is None or not known or found in known:
         return found
-    from builder.source import kind  # noqa: PLC0415 - needed by what is wrong alone
+    # Needed by what is wrong alone.
+    from builder.source import accepted, kind  # noqa: PLC0415
 
+    advice = accepted.correction(acceptance) or "if it was replaced on purpose, run " + _UPDATE
     label = dropin_label(source)
     raise VerificationError(
         f"{source.file} from {label} is not what was pinned",
         f"sha256 expected {' or '.join(sorted(known))}\nsha256 got      {found}\n"
         f"it is {kind.of_file(project.dropin / source.file)}",
-        f"put the pinned file there, or remove {label}; if it was replaced on purpose, run "
-        "`invoke fetch --update`",
+        f"put the pinned file there, or remove {label}; {advice}",
     )
 
 

@@ -55,7 +55,7 @@ def fetch(
     source = acceptance.narrow(source) if acceptance is not None else source
     damages: tuple[Damage, ...] = ()
     if not update:
-        brought = dropin.require(source, project, lock)
+        brought = dropin.require(source, project, lock, acceptance)
         sound, damages = find_sound(source, cache=cache, lock=lock)
         for one in damages:
             console.say(f"{source.name}: {one}")

@@ -24,6 +24,9 @@ from builder.source.limit import ContentRefused
 
 _SHOWN = 12  # names in a message
 
+# Of what is answered in the place of a file, whatever the status says.
+_COMPLAINTS = ("an HTML page", "an XML document", "a JSON document")
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -61,6 +64,13 @@ def judge(
     if found not in wanted and not _may_be_old_tar(found, wanted):
         raise ContentRefused(f"it served {found}, not {kind.listed(wanted)}")
     return _look_through(path, found, expected, check)
+
+
+def complaint(path: Path, names: tuple[str, ...]) -> str:
+    """What a server says instead of serving a file, such as a login page; empty if it is none."""
+    found, wanted = kind.of_file(path), kind.by_name(*names)
+    is_none = not path.stat().st_size or found.startswith(_COMPLAINTS)
+    return f"it served {found}" if is_none and found not in wanted else ""
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from builder.digest import Digest
 from builder.errors import SourceUnreachable, UsageError, VerificationError
 from builder.host import ci
 from builder.host.lock import hold
-from builder.source import detached, dropin, judgement, kind
+from builder.source import accepted, detached, dropin, judgement, kind
 from builder.source.bringing import Brought, bring, copy, discard
 from builder.source.job import Job
 from builder.source.judgement import Contents
@@ -59,7 +59,7 @@ def resolve(job: Job) -> Fetched:
     with hold(place, what, job.console, stop=job.stop):
         if not job.update:
             job.lock.reload()
-            brought = dropin.require(job.source, job.project, job.lock)
+            brought = dropin.require(job.source, job.project, job.lock, job.acceptance)
             sound, damages = find_sound(job.source, cache=job.cache, lock=job.lock)
             job = replace(job, damages=(*job.damages, *damages))
             found = dropin.prefer(job.source, brought, sound)
@@ -142,8 +142,11 @@ def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) ->
             discard(brought)
             answer = f"it serves other bytes than the pinned ones: sha256 {sha256}"
             raise LocationFailed(answer) from refusal
+        other = _complaint(job, place, brought, sha256)
         kept = set_aside(job.cache, brought.path, sha256, job.source.file)
         discard(brought)
+        if other:
+            raise ContentRefused(f"{other}; kept as {kept}") from refusal
         if isinstance(refusal, LocationFailed):
             raise type(refusal)(f"{refusal}; kept as {kept}") from refusal
         cause = f"{refusal.cause}\nkept as {kept}"
@@ -173,6 +176,17 @@ def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) ->
         variant=_variant(job, place, sha256),
     )
     return job.verified(made, words)
+
+
+def _complaint(job: Job, place: _Place, brought: Brought, sha256: Digest) -> str:
+    """A login page or the like in the place of the pinned file: it is that location's answer.
+
+    Empty for bytes that somebody may take for the file.
+    """
+    if place.variant == DROPIN or not place.allowed or sha256 in place.allowed:
+        return ""
+    told = judgement.complaint(brought.path, (job.source.file, place.label))
+    return told and f"{told}{judgement.served_by(place.label, brought.hops)}"
 
 
 def _variant(job: Job, place: _Place, sha256: Digest) -> str:
@@ -257,12 +271,15 @@ def _mismatch(
 ) -> VerificationError:
     """``verdict``: what the signature says of bytes that are not the pinned ones."""
     expected = " or ".join(sorted(place.allowed))
+    advice = accepted.correction(job.acceptance) or (
+        "if it was replaced on purpose, correct the digest in profile.toml or run "
+        "`invoke fetch --update`"
+    )
     what = f"\nit is {kind.of_file(brought.path)}{judgement.served_by(place.label, brought.hops)}"
     return VerificationError(
         f"{job.source.file} from {place.label} is not what was pinned",
         f"sha256 expected {expected}\nsha256 got      {sha256}{what}{verdict}",
-        "find out why before trusting it; if it was replaced on purpose, correct the digest in "
-        "profile.toml or run `invoke fetch --update`",
+        f"find out why before trusting it; {advice}",
     )
 
 
@@ -300,7 +317,7 @@ def _unreachable(
         return VerificationError(
             f"no location serves a {job.source.file} that can be used for source {job.source.name}",
             told,
-            f"get the one that fits, and put it into {job.project.dropin}{alternative}",
+            f"get the one that fits{wanted}, and put it into {job.project.dropin}{alternative}",
         )
     return SourceUnreachable(
         f"no location can serve {job.source.file} of source {job.source.name}", told, hint

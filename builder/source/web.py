@@ -273,4 +273,12 @@ def _innermost(error: BaseException) -> str:
         if not isinstance(inner, BaseException):
             break
         reason = inner
+    if isinstance(reason, http.client.IncompleteRead):
+        return "its chunked answer is cut or malformed"
+    if isinstance(reason, http.client.BadStatusLine) and not isinstance(
+        reason, http.client.RemoteDisconnected
+    ):
+        words = str(reason).strip()
+        plain = words.isascii() and words.isprintable()
+        return f"it sends no HTTP: {words}" if plain else "it sends no HTTP"
     return f"{type(reason).__name__}: {reason}"

@@ -48,8 +48,7 @@ RED = "fail"
 PROGRAMS = ("setpriv", "qemu-system-x86_64")
 # A recording is not judged where it is made; scenario and topology are inputs as values.
 JUDGING = frozenset(
-    f"builder.lab.{part}"
-    for part in ("capture", "catalogue", "judging", "oracle", "page", "scenario.shipped", "verdict")
+    f"builder.lab.{part}" for part in ("catalogue", "judging", "oracle", "page", "scenario.shipped")
 )
 
 Stages = Callable[[Setting], Mapping[str, Stage]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -12,9 +13,10 @@ import msgspec
 from builder.archive.inner import unpack_inner
 from builder.archive.unpack import unpack
 from builder.digest import of_bytes, of_file, write_hook
+from builder.errors import BuilderError, PatchError
 from builder.host.listing import Listing
 from builder.patch import apply
-from builder.patch.series import touched
+from builder.patch.series import Series, touched
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import FetchFacts, InnerFacts, UnpackFacts
@@ -77,7 +79,7 @@ def fetch_stage(
         known = dropin.known_digests(narrowed, lock)
         # Without a digest nothing tells whether what was got before is still what is meant.
         unknown = () if known else (Input("pin", f"none at {time.time_ns()}"),)
-        brought = None if update else dropin.require(narrowed, setting.project, lock)
+        brought = None if update else dropin.require(narrowed, setting.project, lock, acceptance)
         keys = acceptance.keys(setting.project) if acceptance is not None else ()
         return (
             Input("source", of_bytes(msgspec.json.encode(narrowed, enc_hook=write_hook))),
@@ -213,7 +215,11 @@ def prep_stage(setting: Setting, part: BuildPart, source: Source) -> Stage:
         before = _known(work.needs[need], work.output, changing)
         kept = work.output / PATCHES
         kept.mkdir()
-        report = apply.apply(series, work.output / TREE, max_fuzz=part.fuzz, keep=kept)
+        try:
+            report = apply.apply(series, work.output / TREE, max_fuzz=part.fuzz, keep=kept)
+        except PatchError as error:
+            _log_failure(error, work, series, part.fuzz)
+            raise
         (work.output / REPORT).write_text(report.as_json(), encoding="utf-8")
         work.log.write_text("".join(f"{line}\n" for line in report.lines()), encoding="utf-8")
         for line in report.lines():
@@ -230,6 +236,15 @@ def prep_stage(setting: Setting, part: BuildPart, source: Source) -> Stage:
         by_content=True,
         carries=() if need in patching.needs(part) else (need,),
     )
+
+
+def _log_failure(error: PatchError, work: Work, series: Series, fuzz: int) -> None:
+    """Write what became of every hunk into the stage's log; the error has the first alone."""
+    lines = [error.what, *error.cause.splitlines()]
+    with contextlib.suppress(BuilderError):
+        lines += ["", *apply.check(series, work.output / TREE, max_fuzz=fuzz).lines()]
+    work.log.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    error.log = work.log
 
 
 def _known(pristine: Done, output: Path, names: list[str]) -> Listing:

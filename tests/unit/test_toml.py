@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,3 +18,12 @@ def test_what_is_nested_without_end_is_told_with_its_line(opening: str) -> None:
         toml.parse(Path("small/profile.toml"), text)
     assert refusal.value.what == "small/profile.toml:2 cannot be used"
     assert "nested" in refusal.value.cause
+
+
+def test_a_byte_order_mark_is_named_with_the_command_that_removes_it(tmp_path: Path) -> None:
+    path = tmp_path / "profile.toml"
+    path.write_bytes(b"\xef\xbb\xbfsummary = 'x'\n")
+    with pytest.raises(UsageError, match="byte-order mark") as refusal:
+        toml.parse(path, path.read_text(encoding="utf-8"))
+    subprocess.run(["sh", "-c", refusal.value.hint.partition(": ")[2]], check=True)
+    assert toml.parse(path, path.read_text(encoding="utf-8")) == {"summary": "x"}

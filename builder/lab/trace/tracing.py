@@ -12,7 +12,7 @@ from builder.lab.trace.clients import Clients
 from builder.lab.trace.director import Director
 from builder.lab.trace.errors import Errors
 from builder.lab.trace.flow import Flow, Joined, Table
-from builder.lab.trace.joining import ALONE, Joiner
+from builder.lab.trace.joining import ALONE, Joiner, claimed
 from builder.lab.trace.pair import Pair
 from builder.lab.trace.showing import Showing
 from builder.lab.trace.stepping import Step
@@ -102,7 +102,7 @@ class Tracer:
         known = self.tables[side].of(packet.protocol).get(packet.ends)
         if known is not None:
             flow, forth = known
-            if flow.same_opening(packet) or not forth:
+            if not forth or self._is_repeated(flow, packet):
                 self._take(flow, forth, packet)
                 return True
             self._used_again(flow, packet)
@@ -142,11 +142,21 @@ class Tracer:
                 return one
         return None
 
+    def _is_repeated(self, flow: Flow, packet: Packet) -> bool:
+        """Whether a SYN is the connection's own again: the same number, for the same client."""
+        series = self.director.series
+        same = flow.side == OUTER or claimed(packet, series) == claimed(flow.first, series)
+        return flow.same_opening(packet) and same
+
     def _used_again(self, flow: Flow, packet: Packet) -> None:
         """A new SYN between the same ends: the earlier connection must be over."""
+        row = self.book["local-port"]
         if flow.side == INNER and packet.source in self.director.local:
             idle = packet.time - flow.last
-            connection.local_port(self.book["local-port"], flow.first, packet, flow.ended, idle)
+            if flow.begun:
+                connection.local_port(row, flow.first, packet, flow.ended, idle)
+            elif not flow.ended:
+                row.doubt("the earlier connection began before the capture did", packet, flow.first)
         self._close(flow, "")
 
     def _leaks(self, side: int, packet: Packet) -> bool:

@@ -109,6 +109,8 @@ def test_a_patch_that_rejects_is_on_record_with_its_hunk(small: World) -> None:
     made = read(small)
     assert "say_two.patch" in made["failure"]["what"]
     assert "eleven" in made["failure"]["cause"]
+    log = target(small) / made["failure"]["log"]
+    assert "1 rejected" in log.read_text()
     assert {stage["name"] for stage in made["stages"]} == {"fetch:tool", "unpack:tool"}
     assert [one["state"] for one in made["unfinished"]] == ["failed"]
 

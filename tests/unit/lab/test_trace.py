@@ -104,6 +104,16 @@ def doubled_port(wire: Wire) -> None:
         wire.frames[link] = wire.frames[link][:6] + wire.frames[link][9:]
 
 
+def doubled_port_and_number(wire: Wire) -> None:
+    """The same, and the clients' initial numbers are alike by chance."""
+    for index in range(9, 18):
+        ip, tcp = wire.ip("inner", index), wire.tcp("inner", index)
+        oracle.move(ip, "10.0.5.2", "10.0.4.2")
+        tcp.sport, tcp.dport = (5014 if one == 5015 else one for one in (tcp.sport, tcp.dport))
+    for link in ("outer", "inner"):
+        wire.frames[link] = wire.frames[link][:6] + wire.frames[link][9:]
+
+
 def reset_lost_its_flag(wire: Wire) -> None:
     wire.tcp("inner", 6).flags = hand.ACK
 
@@ -130,6 +140,7 @@ FAULTS: tuple[tuple[Spoil, set[str], set[str]], ...] = (
     (ttl_grows, {"ttl"}, set()),
     (sequence_hole, {"sequence-delta"}, set()),
     (doubled_port, {"local-port"}, set()),
+    (doubled_port_and_number, {"local-port"}, set()),
     (reset_lost_its_flag, {"sequence-delta"}, set()),
 )
 
@@ -230,6 +241,16 @@ def test_connections_without_a_syn_are_undecided(tmp_path: Path) -> None:
     assert {"first-packet", "payload", "toa-first"} <= named(trial, "undecided")
     assert trial.unjoined == {"it began before the capture did": 2}
     assert counted(trial)["connections"] == 1
+
+
+def test_a_port_whose_earlier_use_began_before_the_capture_is_undecided(tmp_path: Path) -> None:
+    _, wire = hand.healthy()
+    doubled_port_and_number(wire)
+    wire.frames["inner"] = wire.frames["inner"][3:]
+    wire.frames["outer"] = wire.frames["outer"][3:]
+    trial = by_hand(wire, tmp_path)
+    assert not named(trial, "fail")
+    assert rows(trial)["local-port"].outcome == "undecided"
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.7, 0.99])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import bz2
 import gzip
 import lzma
 import os
+import quopri
 import shlex
 import subprocess
 from pathlib import Path
@@ -651,3 +653,39 @@ def test_wherever_a_patch_is_cut_that_is_seen_but_at_a_hunks_end(
         assert doubtful or cut == first or cut.endswith(("\n--", "\n-- ")), (
             f"taken for whole: {cut[-30:]!r}"
         )
+
+
+# Mails as they travel
+
+
+def mail(code: str, text: str) -> bytes:
+    packed = {"base64": base64.encodebytes, "quoted-printable": quopri.encodestring}[code]
+    head = f"From: A <a@b.invalid>\nSubject: [PATCH] two\nContent-Transfer-Encoding: {code}\n\n"
+    return head.encode() + packed(f"Words.\n---\n x | 2 +-\n\n{text}-- \n2.39\n".encode())
+
+
+@pytest.mark.parametrize("code", ["base64", "quoted-printable"])
+def test_a_mail_that_is_still_encoded_is_named_with_the_command_that_decodes_it(
+    bench: Bench, code: str
+) -> None:
+    """GNU patch would put ``=3D`` into the tree."""
+    bench.lay("x")
+    refused = refusal(bench, mail(code, diff().replace("+two", "+two = 2;")))
+    assert f"still encoded ({code})" in refused.cause
+    subprocess.run(["sh", "-c", refused.hint.partition("\n")[2]], check=True)
+    made = bench.folder / "0001.patch.new"
+    made.rename(bench.folder / "0001.patch")
+    apply(bench.load(), bench.tree)
+    assert (bench.tree / "x").read_text().splitlines()[1] == "two = 2;"
+
+
+def test_a_mail_that_says_so_and_was_decoded_is_taken(bench: Bench) -> None:
+    bench.lay("x")
+    head = "Content-Transfer-Encoding: quoted-printable\n\n"
+    as_gnu(bench, head + diff().replace("+two", "+two = 2;"))
+
+
+def test_hunks_out_of_order_are_named(bench: Bench) -> None:
+    bench.lay("x")
+    late = "@@ -11,3 +11,3 @@\n 11\n-12\n+twelve\n 13\n"
+    assert "out of order" in refusal(bench, diff(hunk=late + HUNK)).what

@@ -59,7 +59,8 @@ def test_a_template_sees_component_release_and_patches(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("{{ nothing }}", "tool.spec.j2 names an unknown variable"),
+        ("{{ nothing }}", "tool.spec.j2:1 names an unknown variable"),
+        ("1\n{% if 1 %}\n{{ component.none }}\n{% endif %}", ":3 names an unknown variable"),
         ("one\ntwo {% if %}", "tool.spec.j2:2 is no template"),
     ],
 )

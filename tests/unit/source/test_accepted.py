@@ -50,6 +50,49 @@ def test_a_digest_accepts_these_bytes_alone(site: Site, vendor: Key, plain: Path
     assert "0" * 64 in failure.value.cause
 
 
+def test_other_bytes_than_the_accepted_ones_are_told_with_the_file_that_is_wrong(
+    site: Site, vendor: Key, plain: Path
+) -> None:
+    other = f'[lts.kernel]\nsha256 = "{"0" * 64}"\n'
+    site.drop_in(rpms.NAME, plain.read_bytes())
+    with pytest.raises(VerificationError) as failure:
+        take(site, vendor, other)
+    assert "correct the digest in sources/accepted.toml" in failure.value.hint
+    assert "fetch --update" not in failure.value.hint
+    (site.project.dropin / rpms.NAME).rename(site.project.root / "none")  # its location
+    with pytest.raises(VerificationError, match="is not what was pinned") as failure:
+        take(site, vendor, other)
+    assert "correct the digest in sources/accepted.toml" in failure.value.hint
+
+
+def test_a_key_that_is_not_there_is_named_with_the_command_that_makes_it(
+    site: Site, vendor: Key, plain: Path
+) -> None:
+    site.drop_in(rpms.NAME, plain.read_bytes())
+    text = f'[lts.kernel]\nkey = "none.asc"\nfingerprint = "{"A" * 40}"\n'
+    with pytest.raises(UsageError, match=r"sources/none\.asc is no file") as failure:
+        take(site, vendor, text)
+    assert "accepted.toml" in failure.value.what
+    assert f"gpg --armor --export {'A' * 40}" in failure.value.hint
+
+
+@pytest.mark.parametrize("made", ["file", "link", "link of the file", "folder of the file"])
+def test_what_hides_the_file_is_told(tmp_path: Path, made: str) -> None:
+    project = Project(tmp_path)
+    (project.specs / "lts").mkdir(parents=True)
+    if made.endswith("of the file"):
+        project.dropin.mkdir()
+    place = project.dropin / "accepted.toml" if made.endswith("of the file") else project.dropin
+    if made == "file":
+        place.write_text("")
+    elif made.startswith("link"):
+        place.symlink_to(tmp_path / "none")
+    else:
+        place.mkdir()
+    with pytest.raises(UsageError, match=r"no folder|does not exist|not a regular file"):
+        accepted.read(project, "lts", frozenset({"kernel"}))
+
+
 def test_what_the_vendor_signed_needs_no_acceptance(
     site: Site, vendor: Key, plain: Path, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.digest import Digest
+from builder.digest import Digest, of_bytes
 from builder.errors import VerificationError
 from builder.source import Location, Source
 from builder.source.expected import Expected
@@ -213,7 +213,7 @@ def test_a_first_use_by_hand_came_over_no_network(site: Site) -> None:
 
 def test_a_wrong_digest_is_told_with_what_came_and_from_where(site: Site, server: Habits) -> None:
     """The address that served it, after redirects, without its secrets."""
-    server.bodies["login"] = PAGE
+    server.bodies["login"] = gzip.compress(TAR, 1)
     target = server.url("/body/login?token=opensesame").replace("http://", "http://me:sesame@")
     head = b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % target.encode()
     with listen(answering(head)) as port:
@@ -228,10 +228,26 @@ def test_a_wrong_digest_is_told_with_what_came_and_from_where(site: Site, server
             site.fetch(source)
     assert failure.value.exit_code == 4
     assert url in failure.value.what
-    assert "an HTML page ('Sign in to Example Corp')" in failure.value.cause
+    assert "it is a tar, compressed with gzip" in failure.value.cause
     assert f"served by {server.url('/body/login')})" in failure.value.cause
     assert f"{server.url('/status/404')}, asked before: HTTP 404" in failure.value.cause
     assert "sesame" not in str(failure.value) + site.said.getvalue()
+
+
+@pytest.mark.parametrize("body", [PAGE, b"", b'{"error": "quota"}', b"<?xml version='1.0'?>"])
+def test_a_login_page_in_the_place_of_a_pinned_file_is_one_locations_answer(
+    site: Site, server: Habits, body: bytes
+) -> None:
+    server.bodies.update(login=body, good=GZ)
+    first, second = (Location(server.url(f"/body/{name}")) for name in ("login", "good"))
+    source = Source("tool", "tool.tar.gz", (first, second), of_bytes(GZ))
+    assert site.fetch(source, locked=True).url == second.url
+    assert f"{first.url}: it served " in site.said.getvalue()
+    assert len(list(site.cache.aside.iterdir())) == 1
+    alone = Source("other", "tool.tar.gz", (first,), of_bytes(TAR))
+    with pytest.raises(VerificationError, match="no location serves") as failure:
+        site.fetch(alone)
+    assert f"sha256 {of_bytes(TAR)}" in failure.value.hint
 
 
 def test_a_drop_in_that_is_the_pinned_one_does_not_touch_the_lock(

@@ -18,6 +18,7 @@ from builder.source import Location, Source
 from builder.source.limit import LocationFailed
 from builder.source.transfer import Partial
 from builder.source.web import _judge_redirect
+from tests.support.source.peer import answering, listen
 from tests.support.source.server import BODY, DIGEST, Habits
 from tests.support.source.site import QUICK, Site, source_of
 
@@ -287,3 +288,18 @@ def test_a_member_of_a_package_is_taken_out(site: Site, server: Habits, tmp_path
         site.fetch(Source("y", "y.tar", (Location(url, member="usr/none"),)))
     with pytest.raises(VerificationError, match="no plain file"):
         site.fetch(Source("z", "z.tar", (Location(url, member="usr/src"),)))
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n99\r\nx", "is cut or malformed"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nx", "is cut or malformed"),
+        (b"\x1f\x8b\x08\xff\x00\r\n\r\n", "it sends no HTTP"),
+        (b"220 ftp.example.com ready\r\n", "it sends no HTTP: 220 ftp.example.com ready"),
+    ],
+)
+def test_what_is_no_http_is_told_in_plain_words(site: Site, answer: bytes, told: str) -> None:
+    with listen(answering(answer)) as port, pytest.raises(SourceUnreachable) as failure:
+        site.fetch(source_of(f"http://127.0.0.1:{port}/tool.tar"))
+    assert failure.value.cause.endswith(told)
