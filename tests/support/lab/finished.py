@@ -17,6 +17,7 @@ from builder.pipeline.stage import Done
 from builder.pipeline.stagename import StageKind
 from builder.pipeline.store import OUTPUT
 from builder.place import Place
+from builder.stages import image as image_stage
 from builder.stages import lab as stages
 from builder.stages.session import Request, Session, open_session
 from tests.support.lab import recordings
@@ -64,8 +65,9 @@ def played(recording: Path) -> Fill:
 
 
 def _something(folder: Path) -> None:
-    for name in ("out", "root.tar"):
+    for name in ("out", image_stage.TAR):
         (folder / name).write_text("made")
+    (folder / image_stage.PACKAGES).write_text("[]")
 
 
 def commit(session: Session, goal: str, fills: Mapping[str, Fill]) -> dict[str, Done]:

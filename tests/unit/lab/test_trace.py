@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import gzip
+import random
 import socket
 import struct
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from tests.support.lab import frames as made
 from tests.support.lab import wire as hand
 from tests.support.lab.wire import Wire
 from tests.unit.lab import test_oracle as oracle
+from tests.unit.lab.test_damage import damaged
 
 WIRE = Described(
     vip=("10.0.1.1:80",), local=("10.0.3.1",), server=("10.0.4.2:8080", "10.0.5.2:8080")
@@ -443,3 +445,42 @@ def test_addresses_are_read_or_refused() -> None:
     found = director(msgspec.structs.replace(WIRE, vip=("[FD00::1]:53/UDP",)), hand.SERIES)
     assert found.services == {("udp", "fd00::1", 53)}
     assert socket.inet_pton(socket.AF_INET6, next(iter(found.virtual)))
+
+
+def changed(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
+    """The capture with other records."""
+    data, records = path.read_bytes(), []
+    at = 24
+    while at < len(data):
+        size = 16 + struct.unpack_from("<8xI", data, at)[0]
+        records.append(data[at : at + size])
+        at += size
+    path.write_bytes(data[:24] + b"".join(change(records)))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_a_capture_lost_is_undecided_and_never_a_fault(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    paths = sampled(tmp_path, Shape(6, packets=16, content=120, open=3))
+    for path in paths:
+        changed(path, lambda records: [one for one in records if chance.random() > 0.08])
+    trial = judged(*paths)
+    assert (trial.verdict.outcome, named(trial, "fail")) == ("undecided", set())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_bytes_break_the_judge(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    paths = sampled(tmp_path, Shape(6, packets=12, content=120, open=3))
+
+    def spoil(records: list[bytes]) -> list[bytes]:
+        found = []
+        for one in records:
+            frame = damaged(one[16:], chance) if chance.random() < 0.2 else one[16:]
+            found.append(one[:8] + struct.pack("<II", len(frame), len(frame)) + frame)
+        chance.shuffle(found)
+        return found
+
+    for path in paths:
+        changed(path, spoil)
+    assert judged(*paths).verdict.outcome == "fail"
