@@ -15,12 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.commands import judge_speed as speed
 from builder.console import Console
 from builder.errors import BuildError, UsageError
 from builder.host import ownership, process
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
-from builder.lab.trace import speed
 from builder.pipeline.facts import BuildFacts
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.stagename import BUILD_ROOT, StageKind, folder_of

@@ -19,6 +19,7 @@ from builder.pipeline.store import OUTPUT
 from builder.place import Place
 from builder.stages import image as image_stage
 from builder.stages import lab as stages
+from builder.stages.products import TAR
 from builder.stages.session import Request, Session, open_session
 from tests.support.lab import recordings
 from tests.support.lab.wire import Wire
@@ -65,7 +66,7 @@ def played(recording: Path) -> Fill:
 
 
 def _something(folder: Path) -> None:
-    for name in ("out", image_stage.TAR):
+    for name in ("out", TAR):
         (folder / name).write_text("made")
     (folder / image_stage.PACKAGES).write_text("[]")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from builder.commands import judge_speed as speed
 from builder.host.paths import find_project
-from builder.lab.trace import speed
 from builder.lab.trace.sample import Shape
 
 MOST_GROWTH = 12

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from builder.commands import judge_speed as speed
 from builder.host.paths import find_project
-from builder.lab.trace import speed
 
 
 def test_a_gigabyte_is_judged_in_a_minute(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from builder.lab.trace.director import Described, director
 from builder.lab.trace.sample import LOCAL, SERVER, VIP, Shape
 from builder.profile import load
 
-PROFILE, MODULE = "lts", "builder.lab.trace.speed"
+PROFILE, MODULE = "lts", "builder.commands.judge_speed"
 LARGE = Shape(20_000, packets=25, content=1250, open=500)
 """A million packets and a gigabyte, on two links."""
 SMALL = Shape(20_000, packets=12, content=10, open=500, stamped=False)
