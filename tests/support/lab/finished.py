@@ -11,12 +11,15 @@ from pathlib import Path
 
 from builder.console import Console
 from builder.host.paths import Cache, Project
+from builder.pipeline.facts import NONE
 from builder.pipeline.schedule import all_inputs, with_needs
 from builder.pipeline.stage import Done
+from builder.pipeline.stagename import StageKind
 from builder.pipeline.store import OUTPUT
 from builder.place import Place
 from builder.stages import image as image_stage
 from builder.stages import lab as stages
+from builder.stages.products import TAR
 from builder.stages.session import Request, Session, open_session
 from tests.support.lab import recordings
 from tests.support.lab.wire import Wire
@@ -63,7 +66,7 @@ def played(recording: Path) -> Fill:
 
 
 def _something(folder: Path) -> None:
-    for name in ("out", image_stage.TAR):
+    for name in ("out", TAR):
         (folder / name).write_text("made")
     (folder / image_stage.PACKAGES).write_text("[]")
 
@@ -82,7 +85,7 @@ def commit(session: Session, goal: str, fills: Mapping[str, Fill]) -> dict[str, 
             listed=stage.listed,
             by_content=stage.by_content,
             started=time.time(),
-            facts={},
+            facts=NONE,
             log=work / "log",
         )
     return done
@@ -100,7 +103,7 @@ def build(
     with open_session(Request(profile, flavour), place) as session:
         done = commit(session, goal, fills)
         for name, folder in (recorded or {}).items():
-            stage = stages.record_name(name)
+            stage = StageKind.RECORD.of(name)
             commit(session, stage, fills | {stage: played(folder)})
         return done
 
