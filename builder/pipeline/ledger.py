@@ -12,6 +12,7 @@ import msgspec
 from builder.digest import Digest, decode, encode
 from builder.host.whole import write_whole
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import NONE, Facts
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -20,7 +21,7 @@ class Entry(msgspec.Struct, frozen=True):
     key: Digest
     inputs: dict[str, str]
     seconds: float
-    facts: dict[str, str] = {}
+    facts: Facts = NONE
 
 
 @dataclass(frozen=True)
