@@ -280,5 +280,5 @@ def _innermost(error: BaseException) -> str:
     ):
         words = str(reason).strip()
         plain = words.isascii() and words.isprintable()
-        return f"it sends no HTTP: {words}" if plain else "it sends no HTTP"
+        return f"it does not answer in HTTP: {words}" if plain else "it does not answer in HTTP"
     return f"{type(reason).__name__}: {reason}"
