@@ -92,11 +92,11 @@ def _work_name() -> str:
 def _chosen(request: LabRequest, place: Place) -> tuple[str, ...]:
     """The scenarios; raises UsageError for what cannot be tried, before anything is waited for."""
     profile = profiles.load(place.project.specs, request.profile)
-    if profile.lab is None:
-        raise stages.no_series(profile.name)
     chosen = request.names or catalogue.available()
     for name in chosen:
         catalogue.load(name)
+    if profile.lab is None:
+        raise stages.no_series(profile.name)
     if request.keep and len(chosen) != 1:
         raise UsageError(
             "only one lab can be kept running",
