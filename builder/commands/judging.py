@@ -69,7 +69,8 @@ def check(project: Project, profile: str, names: tuple[str, ...]) -> str:
             catalogue.KEYS,
         )
     count = len(names or shipped.available())
-    return f"{count} scenarios are good; the oracle knows {len(ROWS)} assertions"
+    good = "1 scenario is good" if count == 1 else f"{count} scenarios are good"
+    return f"{good}; the oracle knows {len(ROWS)} assertions"
 
 
 def _unknown(path: Path, series: Fullnat) -> Iterator[str]:
