@@ -23,6 +23,7 @@ from builder.commandline import PROFILE, command, options, task
 from builder.commands.judge_options import HELP, Options
 from builder.console import put, put_lines
 from builder.host import ci
+from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 
 
 def _produce(
@@ -46,7 +47,7 @@ def _produce(
             profile, flavour, base, number, locked, hermetic=hermetic, variants=variants
         )
         chosen = names.split("--only", only)
-        goals = produce.only("build", chosen) if chosen else produce.everything
+        goals = produce.only(StageKind.BUILD, chosen) if chosen else produce.everything
         produce.produce(request, produce.exactly(goal) if goal else goals, place)
 
 
@@ -134,7 +135,8 @@ def tree(
 
     with command(profile) as place:
         request, chosen = session.Request(profile, flavour), names.split("--only", only)
-        put_lines(trees.lay_out(request, produce.only("prep", chosen), chosen, place))
+        goals = produce.only(StageKind.PREP, chosen)
+        put_lines(trees.lay_out(request, goals, chosen, place))
 
 
 @task(
@@ -160,7 +162,7 @@ def patch(
     with command(profile, json=json) as place:
         patches.report(
             session.Request(profile, flavour, base, variants=names.split("--variant", variant)),
-            produce.only("prep", names.split("--only", only)),
+            produce.only(StageKind.PREP, names.split("--only", only)),
             place,
             check=check,
             json=json,
@@ -186,9 +188,9 @@ def _up_to(goal: str, words: str) -> Callable[..., None]:
     return task(make, name=goal, help=shared)
 
 
-repo = _up_to("repo", "Make the yum repository and prove that it can be installed.")
-vm = _up_to("vm", "Make the bootable disk image with the RPMs in it.")
-smoke = _up_to("smoke", "Boot the image and prove that kernel and tools work together.")
+repo = _up_to(REPO, "Make the yum repository and prove that it can be installed.")
+vm = _up_to(VM, "Make the bootable disk image with the RPMs in it.")
+smoke = _up_to(SMOKE, "Boot the image and prove that kernel and tools work together.")
 
 
 @task(
@@ -228,7 +230,7 @@ def lab(
         if check:
             put(judging.check(place.project, profile, chosen))
             return
-        request = labs.Request(profile, chosen, keep, load, flavour, base, again, hermetic)
+        request = labs.LabRequest(profile, chosen, keep, load, flavour, base, again, hermetic)
         labs.run(request, place)
 
 
@@ -304,7 +306,7 @@ def clean(
     from builder.commands import clean as cleaning  # noqa: PLC0415
 
     with command(profile) as place:
-        cleaning.clean(cleaning.Request(profile, everything=all, agreed=yes), place)
+        cleaning.clean(cleaning.CleanRequest(profile, everything=all, agreed=yes), place)
 
 
 @task(

@@ -59,8 +59,8 @@ def read_hook(kind: type[Any], value: Any) -> Any:
 
 
 def write_hook(value: Any) -> Any:
-    """msgspec's ``enc_hook``: digests are written as plain strings."""
-    if isinstance(value, Digest):
+    """msgspec's ``enc_hook``: digests and other kinds of text are written as plain strings."""
+    if isinstance(value, str):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no form in a file")
 

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from builder.archive.member import Damaged, Kind, Member
+from builder.archive.member import DamagedArchive, Kind, Member
 from builder.archive.stream import ForwardReader
 
 _HEADER = 110  # bytes: the magic and 13 fields of eight hexadecimal digits
@@ -58,16 +58,16 @@ def _head(reader: ForwardReader) -> _Head:
     start = reader.tell()
     raw = reader.read(_HEADER)
     if len(raw) < _HEADER:
-        raise Damaged("it ends in the middle")
+        raise DamagedArchive("it ends in the middle")
     if raw[:6] not in _MAGICS or not _FIELDS.match(raw[6:]):
-        raise Damaged(f"no header of a member at byte {start}")
+        raise DamagedArchive(f"no header of a member at byte {start}")
     fields = [int(raw[at : at + 8], 16) for at in range(6, _HEADER, 8)]
     length = fields[11]
     if not 1 < length <= _LONGEST:
-        raise Damaged(f"a name of {length} bytes")
+        raise DamagedArchive(f"a name of {length} bytes")
     name = reader.read(length)
     if len(name) < length or not name.endswith(b"\0"):
-        raise Damaged("it ends within a name")
+        raise DamagedArchive("it ends within a name")
     reader.seek(_padded(reader.tell()))
     return _Head(fields[1], fields[4], fields[5], fields[6], name[:-1])
 
@@ -76,10 +76,10 @@ def _member(head: _Head, reader: ForwardReader) -> Member:
     kind, link = _KINDS.get(stat.S_IFMT(head.mode), Kind.OTHER), b""
     if kind is Kind.SYMLINK:
         if head.size > _LONGEST:
-            raise Damaged(f"a link of {head.size} bytes")
+            raise DamagedArchive(f"a link of {head.size} bytes")
         link = reader.read(head.size)
         if len(link) < head.size:
-            raise Damaged("it ends within a link")
+            raise DamagedArchive("it ends within a link")
     size = head.size if kind is Kind.FILE else 0
     mode = stat.S_IMODE(head.mode)
     return Member(head.name, kind, link, size, mode, head.time, _odd(head, kind))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from builder.archive.member import Damaged, Kind, placed
+from builder.archive.member import DamagedArchive, Kind, placed
 from builder.archive.stream import CHUNK, open_command
 from builder.archive.tar import members
 from builder.errors import VerificationError
@@ -57,7 +57,7 @@ def _copy(read: Callable[[int], bytes], size: int, target: Path, package: Path) 
             while left:
                 data = read(min(left, CHUNK))
                 if not data:
-                    raise Damaged("it ends in the middle")
+                    raise DamagedArchive("it ends in the middle")
                 out.write(data)
                 left -= len(data)
     except OSError as error:

@@ -36,7 +36,7 @@ class Member(msgspec.Struct, frozen=True):
     odd: str = ""
 
 
-class Damaged(Exception):
+class DamagedArchive(Exception):
     """The bytes are no whole archive."""
 
 
@@ -46,9 +46,9 @@ def placed(members: Iterator[Member]) -> Iterator[Member]:
     while True:
         try:
             member = next(members, None)
-        except Damaged as damage:
+        except DamagedArchive as damage:
             where = f"after member {shown(last.name)}" if last else "at its beginning"
-            raise Damaged(f"{damage} ({where})") from damage
+            raise DamagedArchive(f"{damage} ({where})") from damage
         if member is None:
             return
         last = member

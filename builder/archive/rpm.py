@@ -42,7 +42,7 @@ class _Entry:
 
 
 @dataclass(frozen=True)
-class Header:
+class RpmHeader:
     """One header: ``start`` and ``end`` are where it lies in the file, in bytes.
 
     ``sealed``: its first entry is a region that spans all others, as rpmbuild writes it; what
@@ -89,11 +89,11 @@ class Header:
 
 
 @dataclass(frozen=True)
-class Package:
+class RpmPackage:
     """An RPM's two headers and the size of its file in bytes; the payload is what follows."""
 
-    signature: Header
-    header: Header
+    signature: RpmHeader
+    header: RpmHeader
     size: int
 
     @property
@@ -122,7 +122,7 @@ def is_rpm(path: Path) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
-def read(path: Path) -> Package:
+def read(path: Path) -> RpmPackage:
     """The headers of an RPM; raises VerificationError if it is none, cut off or damaged."""
     with path.open("rb") as file:
         lead = file.read(_LEAD)
@@ -131,10 +131,10 @@ def read(path: Path) -> Package:
         signature = _read_header(file, path, "signature header")
         file.seek(-signature.end % 8, 1)  # it is filled up to eight bytes
         header = _read_header(file, path, "header")
-        return Package(signature, header, file.seek(0, 2))
+        return RpmPackage(signature, header, file.seek(0, 2))
 
 
-def _read_header(file: IO[bytes], path: Path, what: str) -> Header:
+def _read_header(file: IO[bytes], path: Path, what: str) -> RpmHeader:
     start = file.tell()
     intro = file.read(_INTRO.size)
     if len(intro) < _INTRO.size:
@@ -152,7 +152,7 @@ def _read_header(file: IO[bytes], path: Path, what: str) -> Header:
         if tag in entries or entry.offset > size or entry.count > size - entry.offset:
             raise _refuse(path, f"its {what} has tag {tag} twice or beyond its end")
         entries[tag] = entry
-    return Header(start, file.tell(), _is_sealed(index, data), entries, data)
+    return RpmHeader(start, file.tell(), _is_sealed(index, data), entries, data)
 
 
 def _entries(index: bytes) -> Iterator[tuple[int, _Entry]]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from builder.archive.member import Damaged
+from builder.archive.member import DamagedArchive
 from builder.errors import VerificationError
 from builder.host import process
 
@@ -50,11 +50,11 @@ class ForwardReader:
     def read(self, size: int) -> bytes:
         """Exactly ``size`` bytes, fewer only at the end of the data."""
         if size > CHUNK:
-            raise Damaged(f"a header of {size} bytes")
+            raise DamagedArchive(f"a header of {size} bytes")
         data = self._pipe.read(size)
         self._position += len(data)
         if self._position > self._limit:
-            raise Damaged(f"more than {self._limit} bytes come out of it")
+            raise DamagedArchive(f"more than {self._limit} bytes come out of it")
         return data
 
     def seek(self, position: int) -> None:
@@ -71,9 +71,9 @@ class ForwardReader:
         end = self._position
         while data := self.read(CHUNK):
             if data.strip(b"\0"):
-                raise Damaged(f"it goes on behind its end, which is at byte {end}")
+                raise DamagedArchive(f"it goes on behind its end, which is at byte {end}")
             if self._position - end > _PADDING:
-                raise Damaged(f"more than {_PADDING} bytes of padding are behind its end")
+                raise DamagedArchive(f"more than {_PADDING} bytes of padding are behind its end")
 
 
 def _decompressor(archive: Path, offset: int) -> tuple[str, ...] | None:
@@ -146,7 +146,7 @@ def _told(archive: Path, program: subprocess.Popen[bytes] | None) -> Iterator[No
     """Turn a damaged archive into a VerificationError; the program's own words come first."""
     try:
         yield
-    except Damaged as damage:
+    except DamagedArchive as damage:
         words = _last_words(program) if program is not None else ""
         raise VerificationError(
             f"{archive.name} is damaged", words or f"not a whole archive: {damage}", _HINT

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from builder.archive.member import Damaged, Kind, Member, shown
+from builder.archive.member import DamagedArchive, Kind, Member, shown
 from builder.archive.stream import CHUNK, ForwardReader
 
 BLOCK = 512  # bytes; "tar block size"
@@ -96,11 +96,11 @@ def _next(reader: ForwardReader, shared: dict[bytes, bytes]) -> Member | None:
         block = reader.read(BLOCK)
         if block == _ZEROS:
             if extension is not None and extension.seen != {b"g"}:
-                raise Damaged("it ends before the member of an extended header")
+                raise DamagedArchive("it ends before the member of an extended header")
             reader.finish()
             return None
         if len(block) < BLOCK:
-            raise Damaged("it ends in the middle")
+            raise DamagedArchive("it ends in the middle")
         kind = block[156:157]
         if kind not in _EXTENDED:
             return _member(block, extension, shared)
@@ -111,10 +111,10 @@ def _next(reader: ForwardReader, shared: dict[bytes, bytes]) -> Member | None:
 def _check(block: bytes) -> None:
     """Raises Damaged if the block is no header."""
     if sum(block) - sum(block[_SUM]) + _SUM_AS_BLANKS != _octal(block[_SUM], "checksum"):
-        raise Damaged("a damaged header: its checksum is wrong")
+        raise DamagedArchive("a damaged header: its checksum is wrong")
     magic = block[257:265]
     if magic[:6] not in (_POSIX, _GNU) and magic != _OLD:
-        raise Damaged(f"a header of a format that is no tar's ({magic!r})")
+        raise DamagedArchive(f"a header of a format that is no tar's ({magic!r})")
 
 
 def _member(block: bytes, extension: _Extension | None, shared: dict[bytes, bytes]) -> Member:
@@ -133,7 +133,7 @@ def _member(block: bytes, extension: _Extension | None, shared: dict[bytes, byte
     )
     member = _extended(plain, extension, shared) if extension or shared else plain
     if member.size < 0:
-        raise Damaged(f"member {shown(member.name)}: its size is {member.size}")
+        raise DamagedArchive(f"member {shown(member.name)}: its size is {member.size}")
     return _judged(member, flag)
 
 
@@ -175,7 +175,7 @@ def _extend(
     kind, size = block[156:157], _number(block[124:136], "size")
     what = _EXTENDED[kind]
     if kind in extension.seen:
-        raise Damaged(f"a second {what} before one member")
+        raise DamagedArchive(f"a second {what} before one member")
     extension.seen.add(kind)
     data = _body(reader, size, what)
     if kind == b"L":
@@ -190,16 +190,16 @@ def _extend(
         records, strange = _records(data, what)
         if strange or records.keys() - {b"mtime"}:
             key = strange or max(records.keys() - {b"mtime"})
-            raise Damaged(f"a global header with {shown(key)}, which is not supported")
+            raise DamagedArchive(f"a global header with {shown(key)}, which is not supported")
         shared.update(records)
 
 
 def _body(reader: ForwardReader, size: int, what: str) -> bytes:
     if not 0 < size <= CHUNK:
-        raise Damaged(f"a header of {size} bytes ({what})")
+        raise DamagedArchive(f"a header of {size} bytes ({what})")
     data = reader.read(size)
     if len(data) < size:
-        raise Damaged(f"it ends within a header ({what})")
+        raise DamagedArchive(f"it ends within a header ({what})")
     reader.seek(reader.tell() + -size % BLOCK)
     return data
 
@@ -214,10 +214,12 @@ def _records(data: bytes, what: str) -> tuple[dict[bytes, bytes], bytes]:
         length = _LENGTH.match(data, at)
         end = at + int(length[1]) if length else 0
         if length is None or not length.end() < end <= len(data) or data[end - 1] != ord("\n"):
-            raise Damaged(f"a damaged {what}: a record of it has a wrong length")
+            raise DamagedArchive(f"a damaged {what}: a record of it has a wrong length")
         key, equals, value = data[length.end() : end - 1].partition(b"=")
         if not equals or key in found:
-            raise Damaged(f"a damaged {what}: {shown(key)} is in it twice or without a value")
+            raise DamagedArchive(
+                f"a damaged {what}: {shown(key)} is in it twice or without a value"
+            )
         if key in _HEEDED:
             found[key] = _heeded(key, value)
         elif key not in _IGNORED and not key.startswith(_IGNORED_FAMILIES):
@@ -237,17 +239,17 @@ def _heeded(key: bytes, value: bytes) -> bytes:
             return value
     elif value:
         return value
-    raise Damaged(f"a damaged extended header: its {key.decode()} is {shown(value)}")
+    raise DamagedArchive(f"a damaged extended header: its {key.decode()} is {shown(value)}")
 
 
 def _number(data: bytes, what: str) -> int:
     """A number in octal digits, or in GNU tar's base 256: a mark, then big-endian bytes."""
     if data[0] & 0x80:
         if data[0] not in (0x80, 0xFF):
-            raise Damaged(f"a header whose {what} is out of range")
+            raise DamagedArchive(f"a header whose {what} is out of range")
         number = int.from_bytes(data[1:], "big") - (1 << 8 * (len(data) - 1)) * (data[0] == 0xFF)
         if not -_LARGEST <= number < _LARGEST:
-            raise Damaged(f"a header whose {what} is out of range")
+            raise DamagedArchive(f"a header whose {what} is out of range")
         return number
     return _octal(data, what)
 
@@ -255,5 +257,5 @@ def _number(data: bytes, what: str) -> int:
 def _octal(data: bytes, what: str) -> int:
     digits = _NUMBER.fullmatch(data)
     if digits is None:
-        raise Damaged(f"a damaged header: its {what} is {shown(data)}")
+        raise DamagedArchive(f"a damaged header: its {what} is {shown(data)}")
     return int(digits[1] or b"0", 8)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from builder.archive import cpio, links, rpm, tar
-from builder.archive.member import Damaged, Kind, Member, listed, placed, shown
+from builder.archive.member import DamagedArchive, Kind, Member, listed, placed, shown
 from builder.archive.stream import CHUNK, ForwardReader, open_stream
 from builder.errors import UsageError, VerificationError
 from builder.host.listing import FOLDER, Listing, file_entry, link_entry
@@ -247,7 +247,7 @@ class _Tree:
                 self.needed = left
                 data = reader.read(min(left, CHUNK))
                 if not data:
-                    raise Damaged(f"it ends within member {shown(member.name)}")
+                    raise DamagedArchive(f"it ends within member {shown(member.name)}")
                 _write(descriptor, data)
                 made.update(data)
                 left -= len(data)

@@ -6,6 +6,7 @@ from builder.base.image import (
     identity,
     image_tag,
     make_root,
+    method,
     require_host,
 )
 from builder.base.method import Bootstrapped, Order
@@ -23,5 +24,6 @@ __all__ = [
     "image_tag",
     "load_base",
     "make_root",
+    "method",
     "require_host",
 ]

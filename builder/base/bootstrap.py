@@ -14,7 +14,7 @@ from builder.base import snapshot
 from builder.base.method import Bootstrapped, Order, measure
 from builder.base.mmdebstrap import AVAILABLE, STATUS, apt_sources, command
 from builder.base.model import Base, Kind
-from builder.base.packages import Package, of_debian
+from builder.base.packages import BasePackage, of_debian
 from builder.engine.output import OutputLog
 from builder.errors import (
     BuilderError,
@@ -127,7 +127,7 @@ def _ended_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[t
         timer.cancel()
 
 
-def _packages(scratch: Path) -> tuple[Package, ...]:
+def _packages(scratch: Path) -> tuple[BasePackage, ...]:
     status = (scratch / STATUS).read_text(encoding="utf-8")
     with (scratch / AVAILABLE).open(encoding="utf-8") as lists:
         return of_debian(status, lists)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from builder.base.packages import Package
+from builder.base.packages import BasePackage
 
 SHOWN = 8
 """Packages that a message names."""
 
 
 @dataclass(frozen=True)
-class Change:
+class PackageChange:
     """One package that differs: ``old`` was locked, ``new`` is present; None if it is not there."""
 
-    old: Package | None
-    new: Package | None
+    old: BasePackage | None
+    new: BasePackage | None
 
     @property
     def kind(self) -> str:
@@ -42,26 +42,28 @@ class Change:
 _KINDS = ("added", "missing", "of another version", "of the same version with another digest")
 
 
-def compare(locked: Iterable[Package], present: Iterable[Package]) -> tuple[Change, ...]:
+def compare(
+    locked: Iterable[BasePackage], present: Iterable[BasePackage]
+) -> tuple[PackageChange, ...]:
     """What differs, by name and architecture.
 
     A package that a root has in several versions is compared version by version.
     """
     old, new = _by_label(locked), _by_label(present)
-    changes: list[Change] = []
+    changes: list[PackageChange] = []
     for label in sorted(old.keys() | new.keys()):
         before, now = old.get(label, []), new.get(label, [])
         gone = [one for one in before if one not in now]
         come = [one for one in now if one not in before]
         pairs = min(len(gone), len(come))
-        changes += [Change(*pair) for pair in zip(gone, come, strict=False)]
-        changes += [Change(one, None) for one in gone[pairs:]]
-        changes += [Change(None, one) for one in come[pairs:]]
+        changes += [PackageChange(*pair) for pair in zip(gone, come, strict=False)]
+        changes += [PackageChange(one, None) for one in gone[pairs:]]
+        changes += [PackageChange(None, one) for one in come[pairs:]]
     return tuple(changes)
 
 
-def _by_label(packages: Iterable[Package]) -> dict[str, list[Package]]:
-    found: dict[str, list[Package]] = {}
+def _by_label(packages: Iterable[BasePackage]) -> dict[str, list[BasePackage]]:
+    found: dict[str, list[BasePackage]] = {}
     for package in sorted(packages):
         found.setdefault(package.label, []).append(package)
     return found
@@ -72,13 +74,13 @@ def count(number: int) -> str:
     return f"{number} package differs" if number == 1 else f"{number} packages differ"
 
 
-def kinds(changes: Iterable[Change]) -> str:
+def kinds(changes: Iterable[PackageChange]) -> str:
     """``1 added, 2 of another version``; empty if nothing differs."""
     found = [change.kind for change in changes]
     return ", ".join(f"{found.count(kind)} {kind}" for kind in _KINDS if kind in found)
 
 
-def named(changes: tuple[Change, ...]) -> str:
+def named(changes: tuple[PackageChange, ...]) -> str:
     """The first packages with their old and new versions, and how many more there are."""
     more = f", and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
     return ", ".join(map(str, changes[:SHOWN])) + more

@@ -27,14 +27,15 @@ CHANGES = ("ENV HOME=/home/builder LANG=C.UTF-8", "USER 1000:1000", "WORKDIR /ho
 
 @dataclass(frozen=True)
 class Method:
-    """A way to make a base.  ``recipe`` and ``changes`` belong to what identifies an image.
+    """A way to make a base.  ``code``: the parts of this program that decide what
+    comes out.  ``changes`` belong to what identifies an image.
 
     ``sources``: where the host gets the packages from, or EnvironmentFailure.  ``engine``: it
     runs containers.  ``subordinate``: another user than root needs subordinate user ids for it.
     """
 
     make: Callable[[Order], Bootstrapped]
-    recipe: int | str
+    code: tuple[str, ...]
     changes: tuple[str, ...]
     sources: Callable[[Base], object] | None = None
     engine: bool = False
@@ -43,9 +44,13 @@ class Method:
 
 METHODS = {
     "mmdebstrap": Method(
-        bootstrap.bootstrap, mmdebstrap.RECIPE, CHANGES, mmdebstrap.apt_sources, subordinate=True
+        bootstrap.bootstrap,
+        ("builder.base.mmdebstrap:command",),
+        CHANGES,
+        mmdebstrap.apt_sources,
+        subordinate=True,
     ),
-    "yum": Method(yum.bootstrap, yum.recipe(), yum.CHANGES, engine=True),
+    "yum": Method(yum.bootstrap, ("builder.base.yum:bootstrap",), yum.CHANGES, engine=True),
 }
 
 
@@ -97,14 +102,14 @@ def host_faults(base: Base) -> Iterator[EnvironmentFailure]:
 
 
 def identity(base: Base, kind: Kind) -> str:
-    """SHA-256 of the settings, keys, the packages of ``kind`` and the way it is made.
+    """SHA-256 of the settings, keys, the packages of ``kind`` and the image's changes.
 
     How lists are spread over files does not matter, nor what the other roots are, nor which
     mirror the packages are got from.
     """
     way = method(base)
     settings = msgspec.structs.replace(base.settings, build=(), guest={}, snapshot=())
-    words = (settings, kind, base.packages(kind), way.recipe, way.changes)
+    words = (settings, kind, base.packages(kind), way.changes)
     keyed = (*words, base.keys) if base.keys else words
     return hashlib.sha256(msgspec.json.encode(keyed)).hexdigest()
 

@@ -17,7 +17,7 @@ import msgspec
 
 from builder import names, toml
 from builder import text as texts
-from builder.base.packages import Package
+from builder.base.packages import BasePackage
 from builder.digest import Digest
 from builder.host.whole import write_whole
 from builder.values import Line
@@ -37,7 +37,7 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Digest
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Locked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     made: Annotated[datetime.datetime, msgspec.Meta(tz=True)]
     packages: dict[str, Any]
 
@@ -52,7 +52,7 @@ class LockedRoot:
     """The packages of one root, sorted; ``made``: when they were got, in UTC."""
 
     made: datetime.datetime
-    packages: tuple[Package, ...]
+    packages: tuple[BasePackage, ...]
 
 
 Roots = Mapping[str, LockedRoot]
@@ -85,11 +85,11 @@ def read(path: Path) -> dict[str, LockedRoot] | None:
 
 
 def _root(path: Path, text: str, name: str, value: Any) -> LockedRoot:
-    table = toml.convert(path, text, value, _Table, name, hint=_HINT)
+    table = toml.convert(path, text, value, _Locked, name, hint=_HINT)
     return LockedRoot(table.made, tuple(sorted(_packages(path, text, name, table.packages))))
 
 
-def _packages(path: Path, text: str, root: str, lines: Mapping[str, Any]) -> Iterator[Package]:
+def _packages(path: Path, text: str, root: str, lines: Mapping[str, Any]) -> Iterator[BasePackage]:
     for label, value in lines.items():
         place = f"{root}.packages.{label}"
         found = _LABEL.match(label)
@@ -98,7 +98,7 @@ def _packages(path: Path, text: str, root: str, lines: Mapping[str, Any]) -> Ite
             raise toml.refuse(path, toml.line_of(text, place), cause, _HINT)
         for one in value if isinstance(value, list) else [value]:
             line = toml.convert(path, text, one, _Line, place, hint=_HINT)
-            yield Package(found[1], line.version, found[2], line.sha256)
+            yield BasePackage(found[1], line.version, found[2], line.sha256)
 
 
 def write(path: Path, roots: Roots) -> bool:
@@ -129,7 +129,7 @@ def _render(base: str, roots: Roots) -> str:
     return text
 
 
-def _lines(packages: Iterable[Package]) -> Iterator[str]:
+def _lines(packages: Iterable[BasePackage]) -> Iterator[str]:
     """One line for each name and architecture; a list where a root has several versions."""
     found: dict[str, list[str]] = {}
     for one in sorted(packages):

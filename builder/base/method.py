@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from builder.base.model import Base, Kind
-from builder.base.packages import Package
+from builder.base.packages import BasePackage
 from builder.console import Console
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ class Bootstrapped(msgspec.Struct, frozen=True):
 
     sha256: str
     size: int
-    packages: tuple[Package, ...]
+    packages: tuple[BasePackage, ...]
     seconds: float
 
 
-def measure(order: Order, packages: tuple[Package, ...], began: float) -> Bootstrapped:
+def measure(order: Order, packages: tuple[BasePackage, ...], began: float) -> Bootstrapped:
     """What was made, and say so; ``began``: on time.monotonic's clock."""
     with order.target.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""How mmdebstrap is told to make a base.  RECIPE belongs to what identifies an image."""
+"""How mmdebstrap is told to make a base."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from builder.errors import EnvironmentFailure
 from builder.shown import without_secrets
 from builder.source.aptconf import host_sources
 
-# To be raised with every change here that changes what comes out.
-RECIPE = 2
 HOSTNAME = "lvs-builder"
 # Where every Debian has the keys of its own and of earlier releases (debian-archive-keyring).
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"

@@ -125,7 +125,8 @@ class Base(msgspec.Struct, frozen=True):
     """A base with the contents of its package lists, sorted, each package once.
 
     ``guest``: the root of virtual machines that was asked for, ``guest_name`` its name.  ``keys``:
-    the texts of its OpenPGP keys.
+    the texts of its OpenPGP keys.  ``folder``: where its files are, of the name that people know
+    it by.
     """
 
     settings: Settings
@@ -134,6 +135,11 @@ class Base(msgspec.Struct, frozen=True):
     build_packages: tuple[str, ...]
     guest_packages: tuple[str, ...]
     keys: tuple[str, ...] = ()
+    folder: Path = Path()
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
 
     def packages(self, kind: Kind) -> tuple[str, ...]:
         return self.build_packages if kind == "build" else self.guest_packages
@@ -172,6 +178,7 @@ def load_base(folder: Path, guest: str = "") -> Base:
         _packages(folder, settings, settings.build),
         _packages(folder, settings, root.packages),
         tuple(_read(folder / name, "key") for name in settings.key_files),
+        folder,
     )
 
 

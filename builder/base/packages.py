@@ -20,7 +20,7 @@ Build = tuple[str, str, str]
 """Name, version and architecture of a package."""
 
 
-class Package(msgspec.Struct, frozen=True, order=True):
+class BasePackage(msgspec.Struct, frozen=True, order=True):
     """One installed package.  ``sha256``: of the .deb or .rpm as it came."""
 
     name: str
@@ -34,18 +34,18 @@ class Package(msgspec.Struct, frozen=True, order=True):
         return f"{self.name}:{self.arch}"
 
 
-def encode(packages: Iterable[Package]) -> bytes:
+def encode(packages: Iterable[BasePackage]) -> bytes:
     """The packages as JSON, one a line."""
     lines = (digest.encode_short(package).decode() for package in sorted(packages))
     return ("[\n" + ",\n".join(lines) + "\n]\n").encode()
 
 
-def decode(data: bytes) -> tuple[Package, ...]:
+def decode(data: bytes) -> tuple[BasePackage, ...]:
     """What ``encode`` wrote.  Raises msgspec.DecodeError."""
-    return digest.decode(data, tuple[Package, ...])
+    return digest.decode(data, tuple[BasePackage, ...])
 
 
-def of_debian(status: str, lists: Iterable[str]) -> tuple[Package, ...]:
+def of_debian(status: str, lists: Iterable[str]) -> tuple[BasePackage, ...]:
     """The installed packages of dpkg's ``status`` file, sorted.
 
     ``lists``: the lines of apt's package lists (deb-control(5)), in the order of its sources:
@@ -64,7 +64,7 @@ def of_debian(status: str, lists: Iterable[str]) -> tuple[Package, ...]:
     return _with_digests(wanted, known)
 
 
-def of_rpms(installed: Iterable[str], paths: Iterable[Path]) -> tuple[Package, ...]:
+def of_rpms(installed: Iterable[str], paths: Iterable[Path]) -> tuple[BasePackage, ...]:
     """The packages ``installed`` (``name=version-release.arch``, as rpm lists them), sorted.
 
     ``paths``: the files that they were installed from.  Raises BuildError for one that came from
@@ -88,7 +88,7 @@ def of_rpms(installed: Iterable[str], paths: Iterable[Path]) -> tuple[Package, .
     )
 
 
-def _key(package: Package) -> Build:
+def _key(package: BasePackage) -> Build:
     return package.name, package.version, package.arch
 
 
@@ -115,7 +115,7 @@ def _build(stanza: Mapping[str, str]) -> Build:
     return stanza.get("Package", ""), stanza.get("Version", ""), stanza.get("Architecture", "")
 
 
-def _with_digests(wanted: Iterable[Build], known: Mapping[Build, str]) -> tuple[Package, ...]:
+def _with_digests(wanted: Iterable[Build], known: Mapping[Build, str]) -> tuple[BasePackage, ...]:
     found, unknown = [], []
     for name, version, arch in sorted(wanted):
         sha256 = known.get((name, version, arch))
@@ -131,6 +131,6 @@ def _with_digests(wanted: Iterable[Build], known: Mapping[Build, str]) -> tuple[
             _HINT,
         )
     try:
-        return tuple(Package(*one[:3], Digest(one[3])) for one in found)
+        return tuple(BasePackage(*one[:3], Digest(one[3])) for one in found)
     except ValueError as error:
         raise VerificationError("a package list has a wrong digest", str(error), _HINT) from error

@@ -21,12 +21,13 @@ from builder.errors import BuildError, UsageError
 from builder.host import ownership, process
 from builder.host.paths import Cache, Project
 from builder.host.removal import remove
+from builder.pipeline.facts import BuildFacts
 from builder.pipeline.ledger import Ledger
+from builder.pipeline.stagename import BUILD_ROOT, StageKind, folder_of
 from builder.place import Place
 from builder.profile import load
-from builder.stages.builds import CONTAINER_SECONDS
-from builder.stages.image import BUILD_STAGE, ReadyImage
-from builder.stages.patching import TREE
+from builder.stages.image import ReadyImage
+from builder.stages.products import TREE
 from builder.stages.session import Request, choose, ledger_path, open_session
 
 CHANGED = Path("net/netfilter/ipvs/ip_vs_core.c")
@@ -57,7 +58,8 @@ def measure(profile: str, flavour: str, place: Place) -> str:
     with ownership.use(cache, console), ownership.use(bench, console):
         remove(copy.root, cache.bench)
         remove(bench.ccache, bench.root)
-        remove(bench.stages / "build-kernel", bench.root)
+        built = folder_of(StageKind.BUILD.of(_largest(profile, project)))
+        remove(bench.stages / built, bench.root)
         _copy_project(project, copy)
         _share(cache, bench)
         figures = _measure(profile, flavour, Place(copy, bench, console))
@@ -82,12 +84,13 @@ def _measure(profile: str, flavour: str, place: Place) -> list[Figure]:
     component = _largest(profile, project)
     request = Request(profile, flavour)
     with open_session(request, place) as session:
-        done = session.settle(f"prep:{component}", BUILD_STAGE)
-        prepared = done[f"prep:{component}"].path / TREE
+        prep = StageKind.PREP.of(component)
+        done = session.settle(prep, BUILD_ROOT)
+        prepared = done[prep].path / TREE
         # Imported into the engine by whoever builds first, once for all.
-        ReadyImage(session.setting)(done[BUILD_STAGE])
-        chosen = session.setting
-        ledger = ledger_path(cache, profile, chosen.flavour_name, chosen.base)
+        ReadyImage(session.setting)(done[BUILD_ROOT])
+        build = session.setting.build
+        ledger = ledger_path(cache, profile, build.flavour, build.base.name)
     console.say(f"cold build of {component}")
     cold = _timed(lambda: _invoke(project, cache, profile, flavour, component))
     bare = _container_seconds(ledger, component) - cold.used / (os.cpu_count() or 1)
@@ -108,7 +111,7 @@ def _measure(profile: str, flavour: str, place: Place) -> list[Figure]:
 
 
 @dataclass(frozen=True)
-class Timing:
+class CommandTiming:
     """Wall seconds, which part of all processors was busy meanwhile, and the processor
     seconds that the measured command itself used, with all its children but the engine's."""
 
@@ -118,10 +121,10 @@ class Timing:
 
 
 def _container_seconds(ledger: Path, component: str) -> float:
-    last = Ledger(ledger).last(f"build:{component}")
-    if last is None:
+    last = Ledger(ledger).last(StageKind.BUILD.of(component))
+    if last is None or not isinstance(last.facts, BuildFacts):
         raise BuildError("the measured build left no record", str(ledger), "report this")
-    return float(last.facts[CONTAINER_SECONDS])
+    return last.facts.container_seconds
 
 
 def _largest(profile: str, project: Project) -> str:
@@ -143,7 +146,7 @@ def _copy_project(project: Project, copy: Project) -> None:
 
 def _share(cache: Cache, bench: Cache) -> None:
     """Sources, base and pristine trees need not be made again to measure builds."""
-    for name in ("blobs", "stages/image-build"):
+    for name in ("blobs", f"stages/{folder_of(BUILD_ROOT)}"):
         origin, target = cache.root / name, bench.root / name
         if origin.is_dir() and not target.is_dir():
             shutil.copytree(origin, target, symlinks=True, copy_function=os.link)
@@ -167,14 +170,14 @@ def _used() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _timed(work: Callable[[], None]) -> Timing:
+def _timed(work: Callable[[], None]) -> CommandTiming:
     busy, total = _processor_seconds()
     used, begun = _used(), time.monotonic()
     work()
     took = time.monotonic() - begun
     busy_after, total_after = _processor_seconds()
     share = (busy_after - busy) / max(total_after - total, 0.01)
-    return Timing(took, share, _used() - used)
+    return CommandTiming(took, share, _used() - used)
 
 
 def _invoke(copy: Project, cache: Cache, profile: str, flavour: str, component: str) -> None:

@@ -30,7 +30,7 @@ from builder.report import publish, record
 
 
 @dataclass(frozen=True)
-class Request:
+class CleanRequest:
     """What is to go.  ``profile``: None means all.  ``everything``: the cache, too.
     ``agreed``: nobody has to be asked."""
 
@@ -52,7 +52,7 @@ class _Target:
         return f"{self.shown} ({_amount(self.size)})"
 
 
-def clean(request: Request, place: Place) -> None:
+def clean(request: CleanRequest, place: Place) -> None:
     """Remove one profile's artifacts, or all profiles'; with ``everything`` also the cache.
 
     Says what goes and how much it is, and asks on a terminal.  Waits for runs that are under
@@ -101,7 +101,7 @@ def _remove_all(targets: Iterable[_Target], cache: Cache, console: Console) -> N
         remove(target.path, target.below)
 
 
-def _profiles(request: Request, project: Project) -> tuple[str, ...]:
+def _profiles(request: CleanRequest, project: Project) -> tuple[str, ...]:
     """Profiles that exist, and those that have left artifacts behind."""
     known = sorted({*load.available(project.specs), *_left_behind(project)})
     if request.profile is None:
@@ -127,7 +127,7 @@ def _left_behind(project: Project) -> Iterator[str]:
             yield made.profile
 
 
-def _tell_left(request: Request, place: Place) -> None:
+def _tell_left(request: CleanRequest, place: Place) -> None:
     """Name what lies where the builder's things were and is not the builder's."""
     project, cache, console = place.project, place.cache, place.console
     if request.profile is None and project.results.is_dir():
@@ -151,7 +151,7 @@ def _require_ours(cache: Cache, state: State) -> None:
 
 
 def _targets(
-    request: Request, profiles: Iterable[str], place: Place, state: State
+    request: CleanRequest, profiles: Iterable[str], place: Place, state: State
 ) -> Iterator[_Target]:
     project, cache = place.project, place.cache
     doomed = removal.leavings(project.results)
@@ -174,7 +174,7 @@ def _target(path: Path, below: Path, shown_from: Path) -> Iterator[_Target]:
         yield _Target(path, below, str(path.relative_to(shown_from)), size)
 
 
-def _nothing(request: Request, place: Place, state: State) -> UsageError:
+def _nothing(request: CleanRequest, place: Place, state: State) -> UsageError:
     project, cache = place.project, place.cache
     of = f"profile {request.profile}" if request.profile else "any profile"
     artifacts = f"{project.results.name}/ has nothing of {of}"
@@ -186,7 +186,7 @@ def _nothing(request: Request, place: Place, state: State) -> UsageError:
     return UsageError("there is nothing to clean", f"{artifacts}{also}", hint)
 
 
-def _agreed(request: Request, targets: list[_Target], console: Console) -> bool:
+def _agreed(request: CleanRequest, targets: list[_Target], console: Console) -> bool:
     """Ask on a terminal.  Artifacts are soon made again, the cache is not: it needs a yes."""
     if request.agreed:
         return True
@@ -212,7 +212,9 @@ def _ask(question: str) -> bool:
 
 
 @contextmanager
-def _cache_locked(request: Request, cache: Cache, state: State, console: Console) -> Iterator[None]:
+def _cache_locked(
+    request: CleanRequest, cache: Cache, state: State, console: Console
+) -> Iterator[None]:
     """With ``everything``, nobody else uses the cache; else nobody removes it meanwhile."""
     if state is not State.MARKED:
         yield

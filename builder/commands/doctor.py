@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from builder.base import load_base
 from builder.console import put, put_json
 from builder.doctor import examination, finding
 from builder.errors import EnvironmentFailure
@@ -44,22 +43,22 @@ def examine(
     ``base``: what is built in, if it is not the profile's own.
     """
     project, cache = place.project, place.cache
-    chosen, _, name = choose(project, Request(profile, base=base))
-    loaded = load_base(project.bases / name, chosen.init)
+    build = choose(project, Request(profile, base=base))
+    settings = build.base.settings
     scope = examination.Scope(
         cache=cache.root,
-        artifacts=project.artifacts(chosen.name),
+        artifacts=project.artifacts(build.profile),
         sources=tuple(
             (source.name, tuple(location.url for location in source.locations))
-            for source in chosen.source.values()
+            for source in build.sources.values()
         ),
         probe=lambda url: probe(url, project.root, lists=cache.apt),
         kvm_probe=lambda: _boot_on_kvm(cache),
         fence_probe=sandbox.fault,
-        base=loaded,
-        vsyscall=loaded.settings.vsyscall,
-        tools=tools.for_base(loaded.settings.method, root=os.getuid() == 0),
-        dated=(project.specs / chosen.name / "sources.lock",),
+        base=build.base,
+        vsyscall=settings.vsyscall,
+        tools=tools.for_base(settings.method, root=os.getuid() == 0),
+        dated=(project.specs / build.profile / "sources.lock",),
     )
     findings = examination.examine(scope)
     if fix and examination.fix(findings, _agree, place.console):
@@ -67,7 +66,7 @@ def examine(
     findings = tuple(
         msgspec.structs.replace(one, fix=pasted(one.fix, project.root)) for one in findings
     )
-    what = f"profile {chosen.name} in base {name}"
+    what = f"profile {build.profile} in base {build.base.name}"
     if json:
         put_json(finding.as_json(findings, what))
     else:

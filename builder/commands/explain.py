@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from builder.commands.produce import Goals
+from builder.host import ownership
 from builder.pipeline.explain import explain
 from builder.pipeline.schedule import with_needs
 from builder.place import Place
@@ -15,6 +16,7 @@ def explain_request(request: Request, goals: Goals, place: Place) -> list[str]:
     A base's lock is no input of its images: the last line says how they compare.
     """
     with open_session(request, place, reading=True) as session:
-        wanted = goals(session.setting.profile)
-        lines = explain(session.stages, wanted, session.store, session.ledger)
+        wanted = goals(session.setting.build)
+        outdated = ownership.is_outdated(place.cache)
+        lines = explain(session.stages, wanted, session.store, session.ledger, outdated=outdated)
         return [*lines, *session.base.look(with_needs(session.stages, wanted), session.store)]

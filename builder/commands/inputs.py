@@ -5,6 +5,7 @@ from __future__ import annotations
 from builder.commands import outputs, produce
 from builder.errors import UsageError
 from builder.host import ci
+from builder.pipeline.facts import FetchFacts, ImageFacts
 from builder.place import Place
 from builder.stages import baselock
 from builder.stages.session import Request, choose, open_session
@@ -15,12 +16,12 @@ def fetch(request: Request, place: Place) -> list[str]:
 
     A request to ``update`` resolves all of them anew.
     """
-    forced = produce.each_source(choose(place.project, request)[0]) if request.update else ()
+    forced = produce.each_source(choose(place.project, request)) if request.update else ()
     done = produce.produce(request, produce.each_source, place, forced=forced)
-    facts = {name: stage.manifest.facts for name, stage in done.items()}
+    facts = {name: stage.facts(FetchFacts) for name, stage in done.items()}
     return [
-        f"{name}: {one['sha256']} from {' '.join((one['url'], one['version'])).rstrip()}; "
-        f"variant {one['variant']}; verified: {one['verified']}"
+        f"{name}: {one.sha256} from {f'{one.url} {one.version}'.rstrip()}; "
+        f"variant {one.variant}; verified: {one.verified}"
         for name, one in facts.items()
     ]
 
@@ -33,14 +34,14 @@ def bootstrap(
     ``refresh``: from the packages of today, even if nothing has changed.  ``lock``: keep of which
     packages they are made.
     """
-    profile, _, base = choose(place.project, request)
+    build = choose(place.project, request)
     if lock:
-        _require_lockable(request, baselock.locking(profile, base, "--lock"))
+        _require_lockable(request, baselock.locking(build, "--lock"))
     stages = baselock.STAGES
     with open_session(request, place) as session, outputs.published_if_failing(session):
         done = session.settle(*stages, forced=stages if refresh else ())
         lines = [
-            f"{name}: {done[name].manifest.facts['packages']} packages, {done[name].path}"
+            f"{name}: {done[name].facts(ImageFacts).packages} packages, {done[name].path}"
             for name in stages
         ]
         return [*lines, *(session.base.write(done.values()) if lock else ())]

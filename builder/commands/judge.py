@@ -14,12 +14,12 @@ from builder.host.whole import write_whole
 from builder.lab import verdict as verdicts
 from builder.lab.page import captures
 from builder.lab.page.html import PAGE
-from builder.lab.series import Series
+from builder.lab.series import Fullnat
 from builder.lab.trace import director as directors
 from builder.lab.trace import judge as judging
 from builder.lab.trace import reading
 from builder.lab.trace.director import Described
-from builder.lab.trace.judge import Trial
+from builder.lab.trace.judge import JudgedTrace
 from builder.place import Place
 from builder.profile import load as profiles
 
@@ -58,7 +58,7 @@ def judge(options: Options, place: Place) -> None:
         raise failure
 
 
-def _series(place: Place, profile: str) -> Series:
+def _series(place: Place, profile: str) -> Fullnat:
     found = profiles.load(place.project.specs, profile).lab
     if found is None:
         raise UsageError(
@@ -113,7 +113,7 @@ def _make(target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
 
 
-def _lines(trial: Trial, target: Path) -> list[str]:
+def _lines(trial: JudgedTrace, target: Path) -> list[str]:
     verdict = trial.verdict
     run = verdict.runs[0]
     counted = run.counters

@@ -14,13 +14,13 @@ from builder.host import process
 from builder.host.paths import Project
 from builder.lab.trace import judge, reading, sample
 from builder.lab.trace.director import Described, director
-from builder.lab.trace.sample import LOCAL, SERVER, VIP, Shape
+from builder.lab.trace.sample import LOCAL, SERVER, VIP, SampleShape
 from builder.profile import load
 
 PROFILE, MODULE = "lts", "builder.commands.judge_speed"
-LARGE = Shape(20_000, packets=25, content=1250, open=500)
+LARGE = SampleShape(20_000, packets=25, content=1250, open=500)
 """A million packets and a gigabyte, on two links."""
-SMALL = Shape(20_000, packets=12, content=10, open=500, stamped=False)
+SMALL = SampleShape(20_000, packets=12, content=10, open=500, stamped=False)
 """Data packets of 64 bytes."""
 
 
@@ -38,7 +38,7 @@ class Speed:
         return self.packets / self.took
 
 
-def measure(project: Project, folder: Path, shape: Shape) -> Speed:
+def measure(project: Project, folder: Path, shape: SampleShape) -> Speed:
     """Make captures of ``shape`` in ``folder`` and judge them in a process of their own."""
     paths = folder / "outside.pcap", folder / "inside.pcap"
     try:

@@ -17,7 +17,7 @@ from builder.lab.oracle.rows import ROWS
 from builder.lab.page import lines, proof
 from builder.lab.page.html import PAGE
 from builder.lab.scenario import shipped
-from builder.lab.series import Series
+from builder.lab.series import Fullnat
 from builder.names import nearest as names_nearest
 from builder.profile import load as profiles
 
@@ -69,10 +69,11 @@ def check(project: Project, profile: str, names: tuple[str, ...]) -> str:
             catalogue.KEYS,
         )
     count = len(names or shipped.available())
-    return f"{count} scenarios are good; the oracle knows {len(ROWS)} assertions"
+    good = "1 scenario is good" if count == 1 else f"{count} scenarios are good"
+    return f"{good}; the oracle knows {len(ROWS)} assertions"
 
 
-def _unknown(path: Path, series: Series) -> Iterator[str]:
+def _unknown(path: Path, series: Fullnat) -> Iterator[str]:
     """Names in ``[lab.unsupported]`` that nothing has."""
     text = texts.read(path)
     methods, _ = catalogue.load("methods", shipped.METHODS)

@@ -24,6 +24,7 @@ from builder.lab.laboratory import Bench
 from builder.lab.load import measure
 from builder.lab.page import lines, proof
 from builder.pipeline.stage import Done
+from builder.pipeline.stagename import VM
 from builder.report.publish import LAB
 from builder.stages import catalogue as all_stages
 from builder.stages import lab as stages
@@ -65,7 +66,7 @@ class Kept:
         target.mkdir(parents=True)
         folder = f"{LAB}/{name}"
         try:
-            trial = laboratory.Trial(scenario, topology, bench, console.say)
+            trial = laboratory.LabTrial(scenario, topology, bench, console.say)
             laboratory.record(trial, target, self._linger(bench, target, folder))
         except SmokeError as error:
             outputs.publish_beside(self.session, folder, target, error)
@@ -79,8 +80,8 @@ class Kept:
         benches = stages.Benches(
             setting, lambda other: all_stages.stages(other, self.session.ledger)
         )
-        shells = runtime_folder(f"lab-{setting.profile.name}")
-        return benches.bench(done["vm"], done, self.work, shells)
+        shells = runtime_folder(f"lab-{setting.build.profile}")
+        return benches.bench(done[VM], done, self.work, shells)
 
     def _sweep(self) -> None:
         remove(self.work, self.session.setting.cache.scratch)

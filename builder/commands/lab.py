@@ -20,6 +20,7 @@ from builder.lab.verdict import Verdict
 from builder.pipeline import run as runs
 from builder.pipeline.lookup import settled
 from builder.pipeline.stage import Done
+from builder.pipeline.stagename import SMOKE, VM, StageKind
 from builder.place import Place
 from builder.profile import load as profiles
 from builder.profile.model import Profile
@@ -33,7 +34,7 @@ UNDER_WAY = Ending(outcome="running")
 
 
 @dataclass(frozen=True)
-class Request:
+class LabRequest:
     """What is to be tried: no names mean every scenario.
 
     No ``flavour`` and no ``base``: those of the last build, else the profile's.  ``keep``: hosts
@@ -57,7 +58,7 @@ def shells_folder(project: Project, profile: str) -> Path:
     return runtime_folder(f"lab-{profiles.find(project.specs, profile)}")
 
 
-def run(request: Request, place: Place) -> None:
+def run(request: LabRequest, place: Place) -> None:
     """Try the scenarios one after the other.
 
     Raises SmokeError when all are done if one of them is not proven, UsageError for what
@@ -73,7 +74,7 @@ def run(request: Request, place: Place) -> None:
         # Not before nobody can take it away any more.
         require_image(opened)
         if request.load or (request.keep and not _is_unsupported(opened, chosen[0])):
-            done = opened.settle(*_beside(opened), "vm", read=("vm",))
+            done = opened.settle(*_beside(opened), VM, read=(VM,))
             work = runs.owned(place.cache, request.profile, _work_name(), place.console)
             trial = kept.Kept(opened, done, lab.enter_context(work), building.close)
             if request.load:
@@ -88,14 +89,14 @@ def _work_name() -> str:
     return f"{runs.LAB}{runs.new_name()}"
 
 
-def _chosen(request: Request, place: Place) -> tuple[str, ...]:
+def _chosen(request: LabRequest, place: Place) -> tuple[str, ...]:
     """The scenarios; raises UsageError for what cannot be tried, before anything is waited for."""
     profile = profiles.load(place.project.specs, request.profile)
-    if profile.lab is None:
-        raise stages.no_series(profile.name)
     chosen = request.names or catalogue.available()
     for name in chosen:
         catalogue.load(name)
+    if profile.lab is None:
+        raise stages.no_series(profile.name)
     if request.keep and len(chosen) != 1:
         raise UsageError(
             "only one lab can be kept running",
@@ -105,7 +106,7 @@ def _chosen(request: Request, place: Place) -> tuple[str, ...]:
     return chosen
 
 
-def _session(request: Request, place: Place) -> session.Request:
+def _session(request: LabRequest, place: Place) -> session.Request:
     """What is to be tried: flavour and base as they were asked for, or as they were last built."""
     hermetic = request.hermetic
     asked = session.Request(request.profile, request.flavour, request.base, hermetic=hermetic)
@@ -131,19 +132,19 @@ def _last_built(place: Place, profile: Profile) -> tuple[str, str]:
 
 def require_image(opened: Session) -> None:
     """Raises UsageError if the image of the session's flavour and base was not built."""
-    if settled(opened.stages, "vm", opened.store) is None:
+    if settled(opened.stages, VM, opened.store) is None:
         raise stages.not_built(opened.setting)
 
 
 def _is_unsupported(opened: Session, scenario: str) -> bool:
     """Whether there would be no machine to keep."""
-    series = opened.setting.profile.lab
+    series = opened.setting.build.lab
     return series is not None and scenario in series.unsupported
 
 
 def _beside(opened: Session) -> tuple[str, ...]:
     """What was proven of this image before goes on being on record."""
-    return ("smoke",) if settled(opened.stages, "smoke", opened.store) is not None else ()
+    return (SMOKE,) if settled(opened.stages, SMOKE, opened.store) is not None else ()
 
 
 def _prove(opened: Session, chosen: tuple[str, ...], *, again: bool) -> None:
@@ -168,7 +169,7 @@ def _settle(
     opened: Session, beside: tuple[str, ...], name: str, *, again: bool
 ) -> tuple[Done, Verdict]:
     """The scenario's stage and verdict.  A red one out of the cache is tried again."""
-    goal, recording = stages.verdict_name(name), stages.record_name(name)
+    goal, recording = StageKind.LAB.of(name), StageKind.RECORD.of(name)
     forced = (recording,) if again else ()
     done = opened.settle(*beside, goal, forced=forced)
     verdict = verdicts.load(done[goal].path / verdicts.FILE)
@@ -187,9 +188,7 @@ def _require_proven(opened: Session, tried: dict[str, Verdict]) -> None:
         return
     first = next(iter(bad))
     page = outputs.place(opened) / LAB / first / PAGE
-    raise not_proven(
-        bad, page, opened.schedule.done[stages.verdict_name(first)].path / verdicts.FILE
-    )
+    raise not_proven(bad, page, opened.schedule.done[StageKind.LAB.of(first)].path / verdicts.FILE)
 
 
 def not_proven(bad: dict[str, Verdict], page: Path, log: Path) -> SmokeError:

@@ -13,17 +13,17 @@ from builder.errors import BuilderError, EnvironmentFailure, Interrupted
 from builder.host import fulldisk
 from builder.lab.scenario import shipped
 from builder.pipeline.stage import Done
-from builder.profile.model import Profile
+from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
+from builder.profile.build import Build
 from builder.report import failure, html, logs, publish
 from builder.report.publish import COMPONENTS, LAB, Ending, Publication
 from builder.report.record import BuildRecord, ImageRecord, Outcome, State, Unfinished
-from builder.stages import lab
 from builder.stages.session import Session
 
 PUBLICATIONS = (
-    Publication("repo", "repo"),
-    Publication("vm", "vm"),
-    Publication("smoke", "smoke", evidence=True),
+    Publication(REPO, "repo"),
+    Publication(VM, "vm"),
+    Publication(SMOKE, "smoke", evidence=True),
 )
 # What is copied after an interrupt: no more than takes some tenths of a second.
 HASTY_BYTES = 128 << 20
@@ -31,26 +31,26 @@ _LATER = "interrupted before it was copied; the next build publishes it"
 _BUG = "this is a bug in the builder; please report it with the traceback"
 
 
-def publications(profile: Profile) -> tuple[Publication, ...]:
-    """All that a run of this profile may publish: RPMs in their repository, or alone without it."""
+def publications(build: Build) -> tuple[Publication, ...]:
+    """All that a run may publish: RPMs in their repository, or alone without it."""
     alone = (
-        Publication(f"build:{name}", f"{COMPONENTS}/{name}", until="repo")
-        for name in profile.component
+        Publication(StageKind.BUILD.of(name), f"{COMPONENTS}/{name}", until="repo")
+        for name in build.parts
     )
-    return (*alone, *PUBLICATIONS, *(_labs() if profile.lab is not None else ()))
+    return (*alone, *PUBLICATIONS, *(_labs() if build.lab is not None else ()))
 
 
 def _labs() -> Iterator[Publication]:
     """A verdict with its recording, or what there is of an experiment that came to no verdict."""
     for name in shipped.available():
-        folder, verdict = f"{LAB}/{name}", lab.verdict_name(name)
-        yield Publication(lab.record_name(name), folder, until=verdict, evidence=True)
+        folder, verdict = f"{LAB}/{name}", StageKind.LAB.of(name)
+        yield Publication(StageKind.RECORD.of(name), folder, until=verdict, evidence=True)
         yield Publication(verdict, folder)
 
 
 def place(session: Session) -> Path:
     """Where a run's results are published."""
-    return session.setting.project.artifacts(session.setting.profile.name)
+    return session.setting.project.artifacts(session.setting.build.profile)
 
 
 def begin(session: Session) -> None:
@@ -58,10 +58,10 @@ def begin(session: Session) -> None:
     setting = session.setting
     made = publish.begin(
         place(session),
-        publications(setting.profile),
-        profile=setting.profile.name,
-        flavour=setting.flavour_name,
-        base=setting.base,
+        publications(setting.build),
+        profile=setting.build.profile,
+        flavour=setting.build.flavour,
+        base=setting.build.base.name,
     )
     html.write(place(session), made)
 
@@ -69,7 +69,7 @@ def begin(session: Session) -> None:
 def publish_done(session: Session, done: dict[str, Done]) -> dict[str, Done]:
     """Publish what was settled; returns it, with what had to be made anew for that."""
     setting, target = session.setting, place(session)
-    wanted = publications(setting.profile)
+    wanted = publications(setting.build)
     stale = publish.stale(target, wanted, done)
     for fault in filter(None, stale.values()):
         setting.console.say(f"{_shown(session, target)}: {fault}; it is published again")
@@ -82,7 +82,7 @@ def publish_done(session: Session, done: dict[str, Done]) -> dict[str, Done]:
 def publish_so_far(session: Session, ending: Ending) -> None:
     """Publish what is settled by now, in the middle of a run or at its end."""
     done, target = session.schedule.done, place(session)
-    stale = publish.stale(target, publications(session.setting.profile), done)
+    stale = publish.stale(target, publications(session.setting.build), done)
     _publish(session, done, tuple(stale), ending)
 
 
@@ -97,7 +97,7 @@ def publish_beside(session: Session, folder: str, origin: Path, error: BuilderEr
         if error.log is not None and error.log.is_relative_to(origin):
             log = f"{folder}/{error.log.relative_to(origin)}"
             error.log = target / log
-        told = failure.of(error, log=log, profile=session.setting.profile.name)
+        told = failure.of(error, log=log, profile=session.setting.build.profile)
     outcome: Outcome = "passed" if error is None else "failed"
     publish_so_far(session, Ending(outcome, told, evidence={folder: origin}))
 
@@ -131,7 +131,7 @@ def _told(session: Session, error: BaseException) -> BuilderError:
 def _publish_failure(session: Session, error: BuilderError) -> None:
     target, done = place(session), session.schedule.done
     hasty = isinstance(error, Interrupted)
-    stale = publish.stale(target, publications(session.setting.profile), done)
+    stale = publish.stale(target, publications(session.setting.build), done)
     evidence = _evidence(session)
     settled = _settled(session)
     found = _logs(session, error, {**evidence, **settled})
@@ -140,7 +140,7 @@ def _publish_failure(session: Session, error: BuilderError) -> None:
         failure=failure.of(
             error,
             log=_log(error, found, {**evidence, **settled}),
-            profile=session.setting.profile.name,
+            profile=session.setting.build.profile,
         ),
         unfinished=_unfinished(session),
         logs=found,
@@ -164,12 +164,12 @@ def _publish(
     setting, target = session.setting, place(session)
     made = publish.publish(
         target,
-        publications(setting.profile),
+        publications(setting.build),
         done,
         renewed,
-        profile=setting.profile.name,
-        flavour=setting.flavour_name,
-        base=setting.base,
+        profile=setting.build.profile,
+        flavour=setting.build.flavour,
+        base=setting.build.base.name,
         ending=ending,
         images=_images(session, done, ending),
     )
@@ -201,7 +201,7 @@ def _evidence(session: Session) -> dict[str, Path]:
     """By folder: what a failed stage has put out that says why."""
     return {
         one.folder: session.schedule.output(one.stage)
-        for one in publications(session.setting.profile)
+        for one in publications(session.setting.build)
         if one.evidence and one.stage in session.schedule.failed
         if any(session.schedule.output(one.stage).glob("*"))
     }
@@ -210,7 +210,7 @@ def _evidence(session: Session) -> dict[str, Path]:
 def _settled(session: Session) -> dict[str, Path]:
     """By folder: what finished stages have put out, which may say why, too."""
     done = session.schedule.done
-    chosen = publish.current(publications(session.setting.profile), done)
+    chosen = publish.current(publications(session.setting.build), done)
     return {one.folder: done[one.stage].path for one in chosen}
 
 
@@ -239,7 +239,7 @@ def _withheld(session: Session, stale: dict[str, str], *, hasty: bool) -> dict[s
     """Of what would be copied, by folder: what may not be, or takes too long, and why."""
     found: dict[str, str] = {}
     left = HASTY_BYTES
-    for one in publications(session.setting.profile):
+    for one in publications(session.setting.build):
         if one.stage not in stale:
             continue
         done = session.schedule.done[one.stage]

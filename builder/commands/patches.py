@@ -8,7 +8,8 @@ from builder.commands import outputs
 from builder.commands.produce import Goals
 from builder.console import put_json, put_lines
 from builder.errors import BuilderError
-from builder.forensics.findings import Findings
+from builder.forensics.findings import ProfileFindings
+from builder.pipeline.stagename import StageKind, parse
 from builder.place import Place
 from builder.report import failure
 from builder.stages import inspection
@@ -29,12 +30,12 @@ def report(
     the patched trees.  Raises PatchError for a series that does not apply in full,
     VerificationError for components that disagree on what they pass to each other.
     """
-    wanted = goals(choose(place.project, request)[0])  # refuses unknown names before it waits
-    names = [goal.removeprefix("prep:") for goal in wanted]
+    wanted = goals(choose(place.project, request))  # refuses unknown names before it waits
+    names = [parse(goal).subject for goal in wanted]
     with open_session(request, place) as session:
         if not check:
             with outputs.published_if_failing(session):
-                session.settle(*(f"prep:{name}" for name in names))
+                session.settle(*(StageKind.PREP.of(name) for name in names))
         found = inspection.find_all(session, names)
     refusal = _refusal(found)
     if json:
@@ -48,7 +49,7 @@ def report(
         raise refusal
 
 
-def _refusal(found: Findings) -> BuilderError | None:
+def _refusal(found: ProfileFindings) -> BuilderError | None:
     """Why this may not be built, None if it may."""
     try:
         found.require()

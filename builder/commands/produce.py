@@ -8,47 +8,48 @@ from builder import names
 from builder.commands import outputs
 from builder.pipeline.schedule import with_needs
 from builder.pipeline.stage import Done
+from builder.pipeline.stagename import REPO, SMOKE, StageKind, is_of, parse
 from builder.place import Place
-from builder.profile.model import Profile
+from builder.profile.build import Build
 from builder.report.publish import COMPONENTS
 from builder.stages.session import Request, Session, choose, open_session
 
-Goals = Callable[[Profile], tuple[str, ...]]
+Goals = Callable[[Build], tuple[str, ...]]
 
 
-def everything(profile: Profile) -> tuple[str, ...]:
-    """All that a profile has: the smoke test needs the image, which needs the rest."""
-    return ("smoke",)
+def everything(build: Build) -> tuple[str, ...]:
+    """All that there is to build: the smoke test needs the image, which needs the rest."""
+    return (SMOKE,)
 
 
-def only(prefix: str, components: tuple[str, ...]) -> Goals:
+def only(kind: StageKind, components: tuple[str, ...]) -> Goals:
     """One stage of a kind for each name, for all components if no name is given."""
 
-    def goals(profile: Profile) -> tuple[str, ...]:
+    def goals(build: Build) -> tuple[str, ...]:
         for component in components:
             names.choose(
                 "component",
                 component,
-                profile.component,
+                build.parts,
                 "--only names tables [component.NAME] of profile.toml, separated by commas",
-                of=f"profile {profile.name}",
+                of=f"profile {build.profile}",
             )
-        chosen = components or tuple(profile.component)
+        chosen = components or tuple(build.parts)
         return tuple(
-            f"{prefix}:{name}"
+            kind.of(name)
             for name in chosen
-            if prefix == "build" or profile.component[name].source
+            if kind is StageKind.BUILD or build.parts[name].source is not None
         )
 
     return goals
 
 
-def each_source(profile: Profile) -> tuple[str, ...]:
-    return tuple(f"fetch:{name}" for name in profile.source)
+def each_source(build: Build) -> tuple[str, ...]:
+    return tuple(StageKind.FETCH.of(name) for name in build.sources)
 
 
 def exactly(*stages: str) -> Goals:
-    return lambda profile: stages
+    return lambda build: stages
 
 
 def produce(
@@ -62,7 +63,7 @@ def produce(
 
     ``forced``: run these even if nothing has changed.
     """
-    wanted = goals(choose(place.project, request)[0])  # refuses unknown names before it waits
+    wanted = goals(choose(place.project, request))  # refuses unknown names before it waits
     with (
         open_session(request, place) as session,
         outputs.published_if_failing(session),
@@ -77,15 +78,15 @@ def produce(
 
 def _are_published(session: Session, wanted: tuple[str, ...]) -> bool:
     """Whether users get what comes out of these goals."""
-    published = {one.stage for one in outputs.publications(session.setting.profile)}
+    published = {one.stage for one in outputs.publications(session.setting.build)}
     return any(stage.name in published for stage in with_needs(session.stages, wanted))
 
 
 def _tell(session: Session, done: dict[str, Done]) -> None:
     """Say how much was done, and where the results are."""
     place = outputs.place(session)
-    if "repo" not in done:
-        alone = [name.removeprefix("build:") for name in done if name.startswith("build:")]
+    if REPO not in done:
+        alone = [parse(name).subject for name in done if is_of(name, StageKind.BUILD)]
         place = place / COMPONENTS / (alone[0] if len(alone) == 1 else "")
     ran = sum(not stage.hit for stage in done.values())
     words = f"{ran} of {len(done)} stages ran" if ran else "nothing has changed"

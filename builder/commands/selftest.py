@@ -23,7 +23,7 @@ class Tally:
     """What has been run so far: seconds of each part, outcomes of tests, and what failed."""
 
     seconds: dict[str, float] = field(default_factory=dict)
-    outcomes: list[outcome.Outcome] = field(default_factory=list)
+    outcomes: list[outcome.CaseOutcome] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
 
@@ -91,7 +91,7 @@ def _run_part(part: Part, root: Path, console: Console, tally: Tally) -> None:
 
 
 def _judge_minutes(
-    limits: budget.Budget, tally: Tally, console: Console, ran: tuple[str, ...], *, strict: bool
+    limits: budget.TimeBudget, tally: Tally, console: Console, ran: tuple[str, ...], *, strict: bool
 ) -> None:
     for line in budget.table(limits, tally.seconds):
         console.say(line)

@@ -8,7 +8,6 @@ from builder.commands import outputs
 from builder.commands.produce import Goals
 from builder.host.removal import remove
 from builder.place import Place
-from builder.rpm import build
 from builder.rpm import tree as rpm_tree
 from builder.stages.packaging import packaging
 from builder.stages.session import Request, choose, open_session
@@ -19,22 +18,22 @@ def lay_out(request: Request, goals: Goals, names: tuple[str, ...], place: Place
 
     Trees lie in ``artifacts/<profile>/tree/<component>/`` and are made anew each time.
     """
-    goals(choose(place.project, request)[0])  # refuses unknown components
+    goals(choose(place.project, request))  # refuses unknown components
     with (
         open_session(request, place) as session,
         outputs.published_if_failing(session),
     ):
         setting, project = session.setting, place.project
         lines: list[str] = []
-        for name in names or tuple(setting.profile.component):
-            component = setting.profile.component[name]
-            manner = packaging(setting, name, component)
+        for name in names or tuple(setting.build.parts):
+            part = setting.build.parts[name]
+            manner = packaging(setting, part)
             done = session.settle(*manner.needs, read=manner.needs)
-            home = project.artifacts(setting.profile.name) / "tree" / name
-            remove(home, project.artifacts(setting.profile.name))
+            home = project.artifacts(setting.build.profile) / "tree" / name
+            remove(home, project.artifacts(setting.build.profile))
             tree = rpm_tree.lay(home)
             manner.fill(tree.sources, done)
-            build.write_spec(tree.specs / f"{component.package}.spec", manner.spec(done))
-            words = ("rpmbuild", "-ba", *manner.options, f"{tree.specs / component.package}.spec")
+            rpm_tree.write_spec(tree.specs / f"{part.package}.spec", manner.spec(done))
+            words = ("rpmbuild", "-ba", *manner.options, f"{tree.specs / part.package}.spec")
             lines.append(f"{name}: HOME={home} {shlex.join(words)}")
         return lines

@@ -18,7 +18,7 @@ from builder.errors import BuilderError, PatchError, UsageError
 from builder.host import ci, ownership
 from builder.host.removal import remove
 from builder.invocation import pasted
-from builder.patch.report import Report
+from builder.patch.report import SeriesReport
 from builder.pipeline import run as runs
 from builder.place import Place
 from builder.profile import load
@@ -28,11 +28,11 @@ from builder.source import open_lock
 from builder.update import edit, move, offer, review, trial
 from builder.update.offer import Offer
 from builder.update.search import Search
-from builder.update.trial import Trial, Tried
+from builder.update.trial import Tried, UpdateTrial
 
 
 @dataclass(frozen=True)
-class Work:
+class Updating:
     """An update under way; ``folder``: this run's own, on the cache's disk."""
 
     profile: str
@@ -75,18 +75,18 @@ def update(
 
 
 @contextmanager
-def _work(profile: str, place: Place) -> Iterator[Work]:
+def _work(profile: str, place: Place) -> Iterator[Updating]:
     cache, console = place.cache, place.console
     run = f"update-{runs.new_name()}"
     with ownership.use(cache, console), runs.owned(cache, profile, run, console) as folder:
         folder.mkdir(parents=True)
         try:
-            yield Work(profile, place, folder)
+            yield Updating(profile, place, folder)
         finally:
             remove(folder, cache.scratch)
 
 
-def _look(work: Work, profile: Profile, wanted: str) -> dict[str, Offer]:
+def _look(work: Updating, profile: Profile, wanted: str) -> dict[str, Offer]:
     """Print what is available, and return the releases to move to by source."""
     lock = open_lock(work.place.project, work.profile)
     pinned = frozenset(pin.sha256 for name in lock.names() for pin in lock.pins(name).values())
@@ -114,7 +114,7 @@ def _look(work: Work, profile: Profile, wanted: str) -> dict[str, Offer]:
     return offers
 
 
-def _move(work: Work, offers: Mapping[str, Offer]) -> None:
+def _move(work: Updating, offers: Mapping[str, Offer]) -> None:
     before = work.file.read_bytes()
     tried = trial.set_up(
         work.folder / "project",
@@ -146,7 +146,7 @@ def _move(work: Work, offers: Mapping[str, Offer]) -> None:
     _commit(work, before, tried, tuple(offers))
 
 
-def _leave_out(work: Work, offers: Mapping[str, Offer], same: list[str]) -> None:
+def _leave_out(work: Updating, offers: Mapping[str, Offer], same: list[str]) -> None:
     """Move the others alone."""
     for name in same:
         put(f"{name}: {offers[name]} has the pinned content: nothing to move")
@@ -156,7 +156,7 @@ def _leave_out(work: Work, offers: Mapping[str, Offer], same: list[str]) -> None
         _move(work, rest)
 
 
-def _commit(work: Work, before: bytes, tried: Trial, sources: tuple[str, ...]) -> None:
+def _commit(work: Updating, before: bytes, tried: UpdateTrial, sources: tuple[str, ...]) -> None:
     lock = open_lock(work.place.project, work.profile)
     pins = {name: tried.pins(name) for name in sources}
     with runs.profile_alone(work.place.cache, work.place.project, work.profile, work.place.console):
@@ -167,7 +167,7 @@ def _commit(work: Work, before: bytes, tried: Trial, sources: tuple[str, ...]) -
         put(pasted(f"invoke {task} --profile {work.profile}", work.place.project.root))
 
 
-def _move_files(commit: Commit, work: Work) -> None:
+def _move_files(commit: Commit, work: Updating) -> None:
     """All of it; what a signal or a full disk interrupts is brought to its end at once."""
     try:
         commit.run()
@@ -177,14 +177,14 @@ def _move_files(commit: Commit, work: Work) -> None:
         raise
 
 
-def _edit(work: Work, name: str, one: Offer, profile: Profile, text: str) -> str:
+def _edit(work: Updating, name: str, one: Offer, profile: Profile, text: str) -> str:
     source = profile.source[name]
     today = datetime.datetime.now(tz=datetime.UTC).date()
     current = offer.version_of(profile, source)
     return edit.edit(work.file, text, move.changes(profile, source, current, one, today))
 
 
-def _is_same(work: Work, tried: Trial, name: str) -> bool:
+def _is_same(work: Updating, tried: UpdateTrial, name: str) -> bool:
     """Whether a source's new revision has the bytes that are pinned now under the same name."""
     old = open_lock(work.place.project, work.profile).pins(name)
     pairs = [(old.get(variant), pin) for variant, pin in tried.pins(name).items()]
@@ -193,7 +193,7 @@ def _is_same(work: Work, tried: Trial, name: str) -> bool:
     )
 
 
-def _reviewed(work: Work, tried: Trial, old: Tried | None, new: Tried) -> Iterator[str]:
+def _reviewed(work: Updating, tried: UpdateTrial, old: Tried | None, new: Tried) -> Iterator[str]:
     for line in review.lines_changed(work.file.read_bytes(), tried.file.read_bytes()):
         yield f"  {line}"
     configured = review.fragments(work.place.project.specs / work.profile)
@@ -206,12 +206,12 @@ def _reviewed(work: Work, tried: Trial, old: Tried | None, new: Tried) -> Iterat
         yield from (f"  {line}" for line in found)
 
 
-def _require(work: Work, tried: Tried) -> None:
+def _require(work: Updating, tried: Tried) -> None:
     """Raise unless everything fits, with every reject printed before."""
     failed = {name: one for name, one in tried.findings.components.items() if one.failed}
     for name, one in failed.items():
         put(f"{name}:")
-        for line in Report(one.patches).lines():
+        for line in SeriesReport(one.patches).lines():
             put(f"  {line}")
     try:
         tried.findings.require()

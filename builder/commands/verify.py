@@ -28,7 +28,7 @@ from builder.stages.session import ledger_path
 
 
 @dataclass(frozen=True)
-class Finding:
+class Inspected:
     """One thing that was read: ``fault`` is empty if it is as it was made.
 
     ``fix``: takes it out of the way and returns what became of it.
@@ -93,13 +93,13 @@ class _Choice:
 
 
 @dataclass
-class _Reading:
+class _Verification:
     choice: _Choice
     progress: Progress
     counts: dict[str, int] = field(default_factory=dict)
     memory: Memory = field(default_factory=dict)  # trees share most of their files
 
-    def run(self) -> Iterator[Finding]:
+    def run(self) -> Iterator[Inspected]:
         """What is wrong; the counts are complete when it ends."""
         choice = self.choice
         for kind, findings in (
@@ -116,22 +116,22 @@ class _Reading:
                 if finding.fault:
                     yield finding
 
-    def _blob(self, path: Path) -> Finding | None:
+    def _blob(self, path: Path) -> Inspected | None:
         cache = self.choice.cache
         try:
             name, found = Digest(path.name), of_file(path)
         except ValueError as error:
-            return Finding(path, str(error), lambda: _put_aside(cache, path))
+            return Inspected(path, str(error), lambda: _put_aside(cache, path))
         except FileNotFoundError:
             return None  # a run has put it aside meanwhile
         except OSError as error:
-            return Finding(path, str(error.strerror), lambda: _put_aside(cache, path))
+            return Inspected(path, str(error.strerror), lambda: _put_aside(cache, path))
         fault = "" if name == found else f"its sha256 is {found}"
-        return Finding(
+        return Inspected(
             path, fault, lambda: f"kept as {blobs.set_aside(cache, path, found, 'damaged')}"
         )
 
-    def _output(self, place: Path) -> Finding | None:
+    def _output(self, place: Path) -> Inspected | None:
         cache = self.choice.cache
         store = Store(cache)
         done = store.at(place)
@@ -139,20 +139,20 @@ class _Reading:
             if not place.exists():
                 return None
             fault = "it has no manifest with digests (an earlier version's, or it has changed)"
-            return Finding(place, fault, lambda: _remove(cache, place))
+            return Inspected(place, fault, lambda: _remove(cache, place))
         fault = store.fault(done, memory=self.memory)
         if fault and store.at(place) != done:
             return None  # a run has replaced it meanwhile
-        return Finding(place, fault, lambda: f"kept as {store.set_aside(done)}")
+        return Inspected(place, fault, lambda: f"kept as {store.set_aside(done)}")
 
-    def _published(self) -> Iterator[Finding | None]:
+    def _published(self) -> Iterator[Inspected | None]:
         for profile in self.choice.profiles:
             target = self.choice.project.artifacts(profile)
             try:
                 for path, fault in publish.faults_of(target):
-                    yield Finding(target / path, fault, _withdrawal(target, path))
+                    yield Inspected(target / path, fault, _withdrawal(target, path))
             except VerificationError as error:
-                yield Finding(target / publish.RECORD, error.cause, _removal(target))
+                yield Inspected(target / publish.RECORD, error.cause, _removal(target))
 
 
 def _put_aside(cache: Cache, path: Path) -> str:
@@ -211,7 +211,7 @@ def verify(profile: str | None, place: Place, *, fix: bool) -> str:
         names = [runs.lock_names(name)[0] for name in profiles] if fix else []
         stack.enter_context(runs.alone(cache, project, names, console))
         progress = stack.enter_context(console.progress("verify", None, "things"))
-        reading = _Reading(choice, progress)
+        reading = _Verification(choice, progress)
         for finding in list(reading.run()):  # all is read before anything is taken away
             bad += 1
             became = f"; {finding.fix()}" if fix else ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.disk.root import RootInputs, root_container
-from builder.engine.spec import RunContainer
+from builder.disk.root import RootInputs, make_folders, root_container
+from builder.engine.spec import ContainerSpec, RunContainer
 from builder.errors import BuildError
 from builder.host import buildlog
 
@@ -30,6 +30,12 @@ class DiskImage:
         return self.folder / IMAGE
 
 
+def container(inputs: RootInputs, packages: tuple[str, ...], scratch: Path) -> ContainerSpec:
+    """The container that installs ``packages`` and makes the disk."""
+    size = ("DISK_SIZE_MIB", str(DISK_MIB))
+    return root_container(inputs, scratch, "make-disk.sh", size, ("PACKAGES", " ".join(packages)))
+
+
 def make(
     inputs: RootInputs,
     packages: tuple[str, ...],
@@ -42,14 +48,8 @@ def make(
 
     Raises BuildError with what the script said, or if a result is not there.
     """
-    spec = root_container(
-        inputs,
-        scratch,
-        "make-disk.sh",
-        ("DISK_SIZE_MIB", str(DISK_MIB)),
-        ("PACKAGES", " ".join(packages)),
-    )
-    if run(spec, log) != 0:
+    make_folders(scratch)
+    if run(container(inputs, packages, scratch), log) != 0:
         raise BuildError(
             "the disk image could not be made",
             buildlog.cause(log),

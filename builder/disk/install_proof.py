@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from builder.disk.root import RootInputs, root_container
-from builder.engine.spec import RunContainer
+from builder.disk.root import RootInputs, make_folders, root_container
+from builder.engine.spec import ContainerSpec, RunContainer
 from builder.errors import BuildError
 from builder.host import buildlog
 
@@ -25,14 +25,19 @@ class InstallProof(msgspec.Struct, frozen=True):
     scriptlets: tuple[str, ...]
 
 
+def container(inputs: RootInputs, scratch: Path) -> ContainerSpec:
+    """The container that installs everything, verifies it and removes it."""
+    return root_container(inputs, scratch, "prove-install.sh")
+
+
 def prove(inputs: RootInputs, *, scratch: Path, log: Path, run: RunContainer) -> InstallProof:
     """Install everything, verify it, remove it.
 
     Raises BuildError with the solver's words if something cannot be installed or
     removed, and with the deviation if one was seen.
     """
-    spec = root_container(inputs, scratch, "prove-install.sh")
-    if run(spec, log) != 0:
+    make_folders(scratch)
+    if run(container(inputs, scratch), log) != 0:
         raise BuildError(
             "the repository cannot be installed",
             buildlog.cause(log),

@@ -27,6 +27,12 @@ class RootInputs:
     epoch: int
 
 
+def make_folders(scratch: Path) -> None:
+    """What such a container writes to."""
+    for name in ("work", "out"):
+        (scratch / name).mkdir(exist_ok=True)
+
+
 def root_container(
     inputs: RootInputs, scratch: Path, script: str, *env: tuple[str, str]
 ) -> ContainerSpec:
@@ -35,8 +41,6 @@ def root_container(
     fakechroot and fakeroot stand in for root, so that package scriptlets run in the
     guest's root as its root.
     """
-    for name in ("work", "out"):
-        (scratch / name).mkdir(exist_ok=True)
     return ContainerSpec(
         image=inputs.image,
         argv=("fakechroot", "fakeroot", "/bin/sh", f"/in/scripts/{script}"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from builder.base import Base
 from builder.console import Console
-from builder.doctor import engine, host, machine, outside, tools
+from builder.doctor import base, engine, machine, outside, tools
 from builder.doctor.finding import Finding, Status
 from builder.errors import EnvironmentFailure
 from builder.host import process
@@ -49,7 +49,7 @@ def examine(scope: Scope) -> tuple[Finding, ...]:
         *(tools.examine_fence(scope.fence_probe) if scope.fence_probe else ()),
         *engine.examine_configuration(),
         engine.examine_engine(),
-        *host.examine_base(scope.base),
+        *base.examine_base(scope.base),
         machine.examine_kvm(probe=scope.kvm_probe),
         machine.examine_processors(),
         machine.examine_memory(),

@@ -14,8 +14,8 @@ import msgspec
 
 from builder.errors import UsageError, VerificationError
 from builder.forensics.copies import HeaderCopy, LayoutCheck
-from builder.forensics.header import Header
-from builder.forensics.layout import Place, Shape
+from builder.forensics.header import CHeader
+from builder.forensics.layout import FieldPlace, Shape
 
 
 class Disagreement(msgspec.Struct, frozen=True):
@@ -165,21 +165,21 @@ def _choose(check: LayoutCheck, present: Sequence[str], first: HeaderCopy) -> It
         yield from found
 
 
-def _open(copy: HeaderCopy, text: str) -> Header:
+def _open(copy: HeaderCopy, text: str) -> CHeader:
     try:
-        return Header(text, copy.defines)
+        return CHeader(text, copy.defines)
     except ValueError as error:
         raise _unreadable(copy, error) from error
 
 
-def _shapes(copy: HeaderCopy, header: Header, names: Sequence[str]) -> dict[str, Shape]:
+def _shapes(copy: HeaderCopy, header: CHeader, names: Sequence[str]) -> dict[str, Shape]:
     try:
         return header.shapes(names)
     except ValueError as error:
         raise _unreadable(copy, error) from error
 
 
-def _numbers(check: LayoutCheck, copy: HeaderCopy, header: Header) -> dict[str, int]:
+def _numbers(check: LayoutCheck, copy: HeaderCopy, header: CHeader) -> dict[str, int]:
     try:
         return header.numbers(check.wants)
     except ValueError as error:
@@ -218,17 +218,19 @@ def _renamed(name: str, first: Shape, second: Shape) -> Iterator[str]:
             yield f"struct {name}, field {field} is {other.name} here"
 
 
-def _at(place: Place, among: dict[str, Place], known: dict[str, Place]) -> Place | None:
+def _at(
+    place: FieldPlace, among: dict[str, FieldPlace], known: dict[str, FieldPlace]
+) -> FieldPlace | None:
     """What lies at the same place there under a name that is not known here."""
     alike = (other for other in among.values() if replace(other, name=place.name) == place)
     return next((other for other in alike if other.name not in known), None)
 
 
-def _by_name(shape: Shape) -> dict[str, Place]:
+def _by_name(shape: Shape) -> dict[str, FieldPlace]:
     return {place.name: place for place in shape.places}
 
 
-def _where(place: Place) -> str:
+def _where(place: FieldPlace) -> str:
     if place.width:
         return f"bit {place.bit}, {place.width} bits"
     return f"offset {place.offset}, {place.size} bytes"

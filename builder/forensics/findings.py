@@ -14,7 +14,7 @@ from builder.forensics.copies import HeaderCopy, LayoutCheck
 from builder.forensics.kabi import KabiReport
 from builder.forensics.kconfig import KconfigReport
 from builder.patch.apply import Trial
-from builder.patch.report import PatchReport, Report
+from builder.patch.report import PatchReport, SeriesReport
 
 
 class ComponentFindings(msgspec.Struct, frozen=True):
@@ -26,21 +26,21 @@ class ComponentFindings(msgspec.Struct, frozen=True):
 
     def lines(self) -> Iterator[str]:
         """For people."""
-        yield from Report(self.patches).lines() or ("no patches",)
+        yield from SeriesReport(self.patches).lines() or ("no patches",)
         yield from self.kconfig.lines()
         yield from self.kabi.lines() if self.kabi is not None else ()
 
     @property
     def failed(self) -> bool:
         """Whether a patch does not apply in full."""
-        return Report(self.patches).failed
+        return SeriesReport(self.patches).failed
 
     def require(self) -> None:
         """Raise PatchError unless every patch applies in full."""
-        Report(self.patches).require()
+        SeriesReport(self.patches).require()
 
 
-class Findings(msgspec.Struct, frozen=True):
+class ProfileFindings(msgspec.Struct, frozen=True):
     """Of a whole profile.  ``uncompared``: components that layout checks lacked."""
 
     components: dict[str, ComponentFindings]

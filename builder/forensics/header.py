@@ -14,7 +14,7 @@ _SUSPECT = re.compile(r"[;{]\s*(?:(?:const|volatile)\s+)*([A-Za-z_]\w*)\s+\**\s*
 _WORDS = "char short int long signed unsigned float double void _Bool struct union enum typedef"
 
 
-class Header:
+class CHeader:
     """``text`` is the file's content, ``defines`` what is set before it is read.
 
     Raises ValueError for what cannot be read.

@@ -17,8 +17,8 @@ import msgspec
 
 from builder.errors import UsageError
 from builder.forensics import ctext
-from builder.forensics.reach import Headers, Reach, exporters
-from builder.forensics.view import View
+from builder.forensics.reach import Headers, TypeReach, exporters
+from builder.forensics.view import TreeView
 
 _LINE = re.compile(r"0x[0-9a-fA-F]{1,16}\s+(\w+)\s+(\S+)\s+(EXPORT\w+)")
 SHOWN = 12
@@ -110,7 +110,11 @@ def read_list(path: Path) -> dict[str, Listed]:
 
 
 def compare(
-    before: View, after: View, touched: frozenset[str], listed: Mapping[str, Listed], arch: str
+    before: TreeView,
+    after: TreeView,
+    touched: frozenset[str],
+    listed: Mapping[str, Listed],
+    arch: str,
 ) -> KabiReport:
     """Which of the ``listed`` symbols the patch of the ``touched`` files touches.
 
@@ -130,7 +134,7 @@ def compare(
     note(_redeclared(old, new, homes, listed))
     changed = changed_types(old, new)
     headers = Headers(after, arch, {name: new[name] for name in sources})
-    reach = Reach(headers, changed, sources)
+    reach = TypeReach(headers, changed, sources)
     signed = reach.signatures(listed)
     places = exporters(after, signed.keys() - homes.keys(), arch) | homes
     chains = {name: reach.chain(types, places.get(name, "")) for name, types in signed.items()}

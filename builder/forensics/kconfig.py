@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from builder.forensics.view import View
+from builder.forensics.view import TreeView
 
 TYPES = ("bool", "tristate", "string", "hex", "int")
 DEFINING = ("config", "menuconfig", "choice")
@@ -47,7 +47,7 @@ class Symbol(msgspec.Struct, frozen=True):
     options: tuple[str, ...] = ()
 
 
-class Change(StrEnum):
+class ChangeKind(StrEnum):
     ADDED = "added"
     CHANGED = "changed"
     REMOVED = "removed"
@@ -58,7 +58,7 @@ class SymbolChange(msgspec.Struct, frozen=True):
 
     name: str
     file: str
-    change: Change
+    change: ChangeKind
     before: Symbol | None = None
     after: Symbol | None = None
 
@@ -100,7 +100,7 @@ class KconfigReport(msgspec.Struct, frozen=True):
         return tuple(f"Kconfig: {change.line()}" for change in self.changes)
 
 
-def compare(before: View, after: View, touched: frozenset[str]) -> KconfigReport:
+def compare(before: TreeView, after: TreeView, touched: frozenset[str]) -> KconfigReport:
     """What becomes of the symbols in those ``touched`` files that are Kconfig files."""
     names = sorted(n for n in touched if PurePosixPath(n).name.startswith(("Kconfig", "Config.in")))
     changes = [
@@ -121,12 +121,12 @@ def _compare_file(file: str, before: str, after: str) -> Iterator[SymbolChange]:
     for symbol in new:
         previous = next((one for one in old if one.name == symbol.name), None)
         if previous is None:
-            yield SymbolChange(symbol.name, file, Change.ADDED, None, symbol)
+            yield SymbolChange(symbol.name, file, ChangeKind.ADDED, None, symbol)
         else:
             old.remove(previous)
-            yield SymbolChange(symbol.name, file, Change.CHANGED, previous, symbol)
+            yield SymbolChange(symbol.name, file, ChangeKind.CHANGED, previous, symbol)
     for symbol in old:
-        yield SymbolChange(symbol.name, file, Change.REMOVED, symbol, None)
+        yield SymbolChange(symbol.name, file, ChangeKind.REMOVED, symbol, None)
 
 
 def _differences(before: Symbol | None, after: Symbol | None) -> Iterator[str]:

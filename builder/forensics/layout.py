@@ -20,7 +20,7 @@ SIGNS = ("signed", "unsigned", "const", "volatile")
 
 
 @dataclass(frozen=True)
-class Place:
+class FieldPlace:
     """A field: ``name`` with those of the structures round it (``stats.conns``).
 
     ``offset`` and ``size`` in bytes; for a bit-field ``bit`` counts from the start of the
@@ -44,7 +44,7 @@ class Shape:
 
     size: int
     align: int
-    places: tuple[Place, ...] = ()
+    places: tuple[FieldPlace, ...] = ()
     is_union: bool = False
 
 
@@ -149,19 +149,19 @@ class Layouts:
         offset = frame.add(shape.size, align)
         frame.places += self._fields(declaration, shape, offset)
 
-    def _fields(self, declaration: c_ast.Decl, shape: Shape, offset: int) -> Iterator[Place]:
+    def _fields(self, declaration: c_ast.Decl, shape: Shape, offset: int) -> Iterator[FieldPlace]:
         name = declaration.name
         if name is None:
             yield from _moved("", shape.places, offset)
         elif shape.places and not shape.is_union:
             yield from _moved(f"{name}.", shape.places, offset)
         else:
-            yield Place(name, offset, shape.size)
+            yield FieldPlace(name, offset, shape.size)
             element = _element(declaration.type)
             if element is not None:
                 inner = self._of(element)
                 # The size of one element: two tables of length 0 may still differ.
-                yield Place(f"{name}[]", offset, inner.size)
+                yield FieldPlace(f"{name}[]", offset, inner.size)
                 if not inner.is_union:
                     yield from _moved(f"{name}[].", inner.places, offset)
 
@@ -175,7 +175,7 @@ class _Frame:
     bits: int = 0
     largest: int = 0
     align: int = 1
-    places: list[Place] = field(default_factory=list)
+    places: list[FieldPlace] = field(default_factory=list)
 
     def add(self, size: int, align: int) -> int:
         """Put a field in; returns its offset."""
@@ -195,7 +195,7 @@ class _Frame:
             start = _up(start, unit)
         if name:
             self.align = max(self.align, align)
-            self.places.append(Place(name, start // 8, size, start, width))
+            self.places.append(FieldPlace(name, start // 8, size, start, width))
         self._fill(start + width)
 
     def _fill(self, end: int) -> None:
@@ -211,10 +211,10 @@ def _up(value: int, step: int) -> int:
     return -(-value // step) * step
 
 
-def _moved(prefix: str, places: tuple[Place, ...], by: int) -> Iterator[Place]:
+def _moved(prefix: str, places: tuple[FieldPlace, ...], by: int) -> Iterator[FieldPlace]:
     for place in places:
         bit = place.bit + by * 8 if place.width else 0
-        yield Place(prefix + place.name, place.offset + by, place.size, bit, place.width)
+        yield FieldPlace(prefix + place.name, place.offset + by, place.size, bit, place.width)
 
 
 def _element(node: c_ast.Node) -> c_ast.Node | None:

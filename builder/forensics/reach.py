@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from builder.forensics import ctext
-from builder.forensics.view import View
+from builder.forensics.view import TreeView
 
 MANY = 40
 SKIPPED = frozenset({"Documentation", "tools", "samples", "scripts", "usr"})
@@ -23,7 +23,7 @@ class Headers:
     ``patched``: text of the files that the series touches, without comments.
     """
 
-    def __init__(self, view: View, arch: str, patched: Mapping[str, str]) -> None:
+    def __init__(self, view: TreeView, arch: str, patched: Mapping[str, str]) -> None:
         self._view = view
         self._roots = ("include/", f"arch/{arch}/include/", "include/uapi/")
         self._patched = patched
@@ -79,7 +79,7 @@ class Use:
     file: str
 
 
-class Reach:
+class TypeReach:
     """What has a changed type somewhere inside, by following members through pointers.
 
     ``changed``: the types and the file of each.  ``sources``: files that no header leads to.
@@ -168,7 +168,7 @@ def _is_likely(names: Collection[str], text: str) -> bool:
     return len(names) > MANY or any(name in text for name in names)
 
 
-def exporters(view: View, symbols: Collection[str], arch: str) -> dict[str, str]:
+def exporters(view: TreeView, symbols: Collection[str], arch: str) -> dict[str, str]:
     """The source file that exports each of ``symbols``; those of other architectures are not."""
     found: dict[str, str] = {}
     if not symbols:
@@ -182,7 +182,7 @@ def exporters(view: View, symbols: Collection[str], arch: str) -> dict[str, str]
     return found
 
 
-def _sources(view: View, arch: str) -> Iterator[str]:
+def _sources(view: TreeView, arch: str) -> Iterator[str]:
     for folder, folders, files in os.walk(view.tree):
         here = Path(folder).relative_to(view.tree)
         if here == Path():

@@ -10,7 +10,7 @@ from builder.patch.apply import Trial
 
 
 @dataclass(frozen=True)
-class View:
+class TreeView:
     """One state of ``tree``: ``patched`` has its ``touched`` files, if they are others.
 
     Sources are read as latin-1: what matters in them is ASCII, and every byte is a character.
@@ -42,11 +42,11 @@ class View:
         yield from sorted(name for name in found if self.locate(name).is_file())
 
 
-def before(trial: Trial) -> View:
+def before(trial: Trial) -> TreeView:
     """The tree as it is."""
-    return View(trial.tree)
+    return TreeView(trial.tree)
 
 
-def after(trial: Trial) -> View:
+def after(trial: Trial) -> TreeView:
     """The tree as the series would leave it."""
-    return View(trial.tree, trial.patched, trial.touched)
+    return TreeView(trial.tree, trial.patched, trial.touched)

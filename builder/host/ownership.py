@@ -36,7 +36,8 @@ Signature: 8a477f597d28d172789f06886806bc55
 # See https://bford.info/cachedir/
 """
 MARK = f"{APPLICATION}.json"
-LAYOUT = 2
+LAYOUT = 3
+"""Raised when what is finished cannot be used any more: stages are swept then, sources kept."""
 _MODE = 0o700
 _LOCK = "cache"
 _TOLD = 4  # names in a message
@@ -102,6 +103,13 @@ def examine(cache: Cache) -> State:
         raise refusal.told(error, what, _HINT) from error
 
 
+def is_outdated(cache: Cache) -> bool:
+    """Whether an earlier version of the builder has made what is in the cache."""
+    state = examine(cache)
+    known = _marked_layout(cache.root / MARK) == LAYOUT
+    return state is State.EARLIER or (state is State.MARKED and not known)
+
+
 def strangers(cache: Cache) -> tuple[str, ...]:
     """Names of what lies in the cache and is not the builder's."""
     return tuple(
@@ -117,7 +125,7 @@ def use(cache: Cache, console: Console) -> Iterator[None]:
     if the folder is somebody else's, EnvironmentFailure if it or a folder in it belongs to
     another user, or if it cannot be written.
     """
-    if examine(cache) is not State.MARKED:
+    if examine(cache) is not State.MARKED or is_outdated(cache):
         _own(cache, console)
     require_own(cache)
     _restore_mode(cache, console)
@@ -201,18 +209,18 @@ def _own(cache: Cache, console: Console) -> None:
     """Make the folder if there is none, and mark it; once in its life."""
     _refuse_foreign(cache)
     try:
-        if cache.root.exists():
+        if cache.root.exists() and examine(cache) is not State.MARKED:
             _require_spare(cache)
         cache.root.mkdir(mode=_MODE, parents=True, exist_ok=True)
         require_own(cache)
         with alone(cache, console):
             state = examine(cache)
-            if state is State.MARKED:  # by another run, meanwhile
+            if state is State.MARKED and not is_outdated(cache):  # by another run, meanwhile
                 return
             _refuse_foreign(cache)
             if any(folder.exists() for folder in cache.folders):
                 console.say(f"{cache.root} is a cache of an earlier version: taking it over")
-                console.say("finished stages are made anew: this version needs their digests")
+                console.say("finished stages are made anew, sources are kept")
                 _clear_earlier(cache, console)
             cache.root.chmod(_MODE)
             write_whole(cache.root / TAG, TAG_TEXT.encode())

@@ -24,7 +24,7 @@ _VALUE = re.compile(r'[ymn]|-?[0-9]+|0[xX][0-9a-fA-F]+|"(?:[^"\\]|\\.)*"')
 
 
 @dataclass(frozen=True)
-class Origin:
+class LineOrigin:
     """The place of a line: the fragment's file name and a line number from 1."""
 
     file: str
@@ -40,7 +40,7 @@ class Option:
 
     symbol: str
     value: str
-    origin: Origin
+    origin: LineOrigin
 
     @property
     def line(self) -> str:
@@ -62,7 +62,7 @@ class Mismatch:
         return f"config: {wanted.symbol} wanted={wanted.value} got={self.got} ({wanted.origin})"
 
 
-def _malformed(origin: Origin, line: str) -> UsageError:
+def _malformed(origin: LineOrigin, line: str) -> UsageError:
     return UsageError(
         f"kernel configuration {origin} is malformed",
         line,
@@ -70,7 +70,7 @@ def _malformed(origin: Origin, line: str) -> UsageError:
     )
 
 
-def _parse_line(line: str, origin: Origin) -> Option | None:
+def _parse_line(line: str, origin: LineOrigin) -> Option | None:
     if unset := _UNSET.fullmatch(line):
         return Option(unset[1], OFF, origin)
     # A comment that almost switches something off is a mistake, not a comment.
@@ -87,7 +87,7 @@ def parse(text: str, name: str) -> tuple[Option, ...]:
     Raises UsageError with ``name:line`` for a line that is no option and no comment.
     """
     found = (
-        _parse_line(line.rstrip(), Origin(name, number))
+        _parse_line(line.rstrip(), LineOrigin(name, number))
         for number, line in enumerate(text.splitlines(), 1)
         if line.strip()
     )

@@ -79,7 +79,14 @@ class Vendor(Additions, frozen=True, forbid_unknown_fields=True, kw_only=True):
     flavour: dict[str, Additions] = {}
 
 
-def resolve(vendor: Vendor, base: str, flavour: str) -> Additions:
+class Amendment(Additions, frozen=True, kw_only=True):
+    """All that is amended in one base and flavour, and where in the vendor's spec."""
+
+    spec: FileName
+    patches: PatchPlaces
+
+
+def resolve(vendor: Vendor, base: str, flavour: str) -> Amendment:
     """Everything that is amended in this base and flavour, which have the last word in turn."""
     parts = (vendor, vendor.base.get(base, Additions()), vendor.flavour.get(flavour, Additions()))
     switches: dict[str, bool] = {}
@@ -90,7 +97,9 @@ def resolve(vendor: Vendor, base: str, flavour: str) -> Additions:
         defines |= part.defines
         for name, more in part.config.items():
             lines[name] = _last_of_each(name, (*lines.get(name, ()), *more))
-    return Additions(
+    return Amendment(
+        spec=vendor.spec,
+        patches=vendor.patches,
         replace=tuple(edit for part in parts for edit in part.replace),
         config=lines,
         with_=tuple(name for name, on in switches.items() if on),
@@ -112,22 +121,22 @@ def rpmbuild_options(additions: Additions) -> tuple[str, ...]:
     )
 
 
-def amend_spec(text: str, vendor: Vendor, additions: Additions, patches: Sequence[str]) -> str:
+def amend_spec(text: str, amendment: Amendment, patches: Sequence[str]) -> str:
     """The spec with its edits made and ``patches`` (file names) added, applied in this order.
 
     Raises PatchError with the line that was looked for if it is not there exactly once, or
     if a patch's number is taken.
     """
     lines = text.split("\n")
-    for edit in additions.replace:
-        at = _find(lines, edit.line, vendor.spec)
+    for edit in amendment.replace:
+        at = _find(lines, edit.line, amendment.spec)
         lines[at : at + 1] = edit.to
-    places = vendor.patches
+    places = amendment.patches
     if patches:
-        _refuse_taken(lines, vendor, len(patches))
-        at = _find(lines, places.tags, vendor.spec)
+        _refuse_taken(lines, amendment, len(patches))
+        at = _find(lines, places.tags, amendment.spec)
         lines[at:at] = [f"Patch{n}: {name}" for n, name in enumerate(patches, places.first)]
-        at = _find(lines, places.apply, vendor.spec)
+        at = _find(lines, places.apply, amendment.spec)
         lines[at:at] = [places.command.replace("{name}", name) for name in patches]
     return "\n".join(lines)
 
@@ -216,12 +225,12 @@ def _numbers(lines: Sequence[str]) -> Iterator[int]:
             yield int(tag[1])
 
 
-def _refuse_taken(lines: Sequence[str], vendor: Vendor, count: int) -> None:
-    first = vendor.patches.first
+def _refuse_taken(lines: Sequence[str], amendment: Amendment, count: int) -> None:
+    first = amendment.patches.first
     taken = sorted(set(_numbers(lines)) & set(range(first, first + count)))
     if taken:
         raise PatchError(
-            f"{vendor.spec} has patches of the numbers that ours would get",
+            f"{amendment.spec} has patches of the numbers that ours would get",
             ", ".join(f"Patch{number}" for number in taken),
             "choose another vendor.patches.first in profile.toml",
         )

@@ -9,7 +9,7 @@ import msgspec
 
 from builder import names, toml
 from builder import text as texts
-from builder.lab import faults
+from builder.lab.scenario import consistency
 from builder.lab.scenario.model import (
     Host,
     Link,
@@ -38,7 +38,7 @@ def load(
     path, text, document = document_of(name, scenarios)
     scenario = numbered(toml.convert(path, text, document, Scenario, "", hint=KEYS))
     topology = load_topology(topologies, scenario.topology, path, text)
-    for place, cause, hint in faults.of_scenario(scenario, topology):
+    for place, cause, hint in consistency.of_scenario(scenario, topology):
         raise toml.refuse(path, toml.line_of(text, place), cause, hint)
     return scenario, topology
 
@@ -91,7 +91,7 @@ def load_topology(folder: Path, name: str, asker: Path, asked: str) -> Topology:
     path = topology_file(folder, name, asker, asked)
     text = texts.read(path)
     topology = topology_of(path, text)
-    for place, cause, hint in faults.of_topology(topology):
+    for place, cause, hint in consistency.of_topology(topology):
         raise toml.refuse(path, toml.line_of(text, place), cause, hint)
     return topology
 

@@ -14,11 +14,11 @@ from builder.lab import counters
 from builder.lab.hosts import network
 from builder.lab.hosts.host import LabHost
 from builder.lab.hosts.network import Network, Pace
-from builder.lab.oracle.evidence import Answer, Exchange
+from builder.lab.oracle.evidence import ClientAnswer, Exchange
 from builder.lab.plan import host as plan
 from builder.lab.plan.host import Configuration
 from builder.lab.scenario.model import Run, Scenario, Topology, Traffic
-from builder.lab.series import Series
+from builder.lab.series import Fullnat
 
 QUIET_SECONDS = 0.4
 MARK = "lab run"
@@ -32,7 +32,7 @@ class Performed:
     run: Run
     commands: tuple[str, ...]
     exchanges: tuple[Exchange, ...]
-    answers: tuple[Answer, ...]
+    answers: tuple[ClientAnswer, ...]
     before: Mapping[str, int]
     after: Mapping[str, int]
     counters: dict[str, int]
@@ -65,7 +65,7 @@ def _word(exchange: Exchange) -> str:
 
 
 async def configure(
-    scenario: Scenario, topology: Topology, series: Series, net: Network, pace: Pace
+    scenario: Scenario, topology: Topology, series: Fullnat, net: Network, pace: Pace
 ) -> tuple[Configuration, ...]:
     """Make the guests the topology's hosts, all at the same time; how each was configured."""
     plans = tuple(plan.configuration(scenario, topology, series, name) for name in net.hosts)
@@ -77,7 +77,7 @@ async def configure(
 
 
 async def perform(
-    run: Run, topology: Topology, series: Series, net: Network, pace: Pace
+    run: Run, topology: Topology, series: Fullnat, net: Network, pace: Pace
 ) -> Performed:
     """One run, from its configuration until the links are quiet again."""
     directors = [net.hosts[name] for name in topology.with_role("director")]
@@ -132,8 +132,8 @@ async def _kill(run: Run, net: Network) -> None:
 
 async def _drive(
     run: Run, exchanges: tuple[Exchange, ...], net: Network, pace: Pace
-) -> tuple[Answer, ...]:
-    said: list[Answer] = []
+) -> tuple[ClientAnswer, ...]:
+    said: list[ClientAnswer] = []
     for traffic in run.traffic:
         own = [one for one in exchanges if one.traffic is traffic]
         words = " ".join(_word(one) for one in own)
@@ -144,14 +144,14 @@ async def _drive(
     return tuple(said)
 
 
-def _answers(output: str, host: str) -> list[Answer]:
-    answers: list[Answer] = []
+def _answers(output: str, host: str) -> list[ClientAnswer]:
+    answers: list[ClientAnswer] = []
     for line in output.splitlines():
         match line.split(" ", 3):
             case [exchange, "ok", _, words]:
-                answers.append(Answer(exchange, True, words))
+                answers.append(ClientAnswer(exchange, True, words))
             case [exchange, "failed", *rest]:
-                answers.append(Answer(exchange, False, " ".join(rest)))
+                answers.append(ClientAnswer(exchange, False, " ".join(rest)))
             case _:
                 raise SmokeError(
                     f"{host} does not say what came of its traffic", output.strip(), "a bug"

@@ -14,7 +14,7 @@ from builder.lab.oracle import judge as oracle
 from builder.lab.oracle import views
 from builder.lab.oracle.evidence import Evidence
 from builder.lab.recording import Recording, RunRecord, Span
-from builder.lab.series import Series
+from builder.lab.series import Fullnat
 from builder.lab.verdict import RunVerdict, Verdict
 
 Captures = Mapping[str, tuple[Packet, ...]]
@@ -67,7 +67,7 @@ def _within(packets: tuple[Packet, ...], span: Span) -> tuple[Packet, ...]:
     return tuple(packet for packet in packets if span.after < packet.frame <= span.last)
 
 
-def log_complaint(record: RunRecord, series: Series) -> str:
+def log_complaint(record: RunRecord, series: Fullnat) -> str:
     """What the kernel's log should have said and did not, or nothing."""
     if record.run.logged and not re.search(series.refusal, record.log):
         return f"the kernel's log has no line like {series.refusal!r}"

@@ -20,8 +20,8 @@ from builder.lab.hosts.network import Images, Network, Pace
 from builder.lab.plan.host import Configuration
 from builder.lab.recording import Recording, RunRecord, Span
 from builder.lab.scenario.model import Scenario, Topology
-from builder.lab.series import Series
-from builder.lab.subject import Subject, Timing
+from builder.lab.series import Fullnat
+from builder.lab.subject import LabTiming, Subject
 from builder.lab.verdict import FILE, Verdict, save
 from builder.vm.hardware import Accelerator
 
@@ -38,7 +38,7 @@ class Bench:
 
     subject: Subject
     companion: Subject | None
-    series: Series
+    series: Fullnat
     images: Images
     accelerator: Accelerator
     pace: Pace
@@ -47,7 +47,7 @@ class Bench:
 
 
 @dataclass(frozen=True)
-class Trial:
+class LabTrial:
     """A scenario in its topology, and what it is tried on.  ``say``: tells how far it is."""
 
     scenario: Scenario
@@ -64,13 +64,13 @@ class _Course:
     """What was done, and when."""
 
     moment: float
-    timing: Timing
+    timing: LabTiming
     release: str
     hosts: tuple[Configuration, ...]
     runs: tuple[Performed, ...]
 
 
-def record(trial: Trial, target: Path, linger: Linger | None = None) -> None:
+def record(trial: LabTrial, target: Path, linger: Linger | None = None) -> None:
     """Boot the hosts, perform every run, and write the recording into ``target``, a new folder.
 
     ``linger``: awaited while the network still runs, when all is written.  Raises SmokeError
@@ -86,7 +86,7 @@ def record(trial: Trial, target: Path, linger: Linger | None = None) -> None:
 
 
 def pass_over(
-    scenario: Scenario, topology: Topology, subject: Subject, series: Series, target: Path
+    scenario: Scenario, topology: Topology, subject: Subject, series: Fullnat, target: Path
 ) -> None:
     """Write the recording of a scenario that the series cannot do: nothing is booted."""
     reason = series.unsupported[scenario.name]
@@ -94,7 +94,7 @@ def pass_over(
     folders.write(made, target)
 
 
-async def _record(trial: Trial, target: Path, linger: Linger | None) -> None:
+async def _record(trial: LabTrial, target: Path, linger: Linger | None) -> None:
     bench = trial.bench
     hosts = ", ".join(trial.topology.host)
     trial.told(f"powering on {hosts} ({bench.accelerator.kind.upper()})")
@@ -113,7 +113,7 @@ async def _record(trial: Trial, target: Path, linger: Linger | None) -> None:
             await linger(net)
 
 
-async def _perform(trial: Trial, net: Network, moment: float, began: float) -> _Course:
+async def _perform(trial: LabTrial, net: Network, moment: float, began: float) -> _Course:
     scenario, topology, bench = trial.scenario, trial.topology, trial.bench
     booted = experiment.elapsed(began)
     trial.told(f"all hosts are up after {booted:.1f} s")
@@ -124,12 +124,12 @@ async def _perform(trial: Trial, net: Network, moment: float, began: float) -> _
     for run in scenario.run:
         runs.append(await experiment.perform(run, topology, bench.series, net, bench.pace))
         trial.told(f"{run.name} done after {experiment.elapsed(began):.1f} s")
-    took = Timing(booted, round(ready - booted, 3), round(experiment.elapsed(began) - ready, 3))
+    took = LabTiming(booted, round(ready - booted, 3), round(experiment.elapsed(began) - ready, 3))
     release = net.one("director", topology).release
     return _Course(moment, took, release, hosts, tuple(runs))
 
 
-def _write(trial: Trial, course: _Course, target: Path) -> None:
+def _write(trial: LabTrial, course: _Course, target: Path) -> None:
     """The whole folder, its seal last."""
     scenario, topology, bench = trial.scenario, trial.topology, trial.bench
     offsets = keep_captures(scenario, topology, bench.folder / folders.CAPTURES, target)
@@ -205,7 +205,7 @@ def keep_captures(scenario: Scenario, topology: Topology, origin: Path, target: 
     return offsets
 
 
-def _keep_remains(trial: Trial, target: Path, error: SmokeError) -> None:
+def _keep_remains(trial: LabTrial, target: Path, error: SmokeError) -> None:
     """What there is of an experiment that came to no end; ``error`` then names its log."""
     bench = trial.bench
     for part in (folders.CONSOLES, folders.CAPTURES):

@@ -11,8 +11,9 @@ from typing import Any
 from builder import names, toml
 from builder import text as texts
 from builder.errors import UsageError
-from builder.lab import catalogue, faults
+from builder.lab import catalogue
 from builder.lab.catalogue import KEYS
+from builder.lab.scenario import consistency
 from builder.lab.scenario.model import Run, Scenario
 from builder.lab.scenario.shipped import METHODS, SCENARIOS, TOPOLOGIES
 
@@ -32,7 +33,8 @@ def check(
     for name in wanted:
         catalogue.document_of(name, scenarios)
     for name in wanted or sorted(path.stem for path in scenarios.glob("*.toml")):
-        found += _scenario(scenarios / f"{name}.toml", topologies)
+        path = scenarios / f"{name}.toml"
+        found += _scenario(path, topologies) or _caught(functools.partial(_unproven, path))
     found += _scenario(METHODS / "methods.toml", topologies)
     for path in sorted(topologies.glob("*.toml")):
         found += _caught(functools.partial(_topology, path))
@@ -80,19 +82,31 @@ def _refused(
         yield error
 
 
+def _unproven(path: Path) -> Iterator[UsageError]:
+    """A verdict needs a run that proves something, and one that must fail."""
+    _, text, document = catalogue.document_of(path.stem, path.parent)
+    controls = {
+        run.control for run in toml.convert(path, text, document, Scenario, "", hint=KEYS).run
+    }
+    if False not in controls:
+        yield toml.refuse(path, 1, "no run is a proof", KEYS)
+    if True not in controls:
+        yield toml.refuse(path, 1, "no run is a negative control", KEYS)
+
+
 def _misfits(path: Path, topologies: Path) -> Iterator[UsageError]:
     """What does not fit together in a scenario that can be read."""
     _, text, document = catalogue.document_of(path.stem, path.parent)
     scenario = toml.convert(path, text, document, Scenario, "", hint=KEYS)
     runs = toml.parse(path, text).get("run", [])
-    for place, cause, hint in faults.of_runs(scenario):
+    for place, cause, hint in consistency.of_runs(scenario):
         if not _is_inherited(place, runs):
             yield toml.refuse(path, toml.line_of(text, place), cause, hint)
     other = catalogue.topology_file(topologies, scenario.topology, path, text)
     topology = catalogue.topology_of(other, texts.read(other))
-    if any(faults.of_topology(topology)):
+    if any(consistency.of_topology(topology)):
         return  # they are told as those of its own file
-    for place, cause, hint in faults.of_scenario(scenario, topology):
+    for place, cause, hint in consistency.of_scenario(scenario, topology):
         if not _is_inherited(place, runs):
             yield toml.refuse(path, toml.line_of(text, place), cause, hint)
 
@@ -108,5 +122,5 @@ def _is_inherited(place: str, runs: list[dict[str, Any]]) -> bool:
 
 def _topology(path: Path) -> Iterator[UsageError]:
     text = texts.read(path)
-    for place, cause, hint in faults.of_topology(catalogue.topology_of(path, text)):
+    for place, cause, hint in consistency.of_topology(catalogue.topology_of(path, text)):
         yield toml.refuse(path, toml.line_of(text, place), cause, hint)

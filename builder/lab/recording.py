@@ -12,11 +12,11 @@ import msgspec
 
 from builder import digest
 from builder.digest import Digest
-from builder.lab.oracle.evidence import Answer, Exchange
+from builder.lab.oracle.evidence import ClientAnswer, Exchange
 from builder.lab.plan.host import Configuration
 from builder.lab.scenario.model import Run, Scenario, Topology
-from builder.lab.series import Series
-from builder.lab.subject import Subject, Timing
+from builder.lab.series import Fullnat
+from builder.lab.subject import LabTiming, Subject
 
 FORMAT = 1
 """Raised when an older judge would misread what is written."""
@@ -42,7 +42,7 @@ class RunRecord:
     run: Run
     commands: tuple[str, ...]
     exchanges: tuple[Exchange, ...]
-    answers: tuple[Answer, ...]
+    answers: tuple[ClientAnswer, ...]
     spans: dict[str, Span]
     counters: dict[str, int]
     table: str
@@ -61,14 +61,14 @@ class Recording(msgspec.Struct, frozen=True):
     subject: Subject
     scenario: Scenario
     topology: Topology
-    series: Series
+    series: Fullnat
     moment: float
     format: int = FORMAT
     companion: Subject | None = None
     accelerator: str = ""
     kernel_release: str = ""
     memory_mib: int = 0
-    timing: Timing = Timing()
+    timing: LabTiming = LabTiming()
     hosts: tuple[Configuration, ...] = ()
     runs: tuple[RunRecord, ...] = ()
     unsupported: str = ""

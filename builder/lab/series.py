@@ -13,7 +13,7 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 OptionKind = Annotated[int, msgspec.Meta(ge=0, le=255)]
 
 
-class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Fullnat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A profile's FULLNAT: the table ``[lab]`` of its profile.toml.
 
     ``local_ports``: first and last port towards servers.  ``sequence``: whether the client's

@@ -19,7 +19,7 @@ class Subject(msgspec.Struct, frozen=True):
     kernel_rpms: dict[str, Digest] = {}
 
 
-class Timing(msgspec.Struct, frozen=True):
+class LabTiming(msgspec.Struct, frozen=True):
     """Seconds: until all hosts were up, until they were configured, all runs."""
 
     boot: float = 0.0

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from builder import digest
-from builder.lab.subject import Subject, Timing
+from builder.lab.subject import LabTiming, Subject
 
 FILE = "verdict.json"
 Outcome = Literal["pass", "fail", "undecided", "unsupported"]
@@ -91,7 +91,7 @@ class Verdict(msgspec.Struct, frozen=True):
     kernel_release: str = ""
     accelerator: str = ""
     seconds: float = 0.0
-    timing: Timing = Timing()
+    timing: LabTiming = LabTiming()
     memory_mib: int = 0
     runs: tuple[RunVerdict, ...] = ()
     views: tuple[View, ...] = ()

@@ -18,7 +18,7 @@ import msgspec
 from builder.errors import UsageError
 from builder.host import temporary
 from builder.patch import judge, scratch, tool
-from builder.patch.report import FileReport, PatchReport, Report
+from builder.patch.report import FileReport, PatchReport, SeriesReport
 from builder.patch.series import Patch, Series, touched
 from builder.patch.settle import settle
 from builder.shown import printable
@@ -35,7 +35,7 @@ class Trial:
     form in which they were.
     """
 
-    report: Report
+    report: SeriesReport
     tree: Path
     patched: Path
     touched: frozenset[str]
@@ -65,18 +65,18 @@ def attempt(
             reports.append(msgspec.structs.replace(report, after_failure=failed))
             settled.append(used)
         scratch.require_same_kinds(tree, touched(series), files)
-        yield Trial(Report(tuple(reports)), tree, files, touched(series), tuple(settled))
+        yield Trial(SeriesReport(tuple(reports)), tree, files, touched(series), tuple(settled))
 
 
 def check(
     series: Series, tree: Path, *, max_fuzz: int = MAX_FUZZ, names: Iterable[str] | None = None
-) -> Report:
+) -> SeriesReport:
     """How every hunk of ``series`` would fare on ``tree``, which is left alone.
 
     ``max_fuzz``: context lines at either end of a hunk that need not match.  ``names``: the
     paths of the whole tree, if ``tree`` holds only the touched ones; used to say where a
     missing file may have gone.  The report tells failures, it does not raise them
-    (``Report.require``); raises VerificationError if a touched path leads out of the tree
+    (``SeriesReport.require``); raises VerificationError if a touched path leads out of the tree
     through a symbolic link, PatchError if the patch tool breaks down or a file would have to
     take a folder's place.
     """
@@ -86,7 +86,7 @@ def check(
 
 def apply(
     series: Series, tree: Path, *, max_fuzz: int = MAX_FUZZ, keep: Path | None = None
-) -> Report:
+) -> SeriesReport:
     """Put ``series`` on ``tree`` in place.
 
     ``keep``: an empty folder that gets the patches that were applied, in a form in which

@@ -12,7 +12,7 @@ from builder.patch import hunk as hunks
 from builder.patch import tool
 from builder.patch.diff import PatchedFile
 from builder.patch.hunk import Hunk
-from builder.patch.report import FileReport, HunkReport, Outcome
+from builder.patch.report import FileReport, HunkOutcome, HunkReport
 from builder.patch.series import Patch
 
 LOOKALIKES = 5
@@ -84,12 +84,18 @@ def _judge_hunks(
     for number, hunk in enumerate(file.hunks, 1):
         said = told.get(number)
         if said is not None and said.verb == "succeeded":
-            kind = Outcome.FUZZ if said.fuzz else Outcome.OFFSET if said.offset else Outcome.CLEAN
+            kind = (
+                HunkOutcome.FUZZ
+                if said.fuzz
+                else HunkOutcome.OFFSET
+                if said.offset
+                else HunkOutcome.CLEAN
+            )
             yield HunkReport(hunk.header, kind, said.line, said.offset, said.fuzz)
             continue
-        kind = Outcome.APPLIED if _is_applied(file, hunk, content) else Outcome.REJECTED
+        kind = HunkOutcome.APPLIED if _is_applied(file, hunk, content) else HunkOutcome.REJECTED
         line, text = said.line if said else hunk.start, hunk.text.decode(errors="replace")
-        reason = "" if kind is Outcome.APPLIED else _mistaken_line_ends(hunk, content)
+        reason = "" if kind is HunkOutcome.APPLIED else _mistaken_line_ends(hunk, content)
         yield HunkReport(hunk.header, kind, line, text=text, reason=reason)
 
 
@@ -143,12 +149,12 @@ def refuse_cut(
         return told
     last = told.hunks[-1]
     content = _content(scratch / told.path)
-    if last.outcome is not Outcome.FUZZ and not given.hunks[-1].chopped:
+    if last.outcome is not HunkOutcome.FUZZ and not given.hunks[-1].chopped:
         return told
     if last.outcome.failed or _ends_alike(used.hunks[-1], last.line, given, content or b""):
         return told
     text = given.hunks[-1].text.decode(errors="replace")
-    cut = HunkReport(last.header, Outcome.REJECTED, last.line, text=text, reason=hunks.CUT)
+    cut = HunkReport(last.header, HunkOutcome.REJECTED, last.line, text=text, reason=hunks.CUT)
     return msgspec.structs.replace(told, hunks=(*told.hunks[:-1], cut))
 
 

@@ -17,13 +17,13 @@ _HEADER = re.compile(
     rb"|diff --git .*\n(?:index .*\n|similarity .*\n)*(?:old|new|deleted|rename|copy) "
 )
 _PAGE = re.compile(rb"\s*<(!doctype\s+html|html|\?xml)\b", re.IGNORECASE)
-# File formats' first bytes: RFC 1952, the .xz specification, RFC 8878, PKWARE's APPNOTE.
 _BARE_WIDE = re.compile(rb"((?:[\t\n\r -~]\x00){4})|(?:\x00[\t\n\r -~]){4}")
 _ENCODING = re.compile(
     rb"^Content-Transfer-Encoding:[ \t]*(base64|quoted-printable)[ \t]*\r?$", re.I | re.M
 )
 _BEGUN = re.compile(rb"^(?:--- \S|diff --git |Index: |@@ -)", re.M)
 _ESCAPE = re.compile(rb"=(?:[0-9A-F]{2}|[ \t]*\r?\n)")
+# File formats' first bytes: RFC 1952, the .xz specification, RFC 8878, PKWARE's APPNOTE.
 _PACKED = {
     b"\x1f\x8b": ("gzip", "gzip -dc"),
     b"\xfd7zXZ\x00": ("xz", "xz -dc"),

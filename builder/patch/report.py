@@ -16,7 +16,7 @@ from builder.patch.series import ask_again
 REJECT_LINES = 60
 
 
-class Outcome(StrEnum):
+class HunkOutcome(StrEnum):
     """How a hunk fared; the last two leave the series incomplete."""
 
     CLEAN = "clean"
@@ -27,7 +27,7 @@ class Outcome(StrEnum):
 
     @property
     def failed(self) -> bool:
-        return self in (Outcome.APPLIED, Outcome.REJECTED)
+        return self in (HunkOutcome.APPLIED, HunkOutcome.REJECTED)
 
 
 class HunkReport(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class HunkReport(msgspec.Struct, frozen=True):
     """
 
     header: str
-    outcome: Outcome
+    outcome: HunkOutcome
     line: int
     offset: int = 0
     fuzz: int = 0
@@ -49,9 +49,9 @@ class HunkReport(msgspec.Struct, frozen=True):
     def kind(self) -> str:
         """The outcome as one phrase: ``offset -2``, ``fuzz 1 offset 3``."""
         offset = f"offset {self.offset}"
-        if self.outcome is Outcome.FUZZ:
+        if self.outcome is HunkOutcome.FUZZ:
             return f"fuzz {self.fuzz} {offset}" if self.offset else f"fuzz {self.fuzz}"
-        return offset if self.outcome is Outcome.OFFSET else self.outcome.value
+        return offset if self.outcome is HunkOutcome.OFFSET else self.outcome.value
 
 
 class FileReport(msgspec.Struct, frozen=True):
@@ -116,7 +116,7 @@ class PatchReport(msgspec.Struct, frozen=True):
             yield from _details(file)
 
 
-class Report(msgspec.Struct, frozen=True):
+class SeriesReport(msgspec.Struct, frozen=True):
     """A whole series against one tree."""
 
     patches: tuple[PatchReport, ...]
@@ -159,13 +159,15 @@ def _details(file: FileReport) -> Iterator[str]:
     if file.note:
         yield f"  {file.path}: {file.note}"
     for number, hunk in enumerate(file.hunks, 1):
-        if hunk.outcome is Outcome.CLEAN or (file.problem and hunk.outcome is Outcome.REJECTED):
+        if hunk.outcome is HunkOutcome.CLEAN or (
+            file.problem and hunk.outcome is HunkOutcome.REJECTED
+        ):
             continue
         where = f"hunk {number} of {len(file.hunks)} {hunk.header}"
         yield f"  {file.path}: {where}: {hunk.kind}, line {hunk.line}"
         if hunk.reason:
             yield f"    {hunk.reason}"
-        if hunk.outcome is Outcome.REJECTED:
+        if hunk.outcome is HunkOutcome.REJECTED:
             yield from (f"    {line}" for line in _shorten(hunk.text))
 
 
@@ -187,7 +189,7 @@ def _explain(patch: PatchReport, file: FileReport) -> PatchError:
     first = bad[0]
     number = file.hunks.index(first) + 1
     where = f"{file.path}, hunk {number} of {len(file.hunks)}"
-    if first.outcome is Outcome.APPLIED:
+    if first.outcome is HunkOutcome.APPLIED:
         return _explain_applied(patch, first, where)
     return PatchError(
         f"{patch.name} does not apply: {where}, {first.header}",

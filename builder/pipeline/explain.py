@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from builder.digest import Digest
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
-from builder.pipeline.ledger import Change, Ledger, compare
+from builder.pipeline.ledger import InputChange, Ledger, compare
 from builder.pipeline.schedule import with_needs
 from builder.pipeline.stage import Damaged, Done, Stage
 from builder.pipeline.store import Store
@@ -19,7 +19,7 @@ def _short(value: str) -> str:
     return value[:SHORT] if value else "(none)"
 
 
-def _line(change: Change) -> str:
+def _line(change: InputChange) -> str:
     return f"    {change.name}: {_short(change.old)} -> {_short(change.new)}"
 
 
@@ -35,12 +35,20 @@ def _inputs(
 
 
 def explain(
-    stages: Mapping[str, Stage], goals: tuple[str, ...], store: Store, ledger: Ledger
+    stages: Mapping[str, Stage],
+    goals: tuple[str, ...],
+    store: Store,
+    ledger: Ledger,
+    *,
+    outdated: bool = False,
 ) -> list[str]:
     """For every stage that the goals need: settled, or why it would run.
 
-    Nothing is run.  Raises UsageError for a name that is no stage.
+    ``outdated``: an earlier version of the builder has made what is in the cache.  Nothing is
+    run.  Raises UsageError for a name that is no stage.
     """
+    if outdated:
+        return [_outdated(stage.name, store) for stage in with_needs(stages, goals)]
     lines: list[str] = []
     keys: dict[str, Digest] = {}
     unknown: set[str] = set()
@@ -63,6 +71,12 @@ def _find(stage: Stage, key: Digest, store: Store) -> Done | None:
         return store.find(stage.name, key, by_content=stage.by_content)
     except Damaged:
         return None
+
+
+def _outdated(stage: str, store: Store) -> str:
+    if store.folder(stage).is_dir():
+        return f"{stage}: would run, its output was made by an earlier version of the builder"
+    return f"{stage}: would run, it never did in this cache"
 
 
 def _tell(

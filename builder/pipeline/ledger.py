@@ -12,6 +12,7 @@ import msgspec
 from builder.digest import Digest, decode, encode
 from builder.host.whole import write_whole
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import NONE, Facts
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -20,11 +21,11 @@ class Entry(msgspec.Struct, frozen=True):
     key: Digest
     inputs: dict[str, str]
     seconds: float
-    facts: dict[str, str] = {}
+    facts: Facts = NONE
 
 
 @dataclass(frozen=True)
-class Change:
+class InputChange:
     """One input that differs: ``old`` or ``new`` is empty if it was not there."""
 
     name: str
@@ -61,11 +62,11 @@ class Ledger:
             write_whole(self._path, encode(self._entries))
 
 
-def compare(old: dict[str, str], new: Iterable[Input]) -> tuple[Change, ...]:
+def compare(old: dict[str, str], new: Iterable[Input]) -> tuple[InputChange, ...]:
     """The inputs that were added, removed or changed, by name."""
     now = {entry.name: entry.value for entry in new}
     return tuple(
-        Change(name, old.get(name, ""), now.get(name, ""))
+        InputChange(name, old.get(name, ""), now.get(name, ""))
         for name in sorted(old.keys() | now.keys())
         if old.get(name) != now.get(name)
     )

@@ -32,9 +32,11 @@ from builder.host.removal import remove
 from builder.pipeline import digest
 from builder.pipeline.budget import Budget
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import NONE, Facts
 from builder.pipeline.ledger import Entry, Ledger
 from builder.pipeline.stage import Damaged, Done, Stage, Work
-from builder.pipeline.store import OUTPUT, Store, folder_name
+from builder.pipeline.stagename import folder_of
+from builder.pipeline.store import OUTPUT, Store
 from builder.pipeline.trust import Trust
 
 Outcome = Done | BaseException
@@ -272,14 +274,14 @@ class Schedule:
 
     def log(self, stage: str) -> Path:
         """Where a stage that runs writes its log."""
-        return self.cache.logs / self.run_id / f"{folder_name(stage)}.log"
+        return self.cache.logs / self.run_id / f"{folder_of(stage)}.log"
 
     def output(self, stage: str) -> Path:
         """What a stage that runs, or has failed, has put out so far."""
         return self._folder(stage) / "done" / OUTPUT
 
     def _folder(self, stage: str) -> Path:
-        return self.cache.scratch / self.run_id / folder_name(stage)
+        return self.cache.scratch / self.run_id / folder_of(stage)
 
     def _run_one(
         self, stage: Stage, inputs: tuple[Input, ...], ended: queue.Queue[tuple[str, Outcome]]
@@ -306,7 +308,7 @@ class Schedule:
             remove(folder, self.cache.scratch)
             (folder / "done" / OUTPUT).mkdir(parents=True)
             (folder / "work").mkdir()
-            facts: dict[str, str] = {}
+            told: list[Facts] = []
             log = self.log(stage.name)
             log.parent.mkdir(parents=True, exist_ok=True)
             needs = {name: self.done[name] for name in stage.needs}
@@ -317,12 +319,12 @@ class Schedule:
                     scratch=folder / "work",
                     log=log,
                     needs=needs,
-                    note=facts.__setitem__,
+                    note=told.append,
                     stop=self.stop,
                     state=stated.append,
                 )
             )
-            if stage.by_content:  # a source that was pinned by this very run
+            if stage.late:  # a source that was pinned by this very run
                 inputs = all_inputs(stage, self.done)
             done = self.store.commit(
                 stage.name,
@@ -331,7 +333,7 @@ class Schedule:
                 listed=stage.listed,
                 by_content=stage.by_content,
                 started=started,
-                facts=facts,
+                facts=told[-1] if told else NONE,
                 log=log,
                 listing=stated[-1] if stated else None,
             )

@@ -11,16 +11,19 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from builder.digest import Digest, Size, of_bytes
 from builder.errors import VerificationError
 from builder.host.listing import Listing
-from builder.pipeline import digest
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import NONE, Facts
 
 LISTING = "stage.files"
+
+F = TypeVar("F", bound=Facts)
 
 
 class OutputFile(msgspec.Struct, frozen=True):
@@ -51,7 +54,7 @@ class Manifest(msgspec.Struct, frozen=True):
     listing: Digest
     started: float
     seconds: float
-    facts: dict[str, str] = {}
+    facts: Facts = NONE
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,15 @@ class Done:
 
     @property
     def content(self) -> Digest:
-        """Digest of what came out, for stages whose output the inputs do not determine."""
-        return digest.key(Input(entry.path, entry.sha256) for entry in self.manifest.outputs)
+        """Digest of what came out: names, kinds, permissions and contents."""
+        return self.manifest.listing
+
+    def facts(self, kind: type[F]) -> F:
+        """What the stage told; ``kind`` is what stages of its kind tell."""
+        found = self.manifest.facts
+        if not isinstance(found, kind):
+            raise TypeError(f"{self.name} has {type(found).__name__}, not {kind.__name__}")
+        return found
 
     def listing(self) -> Listing:
         """What came out, as it was listed then.  Raises Damaged if that is not known any more."""
@@ -103,7 +113,7 @@ class Work:
 
     ``output``: the folder to fill; it appears in the store as a whole or not at all.
     ``scratch``: thrown away after success.  ``log``: the stage's log file.  ``needs``: the
-    stages it asked for, by name.  ``note``: keeps a fact for the manifest.  ``stop`` is set
+    stages it asked for, by name.  ``note``: keeps its facts for the manifest.  ``stop`` is set
     when the run is being stopped.  ``state``: takes the listing of the whole output from a stage
     that knows it, which spares a reading of what was only just written.
     """
@@ -112,7 +122,7 @@ class Work:
     scratch: Path
     log: Path
     needs: Mapping[str, Done]
-    note: Callable[[str, str], None]
+    note: Callable[[Facts], None]
     stop: threading.Event
     state: Callable[[Listing], None]
 
@@ -121,15 +131,16 @@ class Work:
 class Stage:
     """One step with declared inputs and outputs.
 
-    ``inputs`` is called when the stages in ``needs`` are settled; it must be quick and must
-    not need the network or an engine.  ``listed``: its output files are listed with
-    digests in the manifest.  ``slot``: it computes, so it takes a share of the job budget.
-    ``by_content``: what needs it depends on what came out, not on what went in (a source
-    that one of several locations served).  ``carries``: needs whose files it takes over by hard
-    links, unread, and states with the digests that they had: who reads those files finds out
-    whether they still have them.  All other needs are held against their digests before it
-    runs.  ``check``: raises if this host cannot do it; called before the first stage of a run is
-    begun, if this one may have to run.  ``remark``: what ``explain`` adds if it need not run.
+    ``inputs`` is called when the stages in ``needs`` are settled; it must be quick and must not
+    need the network or an engine. ``listed``: its output files are listed with digests in the
+    manifest. ``slot``: it computes, so it takes a share of the job budget. ``by_content``: what
+    needs it depends on what came out, not on what went in (a source that one of several locations
+    served, a tree that another version of the builder unpacked). ``late``: its inputs are asked
+    for again when it has run, for it settles some itself. ``carries``: needs whose files it takes
+    over by hard links, unread, and states with the digests that they had: who reads those files
+    finds out whether they still have them. All other needs are held against their digests before
+    it runs. ``check``: raises if this host cannot do it; called before the first stage of a run
+    is begun, if this one may have to run. ``remark``: what ``explain`` adds if it need not run.
     """
 
     name: str
@@ -139,6 +150,7 @@ class Stage:
     listed: bool = True
     slot: bool = True
     by_content: bool = False
+    late: bool = False
     carries: tuple[str, ...] = ()
     check: Callable[[], None] = lambda: None
     remark: Callable[[Done], str] = lambda done: ""

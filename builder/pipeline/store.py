@@ -29,7 +29,9 @@ from builder.host.removal import remove
 from builder.host.whole import write_whole
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import Facts
 from builder.pipeline.stage import LISTING, Damaged, Done, Manifest, OutputFile
+from builder.pipeline.stagename import folder_of
 from builder.pipeline.status import Status, look, unchanged
 
 MANIFEST = "stage.json"
@@ -40,19 +42,18 @@ OUTPUT = "output"
 KEY_LENGTH = 20
 
 
-def folder_name(stage: str) -> str:
-    """A stage's name as a folder name (``build:kernel`` → ``build-kernel``)."""
-    return stage.replace(":", "-")
-
-
 @dataclass(frozen=True)
 class Store:
     """Finished outputs of all stages, ``<cache>/stages/<stage>/<key>/``."""
 
     cache: Cache
 
+    def folder(self, stage: str) -> Path:
+        """All outputs of one stage."""
+        return self.cache.stages / folder_of(stage)
+
     def place(self, stage: str, key: Digest) -> Path:
-        return self.cache.stages / folder_name(stage) / key[:KEY_LENGTH]
+        return self.folder(stage) / key[:KEY_LENGTH]
 
     def find(self, stage: str, key: Digest, *, by_content: bool = False) -> Done | None:
         """The finished output for this key, None if there is none.
@@ -142,7 +143,7 @@ class Store:
         listed: bool,
         by_content: bool,
         started: float,
-        facts: dict[str, str],
+        facts: Facts,
         log: Path,
         listing: Listing | None = None,
     ) -> Done:

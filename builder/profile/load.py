@@ -27,9 +27,16 @@ def available(specs: Path) -> tuple[str, ...]:
     return tuple(sorted(filter(names.is_name, found)))
 
 
-def _named(name: str, table: Any) -> Any:
-    """A source's table with its name in it."""
-    return {"name": name, **table} if isinstance(table, dict) else table
+def _named(path: Path, text: str, kind: str, tables: Any) -> Any:
+    """The tables ``[kind.NAME]``, each with its name in it."""
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        if isinstance(table, dict):
+            if "name" in table:
+                line = toml.line_of(text, f"{kind}.{name}.name")
+                cause = f"{kind}.{name}.name: Object contains unknown field `name`"
+                raise toml.refuse(path, line, cause, KEYS)
+            table["name"] = name
+    return tables
 
 
 def _with_init(document: dict[str, Any]) -> dict[str, Any]:
@@ -43,15 +50,12 @@ def _with_init(document: dict[str, Any]) -> dict[str, Any]:
 def _decode(path: Path, text: str) -> Profile:
     document = toml.parse(path, text)
     toml.require_present_names(path, text, document, RENAMED)
-    sources = document.pop("source", {})
-    if isinstance(sources, dict):
-        sources = {name: _named(name, table) for name, table in sources.items()}
+    sources = _named(path, text, "source", document.pop("source", {}))
     flavours = toml.convert_tables(
         path, text, document.pop("flavour", {}), Flavour, "flavour", hint=KEYS
     )
-    components = toml.convert_tables(
-        path, text, document.pop("component", {}), Component, "component", hint=KEYS
-    )
+    components = _named(path, text, "component", document.pop("component", {}))
+    components = toml.convert_tables(path, text, components, Component, "component", hint=KEYS)
     whole = {
         **_with_init(document),
         "name": path.parent.name,

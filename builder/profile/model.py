@@ -9,9 +9,8 @@ import msgspec
 
 from builder.forensics.copies import KabiList, LayoutCheck
 from builder.kernel.vendor import Vendor
-from builder.lab.series import Series
+from builder.lab.series import Fullnat
 from builder.names import FileName, Name, OptionalName
-from builder.patch.apply import MAX_FUZZ
 from builder.patch.fix import Fix
 from builder.source.model import Source
 from builder.values import Author, Init, Line, PathBelow, Suffix, Version
@@ -69,20 +68,21 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing that becomes RPMs.
 
-    ``package``: Name of the spec.  ``source``: name of the source table, empty for
-    packages that hold only files of ours.  ``packages``: the binary RPMs that the build
-    must produce.  ``inside``: its tree is not the source's own but that of an archive in it,
-    or of a folder in that archive.  ``flavoured``: its release carries the flavour's suffix.
+    ``name``: its table's. ``package``: Name of the spec. ``source``: name of the source table,
+    empty for packages that hold only files of ours. ``packages``: the binary RPMs that the build
+    must produce. ``inside``: its tree is not the source's own but that of an archive in it, or of
+    a folder in that archive. ``flavoured``: its release carries the flavour's suffix.
     ``configured``: its sources have ``kernel.config``, made of the flavour's fragments.
-    ``settings``: handed to the spec template as they are.  ``patches``: come out of other
-    sources, and are applied before the component's own series.  ``fixes``: those of all its
-    patches that are applied only where the source has their fault.  ``needs``: components whose
-    RPMs it is built with.  ``flavour`` and ``base``: what is different there, by name; the
-    base has the last word.  ``vendor``: its source is a source RPM, whose spec is amended.
-    ``kabi``: the vendor's list of symbols that must keep their CRCs.  ``bases``: those that it
-    is built in, all if none is named.
+    ``settings``: handed to the spec template as they are. ``patches``: come out of other sources,
+    and are applied before the component's own series. ``fixes``: those of all its patches that
+    are applied only where the source has their fault. ``needs``: components whose RPMs it is
+    built with. ``flavour`` and ``base``: what is different there, by name; the base has the last
+    word. ``vendor``: its source is a source RPM, whose spec is amended. ``kabi``: the vendor's
+    list of symbols that must keep their CRCs. ``bases``: those that it is built in, all if none
+    is named.
     """
 
+    name: Name
     package: FileName
     version: Version
     release: Version
@@ -101,22 +101,8 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kabi: KabiList | None = None
     bases: tuple[Name, ...] = ()
 
-    @property
-    def fuzz(self) -> int:
-        """Context lines at either end of a hunk that need not match, as its packing has it."""
-        return self.vendor.patches.fuzz if self.vendor is not None else MAX_FUZZ
-
-    @property
-    def is_kernel(self) -> bool:
-        """Whether it is a kernel, of its vendor or configured here."""
-        return self.configured or self.vendor is not None
-
-    @property
-    def looked_for(self) -> frozenset[str]:
-        """Files that its source must have, apart from patches."""
-        spec = (self.vendor.spec,) if self.vendor is not None else ()
-        kabi = (self.kabi.file,) if self.kabi is not None else ()
-        return frozenset((*self.inside[:1], *spec, *kabi))
+    def is_built_in(self, base: str) -> bool:
+        return not self.bases or base in self.bases
 
     def variants(self, flavour: str, base: str) -> tuple[Variant, ...]:
         """What is different, in the order in which it is added."""
@@ -152,13 +138,4 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     install: tuple[FileName, ...] = ()
     init: Init = "systemd"
     layout: tuple[LayoutCheck, ...] = ()
-    lab: Series | None = None
-
-    def in_base(self, base: str) -> Profile:
-        """With those components alone that are built in that base."""
-        components = {
-            name: component
-            for name, component in self.component.items()
-            if not component.bases or base in component.bases
-        }
-        return msgspec.structs.replace(self, component=components)
+    lab: Fullnat | None = None

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from builder import pages
 from builder.host.whole import write_whole
+from builder.pipeline.facts import FetchFacts
 from builder.pipeline.stage import OutputFile
 from builder.report import proofs
 from builder.report.record import BuildRecord, StageRecord
@@ -135,7 +136,7 @@ def render(record: BuildRecord, smoke: SmokeReport | None) -> str:
         chart=chart(record.stages),
         row=ROW,
         width=CHART_WIDTH,
-        sources=[stage for stage in record.stages if stage.name.startswith("fetch:")],
+        sources=[stage for stage in record.stages if isinstance(stage.facts, FetchFacts)],
         packages=_packages(record.outputs),
     )
 

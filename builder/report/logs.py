@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from builder.pipeline.stage import Done
-from builder.pipeline.store import LOG, folder_name
+from builder.pipeline.stagename import folder_of
+from builder.pipeline.store import LOG
 
 FOLDER = "logs"
 SUFFIX = ".log"
@@ -20,7 +21,7 @@ def of_done(done: Mapping[str, Done]) -> dict[str, Path]:
 
 
 def file_name(stage: str) -> str:
-    return f"{folder_name(stage)}{SUFFIX}"
+    return f"{folder_of(stage)}{SUFFIX}"
 
 
 def publish(target: Path, origins: Mapping[str, Path]) -> None:

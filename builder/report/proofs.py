@@ -10,6 +10,7 @@ import msgspec
 from builder.lab import verdict as verdicts
 from builder.lab.verdict import Verdict
 from builder.pipeline.stage import OutputFile
+from builder.pipeline.stagename import StageKind, is_of, parse
 from builder.report.record import BuildRecord, LabRecord
 
 PAGES = ("report.html", verdicts.FILE)
@@ -24,7 +25,9 @@ def told(target: Path, made: BuildRecord) -> BuildRecord:
 def _records(target: Path, made: BuildRecord) -> Iterator[LabRecord]:
     image = next((one.sha256 for one in _files(made) if one.path == IMAGE), "")
     keys = {
-        f"lab/{one.name.partition(':')[2]}": one.key for one in made.stages if _is_lab(one.name)
+        f"lab/{parse(one.name).subject}": one.key
+        for one in made.stages
+        if is_of(one.name, StageKind.LAB)
     }
     earlier = {one.folder: one.key for one in made.earlier}
     folders = {one.path.rpartition("/")[0] for one in _files(made)} | earlier.keys()
@@ -34,10 +37,6 @@ def _records(target: Path, made: BuildRecord) -> Iterator[LabRecord]:
             key = keys.get(folder) or earlier.get(folder, "")
             page = next(one for one in PAGES if (target / folder / one).is_file())
             yield _record(folder, f"{folder}/{page}", verdict, key, image)
-
-
-def _is_lab(stage: str) -> bool:
-    return stage.startswith("lab:")
 
 
 def _files(made: BuildRecord) -> Iterator[OutputFile]:

@@ -17,6 +17,7 @@ from builder.host import listing
 from builder.host.removal import remove
 from builder.host.whole import write_whole
 from builder.pipeline.stage import Done, OutputFile
+from builder.pipeline.stagename import StageKind
 from builder.pipeline.status import Status, look, unchanged
 from builder.report import logs, proofs, record
 from builder.report.record import BuildRecord, Earlier, Failure, ImageRecord, Outcome, Unfinished
@@ -270,8 +271,8 @@ def _stages_of(folder: str) -> tuple[str, ...]:
     """The stages that may have made a published folder, the likeliest first."""
     top, _, name = folder.partition("/")
     if top == LAB:
-        return (f"lab:{name}", f"record:{name}")
-    return (f"build:{name}",) if top == COMPONENTS else (top,)
+        return (StageKind.LAB.of(name), StageKind.RECORD.of(name))
+    return (StageKind.BUILD.of(name),) if top == COMPONENTS else (top,)
 
 
 def _read_record(target: Path) -> BuildRecord | None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from builder import digest
-from builder.base.packages import Package
+from builder.base.packages import BasePackage
 from builder.digest import Digest
+from builder.pipeline.facts import Facts, of_texts
 from builder.pipeline.stage import Done, OutputFile
+
+FORMAT = 3
+"""Of ``build.json``; until 2 all facts were texts, and of no kind."""
 
 Outcome = Literal["running", "passed", "failed", "interrupted"]
 State = Literal["failed", "stopped", "not begun"]
@@ -28,7 +32,7 @@ class StageRecord(msgspec.Struct, frozen=True):
     started: float
     seconds: float
     inputs: dict[str, str]
-    facts: dict[str, str]
+    facts: Facts
 
 
 class Unfinished(msgspec.Struct, frozen=True):
@@ -49,7 +53,7 @@ class ImageRecord(msgspec.Struct, frozen=True):
 
     stage: str
     root: str
-    packages: tuple[Package, ...]
+    packages: tuple[BasePackage, ...]
     lock: str = ""
     differing: int | None = None
     difference: str = ""
@@ -123,7 +127,7 @@ class BuildRecord(msgspec.Struct, frozen=True):
     base: str
     stages: tuple[StageRecord, ...]
     outputs: tuple[OutputFile, ...]
-    format: int = 2
+    format: int = FORMAT
     outcome: Outcome = "passed"
     failure: Failure | None = None
     unfinished: tuple[Unfinished, ...] = ()
@@ -167,5 +171,36 @@ def encode(made: BuildRecord) -> bytes:
 
 
 def decode(data: bytes) -> BuildRecord:
-    """Raises msgspec.DecodeError for what is no record of this format."""
-    return digest.decode(data, BuildRecord)
+    """A record of this format or of an earlier one.
+
+    Raises msgspec.DecodeError for what is none.
+    """
+    if digest.decode(data, _Dated).format >= FORMAT:
+        return digest.decode(data, BuildRecord)
+    return msgspec.convert(_typed(data), BuildRecord, strict=False, dec_hook=digest.read_hook)
+
+
+class _Dated(msgspec.Struct, frozen=True):
+    """As much of a record as tells how to read the rest."""
+
+    format: int = 2
+
+
+class _OldStage(msgspec.Struct, frozen=True):
+    """As much of a stage's record as earlier formats wrote in another way."""
+
+    name: str
+    facts: dict[str, str]
+
+
+class _OldRecord(msgspec.Struct, frozen=True):
+    stages: tuple[_OldStage, ...]
+
+
+def _typed(data: bytes) -> Any:
+    """An earlier format's record as JSON's values, its facts with kinds."""
+    old = digest.decode(data, _OldRecord)
+    found = msgspec.json.decode(data)
+    for stage, known in zip(found["stages"], old.stages, strict=True):
+        stage["facts"] = of_texts(known.name, known.facts)
+    return found | {"format": FORMAT}

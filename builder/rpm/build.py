@@ -10,14 +10,11 @@ from builder.console import Console, Progress
 from builder.engine.spec import ContainerSpec, Mount, RunContainer
 from builder.errors import BuildError
 from builder.host import buildlog
-from builder.host.copying import copy_file
-from builder.profile.model import Component
-from builder.rpm.tree import RpmTree, lay
+from builder.profile.build import BuildPart
+from builder.rpm.tree import RpmTree, lay, write_spec
 
 HOME = PurePosixPath("/home/builder")
 SCRIPT = Path(__file__).parent / "container" / "rpmbuild.sh"
-# To be raised with every change here that changes what comes out.
-RECIPE = "3"
 CCACHE_SIZE = "5G"
 COMPILED = ("  CC ", "  CC [M] ", "  LD [M] ", "  AS ", "  AR ", "  CC\t", "  CXX ")
 
@@ -35,7 +32,7 @@ class BuildPlan:
     manner of packing knows more than ``buildlog`` does.
     """
 
-    component: Component
+    part: BuildPart
     image: str
     spec: str
     sources: Path
@@ -47,6 +44,15 @@ class BuildPlan:
     options: tuple[str, ...] = ()
     explain: Callable[[Path], tuple[str, str] | None] = lambda _: None
 
+    @property
+    def spec_name(self) -> str:
+        return f"{self.part.package}.spec"
+
+    @property
+    def unpacked(self) -> str:
+        """The folder in BUILD that %prep makes."""
+        return f"{self.part.package}-{self.part.version}"
+
 
 @dataclass(frozen=True)
 class Built:
@@ -57,22 +63,8 @@ class Built:
     objects: int
 
 
-def fill_sources(target: Path, files: tuple[Path, ...]) -> None:
-    """Put copies of files into a SOURCES folder, for the container's user and people who edit.
-
-    Never links: they would lead into the cache and the checkout, and have those files' modes.
-    """
-    for path in files:
-        copy_file(path, target / path.name)
-
-
-def write_spec(path: Path, text: str) -> None:
-    """A spec as it was read: changelogs of old vendors' mix encodings."""
-    path.write_text(text, "utf-8", "surrogateescape")
-
-
-def container_spec(plan: BuildPlan, tree: RpmTree, spec_name: str) -> ContainerSpec:
-    """The container that builds ``SPECS/<spec_name>`` of ``tree``."""
+def container_spec(plan: BuildPlan, tree: RpmTree) -> ContainerSpec:
+    """The container that builds the spec of ``tree``; relative paths are kept as they are."""
     top = HOME / "rpmbuild"
     mounts = [
         Mount(tree.home, str(HOME), writable=True),
@@ -85,12 +77,10 @@ def container_spec(plan: BuildPlan, tree: RpmTree, spec_name: str) -> ContainerS
     options = plan.options
     if plan.prepared is not None:
         options = ("--noprep", "--noclean", *options)
-        folder = f"{plan.component.package}-{plan.component.version}"
-        (tree.build / folder).mkdir(exist_ok=True)
-        mounts.append(Mount(plan.prepared, str(top / "BUILD" / folder)))
+        mounts.append(Mount(plan.prepared, str(top / "BUILD" / plan.unpacked)))
     return ContainerSpec(
         image=plan.image,
-        argv=("/bin/sh", "/usr/local/bin/build-rpms", f"{top}/SPECS/{spec_name}", *options),
+        argv=("/bin/sh", "/usr/local/bin/build-rpms", f"{top}/SPECS/{plan.spec_name}", *options),
         mounts=tuple(mounts),
         env=(
             ("HOME", str(HOME)),
@@ -134,10 +124,11 @@ def build(
     that it succeeded but an RPM that the profile names is not there.
     """
     tree = lay(scratch / "home", HOME)
-    spec_name = f"{plan.component.package}.spec"
-    write_spec(tree.specs / spec_name, plan.spec)
-    spec = container_spec(plan, tree, spec_name)
-    label = f"build {plan.component.package}"
+    write_spec(tree.specs / plan.spec_name, plan.spec)
+    if plan.prepared is not None:
+        (tree.build / plan.unpacked).mkdir(exist_ok=True)
+    spec = container_spec(plan, tree)
+    label = f"build {plan.part.package}"
     with console.progress(label, plan.expected, "objects") as progress:
         counter = _Counter(progress)
         status = run(spec, log, counter.see)
@@ -146,27 +137,27 @@ def build(
             buildlog.cause(log),
             "fix the error in the log, then run the same command again; finished stages are kept",
         )
-        name = f"{plan.component.package}-{plan.component.version}"
+        name = f"{plan.part.package}-{plan.part.version}"
         raise BuildError(f"building {name} failed", cause, hint, log=log)
     built = Built(
         tuple(sorted(tree.rpms.rglob("*.rpm"))),
         tuple(sorted(tree.srpms.glob("*.src.rpm"))),
         counter.objects,
     )
-    _demand(plan.component, built, log)
+    _demand(plan.part, built, log)
     return built
 
 
-def _demand(component: Component, built: Built, log: Path) -> None:
+def _demand(part: BuildPart, built: Built, log: Path) -> None:
     """All RPMs that the profile names must be there, and the source RPM."""
     names = {path.name for path in built.binary}
     missing = [
         package
-        for package in component.packages
-        if not any(name.startswith(f"{package}-{component.version}-") for name in names)
+        for package in part.packages
+        if not any(name.startswith(f"{package}-{part.version}-") for name in names)
     ]
     if not built.source:
-        missing.append(f"{component.package} source RPM")
+        missing.append(f"{part.package} source RPM")
     if missing:
         raise BuildError(
             f"rpmbuild ended well, but {', '.join(missing)} is not there",

@@ -66,7 +66,7 @@ class Requirement:
 
 
 @dataclass(frozen=True)
-class Finding:
+class OutsideRequirement:
     """A requirement from outside the set, and who meets it (empty: nobody)."""
 
     requirement: Requirement
@@ -122,12 +122,12 @@ def _features(path: Path) -> Iterator[Requirement]:
             yield Requirement(header.text(rpm.NAME), name, "LE", version)
 
 
-def hold(target: Target, wanted: Iterable[Requirement]) -> tuple[Finding, ...]:
+def hold(target: Target, wanted: Iterable[Requirement]) -> tuple[OutsideRequirement, ...]:
     """Who meets each requirement on the target; an empty ``met_by`` means that nobody does."""
-    return tuple(Finding(entry, _met_by(target, entry)) for entry in wanted)
+    return tuple(OutsideRequirement(entry, _met_by(target, entry)) for entry in wanted)
 
 
-def demand(target: Target, findings: Iterable[Finding]) -> None:
+def demand(target: Target, findings: Iterable[OutsideRequirement]) -> None:
     """Raise VerificationError that names every RPM and requirement that the target lacks."""
     missing = [
         f"{one.requirement.rpm} requires {one.requirement}" for one in findings if not one.met_by

@@ -11,7 +11,8 @@ import jinja2
 from builder import names
 from builder import text as texts
 from builder.errors import UsageError
-from builder.profile.model import Changelog, Component
+from builder.profile.build import BuildPart
+from builder.profile.model import Changelog
 
 SUFFIX = ".spec.j2"
 _TEMPLATE = "<template>"  # of one that no loader knows the file of
@@ -21,19 +22,16 @@ _TEMPLATE = "<template>"  # of one that no loader knows the file of
 class SpecContext:
     """The variables of a spec template.
 
-    ``release``: of this component; ``releases``: of all, ``version-release`` by package.
-    ``sources``: file names, the main tarball first.  ``patches``: file names in series
-    order.  ``settings``: the component's own.  ``flavour``: the kernel's configuration.
+    ``releases``: of all components, ``version-release`` by package.  ``sources``: file names, the
+    main tarball first.  ``patches``: file names in series order.  ``flavour``: the kernel's
+    configuration.
     """
 
-    component: Component
-    name: str
-    release: str
+    part: BuildPart
     releases: dict[str, str]
     flavour: str
     sources: tuple[str, ...]
     patches: tuple[str, ...]
-    settings: dict[str, str]
     changelog: Changelog
 
 
@@ -63,24 +61,24 @@ def render(specs: Path, context: SpecContext) -> str:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701 - specs are not markup
     )
-    name = template_path(specs, context.name).name
+    name = template_path(specs, context.part.name).name
     try:
         return environment.get_template(name).render(
             component={
-                "name": context.component.package,
-                "version": context.component.version,
-                "release": context.release,
+                "name": context.part.package,
+                "version": context.part.version,
+                "release": context.part.release,
             },
             releases=context.releases,
             flavour=context.flavour,
             sources=list(context.sources),
             patches=list(context.patches),
-            settings=context.settings,
+            settings=context.part.settings,
             changelog=context.changelog,
         )
     except jinja2.TemplateNotFound as error:
         raise UsageError(
-            f"component {context.name} has no spec template",
+            f"component {context.part.name} has no spec template",
             f"{error} is not in {specs.name}/",
             f"write {specs.name}/{name}",
         ) from error

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from builder.host.copying import copy_file
+
 FOLDERS = ("BUILD", "RPMS", "SOURCES", "SPECS", "SRPMS", "tmp")
 TOP = "rpmbuild"
 MACROS = (
@@ -71,3 +73,17 @@ def lay(home: Path, seen_at: PurePosixPath | None = None) -> RpmTree:
     top = (seen_at or PurePosixPath(home)) / TOP
     (home / ".rpmmacros").write_text(macros(top), encoding="utf-8")
     return tree
+
+
+def fill_sources(target: Path, files: tuple[Path, ...]) -> None:
+    """Put copies of files into a SOURCES folder, for the container's user and people who edit.
+
+    Never links: they would lead into the cache and the checkout, and have those files' modes.
+    """
+    for path in files:
+        copy_file(path, target / path.name)
+
+
+def write_spec(path: Path, text: str) -> None:
+    """A spec as it was read: changelogs of old vendors' mix encodings."""
+    path.write_text(text, "utf-8", "surrogateescape")

@@ -27,17 +27,17 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
-class Budget:
+class TimeBudget:
     """``minutes``: the line of each part, as ``linters``, ``small`` or ``small/engine``."""
 
     minutes: Mapping[str, float]
 
 
-def load(path: Path) -> Budget:
+def load(path: Path) -> TimeBudget:
     """Read ``tests/budget.toml``.  Raises UsageError with file and line."""
     text = texts.read(path)
     document = toml.convert(path, text, toml.parse(path, text), Document, "", hint=HINT)
-    return Budget(
+    return TimeBudget(
         {
             name: toml.convert(path, text, value, Minutes, f"minutes.{name}", hint=HINT)
             for name, value in document.minutes.items()
@@ -45,7 +45,7 @@ def load(path: Path) -> Budget:
     )
 
 
-def table(budget: Budget, seconds: Mapping[str, float]) -> list[str]:
+def table(budget: TimeBudget, seconds: Mapping[str, float]) -> list[str]:
     """One line a part: what it took and what it may take, in minutes.
 
     Of the parts inside others, those that took a noticeable time or have a line.
@@ -64,7 +64,7 @@ def table(budget: Budget, seconds: Mapping[str, float]) -> list[str]:
     return found
 
 
-def over(budget: Budget, seconds: Mapping[str, float]) -> list[str]:
+def over(budget: TimeBudget, seconds: Mapping[str, float]) -> list[str]:
     """What took longer than its line, by name and figure."""
     return [
         f"{name} took {took / 60:.1f} min, tests/budget.toml allows {budget.minutes[name]:g}"
@@ -73,7 +73,7 @@ def over(budget: Budget, seconds: Mapping[str, float]) -> list[str]:
     ]
 
 
-def idle(budget: Budget, seconds: Mapping[str, float], ran: tuple[str, ...]) -> list[str]:
+def idle(budget: TimeBudget, seconds: Mapping[str, float], ran: tuple[str, ...]) -> list[str]:
     """Lines that limit nothing: of ``ran`` parts, or inside them, or of no part at all."""
     tops = {name: name.split("/")[0] for name in budget.minutes}
     return [

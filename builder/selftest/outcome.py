@@ -13,7 +13,7 @@ BUILT_NEWER = "built newer"  # the figure of a test that renewed a pin in its ow
 Verdict = Literal["passed", "failed", "skipped"]
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class CaseOutcome(msgspec.Struct, frozen=True):
     """One test: its time in seconds, fixtures included, and the figures that it recorded."""
 
     test: str
@@ -28,7 +28,7 @@ class Outcome(msgspec.Struct, frozen=True):
         return Path(self.file).parent.relative_to("tests").as_posix()
 
 
-def read(path: Path) -> tuple[Outcome, ...]:
+def read(path: Path) -> tuple[CaseOutcome, ...]:
     """The outcomes in a file of JUnit's format; none if pytest did not come to write it."""
     if not path.exists():
         return ()
@@ -36,7 +36,7 @@ def read(path: Path) -> tuple[Outcome, ...]:
     return tuple(_outcome(case) for case in cases)
 
 
-def _outcome(case: ElementTree.Element) -> Outcome:
+def _outcome(case: ElementTree.Element) -> CaseOutcome:
     words = {child.tag for child in case}
     verdict: Verdict = "passed"
     if words & {"failure", "error"}:
@@ -45,10 +45,10 @@ def _outcome(case: ElementTree.Element) -> Outcome:
         verdict = "skipped"
     name, file = case.get("name", ""), case.get("file", "")
     figures = {one.get("name", ""): one.get("value", "") for one in case.iter("property")}
-    return Outcome(f"{file}::{name}", file, verdict, float(case.get("time", 0)), figures)
+    return CaseOutcome(f"{file}::{name}", file, verdict, float(case.get("time", 0)), figures)
 
 
-def by_folder(outcomes: Iterable[Outcome]) -> dict[str, float]:
+def by_folder(outcomes: Iterable[CaseOutcome]) -> dict[str, float]:
     """Seconds of the tests in each folder; more than the clock's where several ran at once."""
     found: dict[str, float] = {}
     for one in outcomes:
@@ -56,7 +56,7 @@ def by_folder(outcomes: Iterable[Outcome]) -> dict[str, float]:
     return dict(sorted(found.items()))
 
 
-def newer(outcomes: Iterable[Outcome]) -> tuple[str, ...]:
+def newer(outcomes: Iterable[CaseOutcome]) -> tuple[str, ...]:
     """What tests built newer than it is pinned, because Debian has the pinned one no longer."""
     found = [one.figures[BUILT_NEWER] for one in outcomes if one.figures.get(BUILT_NEWER)]
     return tuple(dict.fromkeys(found))

@@ -16,7 +16,7 @@ Scope = Literal["fast", "ci", "long"]
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckCommand:
     """One program to run; its name is what a failure is called."""
 
     name: str
@@ -32,7 +32,7 @@ class Part:
     """
 
     name: str
-    checks: tuple[Check, ...]
+    checks: tuple[CheckCommand, ...]
     outcomes: Path | None = None
 
 
@@ -57,10 +57,10 @@ def linters(root: Path) -> Part:
     return Part(
         "linters",
         (
-            Check("ruff", (python, "-m", "ruff", "check", ".")),
-            Check("ruff format", (python, "-m", "ruff", "format", "--check", ".")),
-            Check("mypy", (python, "-m", "mypy")),
-            Check("shellcheck", ("shellcheck", *_shell_scripts(root))),
+            CheckCommand("ruff", (python, "-m", "ruff", "check", ".")),
+            CheckCommand("ruff format", (python, "-m", "ruff", "format", "--check", ".")),
+            CheckCommand("mypy", (python, "-m", "mypy")),
+            CheckCommand("shellcheck", ("shellcheck", *_shell_scripts(root))),
         ),
     )
 
@@ -76,10 +76,10 @@ def level(name: str, scratch: Path, *, coverage: bool) -> Part:
     if name == "small":  # tests/levels.py keeps those together that share a machine
         argv += ["-n", "auto", "--dist", "loadgroup"]
     if not coverage:
-        return Part(name, (Check(f"pytest {name}", tuple(argv)),), outcomes)
+        return Part(name, (CheckCommand(f"pytest {name}", tuple(argv)),), outcomes)
     argv += ["--cov", "--cov-report="]
     env = (("COVERAGE_FILE", str(scratch / f"coverage-{name}")),)
-    return Part(name, (Check(f"pytest {name}", tuple(argv), env),), outcomes)
+    return Part(name, (CheckCommand(f"pytest {name}", tuple(argv), env),), outcomes)
 
 
 def coverage(scratch: Path, gate: int = COVERAGE_GATE) -> Part:
@@ -90,8 +90,8 @@ def coverage(scratch: Path, gate: int = COVERAGE_GATE) -> Part:
     return Part(
         "coverage",
         (
-            Check("coverage data", (*program, "combine", data, *files)),
-            Check("coverage", (*program, "report", data, f"--fail-under={gate}")),
+            CheckCommand("coverage data", (*program, "combine", data, *files)),
+            CheckCommand("coverage", (*program, "report", data, f"--fail-under={gate}")),
         ),
     )
 

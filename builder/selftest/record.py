@@ -13,12 +13,12 @@ import msgspec
 
 from builder.host import process
 from builder.host.whole import write_whole
-from builder.selftest.outcome import Outcome
+from builder.selftest.outcome import CaseOutcome
 
 MIB_PER_KIB = 1 / 1024
 
 
-class Machine(msgspec.Struct, frozen=True):
+class MachineRecord(msgspec.Struct, frozen=True):
     """What the tests ran on; ``memory`` in MiB."""
 
     processors: int
@@ -28,7 +28,7 @@ class Machine(msgspec.Struct, frozen=True):
     kvm: bool
 
 
-class Commit(msgspec.Struct, frozen=True):
+class CommitState(msgspec.Struct, frozen=True):
     """What was tested; ``clean``: no file differed from it."""
 
     commit: str
@@ -38,19 +38,19 @@ class Commit(msgspec.Struct, frozen=True):
 class Record(msgspec.Struct, frozen=True):
     """One run: ``date`` of its start (RFC 3339, UTC), ``minutes`` altogether."""
 
-    tested: Commit
+    tested: CommitState
     date: str
-    machine: Machine
+    machine: MachineRecord
     minutes: float
     passed: bool
-    tests: tuple[Outcome, ...]
+    tests: tuple[CaseOutcome, ...]
 
 
-def this_machine() -> Machine:
+def this_machine() -> MachineRecord:
     """The machine of this process (proc(5): cpuinfo, meminfo)."""
     model = re.search(r"^model name\s*:\s*(.*)$", _read("/proc/cpuinfo"), re.MULTILINE)
     memory = re.search(r"^MemTotal:\s*(\d+) kB$", _read("/proc/meminfo"), re.MULTILINE)
-    return Machine(
+    return MachineRecord(
         processors=len(os.sched_getaffinity(0)),
         model=model[1] if model else platform.machine(),
         memory=int(int(memory[1]) * MIB_PER_KIB) if memory else 0,
@@ -66,16 +66,21 @@ def _read(path: str) -> str:
         return ""
 
 
-def checked_out(root: Path, result: Path) -> Commit:
+def checked_out(root: Path, result: Path) -> CommitState:
     """The commit of the checkout, and whether anything but the result's file differs from it."""
     head = process.run(["git", "rev-parse", "HEAD"], cwd=root).text.strip()
     changed = process.run(["git", "status", "--porcelain"], cwd=root).text.splitlines()
     name = result.relative_to(root).as_posix()
-    return Commit(head, all(line[3:] == name for line in changed))
+    return CommitState(head, all(line[3:] == name for line in changed))
 
 
 def make(
-    tested: Commit, begun: datetime, seconds: float, outcomes: Sequence[Outcome], *, passed: bool
+    tested: CommitState,
+    begun: datetime,
+    seconds: float,
+    outcomes: Sequence[CaseOutcome],
+    *,
+    passed: bool,
 ) -> Record:
     """The record of a run that has ended."""
     return Record(

@@ -29,7 +29,7 @@ class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kernel_us: int
 
 
-class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class GuestVerdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The guest's last word, and how many checks it has reported."""
 
     verdict: Literal["pass", "fail"]
@@ -40,14 +40,14 @@ class MalformedLine(Exception):
     """The guest wrote something that is not part of the protocol."""
 
 
-_SHAPES: tuple[tuple[str, type[Start] | type[Check] | type[Verdict]], ...] = (
+_SHAPES: tuple[tuple[str, type[Start] | type[Check] | type[GuestVerdict]], ...] = (
     ("phase", Start),
     ("check", Check),
-    ("verdict", Verdict),
+    ("verdict", GuestVerdict),
 )
 
 
-def parse(line: bytes) -> Start | Check | Verdict:
+def parse(line: bytes) -> Start | Check | GuestVerdict:
     """One line; raises MalformedLine with the line's beginning."""
     try:
         keys = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
@@ -66,7 +66,7 @@ class Transcript:
     start: Start | None = None
     started_at: float = 0.0
     checks: list[Check] = field(default_factory=list)
-    verdict: Verdict | None = None
+    verdict: GuestVerdict | None = None
     verdict_at: float = 0.0
     complaint: str = ""
     _rest: bytes = b""

@@ -12,13 +12,16 @@ from builder.smoke.report import SmokeReport, Timing
 from builder.values import Init
 from builder.vm import machine, sandbox
 from builder.vm.hardware import Accelerator, Disk, Hardware, Kernel
-from builder.vm.machine import End, Limits, Run
+from builder.vm.machine import End, MachineRun, TimeLimits
 
 # Of the host, asked for before anything is begun.
 PROGRAMS = ("setpriv", "qemu-system-x86_64", "mke2fs")
 CONSOLE_LOG = "console.log"
 REPORT = "smoke.json"
-LIMITS = {"kvm": Limits(total=90.0, silence=30.0), "tcg": Limits(total=300.0, silence=120.0)}
+LIMITS = {
+    "kvm": TimeLimits(total=90.0, silence=30.0),
+    "tcg": TimeLimits(total=300.0, silence=120.0),
+}
 HINT = "read the console's log; `invoke smoke` boots the image again"
 
 
@@ -31,7 +34,7 @@ def prove(
     console: Console,
     log_dir: Path,
     kernel: Kernel | None = None,
-    limits: Limits | None = None,
+    limits: TimeLimits | None = None,
     init: Init = "systemd",
 ) -> SmokeReport:
     """Boot ``image`` (never written to) and return what its self-test reports.
@@ -76,8 +79,8 @@ def prove(
 
 
 def _boot(
-    hardware: Hardware, limits: Limits, console: Console, log_dir: Path, checks: int
-) -> tuple[Transcript, Run]:
+    hardware: Hardware, limits: TimeLimits, console: Console, log_dir: Path, checks: int
+) -> tuple[Transcript, MachineRun]:
     """What the guest said, to its end, and how the machine ended."""
     transcript = Transcript()
     with console.progress("smoke", checks, "checks") as progress:
@@ -98,7 +101,7 @@ def _is_qcow2(image: Path) -> bool:
 
 
 def assemble(
-    transcript: Transcript, kernel_release: str, accelerator: Accelerator, run: Run
+    transcript: Transcript, kernel_release: str, accelerator: Accelerator, run: MachineRun
 ) -> SmokeReport:
     """The report's value from all that is known about a run."""
     begun, last = transcript.started_at, transcript.verdict_at
@@ -122,7 +125,9 @@ def assemble(
     )
 
 
-def judge(transcript: Transcript, run: Run, result: SmokeReport, checks: frozenset[str]) -> None:
+def judge(
+    transcript: Transcript, run: MachineRun, result: SmokeReport, checks: frozenset[str]
+) -> None:
     """Raise SmokeError unless everything is as it must be."""
     failures = [f"{check.check}: {check.detail}" for check in result.failures]
     if run.end is End.PANIC:
@@ -151,7 +156,7 @@ _DID = {
 }
 
 
-def _error(what: str, detail: str, failures: list[str], run: Run) -> SmokeError:
+def _error(what: str, detail: str, failures: list[str], run: MachineRun) -> SmokeError:
     console = machine.tail(run.console)
     shown = f"the console's last lines:\n{console}" if console else "the console stayed empty"
     if run.end not in (End.AGREED, End.PANIC) and not detail:

@@ -20,7 +20,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from builder.source.line import HEAD, SLACK, Line
 
 
-class Session(requests.Session):
+class HttpSession(requests.Session):
     """A session of one transfer, with the host's proxies and certificates.
 
     It follows no redirect: Requests would read the body of each.

@@ -23,7 +23,7 @@ _POLL = 0.05  # seconds
 
 
 @dataclass(frozen=True)
-class _Server:
+class _Listener:
     """Who is to take a connection; ``origin``: what to say about where that is known from."""
 
     host: str
@@ -36,7 +36,7 @@ class _Server:
 class _Try:
     """One attempt to connect, in a thread: nothing else can bound the lookup of a name."""
 
-    server: _Server
+    server: _Listener
     over: threading.Event = field(default_factory=threading.Event)
     answer: str = ""
 
@@ -93,7 +93,7 @@ class Reach:
             raise LocationFailed(attempt.answer)
         self._deadline = 0.0  # there is a network: should this one fail later, time begins anew
 
-    def _begin(self, server: _Server) -> _Try:
+    def _begin(self, server: _Listener) -> _Try:
         place = (server.host, server.port)
         found = self._tries.get(place)
         if found is None:
@@ -112,7 +112,7 @@ class Reach:
         return True
 
 
-def _server(url: str) -> _Server | None:
+def _server(url: str) -> _Listener | None:
     """Where to connect to: the proxy if there is one.
 
     None if the address is none, or the proxy's: that is for the download to tell.
@@ -125,8 +125,8 @@ def _server(url: str) -> _Server | None:
         return None
     if found is not None:
         place_shown = f"the proxy {found.host}:{found.port}"
-        return _Server(found.host, found.port, place_shown, f" (from {found.variable})")
-    return _Server(host, port, f"{host}:{port}", "") if host else None
+        return _Listener(found.host, found.port, place_shown, f" (from {found.variable})")
+    return _Listener(host, port, f"{host}:{port}", "") if host else None
 
 
 def _connect(host: str, port: int, seconds: float) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from builder.archive import rpm
-from builder.archive.rpm import Package
+from builder.archive.rpm import RpmPackage
 from builder.errors import UsageError, VerificationError
 from builder.source import openpgp
 from builder.source.model import Source
@@ -40,7 +40,7 @@ class Unvouched(VerificationError):
 class Vouched:
     """A package that holds: who signed it, and what the signature covers."""
 
-    package: Package
+    package: RpmPackage
     signed: Signed
     covers: str
 
@@ -90,12 +90,12 @@ def _renamed(error: VerificationError, path: Path, file: str) -> VerificationErr
     return type(error)(error.what.replace(path.name, file), error.cause, error.hint)
 
 
-def _signatures(package: Package) -> dict[int, bytes]:
+def _signatures(package: RpmPackage) -> dict[int, bytes]:
     found = {tag: package.signature.binary(tag) for tag in (*_WHOLE, *_HEADER)}
     return {tag: data for tag, data in found.items() if data}
 
 
-def _check_size(package: Package, file: str) -> None:
+def _check_size(package: RpmPackage, file: str) -> None:
     expected = package.signature.number(_SIZE)
     found = package.size - package.header.start
     if expected is None or expected == found:
@@ -105,7 +105,7 @@ def _check_size(package: Package, file: str) -> None:
     raise _refuse(file, what, cause, "fetch it again, from another location if this one stays so")
 
 
-def _check_digests(path: Path, package: Package, file: str) -> None:
+def _check_digests(path: Path, package: RpmPackage, file: str) -> None:
     """The digests in the signature header prove nothing, but tell damage from forgery."""
     header, whole = _hash(path, package)
     told = {
@@ -119,7 +119,7 @@ def _check_digests(path: Path, package: Package, file: str) -> None:
             raise _refuse(file, "is damaged", cause, "fetch it again")
 
 
-def _hash(path: Path, package: Package) -> tuple[dict[str, str], str]:
+def _hash(path: Path, package: RpmPackage) -> tuple[dict[str, str], str]:
     """The header's digests by name, and the MD5 of header and payload."""
     whole = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
@@ -135,7 +135,7 @@ def _hash(path: Path, package: Package) -> tuple[dict[str, str], str]:
 
 
 def _check_signatures(
-    path: Path, package: Package, signatures: dict[int, bytes], keys: Sequence[Key], file: str
+    path: Path, package: RpmPackage, signatures: dict[int, bytes], keys: Sequence[Key], file: str
 ) -> Signed:
     """Each signature must be good and by an accepted key; returns the one that covers most."""
     good: list[Signed] = []
@@ -150,7 +150,7 @@ def _check_signatures(
 
 
 @contextmanager
-def _part(path: Path, package: Package, *, whole: bool) -> Iterator[IO[bytes]]:
+def _part(path: Path, package: RpmPackage, *, whole: bool) -> Iterator[IO[bytes]]:
     """What a signature is about, from the position of the file to its end."""
     with path.open("rb", buffering=0) as file:
         file.seek(package.header.start)
@@ -163,7 +163,7 @@ def _part(path: Path, package: Package, *, whole: bool) -> Iterator[IO[bytes]]:
             yield header
 
 
-def _coverage(path: Path, package: Package, signatures: dict[int, bytes], file: str) -> str:
+def _coverage(path: Path, package: RpmPackage, signatures: dict[int, bytes], file: str) -> str:
     """How a signature that holds reaches the payload."""
     if any(tag in signatures for tag in _WHOLE):
         return "header and payload hold"
@@ -195,7 +195,7 @@ def _unaccepted(file: str, part: str, bad: BadSignature, keys: Sequence[Key]) ->
     )
 
 
-def _another_release(package: Package, file: str) -> VerificationError:
+def _another_release(package: RpmPackage, file: str) -> VerificationError:
     wanted = file.removesuffix(".rpm").removesuffix(".src")
     return VerificationError(
         f"{file} is another release than its name says",

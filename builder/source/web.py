@@ -12,7 +12,7 @@ import urllib3
 
 from builder.shown import without_secrets
 from builder.source import authorities, moment, proxy
-from builder.source.client import Session
+from builder.source.client import HttpSession
 from builder.source.limit import Limit, LocationFailed
 from builder.source.line import Line
 from builder.source.model import Bounds
@@ -49,7 +49,7 @@ def ask(url: str, limit: Limit) -> str:
     try:
         with (
             Line(limit.check) as line,
-            Session(line) as session,
+            HttpSession(line) as session,
             _request(session, "HEAD", [url], {}, bounds) as response,
         ):
             told = f"HTTP {response.status_code} {response.reason}".rstrip()
@@ -70,7 +70,7 @@ def _attempt(order: Transfer, progress: Progress) -> tuple[str, ...]:
     try:
         with (
             Line(order.check) as line,
-            Session(line) as session,
+            HttpSession(line) as session,
             _request(session, "GET", hops, headers if offset else {}, order.bounds) as answer,
         ):
             place = _place(order, answer, origin if offset else None, offset)
@@ -89,7 +89,7 @@ def _attempt(order: Transfer, progress: Progress) -> tuple[str, ...]:
 
 
 def _request(
-    session: Session, method: str, hops: list[str], headers: dict[str, str], bounds: Bounds
+    session: HttpSession, method: str, hops: list[str], headers: dict[str, str], bounds: Bounds
 ) -> requests.Response:
     """The first answer that is no redirect.  Redirects never lead from https to http.
 
@@ -106,7 +106,7 @@ def _request(
 
 
 def _ask(
-    session: Session, method: str, url: str, headers: dict[str, str], bounds: Bounds
+    session: HttpSession, method: str, url: str, headers: dict[str, str], bounds: Bounds
 ) -> requests.Response:
     """One request.  Raises LocationFailed for what the environment names and is none."""
     proxy.find(url)
@@ -280,5 +280,5 @@ def _innermost(error: BaseException) -> str:
     ):
         words = str(reason).strip()
         plain = words.isascii() and words.isprintable()
-        return f"it sends no HTTP: {words}" if plain else "it sends no HTTP"
+        return f"it does not answer in HTTP: {words}" if plain else "it does not answer in HTTP"
     return f"{type(reason).__name__}: {reason}"

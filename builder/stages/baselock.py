@@ -9,21 +9,22 @@ from functools import cached_property
 from pathlib import Path
 
 from builder.base import difference, lock, snapshot
-from builder.base.difference import Change
+from builder.base.difference import PackageChange
 from builder.base.lock import LockedRoot
-from builder.base.packages import Package
+from builder.base.packages import BasePackage
 from builder.errors import BaseDiffers, UsageError
 from builder.host.paths import Project
 from builder.pipeline import digest
 from builder.pipeline import run as runs
 from builder.pipeline.stage import Damaged, Done, Stage
+from builder.pipeline.stagename import BUILD_ROOT, GUEST_ROOT
 from builder.pipeline.store import Store
-from builder.profile.model import Profile
+from builder.profile.build import Build
 from builder.report.record import ImageRecord
-from builder.stages.image import BUILD_STAGE, GUEST_STAGE, packages_of
+from builder.stages.image import packages_of
 from builder.stages.setting import Setting
 
-STAGES = (BUILD_STAGE, GUEST_STAGE)
+STAGES = (BUILD_ROOT, GUEST_ROOT)
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class Held:
 
     done: Done
     root: str
-    packages: tuple[Package, ...]
-    changes: tuple[Change, ...] | None
+    packages: tuple[BasePackage, ...]
+    changes: tuple[PackageChange, ...] | None
 
 
 @dataclass
@@ -52,7 +53,7 @@ class BaseLock:
 
     @property
     def path(self) -> Path:
-        return lock.path_of(self.setting.base_folder)
+        return lock.path_of(self.setting.build.base.folder)
 
     @cached_property
     def locked(self) -> lock.Roots | None:
@@ -65,9 +66,9 @@ class BaseLock:
 
     def root(self, stage: str) -> str:
         """The name of the lock's table for an image."""
-        if stage == BUILD_STAGE:
+        if stage == BUILD_ROOT:
             return lock.BUILD
-        return f"{lock.GUEST}.{self.setting.load_base().guest_name}"
+        return f"{lock.GUEST}.{self.setting.build.base.guest_name}"
 
     def expect(self, stages: Iterable[str]) -> None:
         """These stages are about to be settled.
@@ -83,7 +84,7 @@ class BaseLock:
         for stage in wanted if self.hermetic else ():
             if self.root(stage) not in locked:
                 cause = f"{self.shown} has no table for {self.root(stage)}"
-                raise _unlocked(self.setting.profile, self.setting.base, cause)
+                raise _unlocked(self.setting.build, cause)
 
     def see(self, done: Done) -> None:
         """Hold an image against the lock, if there is one.
@@ -132,7 +133,7 @@ class BaseLock:
     def write(self, done: Iterable[Done]) -> list[str]:
         """Lock the images among ``done``; a line to print."""
         held = [self._hold(one) for one in _images(done)]
-        name = f"base {self.setting.base}"
+        name = f"base {self.setting.build.base.name}"
         with runs.alone(None, self.setting.project, (name,), self.setting.console):
             roots = {one.root: LockedRoot(_started(one.done), one.packages) for one in held}
             changed = lock.write(self.path, roots)
@@ -149,7 +150,7 @@ class BaseLock:
         images = tuple(held)
         changes = tuple(change for one in images for change in one.changes or ())
         unknown = " and ".join(one.root for one in images if one.changes is None)
-        name = f"base {self.setting.base}"
+        name = f"base {self.setting.build.base.name}"
         if all(one.changes is None for one in images):
             return f"{name} is not compared: {self.shown} has no table for {unknown}"
         words = f"{name}: {difference.count(len(changes))} from {self.shown}"
@@ -159,7 +160,7 @@ class BaseLock:
 
     def _refusal(self, held: Held) -> BaseDiffers:
         changes = held.changes or ()
-        name = self.setting.base
+        name = self.setting.build.base.name
         return BaseDiffers(
             f"base {name} is not the locked one: {difference.count(len(changes))} "
             f"from {self.shown} in {held.done.name}",
@@ -168,27 +169,28 @@ class BaseLock:
         )
 
 
-def require(project: Project, profile: Profile, base: str) -> None:
+def require(project: Project, build: Build) -> None:
     """Before a hermetic run waits for anything: its base must have a lock.
 
     Raises UsageError that says how to make one, or what is wrong with it.
     """
-    path = lock.path_of(project.bases / base)
+    path = lock.path_of(build.base.folder)
     if lock.read(path) is None:
-        raise _unlocked(profile, base, f"{_shown(path, project)} does not exist")
+        raise _unlocked(build, f"{_shown(path, project)} does not exist")
 
 
-def locking(profile: Profile, base: str, *options: str) -> str:
+def locking(build: Build, *options: str) -> str:
     """The command that makes the images of a base, with such options as ``--lock``."""
-    named = () if base == profile.base else ("--base", base)
-    return " ".join(("invoke image", *options, "--profile", profile.name, *named))
+    base = build.base.name
+    named = () if base == build.default_base else ("--base", base)
+    return " ".join(("invoke image", *options, "--profile", build.profile, *named))
 
 
-def _unlocked(profile: Profile, base: str, cause: str) -> UsageError:
+def _unlocked(build: Build, cause: str) -> UsageError:
     return UsageError(
-        f"--hermetic needs a lock of base {base} to hold it against",
+        f"--hermetic needs a lock of base {build.base.name} to hold it against",
         cause,
-        f"make one, and commit it: {locking(profile, base, '--lock')}",
+        f"make one, and commit it: {locking(build, '--lock')}",
     )
 
 
@@ -206,11 +208,10 @@ def _started(done: Done) -> datetime.datetime:
 
 def _advice(setting: Setting, *, made_now: bool) -> str:
     """What to do about a base that differs: one that was made earlier may only be old."""
-    profile, base = setting.profile, setting.base
     if not made_now:
-        return f"make it anew: {locking(profile, base, '--refresh', '--hermetic')}"
+        return f"make it anew: {locking(setting.build, '--refresh', '--hermetic')}"
     return (
-        f"lock what is present: {locking(profile, base, '--lock')}\n"
+        f"lock what is present: {locking(setting.build, '--lock')}\n"
         f"or name a mirror that has the locked packages: {snapshot.VARIABLE}=..., "
         "see docs/profiles.md#pinning-the-base"
     )

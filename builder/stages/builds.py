@@ -9,62 +9,65 @@ from pathlib import Path
 from builder.engine import require as require_engine
 from builder.engine.spec import ContainerSpec
 from builder.pipeline.digest import Input
-from builder.pipeline.ledger import Ledger
-from builder.pipeline.stage import Done, Stage, Work
-from builder.profile.model import Component
+from builder.pipeline.facts import BuildFacts
+from builder.pipeline.ledger import Entry, Ledger
+from builder.pipeline.stage import Stage, Work
+from builder.pipeline.stagename import BUILD_ROOT, CHECKS, StageKind
+from builder.profile.build import BuildPart
 from builder.rpm import build
-from builder.stages.checks import CHECKS_STAGE, checked
-from builder.stages.containers import run_container
-from builder.stages.image import BUILD_STAGE, ReadyImage
-from builder.stages.packaging import packaging
+from builder.rpm.tree import RpmTree
+from builder.stages import containers
+from builder.stages.checks import checked
+from builder.stages.image import ReadyImage
+from builder.stages.packaging import Packaging, packaging
+from builder.stages.products import RPMS, SRPMS
 from builder.stages.setting import Setting
 
-RPMS = "rpms"
-SRPMS = "srpms"
-# How long the container lived: what is beyond that is the builder's own.
-CONTAINER_SECONDS = "container_seconds"
+# What lays out the home and SOURCES; what is put there is an input by itself.
+MAKERS = ("builder.host.copying", "builder.rpm.tree", "builder.stages.products")
 
 
-def build_stage(
-    setting: Setting, name: str, component: Component, ledger: Ledger, image: ReadyImage
-) -> Stage:
+def build_stage(setting: Setting, part: BuildPart, ledger: Ledger, image: ReadyImage) -> Stage:
     """The RPMs and the source RPM of one component."""
-    stage_name = f"build:{name}"
-    manner = packaging(setting, name, component)
-    needs = tuple(f"build:{need}" for need in component.needs)
-    if name in checked(setting.profile):
-        needs = (CHECKS_STAGE, *needs)
+    stage_name = StageKind.BUILD.of(part.name)
+    manner = packaging(setting, part)
+    needs = tuple(StageKind.BUILD.of(need) for need in part.needs)
+    if part.name in checked(setting.build):
+        needs = (CHECKS, *needs)
 
     def inputs() -> tuple[Input, ...]:
+        foreseen = _foreseen(part, manner)
         return (
             *manner.inputs(),
-            Input("recipe", build.RECIPE),
-            *setting.recipe("rpm/tree.py", "rpm/container/rpmbuild.sh"),
+            *containers.inputs(setting, build.container_spec(foreseen, RpmTree(Path("home")))),
+            Input("kept", f"{RPMS} {SRPMS}"),
+            *setting.code.alone(*MAKERS),
         )
 
     def run(work: Work) -> None:
         manner.fill(work.scratch / "sources", work.needs)
-        last = ledger.last(stage_name)
         plan = build.BuildPlan(
-            component=component,
-            image=image(work.needs[BUILD_STAGE]),
+            part=part,
+            image=image(work.needs[BUILD_ROOT]),
             spec=manner.spec(work.needs),
             sources=work.scratch / "sources",
             prepared=manner.prepared(work.needs),
             ccache=_folder(setting.cache.ccache),
-            needs={need: work.needs[f"build:{need}"].path / RPMS for need in component.needs},
+            needs={need: work.needs[StageKind.BUILD.of(need)].path / RPMS for need in part.needs},
             jobs=setting.jobs(),
-            expected=int(last.facts["objects"]) if last and "objects" in last.facts else None,
+            expected=_objects(ledger.last(stage_name)),
             options=manner.options,
             explain=manner.explain,
         )
+
+        seconds: list[float] = []
 
         def run_timed(
             spec: ContainerSpec, log: Path, see: Callable[[str], None] | None = None
         ) -> int:
             begun = time.monotonic()
-            status = run_container(setting, work.scratch, spec, log, see)
-            work.note(CONTAINER_SECONDS, f"{time.monotonic() - begun:.2f}")
+            status = containers.run_container(setting, work.scratch, spec, log, see)
+            seconds.append(round(time.monotonic() - begun, 2))
             return status
 
         built = build.build(
@@ -72,11 +75,30 @@ def build_stage(
         )
         _keep(built.binary, work.output / RPMS)
         _keep(built.source, work.output / SRPMS)
-        work.note("objects", str(built.objects))
+        work.note(BuildFacts(built.objects, sum(seconds)))
 
-    return Stage(
-        stage_name, (*manner.needs, *needs, BUILD_STAGE), inputs, run, check=require_engine
+    return Stage(stage_name, (*manner.needs, *needs, BUILD_ROOT), inputs, run, check=require_engine)
+
+
+def _foreseen(part: BuildPart, manner: Packaging) -> build.BuildPlan:
+    """What the container will be given, as far as it is known before anything has run."""
+    return build.BuildPlan(
+        part=part,
+        image="",
+        spec="",
+        sources=Path("sources"),
+        prepared=manner.foreseen,
+        ccache=Path("ccache"),
+        needs={need: Path("needs", need) for need in part.needs},
+        jobs=Path("jobs"),
+        expected=None,
+        options=manner.options,
     )
+
+
+def _objects(last: Entry | None) -> int | None:
+    """How many were compiled the last time, if that is known."""
+    return last.facts.objects if last and isinstance(last.facts, BuildFacts) else None
 
 
 def _folder(folder: Path) -> Path:
@@ -89,12 +111,3 @@ def _keep(files: tuple[Path, ...], target: Path) -> None:
     target.mkdir()
     for path in files:
         path.rename(target / path.name)
-
-
-def rpms_of(done: Done) -> tuple[Path, ...]:
-    """The binary RPMs that a build stage put out."""
-    return tuple(sorted((done.path / RPMS).glob("*.rpm")))
-
-
-def source_rpms_of(done: Done) -> tuple[Path, ...]:
-    return tuple(sorted((done.path / SRPMS).glob("*.src.rpm")))

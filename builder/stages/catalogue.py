@@ -21,20 +21,20 @@ def stages(setting: Setting, ledger: Ledger, *, update: bool = False) -> dict[st
 def _all(setting: Setting, ledger: Ledger, update: bool) -> Iterator[Stage]:
     lock, accepted = sources.sources_lock(setting), sources.acceptances(setting)
     ready = image.ReadyImage(setting)
-    for source in setting.profile.source.values():
+    for source in setting.build.sources.values():
         yield sources.fetch_stage(
             setting, source, lock, update=update, acceptance=accepted.get(source.name)
         )
         yield sources.unpack_stage(setting, source)
     yield image.image_stage(setting, "build")
     yield image.image_stage(setting, "guest")
-    for name, component in setting.profile.component.items():
-        if component.inside:
-            yield sources.inner_stage(setting, name, component)
-        if component.source:
-            yield sources.prep_stage(setting, name, component)
-        yield builds.build_stage(setting, name, component, ledger, ready)
-    if checks.checked(setting.profile):
+    for part in setting.build.parts.values():
+        if part.source is not None:
+            if part.inside:
+                yield sources.inner_stage(setting, part, part.source)
+            yield sources.prep_stage(setting, part, part.source)
+        yield builds.build_stage(setting, part, ledger, ready)
+    if checks.checked(setting.build):
         yield checks.checks_stage(setting)
     yield results.repo_stage(setting, ready)
     yield results.vm_stage(setting, ready)

@@ -11,87 +11,78 @@ from builder.kernel import vendor
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done, Stage, Work
-from builder.profile.model import Profile
+from builder.pipeline.stagename import CHECKS, StageKind, StageName
+from builder.profile.build import Build, BuildPart
 from builder.stages import patching
-from builder.stages.patching import TREE
+from builder.stages.products import TREE, pristine_stage
 from builder.stages.setting import Setting
-from builder.stages.sources import pristine_stage
 from builder.stages.vendored import Vendored
 
-CHECKS_STAGE = "checks"
 REPORT = "layouts.json"
 
 
-def checked(profile: Profile) -> frozenset[str]:
+def checked(build: Build) -> frozenset[str]:
     """The components that are built only if the checks pass."""
-    copies = {copy.component for check in profile.layout for copy in check.copies}
-    vendored = {name for name, component in profile.component.items() if component.vendor}
+    copies = {copy.component for check in build.layout for copy in check.copies}
+    vendored = {part.name for part in build.parts.values() if part.vendor}
     return frozenset(copies | vendored)
 
 
 def checks_stage(setting: Setting) -> Stage:
     """Layouts of structures agree, and every new configuration symbol has a line."""
-    profile = setting.profile
-    names = sorted(checked(profile))
-    needs = [need for name in names for need in _needs(setting, name)]
+    build = setting.build
+    parts = [build.parts[name] for name in sorted(checked(build))]
+    needs = [need for part in parts for need in _needs(part)]
 
     def inputs() -> tuple[Input, ...]:
-        layouts = msgspec.json.encode(profile.layout).decode()
-        components = [profile.component[name] for name in names]
-        wanted = [
-            vendor.resolve(one.vendor, setting.base, setting.flavour_name).config
-            for one in components
-            if one.vendor
-        ]
+        layouts = msgspec.json.encode(build.layout).decode()
+        wanted = [part.vendor.config for part in parts if part.vendor]
         return (
             Input("layouts", digest.of_text(layouts)),
             Input("configuration", digest.of_text(msgspec.json.encode(wanted).decode())),
-            *setting.recipe("forensics", "kernel/vendor.py"),
+            *setting.code.of(f"{__name__}:checks_stage"),
         )
 
     def run(work: Work) -> None:
         from builder.forensics import findings  # noqa: PLC0415 - only a run pays for them
-        from builder.forensics.view import View  # noqa: PLC0415
+        from builder.forensics.view import TreeView  # noqa: PLC0415
 
-        for name in names:
-            component = profile.component[name]
-            if component.vendor is not None:
-                _require_lines(Vendored(setting, name, component, component.vendor), work.needs)
+        for part in parts:
+            if part.vendor is not None and part.source is not None:
+                _require_lines(Vendored(setting, part, part.source, part.vendor), work.needs)
         readers: dict[str, Callable[[str], str | None]] = {
-            name: View(work.needs[f"prep:{name}"].path / TREE).read for name in names
+            part.name: TreeView(work.needs[StageKind.PREP.of(part.name)].path / TREE).read
+            for part in parts
         }
-        reports = findings.hold_together(profile.layout, readers)
+        reports = findings.hold_together(build.layout, readers)
         (work.output / REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(reports)))
         lines = [line for report in reports for line in report.lines()]
         work.log.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         for report in reports:
             report.require()
 
-    return Stage(CHECKS_STAGE, tuple(dict.fromkeys(needs)), inputs, run)
+    return Stage(CHECKS, tuple(dict.fromkeys(needs)), inputs, run, by_content=True)
 
 
-def _needs(setting: Setting, name: str) -> tuple[str, ...]:
-    component = setting.profile.component[name]
-    if component.vendor is None:
-        return (f"prep:{name}",)
-    return (
-        f"prep:{name}",
-        f"unpack:{component.source}",
-        pristine_stage(name, component),
-        *patching.needs(setting, component),
-    )
+def _needs(part: BuildPart) -> tuple[StageName, ...]:
+    prepared = StageKind.PREP.of(part.name)
+    if part.vendor is None or part.source is None:
+        return (prepared,)
+    unpacked = StageKind.UNPACK.of(part.source.name)
+    return (prepared, unpacked, pristine_stage(part, part.source), *patching.needs(part))
 
 
 def _require_lines(packed: Vendored, done: Mapping[str, Done]) -> None:
     """Every symbol that the patches bring must have a value; %prep would ask, much later."""
     from builder.forensics import kconfig  # noqa: PLC0415
-    from builder.forensics.view import View  # noqa: PLC0415
+    from builder.forensics.view import TreeView  # noqa: PLC0415
     from builder.patch.series import touched  # noqa: PLC0415
 
-    name, component = packed.name, packed.component
-    series = patching.collect(packed.setting, name, component, done)
+    part = packed.part
+    series = patching.collect(packed.setting, part, done)
     pristine, patched = (
-        View(done[stage].path / TREE) for stage in (pristine_stage(name, component), f"prep:{name}")
+        TreeView(done[stage].path / TREE)
+        for stage in (pristine_stage(part, packed.source), StageKind.PREP.of(part.name))
     )
     asked = kconfig.compare(pristine, patched, touched(series)).questions
     missing = vendor.symbols_without_line(
@@ -99,4 +90,4 @@ def _require_lines(packed: Vendored, done: Mapping[str, Done]) -> None:
     )
     if missing:
         cause, hint = vendor.explain_unset(missing)
-        raise UsageError(f"the configuration of {name} is not complete", cause, hint)
+        raise UsageError(f"the configuration of {part.name} is not complete", cause, hint)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
-from builder.base import load_base
-from builder.engine.spec import ContainerSpec
+from builder.engine.spec import ContainerSpec, Mount
+from builder.pipeline import digest
+from builder.pipeline.digest import Input
+from builder.pipeline.stagename import of_folder
 from builder.stages.setting import Setting
 
 NOTE = "container.json"
@@ -38,10 +40,41 @@ def run_container(
         else replace(mount, source=readable_copy(mount.source, given / str(number)))
         for number, mount in enumerate(spec.mounts)
     )
-    nofile = load_base(setting.base_folder).settings.nofile
-    limited = replace(spec, nofile=nofile, mounts=mounts)
+    limited = replace(_limited(setting, spec), mounts=mounts)
     (scratch / NOTE).write_bytes(msgspec.json.encode(limited, enc_hook=str))
     return setting.engine().run(limited, log=log, on_line=see)
+
+
+def inputs(setting: Setting, spec: ContainerSpec) -> tuple[Input, ...]:
+    """What a container gets, as inputs of its stage before any need of it has run.
+
+    Files of the checkout are mounted by absolute paths, and count with their contents.  A
+    relative path stands for what is not there yet: a need has a key of its own.
+    """
+    limited = _limited(setting, spec)
+    mounts = [
+        (mount.target, mount.writable, "" if mount.source.is_absolute() else str(mount.source))
+        for mount in limited.mounts
+    ]
+    words = msgspec.json.encode((replace(limited, mounts=()), mounts), enc_hook=str)
+    given = [mount for mount in limited.mounts if mount.source.is_absolute()]
+    return (
+        Input("container", digest.of_text(words.decode())),
+        *(entry for mount in given for entry in _contents(mount)),
+        *setting.code.alone("builder.engine.config", f"{__name__}:run_container"),
+    )
+
+
+def _limited(setting: Setting, spec: ContainerSpec) -> ContainerSpec:
+    return replace(spec, nofile=setting.build.base.settings.nofile)
+
+
+def _contents(mount: Mount) -> Iterator[Input]:
+    """A mounted file, or all files of a mounted folder, by the paths that the container sees."""
+    source = mount.source
+    for one in digest.files("given", source if source.is_dir() else source.parent, [source]):
+        inside = f"/{one.name.partition(':')[2]}" if source.is_dir() else ""
+        yield Input(f"given:{mount.target}{inside}", one.value)
 
 
 def readable_copy(origin: Path, target: Path) -> Path:
@@ -70,8 +103,7 @@ class Note:
 
     @property
     def stage(self) -> str:
-        # No kind of stage has a hyphen in its name.
-        return self.path.parts[-3].replace("-", ":", 1)
+        return of_folder(self.path.parts[-3])
 
     @property
     def run(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 import msgspec
 
@@ -14,18 +13,19 @@ from builder.base import (
     identity,
     image_tag,
     make_root,
+    method,
     require_host,
 )
-from builder.base.packages import Package, decode, encode
+from builder.base.packages import BasePackage, decode, encode
 from builder.digest import Digest, of_bytes, of_text
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import ImageFacts
 from builder.pipeline.stage import Damaged, Done, Stage, Work
+from builder.pipeline.stagename import StageKind
 from builder.shown import without_secrets_in
+from builder.stages.products import TAR, root_tar
 from builder.stages.setting import Setting
 
-BUILD_STAGE = "image:build"
-GUEST_STAGE = "image:guest"
-TAR = "root.tar"
 PACKAGES = "packages.json"
 
 
@@ -33,32 +33,37 @@ def image_stage(setting: Setting, kind: Kind) -> Stage:
     """One root, bootstrapped from packages; it waits for the network more than it computes."""
 
     def inputs() -> tuple[Input, ...]:
-        base = setting.load_base()
+        base = setting.build.base
         named = "\n".join(map(without_secrets_in, base.settings.snapshot))
         dated = (Input("snapshot", of_text(named)),) if named else ()
-        return (Input("base", identity(base, kind)), *dated)
+        return (
+            Input("base", identity(base, kind)),
+            Input("kept", f"{TAR} {PACKAGES}"),
+            *dated,
+            *setting.code.alone(*method(base).code, "builder.base.packages"),
+        )
 
     def run(work: Work) -> None:
-        base = setting.load_base()
         made = make_root(
-            Order(base, kind, work.output / TAR, setting.console, work.log, setting.engine)
+            Order(
+                setting.build.base,
+                kind,
+                work.output / TAR,
+                setting.console,
+                work.log,
+                setting.engine,
+            )
         )
         (work.output / PACKAGES).write_bytes(encode(made.packages))
-        work.note("packages", str(len(made.packages)))
-        work.note("sha256", made.sha256)
+        work.note(ImageFacts(len(made.packages), Digest(made.sha256)))
 
     def check() -> None:
-        require_host(setting.load_base())
+        require_host(setting.build.base)
 
-    return Stage(f"image:{kind}", (), inputs, run, slot=False, check=check)
-
-
-def root_tar(done: Done) -> Path:
-    """The tar that an image stage put out."""
-    return done.path / TAR
+    return Stage(StageKind.IMAGE.of(kind), (), inputs, run, slot=False, check=check)
 
 
-def packages_of(done: Done) -> tuple[Package, ...]:
+def packages_of(done: Done) -> tuple[BasePackage, ...]:
     """What an image stage has put into its root.  Raises Damaged if its list has changed."""
     try:
         data = (done.path / PACKAGES).read_bytes()
@@ -83,7 +88,7 @@ class ReadyImage:
 
     def __call__(self, done: Done) -> str:
         """The image's tag; imports the root if the engine lost it or never had it."""
-        base = self._setting.load_base()
+        base = self._setting.build.base
         tag = image_tag(base, _digest(done, TAR))
         with self._guard:
             if tag not in self._ready:

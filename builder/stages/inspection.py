@@ -8,47 +8,50 @@ from pathlib import Path
 
 from builder.errors import VerificationError
 from builder.forensics import findings, view
-from builder.forensics.findings import ComponentFindings, Findings
+from builder.forensics.findings import ComponentFindings, ProfileFindings
 from builder.patch import apply
 from builder.patch.series import Series, touched
 from builder.pipeline.stage import Damaged
-from builder.profile.model import Component
+from builder.pipeline.stagename import StageKind
+from builder.profile.build import BuildPart
 from builder.stages import patching
-from builder.stages.patching import TREE
+from builder.stages.products import TREE, pristine_stage
 from builder.stages.session import Session
-from builder.stages.sources import pristine_stage
 
 
-def find_all(session: Session, names: list[str]) -> Findings:
+def find_all(session: Session, names: list[str]) -> ProfileFindings:
     """The findings on these components, whose pristine trees are made for it."""
-    profile = session.setting.profile
+    build = session.setting.build
     components: dict[str, ComponentFindings] = {}
     readers: dict[str, Callable[[str], str | None]] = {}
     with ExitStack() as trials:
         for name in names:
-            component = profile.component[name]
-            source, pristine = f"unpack:{component.source}", pristine_stage(name, component)
-            needs = patching.needs(session.setting, component)
+            part = build.parts[name]
+            if part.source is None:  # it has no patches
+                continue
+            source = StageKind.UNPACK.of(part.source.name)
+            pristine = pristine_stage(part, part.source)
+            needs = patching.needs(part)
             # What patches are read from is held against its digests, as for a build.
             read = {*needs, source} - {pristine}
             done = session.settle(source, pristine, *needs, read=tuple(sorted(read)))
-            patches = patching.collect(session.setting, name, component, done)
+            patches = patching.collect(session.setting, part, done)
             tree = _sound_tree(session, pristine, patches)
-            trial = trials.enter_context(apply.attempt(patches, tree, max_fuzz=component.fuzz))
-            kabi_list, arch = _kabi_list(component, done[source].path / TREE)
+            trial = trials.enter_context(apply.attempt(patches, tree, max_fuzz=part.fuzz))
+            kabi_list, arch = _kabi_list(part, done[source].path / TREE)
             components[name] = findings.examine(trial, kabi_list, arch)
             readers[name] = view.after(trial).read
-        needed = {copy.component for check in profile.layout for copy in check.copies}
+        needed = {copy.component for check in build.layout for copy in check.copies}
         absent = tuple(sorted(needed - readers.keys()))
         complete = [
             check
-            for check in profile.layout
+            for check in build.layout
             if all(copy.component in readers for copy in check.copies)
         ]
         # Half patched trees have half a layout.
         failed = any(one.failed for one in components.values())
         layouts = () if failed else findings.hold_together(complete, readers)
-        return Findings(components, layouts, absent)
+        return ProfileFindings(components, layouts, absent)
 
 
 def _sound_tree(session: Session, pristine: str, patches: Series) -> Path:
@@ -64,14 +67,14 @@ def _sound_tree(session: Session, pristine: str, patches: Series) -> Path:
     return done.path / TREE
 
 
-def _kabi_list(component: Component, source: Path) -> tuple[Path | None, str]:
-    if component.kabi is None:
+def _kabi_list(part: BuildPart, source: Path) -> tuple[Path | None, str]:
+    if part.kabi is None:
         return None, ""
-    path = source / component.kabi.file
+    path = source / part.kabi.file
     if not path.is_file():
         raise VerificationError(
-            f"the source of {component.package} has no {component.kabi.file}",
+            f"the source of {part.package} has no {part.kabi.file}",
             "the profile names it as the list of symbols that keep their CRCs",
             "it is another release than the profile is for, or the profile is wrong",
         )
-    return path, component.kabi.arch
+    return path, part.kabi.arch

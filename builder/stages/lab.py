@@ -17,20 +17,24 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from builder.base import find as find_base
+from builder.base import load_base
 from builder.disk import image as disk_image
 from builder.errors import UsageError
 from builder.host import process
 from builder.lab.scenario import shipped
-from builder.lab.series import Series
+from builder.lab.series import Fullnat
 from builder.lab.subject import Subject
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import LabFacts
 from builder.pipeline.lookup import settled
 from builder.pipeline.stage import Done, Stage, Work
+from builder.pipeline.stagename import VM, StageKind
 from builder.pipeline.store import Store
 from builder.profile import load as profiles
+from builder.profile.build import resolve
 from builder.stages.accelerator import accelerator
-from builder.stages.builds import RPMS
+from builder.stages.products import RPMS
 from builder.stages.setting import Setting
 
 if TYPE_CHECKING:
@@ -40,16 +44,12 @@ if TYPE_CHECKING:
     from builder.vm.hardware import Accelerator
 
 VERDICT = "verdict.json"
-OUTCOME = "outcome"
 RED = "fail"
 PROGRAMS = ("setpriv", "qemu-system-x86_64")
-_BOTH = ("scenario", "folder.py", "recording.py", "series.py", "subject.py", "verdict.py")
-RECORDER = (
-    *("guest", "hosts", "plan", "capture/files.py", "capture/pcapng.py", "counters.py"),
-    *("experiment.py", "laboratory.py", *_BOTH),
+# A recording is not judged where it is made; scenario and topology are inputs as values.
+JUDGING = frozenset(
+    f"builder.lab.{part}" for part in ("catalogue", "judging", "oracle", "page", "scenario.shipped")
 )
-JUDGE = ("capture", "oracle", "page", "judging.py", *_BOTH)
-"""Parts of builder/lab/ that decide what is recorded, and what is made of that."""
 
 Stages = Callable[[Setting], Mapping[str, Stage]]
 
@@ -70,12 +70,13 @@ class Companion:
 
 def not_built(setting: Setting) -> UsageError:
     """There is no image of this flavour in this base, or it is not of today's inputs."""
-    command = f"invoke build --profile {setting.profile.name} --flavour {setting.flavour_name}"
-    if setting.base != setting.profile.base:
-        command += f" --base {setting.base}"
+    build = setting.build
+    command = f"invoke build --profile {build.profile} --flavour {build.flavour}"
+    if build.base.name != build.default_base:
+        command += f" --base {build.base.name}"
     return UsageError(
-        f"profile {setting.profile.name} has no disk image to try",
-        f"flavour {setting.flavour_name} was not built in base {setting.base}, or what it is "
+        f"profile {build.profile} has no disk image to try",
+        f"flavour {build.flavour} was not built in base {build.base.name}, or what it is "
         "made of has changed since",
         f"build it first: {command}",
     )
@@ -90,17 +91,9 @@ def no_series(profile: str) -> UsageError:
     )
 
 
-def record_name(scenario: str) -> str:
-    return f"record:{scenario}"
-
-
-def verdict_name(scenario: str) -> str:
-    return f"lab:{scenario}"
-
-
 def lab_stages(setting: Setting, stages: Stages) -> Iterator[Stage]:
     """Both stages of every scenario, if the profile can be tried at all."""
-    if setting.profile.lab is None:
+    if setting.build.lab is None:
         return
     benches = Benches(setting, stages)
     for name in shipped.available():
@@ -119,11 +112,11 @@ class Benches:
         self._fence_told = False
 
     @property
-    def series(self) -> Series:
+    def series(self) -> Fullnat:
         """The profile's; raises UsageError if it has none."""
-        if self._setting.profile.lab is None:
-            raise no_series(self._setting.profile.name)
-        return self._setting.profile.lab
+        if self._setting.build.lab is None:
+            raise no_series(self._setting.build.profile)
+        return self._setting.build.lab
 
     @functools.cached_property
     def companion(self) -> Companion | None:
@@ -132,15 +125,14 @@ class Benches:
         if not name:
             return None
         profile = profiles.load(self._setting.specs.parent, name)
-        base = find_base(self._setting.project.bases, profile.base)
+        bases = self._setting.project.bases
+        base = load_base(bases / find_base(bases, profile.base), profile.init)
         flavours = dict.fromkeys((profile.default_flavour, *profile.flavour))
         store = Store(self._setting.cache)
         found: list[Companion] = []
         for flavour in flavours:
-            other = replace(
-                self._setting, profile=profile.in_base(base), flavour_name=flavour, base=base
-            )
-            found.append(Companion(other, settled(self._stages(other), "vm", store)))
+            other = replace(self._setting, build=resolve(profile, flavour, base))
+            found.append(Companion(other, settled(self._stages(other), VM, store)))
             if found[-1].done is not None:
                 return found[-1]
         return found[0]
@@ -207,8 +199,8 @@ class Benches:
 
 def kernel_stages(setting: Setting) -> tuple[str, ...]:
     """The stages that build the profile's kernels."""
-    components = setting.profile.component.items()
-    return tuple(f"build:{name}" for name, component in components if component.is_kernel)
+    parts = setting.build.parts.values()
+    return tuple(StageKind.BUILD.of(part.name) for part in parts if part.is_kernel)
 
 
 def image(vm: Done) -> Image:
@@ -228,9 +220,9 @@ def subject(setting: Setting, vm: Done, built: Mapping[str, Done]) -> Subject:
     kernels = (built[stage] for stage in kernel_stages(setting) if stage in built)
     outputs = [entry for done in kernels for entry in done.manifest.outputs]
     return Subject(
-        setting.profile.name,
-        setting.flavour_name,
-        setting.base,
+        setting.build.profile,
+        setting.build.flavour,
+        setting.build.base.name,
         next(one.sha256 for one in vm.manifest.outputs if one.path == disk_image.IMAGE),
         disk_image.read(vm.path).release,
         {one.path.removeprefix(f"{RPMS}/"): one.sha256 for one in outputs if one.path in names},
@@ -259,9 +251,9 @@ def _record_stage(setting: Setting, name: str, benches: Benches) -> Stage:
         return (
             Input("scenario", digest.of_text(_text(scenario))),
             Input("topology", digest.of_text(_text(topology))),
-            Input("series", digest.of_text(_text(setting.profile.lab))),
+            Input("series", digest.of_text(_text(setting.build.lab))),
             *benches.inputs(),
-            *setting.recipe("vm", *(f"lab/{part}" for part in RECORDER)),
+            *setting.code.of(f"{__name__}:_record_stage", apart=JUDGING),
         )
 
     def run(work: Work) -> None:
@@ -269,19 +261,19 @@ def _record_stage(setting: Setting, name: str, benches: Benches) -> Stage:
         from builder.lab import laboratory  # noqa: PLC0415
 
         scenario, topology = loaded()
-        vm, series = work.needs["vm"], benches.series
+        vm, series = work.needs[VM], benches.series
         if name in series.unsupported:
             told = subject(setting, vm, work.needs)
             laboratory.pass_over(scenario, topology, told, series, work.output)
             return
-        shells = runtime_folder(f"lab-{setting.profile.name}")
+        shells = runtime_folder(f"lab-{setting.build.profile}")
         bench = benches.bench(vm, work.needs, work.scratch, shells)
-        trial = laboratory.Trial(scenario, topology, bench, setting.console.say)
+        trial = laboratory.LabTrial(scenario, topology, bench, setting.console.say)
         laboratory.record(trial, work.output)
 
     return Stage(
-        record_name(name),
-        ("vm", *kernel_stages(setting)),
+        StageKind.RECORD.of(name),
+        (VM, *kernel_stages(setting)),
         inputs,
         run,
         by_content=True,
@@ -295,10 +287,10 @@ def _text(value: object) -> str:
 
 def _verdict_stage(setting: Setting, name: str) -> Stage:
     """The recording, what it proves, and the page.  A red verdict is an output like others."""
-    recording = record_name(name)
+    recording = StageKind.RECORD.of(name)
 
     def inputs() -> tuple[Input, ...]:
-        return setting.recipe(*(f"lab/{part}" for part in JUDGE))
+        return setting.code.of(f"{__name__}:_verdict_stage")
 
     def run(work: Work) -> None:
         from builder.lab import judging  # noqa: PLC0415 - only a run pays for it
@@ -309,12 +301,13 @@ def _verdict_stage(setting: Setting, name: str) -> Stage:
         proof.write(judged, work.output)
         text = "".join(f"{line}\n" for line in lines.lines(judged.verdict))
         work.log.write_text(text, encoding="utf-8")
-        work.note(OUTCOME, judged.verdict.outcome)
+        work.note(LabFacts(judged.verdict.outcome))
 
-    return Stage(verdict_name(name), (recording,), inputs, run, remark=_remark)
+    return Stage(StageKind.LAB.of(name), (recording,), inputs, run, remark=_remark)
 
 
 def _remark(done: Done) -> str:
-    if done.manifest.facts.get(OUTCOME) == RED:
+    facts = done.manifest.facts
+    if isinstance(facts, LabFacts) and facts.outcome == RED:
         return "; its verdict is red, and the next lab records it anew"
     return ""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
-from builder.profile.model import Component
+from builder.profile.build import BuildPart
 from builder.stages.setting import Setting
 from builder.stages.templated import Templated
 from builder.stages.vendored import Vendored
@@ -34,6 +34,10 @@ class Packaging(Protocol):
     def fill(self, target: Path, done: Mapping[str, Done]) -> None:
         """Put everything into ``target`` that belongs into SOURCES."""
 
+    @property
+    def foreseen(self) -> Path | None:
+        """A relative path that stands for ``prepared``, None where that will be None."""
+
     def prepared(self, done: Mapping[str, Done]) -> Path | None:
         """The patched tree that stands in for %prep, None if %prep is to be run."""
 
@@ -41,8 +45,8 @@ class Packaging(Protocol):
         """Cause and hint of a failed build, if this manner of packing knows more than others."""
 
 
-def packaging(setting: Setting, name: str, component: Component) -> Packaging:
+def packaging(setting: Setting, part: BuildPart) -> Packaging:
     """By the vendor's own spec if the profile has its table, else by a template of ours."""
-    if component.vendor is not None:
-        return Vendored(setting, name, component, component.vendor)
-    return Templated(setting, name, component)
+    if part.vendor is not None and part.source is not None:
+        return Vendored(setting, part, part.source, part.vendor)
+    return Templated(setting, part)

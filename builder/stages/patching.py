@@ -12,75 +12,64 @@ from builder.patch.series import Patch, Series
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
-from builder.profile.model import Component, ForeignPatch
+from builder.pipeline.stagename import StageKind, StageName
+from builder.profile.build import BuildPart
+from builder.profile.model import ForeignPatch
+from builder.stages.products import TREE
 from builder.stages.setting import Setting
 
-TREE = "tree"
 
-
-def folders(setting: Setting, name: str, component: Component) -> tuple[Path, ...]:
+def folders(setting: Setting, part: BuildPart) -> tuple[Path, ...]:
     """The folders of this project that hold a component's series, in order."""
-    variants = component.variants(setting.flavour_name, setting.base)
-    further = [folder for variant in variants for folder in variant.series]
-    return tuple(setting.patches / folder for folder in (name, *further))
-
-
-def foreign(setting: Setting, component: Component) -> tuple[ForeignPatch, ...]:
-    """The patches out of other sources, in order."""
-    variants = component.variants(setting.flavour_name, setting.base)
-    return (*component.patches, *(patch for variant in variants for patch in variant.patches))
+    return tuple(setting.patches / folder for folder in part.series)
 
 
 def names(
-    setting: Setting, name: str, component: Component, used: Collection[Path] | None = None
+    setting: Setting, part: BuildPart, used: Collection[Path] | None = None
 ) -> tuple[str, ...]:
     """The patches' file names in the order in which they are applied.
 
     ``used``: those that were, after the stage ``prep:X``; a fix of a fault that the source
     has not is left out.
     """
-    own = [patch for folder in folders(setting, name, component) for patch in series.names(folder)]
-    listed = (*(patch.name for patch in foreign(setting, component)), *own)
+    own = [patch for folder in folders(setting, part) for patch in series.names(folder)]
+    listed = (*(patch.name for patch in part.patches), *own)
     if used is None:
         return listed
     there = {path.name for path in used}
     return tuple(name for name in listed if name in there)
 
 
-def needs(setting: Setting, component: Component) -> tuple[str, ...]:
+def needs(part: BuildPart) -> tuple[StageName, ...]:
     """The stages that bring the patches of other sources."""
-    return tuple(sorted({f"unpack:{patch.source}" for patch in foreign(setting, component)}))
+    return tuple(sorted({StageKind.UNPACK.of(patch.source) for patch in part.patches}))
 
 
-def inputs(setting: Setting, name: str, component: Component) -> tuple[Input, ...]:
+def inputs(setting: Setting, part: BuildPart) -> tuple[Input, ...]:
     """What decides on the patches, apart from the stages of ``needs``."""
-    there = [folder for folder in folders(setting, name, component) if folder.is_dir()]
-    listed = Input("patches", " ".join(names(setting, name, component)))
+    there = [folder for folder in folders(setting, part) if folder.is_dir()]
+    listed = Input("patches", " ".join(names(setting, part)))
     return (listed, *digest.files("patch", setting.patches, there))
 
 
-def collect(setting: Setting, name: str, component: Component, done: Mapping[str, Done]) -> Series:
+def collect(setting: Setting, part: BuildPart, done: Mapping[str, Done]) -> Series:
     """All patches of a component in order; ``done`` has the stages of ``needs``.
 
     Raises VerificationError if a source lacks its patch, UsageError for one of ours that is
     not there, or two of one name.
     """
-    brought = [_foreign(setting, patch, done) for patch in foreign(setting, component)]
-    own = [
-        patch
-        for folder in folders(setting, name, component)
-        for patch in series.load(folder).patches
-    ]
-    return series.join(setting.patches / name, _with_fixes(component, (*brought, *own)))
+    brought = [_foreign(setting, patch, done) for patch in part.patches]
+    own = [patch for folder in folders(setting, part) for patch in series.load(folder).patches]
+    return series.join(setting.patches / part.name, _with_fixes(part, (*brought, *own)))
 
 
-def _with_fixes(component: Component, patches: tuple[Patch, ...]) -> tuple[Patch, ...]:
-    fixes = {fix.patch: fix for fix in component.fixes}
+def _with_fixes(part: BuildPart, patches: tuple[Patch, ...]) -> tuple[Patch, ...]:
+    fixes = {fix.patch: fix for fix in part.fixes}
     return tuple(replace(patch, fix=fixes.get(patch.name)) for patch in patches)
 
 
 def _foreign(setting: Setting, patch: ForeignPatch, done: Mapping[str, Done]) -> Patch:
-    tree = done[f"unpack:{patch.source}"].path / TREE
+    tree = done[StageKind.UNPACK.of(patch.source)].path / TREE
     if not (tree / patch.file).is_file():
         found = sorted(str(path.relative_to(tree)) for path in tree.rglob("*.patch"))
         raise VerificationError(
@@ -88,6 +77,6 @@ def _foreign(setting: Setting, patch: ForeignPatch, done: Mapping[str, Done]) ->
             f"patches in it: {', '.join(found) or 'none'}",
             "it is another release than the profile is for; get the one that fits",
         )
-    archive = setting.profile.source[patch.source].file
+    archive = setting.build.sources[patch.source].file
     origin = f"{archive} (source {patch.source})"
     return series.read(tree / patch.file, origin, crlf=patch.crlf)

@@ -16,58 +16,52 @@ from builder.engine import require as require_engine
 from builder.host import process
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import RepoFacts, SmokeFacts, VmFacts
 from builder.pipeline.stage import Done, Stage, Work
-from builder.stages.builds import rpms_of, source_rpms_of
-from builder.stages.containers import run_container
-from builder.stages.image import BUILD_STAGE, GUEST_STAGE, ReadyImage, root_tar
+from builder.pipeline.stagename import BUILD_ROOT, GUEST_ROOT, REPO, SMOKE, VM, StageKind
+from builder.stages import containers
+from builder.stages.image import ReadyImage
+from builder.stages.products import root_tar, rpms_of, source_rpms_of
 from builder.stages.setting import Setting
 
 PROOF = "install-proof.json"
 REQUIREMENTS = "requirements.txt"
 
 
-def _root_inputs(
-    setting: Setting, needs: Mapping[str, Done], repo: Path, image: ReadyImage
-) -> RootInputs:
-    guest = setting.load_base().guest
+def _root_inputs(setting: Setting, image: str, root: Path, repo: Path) -> RootInputs:
+    base = setting.build.base
     return RootInputs(
-        image=image(needs[BUILD_STAGE]),
-        root=root_tar(needs[GUEST_STAGE]),
+        image=image,
+        root=root,
         repo=repo,
-        guest=tuple(setting.base_folder / name for name in guest.files),
-        provides=setting.base_folder / guest.provides,
-        epoch=setting.epoch,
+        guest=tuple(base.folder / name for name in base.guest.files),
+        provides=base.folder / base.guest.provides,
+        epoch=setting.build.epoch,
     )
 
 
-def _guest_inputs(setting: Setting) -> tuple[Input, ...]:
-    folder, guest = setting.base_folder, setting.load_base().guest
-    names = (*guest.files, guest.provides)
-    return digest.files("guest", folder, [folder / name for name in names])
+def _foreseen(setting: Setting) -> RootInputs:
+    """The same before any need has run."""
+    return _root_inputs(setting, "", Path("root.tar"), Path("repo"))
 
 
-def _installed(setting: Setting) -> tuple[str, ...]:
-    return (*setting.profile.install, *setting.load_base().guest.install)
+def _found(
+    setting: Setting, needs: Mapping[str, Done], repo: Path, image: ReadyImage
+) -> RootInputs:
+    return _root_inputs(setting, image(needs[BUILD_ROOT]), root_tar(needs[GUEST_ROOT]), repo)
 
 
 def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
     """The yum repository, what it requires of the target, and the proof that it installs."""
-    builds = tuple(f"build:{name}" for name in setting.profile.component)
-    target_file = setting.specs / setting.profile.target
+    builds = tuple(StageKind.BUILD.of(name) for name in setting.build.parts)
+    target_file = setting.specs / setting.build.target
 
     def inputs() -> tuple[Input, ...]:
         return (
             *digest.files("target", setting.specs, [target_file]),
-            *_guest_inputs(setting),
-            *setting.recipe(
-                "archive/rpm.py",
-                "rpm/repository.py",
-                "rpm/capabilities.py",
-                "disk/install_proof.py",
-                "disk/root.py",
-                "disk/container/root.sh",
-                "disk/container/prove-install.sh",
-            ),
+            Input("profile", setting.build.profile),
+            *containers.inputs(setting, install_proof.container(_foreseen(setting), Path("work"))),
+            *setting.code.of(f"{__name__}:repo_stage"),
         )
 
     def run(work: Work) -> None:
@@ -76,10 +70,10 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
         built = [work.needs[name] for name in builds]
         made = repository.make(
             work.output,
-            setting.profile.name,
+            setting.build.profile,
             tuple(path for done in built for path in rpms_of(done)),
             tuple(path for done in built for path in source_rpms_of(done)),
-            setting.epoch,
+            setting.build.epoch,
         )
         target = capabilities.load_target(target_file)
         findings = capabilities.hold(target, capabilities.requirements(made.packages))
@@ -92,58 +86,55 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
         )
         capabilities.demand(target, findings)
         proof = install_proof.prove(
-            _root_inputs(setting, work.needs, work.output, image),
+            _found(setting, work.needs, work.output, image),
             scratch=work.scratch,
             log=work.log,
-            run=partial(run_container, setting, work.scratch),
+            run=partial(containers.run_container, setting, work.scratch),
         )
         (work.output / PROOF).write_bytes(msgspec.json.format(msgspec.json.encode(proof)))
-        work.note("packages", str(len(proof.packages)))
+        work.note(RepoFacts(len(proof.packages)))
 
-    return Stage("repo", (*builds, BUILD_STAGE, GUEST_STAGE), inputs, run, check=require_engine)
+    needs = (*builds, BUILD_ROOT, GUEST_ROOT)
+    return Stage(REPO, needs, inputs, run, by_content=True, check=require_engine)
 
 
 def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
     """The bootable disk image."""
 
     def inputs() -> tuple[Input, ...]:
+        foreseen, install = _foreseen(setting), setting.build.install
         return (
-            Input("install", " ".join(_installed(setting))),
-            *_guest_inputs(setting),
-            *setting.recipe(
-                "disk/image.py",
-                "disk/root.py",
-                "disk/container/root.sh",
-                "disk/container/make-disk.sh",
-            ),
+            *containers.inputs(setting, disk_image.container(foreseen, install, Path("work"))),
+            Input("kept", " ".join(disk_image.FILES)),
         )
 
     def run(work: Work) -> None:
         made = disk_image.make(
-            _root_inputs(setting, work.needs, work.needs["repo"].path, image),
-            _installed(setting),
+            _found(setting, work.needs, work.needs[REPO].path, image),
+            setting.build.install,
             scratch=work.scratch,
             log=work.log,
-            run=partial(run_container, setting, work.scratch),
+            run=partial(containers.run_container, setting, work.scratch),
         )
         for name in disk_image.FILES:
             shutil.move(made.folder / name, work.output / name)
-        work.note("release", made.release)
+        work.note(VmFacts(made.release))
 
-    return Stage("vm", ("repo", BUILD_STAGE, GUEST_STAGE), inputs, run, check=require_engine)
+    return Stage(VM, (REPO, BUILD_ROOT, GUEST_ROOT), inputs, run, check=require_engine)
 
 
 def smoke_stage(setting: Setting) -> Stage:
     """The verdict of the image that was booted."""
 
     def inputs() -> tuple[Input, ...]:
-        return (Input("init", setting.profile.init), *setting.recipe("smoke", "vm"))
+        code = setting.code.of(f"{__name__}:smoke_stage")
+        return (Input("init", setting.build.init), *code)
 
     def run(work: Work) -> None:
         from builder.smoke import proof  # noqa: PLC0415
         from builder.stages.accelerator import accelerator  # noqa: PLC0415 - only a run pays for it
 
-        made = disk_image.read(work.needs["vm"].path)
+        made = disk_image.read(work.needs[VM].path)
         report = proof.prove(
             made.image,
             kernel_release=made.release,
@@ -151,16 +142,15 @@ def smoke_stage(setting: Setting) -> Stage:
             scratch=work.scratch,
             console=setting.console,
             log_dir=work.output,
-            init=setting.profile.init,
+            init=setting.build.init,
         )
-        work.note("seconds", f"{report.seconds:.1f}")
-        work.note("accelerator", report.accelerator)
+        work.note(SmokeFacts(round(report.seconds, 1), report.accelerator))
 
     def check() -> None:
         from builder.smoke import payload, proof  # noqa: PLC0415 - only a run pays for it
 
-        payload.load(setting.profile.init)  # refuses an unknown one
+        payload.load(setting.build.init)  # refuses an unknown one
         for name in proof.PROGRAMS:
             process.require_tool(name)
 
-    return Stage("smoke", ("vm",), inputs, run, check=check)
+    return Stage(SMOKE, (VM,), inputs, run, check=check)

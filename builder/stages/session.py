@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import msgspec
 
 from builder import names
 from builder.base import find as find_base
+from builder.base import load_base
 from builder.console import Console
 from builder.engine import connect
 from builder.errors import UsageError
@@ -23,12 +25,15 @@ from builder.host.paths import Cache, Project
 from builder.host.removal import remove
 from builder.pipeline import run as runs
 from builder.pipeline.budget import Budget
+from builder.pipeline.code import Code
+from builder.pipeline.facts import FetchFacts
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.schedule import Schedule, with_needs
 from builder.pipeline.stage import Done, Stage
 from builder.pipeline.store import Store
 from builder.place import Place
 from builder.profile import load
+from builder.profile.build import Build, resolve
 from builder.profile.commit import finish
 from builder.profile.model import Profile
 from builder.source import open_lock
@@ -43,6 +48,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_JOBS = 1024
+MEMO = "code.json"  # what is known of the builder's modules
 
 
 @dataclass(frozen=True)
@@ -110,10 +116,12 @@ class Session:
     def _tell_exceptions(self, done: dict[str, Done]) -> None:
         """Say in every run what was built from because the operator alone accepts it."""
         for name, stage in done.items():
-            verified = stage.manifest.facts.get("verified", "")
-            if BY_YOU in verified and name not in self.told:
+            facts = stage.manifest.facts
+            if not isinstance(facts, FetchFacts) or name in self.told:
+                continue
+            if BY_YOU in facts.verified:
                 self.told.add(name)
-                self.setting.console.say(f"{name}: {verified}")
+                self.setting.console.say(f"{name}: {facts.verified}")
 
 
 def read_jobs(word: str | None) -> int:
@@ -131,10 +139,10 @@ def read_jobs(word: str | None) -> int:
     return number
 
 
-def choose(project: Project, request: Request) -> tuple[Profile, str, str]:
-    """The profile, flavour and base that a request means.
+def choose(project: Project, request: Request) -> Build:
+    """What a request means: its profile in one flavour and base, whose files are read here.
 
-    Raises UsageError for names that do not exist.
+    Raises UsageError for names that do not exist, and for a file that is malformed.
     """
     profile = load.load(project.specs, request.profile)
     flavour = names.choose(
@@ -144,8 +152,9 @@ def choose(project: Project, request: Request) -> tuple[Profile, str, str]:
         "--flavour names a table [flavour.NAME] of profile.toml",
         of=f"profile {profile.name}",
     )
-    base = find_base(project.bases, request.base or profile.base)
-    return _with_variants(profile.in_base(base), request.variants), flavour, base
+    name = find_base(project.bases, request.base or profile.base)
+    base = load_base(project.bases / name, profile.init)
+    return resolve(_with_variants(profile, request.variants), flavour, base)
 
 
 def _with_variants(profile: Profile, wanted: tuple[str, ...]) -> Profile:
@@ -196,6 +205,11 @@ def _reading(cache: Cache, console: Console) -> Iterator[str]:
         yield runs.new_name()
 
 
+def _keep(code: Code) -> None:
+    with contextlib.suppress(OSError):  # found again by the next run
+        code.keep()
+
+
 @contextmanager
 def open_session(
     request: Request,
@@ -210,14 +224,18 @@ def open_session(
     when the first stage asks for them.
     """
     cache, console = place.cache, place.console
-    profile, flavour, base = choose(place.project, request)
+    build = choose(place.project, request)
+    profile = build.profile
     if request.hermetic:
-        baselock.require(place.project, profile, base)
+        baselock.require(place.project, build)
     if request.update:
-        ci.require_editable("--update", f"invoke fetch --update --profile {profile.name}")
+        ci.require_editable("--update", f"invoke fetch --update --profile {profile}")
     with ExitStack() as stack:
-        enter = _reading(cache, console) if reading else _writing(place, profile.name)
-        run_id = f"{profile.name}/{stack.enter_context(enter)}"
+        enter = _reading(cache, console) if reading else _writing(place, profile)
+        run_id = f"{profile}/{stack.enter_context(enter)}"
+        code = Code(cache.ledger / MEMO)
+        if not reading:
+            stack.callback(_keep, code)
         engine: _Once[Engine] = _Once(lambda: stack.enter_context(connect(cache, console)))
         jobs = request.jobs or os.cpu_count() or 1
         budget: _Once[Budget] = _Once(lambda: Budget(cache.scratch / run_id / "jobs", jobs))
@@ -228,17 +246,16 @@ def open_session(
                 engine.made.close_soon()
 
         setting = Setting(
-            profile=profile,
-            flavour_name=flavour,
-            base=base,
+            build=build,
             locked=ci.is_locked(asked=request.locked),
             project=place.project,
             cache=cache,
             console=console,
             engine=engine,
             jobs=lambda: budget().folder,
+            code=code,
         )
-        ledger = Ledger(ledger_path(cache, profile.name, flavour, base))
+        ledger = Ledger(ledger_path(cache, profile, build.flavour, build.base.name))
         store = Store(cache)
         schedule = Schedule(
             store, ledger, cache, console, run_id, budget=budget, stop_work=stop_work

@@ -19,20 +19,21 @@ from builder.patch import apply
 from builder.patch.series import Series, touched
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import FetchFacts, InnerFacts, UnpackFacts
 from builder.pipeline.stage import Damaged, Done, Stage, Work
-from builder.profile.model import Component, ForeignPatch
+from builder.pipeline.stagename import StageKind
+from builder.profile.build import BuildPart
 from builder.source import accepted, dropin
 from builder.source.accepted import Acceptance
 from builder.source.expected import Expected
 from builder.source.fetch import fetch
 from builder.source.known import require_sizes, valid_pins
-from builder.source.model import Source
+from builder.source.model import Fetched, Source
 from builder.source.pins import SourcesLock
 from builder.stages import patching
-from builder.stages.patching import TREE
+from builder.stages.products import PATCHES, TREE, pristine_stage, source_file
 from builder.stages.setting import Setting
 
-PATCHES = "patches"
 REPORT = "patches.json"
 LOCK = "sources.lock"
 
@@ -46,22 +47,18 @@ def expected(setting: Setting, source: Source) -> Expected:
     """What the profile's components look for in a source, and whether a kernel is made of it."""
     members: set[str] = set(source.members)
     kernel = False
-    for component in setting.profile.component.values():
-        patches = {patch.file for patch in _foreign(setting, component, source)}
-        own = component.source == source.name
-        kernel |= component.is_kernel and (own or bool(patches))
-        members |= patches | (component.looked_for if own else set())
+    for part in setting.build.parts.values():
+        patches = {patch.file for patch in part.patches if patch.source == source.name}
+        own = part.source is not None and part.source.name == source.name
+        kernel |= part.is_kernel and (own or bool(patches))
+        members |= patches | (part.looked_for if own else set())
     return Expected(frozenset(members), kernel)
-
-
-def _foreign(setting: Setting, component: Component, source: Source) -> list[ForeignPatch]:
-    return [patch for patch in patching.foreign(setting, component) if patch.source == source.name]
 
 
 def acceptances(setting: Setting) -> dict[str, Acceptance]:
     """What the operator takes on his own, by the sources' names."""
-    profile = setting.profile
-    return accepted.read(setting.project, profile.name, frozenset(profile.source))
+    build = setting.build
+    return accepted.read(setting.project, build.profile, frozenset(build.sources))
 
 
 def fetch_stage(
@@ -93,6 +90,7 @@ def fetch_stage(
             *(Input(f"pin:{variant}", pin.sha256) for variant, pin in sorted(pins.items())),
             *((Input("drop-in", brought),) if brought else ()),
             *unknown,
+            *setting.code.of(f"{__name__}:fetch_stage"),
         )
 
     def run(work: Work) -> None:
@@ -114,37 +112,43 @@ def fetch_stage(
         except OSError:
             shutil.copyfile(fetched.path, place)
         place.chmod(0o444)  # the blob's mode, too: a cache may have been copied under umask 077
-        work.note("url", fetched.url)
-        work.note("sha256", fetched.sha256)
-        work.note("version", fetched.version or "")
-        work.note("variant", fetched.variant)
-        work.note("verified", fetched.verified)
+        work.note(_facts(fetched))
 
-    return Stage(f"fetch:{source.name}", (), inputs, run, slot=False, by_content=True)
+    return Stage(
+        StageKind.FETCH.of(source.name), (), inputs, run, slot=False, by_content=True, late=True
+    )
 
 
-def source_file(done: Done) -> Path:
-    """The one file that a fetch stage put out."""
-    return done.path / done.manifest.outputs[0].path
+def _facts(fetched: Fetched) -> FetchFacts:
+    return FetchFacts(
+        url=fetched.url,
+        sha256=fetched.sha256,
+        version=fetched.version or "",
+        variant=fetched.variant,
+        verified=fetched.verified,
+    )
 
 
 def unpack_stage(setting: Setting, source: Source) -> Stage:
     """The source's pristine tree: a tar's without its top folder, an RPM's files side by side."""
-    need = f"fetch:{source.name}"
-    components = setting.profile.component.items()
+    need = StageKind.FETCH.of(source.name)
+    parts = setting.build.parts.values()
     # Files of these trees have another name in a patched one, which builds write to.
-    linked = f"unpack:{source.name}" in {pristine_stage(*one) for one in components}
+    linked = StageKind.UNPACK.of(source.name) in {
+        pristine_stage(part, part.source) for part in parts if part.source is not None
+    }
 
     def run(work: Work) -> None:
         made = unpack(source_file(work.needs[need]), work.output / TREE, console=setting.console)
-        work.note("files", str(made.files))
-        work.note("bytes", str(made.bytes))
+        work.note(UnpackFacts(made.files, made.bytes))
         work.state(made.listing.below(TREE))
         protect(work.output / TREE, files=not linked)
 
-    return Stage(
-        f"unpack:{source.name}", (need,), lambda: setting.recipe("archive"), run, listed=False
-    )
+    def inputs() -> tuple[Input, ...]:
+        return setting.code.of(f"{__name__}:unpack_stage")
+
+    name = StageKind.UNPACK.of(source.name)
+    return Stage(name, (need,), inputs, run, listed=False, by_content=True)
 
 
 def copy_by_links(origin: Path, target: Path) -> None:
@@ -168,71 +172,71 @@ def protect(tree: Path, *, files: bool) -> None:
         Path(folder).chmod(0o555)
 
 
-def pristine_stage(name: str, component: Component) -> str:
-    """The stage whose output has the component's tree without patches."""
-    return f"inner:{name}" if component.inside else f"unpack:{component.source}"
-
-
-def inner_stage(setting: Setting, name: str, component: Component) -> Stage:
+def inner_stage(setting: Setting, part: BuildPart, source: Source) -> Stage:
     """The tree of a component that lies in an archive within its source."""
-    need = f"unpack:{component.source}"
+    need = StageKind.UNPACK.of(source.name)
 
     def inputs() -> tuple[Input, ...]:
-        return (Input("inside", "\n".join(component.inside)), *setting.recipe("archive"))
+        return (
+            Input("inside", "\n".join(part.inside)),
+            *setting.code.of(f"{__name__}:inner_stage"),
+        )
 
     def run(work: Work) -> None:
         made = unpack_inner(
             work.needs[need].path / TREE,
-            component.inside,
+            part.inside,
             work.output / TREE,
-            source=component.source,
+            source=source.name,
             console=setting.console,
         )
-        work.note("files", str(made.files))
+        work.note(InnerFacts(made.files))
         work.state(made.listing.below(TREE))
         protect(work.output / TREE, files=False)
 
-    return Stage(f"inner:{name}", (need,), inputs, run, listed=False)
+    name = StageKind.INNER.of(part.name)
+    return Stage(name, (need,), inputs, run, listed=False, by_content=True)
 
 
-def prep_stage(setting: Setting, name: str, component: Component) -> Stage:
+def prep_stage(setting: Setting, part: BuildPart, source: Source) -> Stage:
     """The patched tree of a component, its patches, and what became of every hunk."""
-    need = pristine_stage(name, component)
+    stage_name, need = StageKind.PREP.of(part.name), pristine_stage(part, source)
 
     def inputs() -> tuple[Input, ...]:
         return (
-            Input("fuzz", str(component.fuzz)),
-            Input("fixes", digest.of_text(msgspec.json.encode(component.fixes).decode())),
-            *patching.inputs(setting, name, component),
-            *setting.recipe("patch"),
+            Input("fuzz", str(part.fuzz)),
+            Input("fixes", digest.of_text(msgspec.json.encode(part.fixes).decode())),
+            *patching.inputs(setting, part),
+            *setting.code.of(f"{__name__}:prep_stage"),
         )
 
     def run(work: Work) -> None:
-        series = patching.collect(setting, name, component, work.needs)
+        series = patching.collect(setting, part, work.needs)
         copy_by_links(work.needs[need].path / TREE, work.output / TREE)
         changing = [f"{TREE}/{path}" for path in sorted(touched(series))]
         before = _known(work.needs[need], work.output, changing)
         kept = work.output / PATCHES
         kept.mkdir()
         try:
-            report = apply.apply(series, work.output / TREE, max_fuzz=component.fuzz, keep=kept)
+            report = apply.apply(series, work.output / TREE, max_fuzz=part.fuzz, keep=kept)
         except PatchError as error:
-            _log_failure(error, work, series, component.fuzz)
+            _log_failure(error, work, series, part.fuzz)
             raise
         (work.output / REPORT).write_text(report.as_json(), encoding="utf-8")
         work.log.write_text("".join(f"{line}\n" for line in report.lines()), encoding="utf-8")
         for line in report.lines():
-            setting.console.say(f"prep:{name}: {line}")
+            setting.console.say(f"{stage_name}: {line}")
         patches = [f"{PATCHES}/{path.name}" for path in sorted(kept.iterdir())]
         work.state(before.renewed(work.output, [*changing, PATCHES, *patches, REPORT]))
 
     return Stage(
-        f"prep:{name}",
-        tuple(dict.fromkeys((need, *patching.needs(setting, component)))),
+        stage_name,
+        tuple(dict.fromkeys((need, *patching.needs(part)))),
         inputs,
         run,
         listed=False,
-        carries=() if need in patching.needs(setting, component) else (need,),
+        by_content=True,
+        carries=() if need in patching.needs(part) else (need,),
     )
 
 
@@ -255,8 +259,3 @@ def _known(pristine: Done, output: Path, names: list[str]) -> Listing:
     if fault:
         raise Damaged(pristine, fault)
     return known
-
-
-def patches_of(done: Done) -> tuple[Path, ...]:
-    """The patches that a prep stage applied."""
-    return tuple(sorted((done.path / PATCHES).iterdir()))

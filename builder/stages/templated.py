@@ -10,13 +10,13 @@ from builder.kernel import config
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
+from builder.pipeline.stagename import StageKind, StageName
+from builder.profile.build import BuildPart
 from builder.profile.load import FRAGMENTS
-from builder.profile.model import Component
-from builder.rpm import build, spec
+from builder.rpm import spec, tree
 from builder.stages import patching
-from builder.stages.patching import TREE
+from builder.stages.products import TREE, patches_of, source_file
 from builder.stages.setting import Setting
-from builder.stages.sources import patches_of, source_file
 
 CONFIG = "kernel.config"
 
@@ -26,13 +26,16 @@ class Templated:
     """``specs/<profile>/<component>.spec.j2`` and the files beside it."""
 
     setting: Setting
-    name: str
-    component: Component
+    part: BuildPart
 
     @property
     def needs(self) -> tuple[str, ...]:
-        source = self.component.source
-        return (f"fetch:{source}", f"prep:{self.name}") if source else ()
+        source = self.part.source
+        return (StageKind.FETCH.of(source.name), self._prepared) if source else ()
+
+    @property
+    def _prepared(self) -> StageName:
+        return StageKind.PREP.of(self.part.name)
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -42,65 +45,63 @@ class Templated:
         specs = self.setting.specs
         found = [Input("spec", digest.of_text(self._render()))]
         found += digest.files("file", specs, self._extra_files())
-        if self.component.configured:
-            found += digest.files("config", specs, self._fragments())
-            found += self.setting.recipe("kernel/config.py")
-        return tuple(found)
+        if self.part.configured:
+            found.append(Input(f"file:{CONFIG}", digest.of_text(self._configuration())))
+        return (*found, *self.setting.code.alone(f"{__name__}:Templated"))
 
     def spec(self, done: Mapping[str, Done]) -> str:
-        return self._render(patches_of(done[f"prep:{self.name}"]) if self.component.source else ())
+        return self._render(patches_of(done[self._prepared]) if self.part.source else ())
 
     def fill(self, target: Path, done: Mapping[str, Done]) -> None:
         target.mkdir(parents=True, exist_ok=True)
         made: tuple[Path, ...] = ()
-        if self.component.source:
+        if self.part.source:
             fetched, prepared = (done[stage] for stage in self.needs)
             made = (source_file(fetched), *patches_of(prepared))
-        build.fill_sources(target, (*made, *self._extra_files()))
-        if self.component.configured:
-            (target / CONFIG).write_text(config.merge(self._fragments()), encoding="utf-8")
+        tree.fill_sources(target, (*made, *self._extra_files()))
+        if self.part.configured:
+            (target / CONFIG).write_text(self._configuration(), encoding="utf-8")
+
+    @property
+    def foreseen(self) -> Path | None:
+        noprep = self.setting.build.base.settings.noprep
+        return Path("prepared") if self.part.source and noprep else None
 
     def prepared(self, done: Mapping[str, Done]) -> Path | None:
-        if not self.component.source or not self.setting.load_base().settings.noprep:
-            return None
-        return done[f"prep:{self.name}"].path / TREE
+        return done[self._prepared].path / TREE if self.foreseen is not None else None
 
     def explain(self, log: Path) -> tuple[str, str] | None:
         return None
 
     def _extra_files(self) -> tuple[Path, ...]:
         """The files of ``specs/<profile>/<component>/``, which become further sources."""
-        folder = self.setting.specs / self.name
+        folder = self.setting.specs / self.part.name
         if not folder.is_dir():
             return ()
         return tuple(sorted(path for path in folder.iterdir() if path.is_file()))
 
+    def _configuration(self) -> str:
+        return config.merge(self._fragments())
+
     def _fragments(self) -> tuple[Path, ...]:
         """The configuration fragments of the flavour, in order."""
         folder = self.setting.specs / FRAGMENTS
-        return tuple(folder / name for name in self.setting.flavour.fragments)
+        return tuple(folder / name for name in self.setting.build.fragments)
 
     def _render(self, used: tuple[Path, ...] | None = None) -> str:
-        setting, component = self.setting, self.component
-        main = (setting.profile.source[component.source].file,) if component.source else ()
+        build, part = self.setting.build, self.part
+        main = (part.source.file,) if part.source else ()
         extra = [path.name for path in self._extra_files()]
-        if component.configured:
+        if part.configured:
             extra = sorted([*extra, CONFIG])
-        settings = dict(component.settings)
-        for variant in component.variants(setting.flavour_name, setting.base):
-            settings |= variant.settings
         context = spec.SpecContext(
-            component=component,
-            name=self.name,
-            release=setting.release(component),
+            part=part,
             releases={
-                other.package: f"{other.version}-{setting.release(other)}"
-                for other in setting.profile.component.values()
+                other.package: f"{other.version}-{other.release}" for other in build.parts.values()
             },
-            flavour=setting.flavour_name,
+            flavour=build.flavour,
             sources=(*main, *extra),
-            patches=patching.names(setting, self.name, component, used),
-            settings=settings,
-            changelog=setting.profile.changelog,
+            patches=patching.names(self.setting, part, used),
+            changelog=build.changelog,
         )
-        return spec.render(setting.specs, context)
+        return spec.render(self.setting.specs, context)

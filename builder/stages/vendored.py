@@ -11,16 +11,17 @@ import msgspec
 from builder.errors import VerificationError
 from builder.host import buildlog
 from builder.kernel import vendor
-from builder.kernel.vendor import Additions, Vendor
+from builder.kernel.vendor import Amendment
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
-from builder.profile.model import Component
-from builder.rpm import build
+from builder.pipeline.stagename import StageKind, StageName
+from builder.profile.build import BuildPart
+from builder.rpm import tree
+from builder.source.model import Source
 from builder.stages import patching
-from builder.stages.patching import TREE
+from builder.stages.products import TREE, patches_of
 from builder.stages.setting import Setting
-from builder.stages.sources import patches_of
 
 # Red Hat's kernels merge files of these names.
 CONFIGURATIONS = "config-*"
@@ -35,40 +36,46 @@ class Vendored:
     """
 
     setting: Setting
-    name: str
-    component: Component
-    vendor: Vendor
+    part: BuildPart
+    source: Source
+    amendment: Amendment
 
     @property
     def needs(self) -> tuple[str, ...]:
-        return (self._unpacked, f"prep:{self.name}")
+        return (self._unpacked, self._prepared)
 
     @property
     def options(self) -> tuple[str, ...]:
-        return vendor.rpmbuild_options(self._additions)
+        return vendor.rpmbuild_options(self.amendment)
 
     def inputs(self) -> tuple[Input, ...]:
-        words = msgspec.json.encode((self.vendor.spec, self.vendor.patches, self._additions))
+        words = msgspec.json.encode(self.amendment)
+        names = patching.names(self.setting, self.part)
         return (
             Input("vendor", digest.of_text(words.decode())),
-            *self.setting.recipe("kernel/vendor.py", "kernel/config.py"),
+            Input("patches", " ".join(names)),
+            *self.setting.code.alone(f"{__name__}:Vendored", "builder.stages.patching:names"),
+            *self.setting.code.of("builder.kernel.vendor"),
         )
 
     def spec(self, done: Mapping[str, Done]) -> str:
-        used = patches_of(done[f"prep:{self.name}"])
-        names = patching.names(self.setting, self.name, self.component, used)
-        return vendor.amend_spec(
-            self._text(done, self.vendor.spec), self.vendor, self._additions, names
-        )
+        used = patches_of(done[self._prepared])
+        names = patching.names(self.setting, self.part, used)
+        text = self._text(done, self.amendment.spec)
+        return vendor.amend_spec(text, self.amendment, names)
 
     def fill(self, target: Path, done: Mapping[str, Done]) -> None:
         target.mkdir(parents=True, exist_ok=True)
-        amended = self._additions.config
-        apart = {self.vendor.spec, *amended}
+        amended = self.amendment.config
+        apart = {self.amendment.spec, *amended}
         files = [path for path in self._folder(done).iterdir() if path.name not in apart]
-        build.fill_sources(target, (*sorted(files), *patches_of(done[f"prep:{self.name}"])))
+        tree.fill_sources(target, (*sorted(files), *patches_of(done[self._prepared])))
         for name, text in self.amended(done).items():
             (target / name).write_text(text, vendor.ENCODING, vendor.ERRORS)
+
+    @property
+    def foreseen(self) -> Path | None:
+        return None
 
     def prepared(self, done: Mapping[str, Done]) -> Path | None:
         return None
@@ -81,7 +88,7 @@ class Vendored:
         """The configuration files that are amended, by name."""
         return {
             name: vendor.amend_config(self._text(done, name), wanted, name)
-            for name, wanted in self._additions.config.items()
+            for name, wanted in self.amendment.config.items()
         }
 
     def configurations(self, done: Mapping[str, Done]) -> dict[str, str]:
@@ -90,12 +97,12 @@ class Vendored:
         return {name: self._text(done, name) for name in there} | self.amended(done)
 
     @property
-    def _unpacked(self) -> str:
-        return f"unpack:{self.component.source}"
+    def _prepared(self) -> StageName:
+        return StageKind.PREP.of(self.part.name)
 
     @property
-    def _additions(self) -> Additions:
-        return vendor.resolve(self.vendor, self.setting.base, self.setting.flavour_name)
+    def _unpacked(self) -> StageName:
+        return StageKind.UNPACK.of(self.source.name)
 
     def _folder(self, done: Mapping[str, Done]) -> Path:
         return done[self._unpacked].path / TREE
@@ -104,7 +111,7 @@ class Vendored:
         path = self._folder(done) / name
         if not path.is_file():
             raise VerificationError(
-                f"the source RPM of {self.name} has no {name}",
+                f"the source RPM of {self.part.name} has no {name}",
                 f"it has: {', '.join(sorted(one.name for one in self._folder(done).iterdir()))}",
                 "is it the release that the profile names?",
             )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 import re
 
+from builder.profile.build import DATE_FORMAT
 from builder.profile.model import Profile
 from builder.source.model import Location, Source
-from builder.stages.setting import DATE_FORMAT
 from builder.update.edit import Change
 from builder.update.offer import Offer
 from builder.values import MONTHS, WEEKDAYS

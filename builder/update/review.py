@@ -11,8 +11,8 @@ from pathlib import Path
 from builder.forensics import kconfig
 from builder.forensics.findings import ComponentFindings
 from builder.forensics.kconfig import FIELDS, SINGULAR, SymbolChange
-from builder.forensics.view import View
-from builder.patch.report import FileReport, HunkReport, Outcome, PatchReport
+from builder.forensics.view import TreeView
+from builder.patch.report import FileReport, HunkOutcome, HunkReport, PatchReport
 from builder.profile.load import FRAGMENTS
 
 _SYMBOL = re.compile(r"^(?:# )?CONFIG_(\w+)", re.MULTILINE)
@@ -30,7 +30,7 @@ def hunks(before: ComponentFindings | None, after: ComponentFindings) -> Iterato
     for key, hunk in _placed(after.patches):
         count += 1
         known = old.get(key)
-        if hunk == known or (known is None and hunk.outcome is Outcome.CLEAN):
+        if hunk == known or (known is None and hunk.outcome is HunkOutcome.CLEAN):
             same += 1
             continue
         was = f", before {known.kind} at line {known.line}" if known else ""
@@ -62,7 +62,7 @@ def symbols(old: Path, new: Path, configured: Mapping[str, str]) -> Iterator[str
 
     ``configured``: the fragments of the profile, by the symbol that they set: those go first.
     """
-    changes = kconfig.compare(View(old), View(new), _differing(old, new)).changes
+    changes = kconfig.compare(TreeView(old), TreeView(new), _differing(old, new)).changes
     if not changes:
         yield "Kconfig: no symbol changed"
         return
@@ -98,7 +98,7 @@ def _difference(name: str, change: SymbolChange) -> str:
 def _differing(old: Path, new: Path) -> frozenset[str]:
     """The Kconfig files that are not the same in both trees."""
     names = {*_kconfig_files(old), *_kconfig_files(new)}
-    return frozenset(name for name in names if View(old).read(name) != View(new).read(name))
+    return frozenset(name for name in names if TreeView(old).read(name) != TreeView(new).read(name))
 
 
 def _kconfig_files(tree: Path) -> Iterator[str]:

@@ -9,18 +9,20 @@ from pathlib import Path
 
 from builder.console import Console
 from builder.errors import SourceUnreachable, VerificationError
-from builder.forensics.findings import Findings
+from builder.forensics.findings import ProfileFindings
 from builder.host.paths import Cache, Project
+from builder.pipeline.stagename import StageKind
 from builder.place import Place
 from builder.profile import load
+from builder.profile.build import Build, BuildPart
 from builder.profile.model import Profile
 from builder.source import open_lock
+from builder.source.model import Source
 from builder.source.pins import Pin
 from builder.source.variant import DROPIN
 from builder.stages import inspection
-from builder.stages.patching import TREE
+from builder.stages.products import TREE, pristine_stage
 from builder.stages.session import Request, open_session
-from builder.stages.sources import pristine_stage
 
 _APART = ("specs", "artifacts", ".git")  # the first is copied, others are not needed
 
@@ -29,12 +31,12 @@ _APART = ("specs", "artifacts", ".git")  # the first is copied, others are not n
 class Tried:
     """What a profile's sources came to; ``trees``: the pristine one of each component."""
 
-    findings: Findings
+    findings: ProfileFindings
     trees: dict[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Trial:
+class UpdateTrial:
     """``project``: the copy of the checkout.  ``real``: the checkout itself."""
 
     project: Project
@@ -95,34 +97,36 @@ class Trial:
     ) -> Tried:
         request = Request(self.profile, locked=locked, variants=tuple(variants))
         with open_session(request, Place(project, self.cache, self.console)) as session:
-            profile = session.setting.profile
-            components = _components(profile, sources)
-            session.settle(*(f"fetch:{name}" for name in sources))
-            found = inspection.find_all(session, components)
-            stages = {one: pristine_stage(one, profile.component[one]) for one in components}
+            parts = _parts(session.setting.build, sources)
+            session.settle(*(StageKind.FETCH.of(name) for name in sources))
+            found = inspection.find_all(session, [part.name for part, _ in parts])
+            stages = {part.name: pristine_stage(part, source) for part, source in parts}
             done = session.settle(*stages.values())
             trees = {
-                one: done[stage].path / TREE
-                for one, stage in stages.items()
-                if profile.component[one].source in sources
+                part.name: done[stages[part.name]].path / TREE
+                for part, source in parts
+                if source.name in sources
             }
             return Tried(found, trees)
 
 
-def _components(profile: Profile, sources: Sequence[str]) -> list[str]:
+def _parts(build: Build, sources: Sequence[str]) -> list[tuple[BuildPart, Source]]:
     """The components of the sources, and those whose headers must agree with theirs."""
+    parts = [(part, part.source) for part in build.parts.values() if part.source is not None]
     own = {
-        name
-        for name, one in profile.component.items()
-        if one.source in sources or any(patch.source in sources for patch in one.patches)
+        part.name
+        for part, source in parts
+        if source.name in sources or any(patch.source in sources for patch in part.patches)
     }
-    for check in profile.layout:
+    for check in build.layout:
         copies = {copy.component for copy in check.copies}
         own |= copies if copies & own else set()
-    return [name for name, one in profile.component.items() if name in own and one.source]
+    return [(part, source) for part, source in parts if part.name in own]
 
 
-def set_up(folder: Path, real: Project, profile: str, cache: Cache, console: Console) -> Trial:
+def set_up(
+    folder: Path, real: Project, profile: str, cache: Cache, console: Console
+) -> UpdateTrial:
     """A trial in ``folder``; all but ``specs/`` of the checkout is there by links."""
     project = Project(folder)
     folder.mkdir(parents=True)
@@ -130,10 +134,10 @@ def set_up(folder: Path, real: Project, profile: str, cache: Cache, console: Con
         if entry.name not in _APART:
             (folder / entry.name).symlink_to(entry)
     shutil.copytree(real.specs, project.specs, symlinks=True)
-    return Trial(project, real, profile, cache, console)
+    return UpdateTrial(project, real, profile, cache, console)
 
 
-def edited(trial: Trial, edit: Callable[[Profile, str], str]) -> None:
+def edited(trial: UpdateTrial, edit: Callable[[Profile, str], str]) -> None:
     """Let the trial's profile.toml become what ``edit`` makes of it."""
     text = trial.file.read_bytes().decode()
     trial.file.write_bytes(edit(trial.load(), text).encode())

@@ -12,13 +12,13 @@ from pathlib import Path
 from builder.host import process
 from builder.vm import kvm, machine, probe
 from builder.vm.hardware import Accelerator, Disk, Hardware, Kernel
-from builder.vm.machine import End, Limits
+from builder.vm.machine import End, TimeLimits
 
 __all__ = ["Accelerator", "decide", "try_guests"]
 
 DEVICE = kvm.DEVICE
-SECTOR_LIMIT = Limits(total=3.0, silence=3.0)
-KERNEL_LIMIT = Limits(total=10.0, silence=10.0)
+SECTOR_LIMIT = TimeLimits(total=3.0, silence=3.0)
+KERNEL_LIMIT = TimeLimits(total=10.0, silence=10.0)
 COMMAND_LINE = "console=ttyS0 quiet panic=-1"
 
 
@@ -59,7 +59,7 @@ def try_guests(accelerator: Accelerator, scratch: Path, kernel: Path | None) -> 
     return _try(guest, KERNEL_LIMIT, scratch / "probe-kernel.log", "a real kernel")
 
 
-def _try(guest: Hardware, limits: Limits, console: Path, what: str) -> str:
+def _try(guest: Hardware, limits: TimeLimits, console: Path, what: str) -> str:
     run = machine.boot(guest, limits, console=console, hear=lambda _data, _now: None)
     if run.end is End.AGREED:
         return ""

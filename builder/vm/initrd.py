@@ -14,7 +14,7 @@ ALIGNMENT = 4
 
 
 @dataclass(frozen=True)
-class Entry:
+class InitrdEntry:
     """A file or, with an empty ``data`` and a folder's ``mode``, a folder (inode(7))."""
 
     name: str
@@ -22,21 +22,21 @@ class Entry:
     data: bytes = b""
 
 
-def program(name: str, source: Path) -> Entry:
-    return Entry(name, 0o100755, source.read_bytes())
+def program(name: str, source: Path) -> InitrdEntry:
+    return InitrdEntry(name, 0o100755, source.read_bytes())
 
 
-def folder(name: str) -> Entry:
-    return Entry(name, 0o040755)
+def folder(name: str) -> InitrdEntry:
+    return InitrdEntry(name, 0o040755)
 
 
-def archive(entries: Iterable[Entry]) -> bytes:
+def archive(entries: Iterable[InitrdEntry]) -> bytes:
     """An uncompressed archive of ``entries``, whose folders must come before what is in them."""
-    whole = (*entries, Entry("TRAILER!!!", 0))
+    whole = (*entries, InitrdEntry("TRAILER!!!", 0))
     return b"".join(_written(number, entry) for number, entry in enumerate(whole, 1))
 
 
-def _written(number: int, entry: Entry) -> bytes:
+def _written(number: int, entry: InitrdEntry) -> bytes:
     fields = (number, entry.mode, 0, 0, 1, 0, len(entry.data), 0, 0, 0, 0, len(entry.name) + 1, 0)
     head = "070701" + "".join(f"{field:08X}" for field in fields)
     return _padded(head.encode() + entry.name.encode() + b"\0") + _padded(entry.data)

@@ -42,7 +42,7 @@ class End(Enum):
 
 
 @dataclass(frozen=True)
-class Limits:
+class TimeLimits:
     """``total``: seconds from power-on; ``silence``: seconds without a word from the guest."""
 
     total: float
@@ -50,7 +50,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Run:
+class MachineRun:
     """How it went.  ``status`` is QEMU's exit status where it ended by itself."""
 
     end: End
@@ -77,7 +77,7 @@ class _Watch:
     def __init__(
         self,
         started: float,
-        limits: Limits,
+        limits: TimeLimits,
         console: Path,
         hear: Callable[[bytes, float], None],
     ) -> None:
@@ -199,7 +199,7 @@ class Machine:
         self._watch = watch
         self._speak = speak
         self.pid = pid
-        self.ended: asyncio.Future[Run]
+        self.ended: asyncio.Future[MachineRun]
 
     async def send(self, data: bytes) -> None:
         """Write on the report channel.  What a machine that ends does not read gets lost."""
@@ -235,7 +235,7 @@ async def _attend(
 @contextlib.asynccontextmanager
 async def power_on(
     hardware: Hardware,
-    limits: Limits,
+    limits: TimeLimits,
     *,
     console: Path,
     hear: Callable[[bytes, float], None],
@@ -264,7 +264,7 @@ async def power_on(
         watch = _Watch(time.monotonic(), limits, console, hear)
         machine = Machine(watch, qemu.pid, writer)
 
-        async def follow() -> Run:
+        async def follow() -> MachineRun:
             verdict = await _attend(watch, machine, control, reader)
             status = qemu.wait() if verdict is None else None
             seconds = time.monotonic() - watch.started
@@ -272,7 +272,7 @@ async def power_on(
             if end is End.EMULATOR:
                 said = complaints.read_text(encoding="utf-8", errors="replace").strip()
                 detail = "\n".join((detail, said)) if said else detail
-            return Run(end, detail, status, seconds, console)
+            return MachineRun(end, detail, status, seconds, console)
 
         machine.ended = asyncio.ensure_future(follow())
         try:
@@ -285,21 +285,21 @@ async def power_on(
 
 def boot(
     hardware: Hardware,
-    limits: Limits,
+    limits: TimeLimits,
     *,
     console: Path,
     hear: Callable[[bytes, float], None],
-) -> Run:
+) -> MachineRun:
     """Run a machine to its end and say how it ended: ``power_on`` for one that is only watched."""
 
-    async def run() -> Run:
+    async def run() -> MachineRun:
         async with power_on(hardware, limits, console=console, hear=hear) as machine:
             return await machine.ended
 
     return asyncio.run(run())
 
 
-def require_started(run: Run) -> None:
+def require_started(run: MachineRun) -> None:
     """Raise EnvironmentFailure when QEMU itself failed: no word about the guest."""
     if run.end is End.EMULATOR:
         raise EnvironmentFailure(

@@ -53,4 +53,4 @@ def _init() -> bytes:
 
 def tiny_initrd() -> bytes:
     """An uncompressed cpio archive with nothing but that init."""
-    return initrd.archive((initrd.Entry("init", 0o100755, _init()),))
+    return initrd.archive((initrd.InitrdEntry("init", 0o100755, _init()),))

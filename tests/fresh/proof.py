@@ -12,7 +12,7 @@ from tests.fresh.plan import Report, Suite
 Figure = Callable[[str, object], None]
 
 
-def prove(suite: Suite, level: str, output: Path, figure: Figure) -> None:
+def require_working(suite: Suite, level: str, output: Path, figure: Figure) -> None:
     """Run a level's commands; the minutes of every step become figures of the test.
 
     Nothing may go on running after a command has ended.

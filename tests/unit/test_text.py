@@ -16,6 +16,7 @@ from builder.kernel import config
 from builder.lab import catalogue
 from builder.patch import series
 from builder.profile import load
+from builder.profile.build import resolve
 from builder.rpm import capabilities, spec
 from builder.rpm.spec import SpecContext
 from builder.selftest import budget
@@ -111,10 +112,11 @@ def test_a_file_that_a_base_names_is_read_so_too(tmp_path: Path, name: str) -> N
 
 def test_a_template_is_read_so_too(tmp_path: Path) -> None:
     profile = load.load(ROOT / "specs", "lts")
-    component = profile.component["ipvsadm"]
+    base = load_base(ROOT / "dockerfiles" / profile.base)
+    part = resolve(profile, "vm", base).parts["ipvsadm"]
     (tmp_path / "ipvsadm.spec.j2").write_bytes(b"Name: a\n{% include 'more.j2' %}\n")
     (tmp_path / "more.j2").write_bytes(BAD)
-    context = SpecContext(component, "ipvsadm", "1", {}, "vm", (), (), {}, profile.changelog)
+    context = SpecContext(part, {}, "vm", (), (), profile.changelog)
     with pytest.raises(UsageError) as caught:
         spec.render(tmp_path, context)
     assert caught.value.what == f"{tmp_path.name}/more.j2:2 is not UTF-8 text"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from builder.lab.capture import internet, link, sums
-from builder.lab.capture.fragments import LIFETIME, Assembler, Group, Part
+from builder.lab.capture.fragments import LIFETIME, Assembler, Fragment, Group
 from builder.lab.capture.internet import IPV4, IPV6, UNREADABLE, Datagram
 from builder.lab.capture.link import TALK, TYPE_IPV4, TYPE_IPV6
 from builder.lab.capture.names import address
@@ -48,7 +48,7 @@ class _Found:
 
     offset: int
     packet: Packet | None
-    part: tuple[_Seen, Part, Group] | None = None
+    part: tuple[_Seen, Fragment, Group] | None = None
 
     def settled(self, since: float) -> bool:
         """Whether its verdict stays: groups that began before ``since`` get no more."""
@@ -130,7 +130,7 @@ def _frame(place: str, frame: Frame, assembler: Assembler) -> list[_Found]:
     part = internet.parse(4 if head.type == TYPE_IPV4 else 6, rest, wire)
     if part.piece is None:
         return [_Found(frame.offset, _packet(seen, part))]
-    piece = Part(part, part.piece)
+    piece = Fragment(part, part.piece)
     group, whole = assembler.take(seen.vlans, seen.frame, seen.time, piece)
     found = [_Found(frame.offset, None, (seen, piece, group))]
     if whole is not None:
@@ -173,10 +173,10 @@ def _carried(seen: _Seen, part: Datagram, depth: int) -> Packet | None:
     inner = internet.parse(version, part.body, wire)
     if inner.piece is None:
         return _packet(seen, inner, depth + 1)
-    return _fragment(seen, Part(inner, inner.piece), INSIDE)
+    return _fragment(seen, Fragment(inner, inner.piece), INSIDE)
 
 
-def _fragment(seen: _Seen, part: Part, said: sums.Sums) -> Packet:
+def _fragment(seen: _Seen, part: Fragment, said: sums.Sums) -> Packet:
     """A fragment's own packet: the first one has ports, too."""
     packet, first = part.packet, not part.piece.offset
     if first:

@@ -17,7 +17,7 @@ LARGEST = 0xFFFF
 
 
 @dataclass(frozen=True)
-class Part:
+class Fragment:
     """A fragment: the packet that carried it, and where its bytes belong."""
 
     packet: Datagram
@@ -43,11 +43,11 @@ class Group:
     began: float
     before: Group | None = None
     frames: list[int] = field(default_factory=list)
-    parts: list[Part] = field(default_factory=list)
+    parts: list[Fragment] = field(default_factory=list)
     whole: Datagram | None = None
     sums: Sums | None = None
 
-    def add(self, frame: int, part: Part) -> Datagram | None:
+    def add(self, frame: int, part: Fragment) -> Datagram | None:
         """The whole datagram, if this was the last that it lacked."""
         self.frames.append(frame)
         self.parts.append(part)
@@ -56,7 +56,7 @@ class Group:
         self.whole = self._joined()
         return self.whole
 
-    def covers(self, parts: Iterable[Part]) -> bool:
+    def covers(self, parts: Iterable[Fragment]) -> bool:
         """Whether the fragments repeat what this group has at their places."""
         body = self.content()
         return all(body[slice(*part.span)] == part.body and not part.packet.cut for part in parts)
@@ -157,7 +157,7 @@ class Assembler:
         self._done: dict[Hashable, Group] = {}
 
     def take(
-        self, place: Hashable, frame: int, time: float, part: Part
+        self, place: Hashable, frame: int, time: float, part: Fragment
     ) -> tuple[Group, Datagram | None]:
         """The fragment's group, and the datagram if it is whole now.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from builder.errors import SmokeError
 from builder.vm import machine
-from builder.vm.machine import Machine, Run
+from builder.vm.machine import Machine, MachineRun
 
 PORT = "org.lvs-fullnat.lab"
 HINT = "its console's log has the whole story"
@@ -103,7 +103,7 @@ class LabHost:
             raise self.death(ended.result())
         raise self._error(f"{self.name} {otherwise}", f"within {seconds:.0f} s")
 
-    def death(self, run: Run) -> SmokeError:
+    def death(self, run: MachineRun) -> SmokeError:
         """What is to be said of a machine that ended in the middle of the experiment."""
         return self._error(f"{self.name} went away: {run.end.value}", run.detail)
 

@@ -17,12 +17,12 @@ from builder.lab.hosts.host import PORT, LabHost
 from builder.lab.scenario.model import Topology
 from builder.vm import initrd, machine
 from builder.vm.hardware import Accelerator, Disk, Hardware, Kernel, Nic
-from builder.vm.machine import Limits
+from builder.vm.machine import TimeLimits
 
 GUEST = Path(__file__).parents[1] / "guest"
 MEMORY = 384
 """MiB of a host."""
-FOREVER = Limits(total=math.inf, silence=math.inf)
+FOREVER = TimeLimits(total=math.inf, silence=math.inf)
 """The lab's own commands have limits; a host that waits may be silent."""
 
 

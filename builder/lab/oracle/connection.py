@@ -11,20 +11,20 @@ from builder.lab.capture.packet import ACK, OPT_TIMESTAMP, SYN, Ends, Packet, en
 from builder.lab.capture.sums import Sums
 from builder.lab.oracle.judgement import Findings
 from builder.lab.oracle.stream import SPACE
-from builder.lab.series import Series
+from builder.lab.series import Fullnat
 
 Toa = tuple[int, bytes]
 """The option with the client's address: kind and value."""
 
 
-def toa_of(series: Series, client: str, port: int) -> Toa:
+def toa_of(series: Fullnat, client: str, port: int) -> Toa:
     """The option as it must be: port and address of the client, in network order."""
     address = ip_address(client)
     kind = series.toa_kind if address.version == 4 else series.toa_kind6
     return kind, port.to_bytes(2, "big") + address.packed
 
 
-def toa_room(series: Series, client: str) -> int:
+def toa_room(series: Fullnat, client: str) -> int:
     """Bytes that the option takes in a header."""
     return 2 + len(toa_of(series, client, 0)[1])
 
@@ -81,7 +81,7 @@ def mss(found: Findings, room: int, given: Packet | None, asked: Packet | None) 
     return f"{size} becomes {got}"
 
 
-def timestamp(found: Findings, series: Series, sent: Packet | None, got: Packet | None) -> None:
+def timestamp(found: Findings, series: Fullnat, sent: Packet | None, got: Packet | None) -> None:
     """As the series has it: the client's own, or none."""
     if sent is None or got is None or sent.option(OPT_TIMESTAMP) is None:
         return
@@ -94,7 +94,7 @@ def timestamp(found: Findings, series: Series, sent: Packet | None, got: Packet 
     found.expect(right, words, got, sent)
 
 
-def sequence(found: Findings, series: Series, sent: Packet | None, got: Packet | None) -> None:
+def sequence(found: Findings, series: Fullnat, sent: Packet | None, got: Packet | None) -> None:
     if sent is None or got is None:
         return
     kept = sent.sequence == got.sequence
@@ -112,7 +112,7 @@ def deltas(outer: Starts, inner: Starts) -> tuple[int, int]:
 
 
 def unshifted(
-    found: Findings, series: Series, shifts: tuple[int, int], outer: Packet, inner: Packet
+    found: Findings, series: Fullnat, shifts: tuple[int, int], outer: Packet, inner: Packet
 ) -> None:
     """Where the series keeps numbers, none of either direction is shifted."""
     zero = series.sequence != "kept" or not any(shifts)

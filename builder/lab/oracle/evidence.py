@@ -9,11 +9,11 @@ from functools import cached_property
 from builder.lab.capture.packet import SYN, Ends, Packet
 from builder.lab.oracle.stream import Stream, assemble
 from builder.lab.scenario.model import Run, Topology, Traffic
-from builder.lab.series import Series
+from builder.lab.series import Fullnat
 
 
 @dataclass(frozen=True)
-class Answer:
+class ClientAnswer:
     """What the client says of one exchange.  ``words``: the server's own, or why it failed."""
 
     exchange: str
@@ -99,12 +99,12 @@ class Evidence:
     """
 
     run: Run
-    series: Series
+    series: Fullnat
     topology: Topology
     exchanges: tuple[Exchange, ...]
     captures: Mapping[str, tuple[Packet, ...]]
     whole: Mapping[str, tuple[Packet, ...]]
-    answers: tuple[Answer, ...]
+    answers: tuple[ClientAnswer, ...]
     counters: Mapping[str, int]
 
     def witness(self, link: str) -> tuple[Packet, ...]:

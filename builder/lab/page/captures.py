@@ -13,7 +13,7 @@ from builder.lab.oracle.evidence import Connection, Evidence, Exchange, Leg
 from builder.lab.page.ladder import Ladder, ladder
 from builder.lab.scenario.model import Host, Link, Run, Topology, Traffic
 from builder.lab.trace.director import Director
-from builder.lab.trace.judge import Trial
+from builder.lab.trace.judge import JudgedTrace
 from builder.lab.trace.showing import Watched
 
 SIDES = ("outside", "inside")
@@ -38,7 +38,7 @@ class _Drawn(Topology, frozen=True):
         return ("client", "director") if link == "outside" else ("director", "server")
 
 
-def render(trial: Trial, files: tuple[str, str]) -> str:
+def render(trial: JudgedTrace, files: tuple[str, str]) -> str:
     """The page; ``files``: the captures' names, outside and inside."""
     environment = pages.environment(Path(__file__).parent)
     drawn = (_ladder(one, trial.director) for one in trial.shown)

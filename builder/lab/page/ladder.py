@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from builder.lab.capture.packet import Packet, endpoint
 from builder.lab.oracle.evidence import Connection, Evidence
 from builder.lab.oracle.views import Step, steps
-from builder.lab.series import Series
+from builder.lab.series import Fullnat
 
 COLUMN = 350
 ROW = 46
@@ -17,7 +17,7 @@ HEAD = 30
 
 
 @dataclass(frozen=True)
-class Part:
+class LabelPart:
     """A piece of a label; ``changed``: the host before the arrow made it different."""
 
     text: str
@@ -31,8 +31,8 @@ class Arrow:
     x1: float
     x2: float
     y: float
-    parts: tuple[Part, ...]
-    detail: tuple[Part, ...]
+    parts: tuple[LabelPart, ...]
+    detail: tuple[LabelPart, ...]
     where: str
 
 
@@ -110,37 +110,39 @@ def _arrows(step: Step, evidence: Evidence, places: dict[str, float], y: float) 
     return arrows
 
 
-def _ends(packet: Packet, before: Packet | None) -> tuple[Part, ...]:
+def _ends(packet: Packet, before: Packet | None) -> tuple[LabelPart, ...]:
     source = endpoint(packet.source, packet.source_port)
     target = endpoint(packet.destination, packet.port)
     if before is None:
-        return (Part(source, False), Part(" → ", False), Part(target, False))
+        return (LabelPart(source, False), LabelPart(" → ", False), LabelPart(target, False))
     return (
-        Part(source, packet.ends[:2] != before.ends[:2]),
-        Part(" → ", False),
-        Part(target, packet.ends[2:] != before.ends[2:]),
+        LabelPart(source, packet.ends[:2] != before.ends[:2]),
+        LabelPart(" → ", False),
+        LabelPart(target, packet.ends[2:] != before.ends[2:]),
     )
 
 
-def _detail(packet: Packet, before: Packet | None, series: Series) -> tuple[Part, ...]:
+def _detail(packet: Packet, before: Packet | None, series: Fullnat) -> tuple[LabelPart, ...]:
     if packet.protocol != "tcp":
-        return (Part(packet.detail, False),)
-    parts = [Part(f"[{packet.flag_text}]", False)]
+        return (LabelPart(packet.detail, False),)
+    parts = [LabelPart(f"[{packet.flag_text}]", False)]
     shifted = before is not None and packet.sequence != before.sequence
-    parts.append(Part(f" seq {packet.sequence}", shifted))
+    parts.append(LabelPart(f" seq {packet.sequence}", shifted))
     if packet.payload:
-        parts.append(Part(f" {len(packet.payload)} B", False))
+        parts.append(LabelPart(f" {len(packet.payload)} B", False))
     if packet.mss is not None:
-        parts.append(Part(f" mss {packet.mss}", before is not None and packet.mss != before.mss))
+        parts.append(
+            LabelPart(f" mss {packet.mss}", before is not None and packet.mss != before.mss)
+        )
     told = _toa(packet, series)
     if told is not None:
         parts.append(
-            Part(f" TOA {_client(told)}", before is not None and _toa(before, series) is None)
+            LabelPart(f" TOA {_client(told)}", before is not None and _toa(before, series) is None)
         )
     return tuple(parts)
 
 
-def _toa(packet: Packet, series: Series) -> bytes | None:
+def _toa(packet: Packet, series: Fullnat) -> bytes | None:
     """The client's address, by the series' options for it."""
     return packet.option(series.toa_kind) or packet.option(series.toa_kind6)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from builder.lab.capture.packet import endpoint
 from builder.lab.scenario.model import Run, Service
-from builder.lab.series import Series
+from builder.lab.series import Fullnat
 
 METHODS = {"fullnat": "-b", "nat": "-m", "dr": "-g", "tun": "-i"}
 FLAGS = {"tcp": "-t", "udp": "-u"}
@@ -26,7 +26,7 @@ def _service(service: Service, synproxy: bool) -> Iterator[str]:
         yield f"ipvsadm -P {flag} {name} -z {local}"
 
 
-def switches(run: Run, series: Series) -> tuple[str, ...]:
+def switches(run: Run, series: Fullnat) -> tuple[str, ...]:
     """The series' sysctls for a run."""
     low, high = run.local_ports or series.local_ports
     first, last = series.port_switches

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from builder.lab.plan import balancing, interfaces, keepalived, routing
 from builder.lab.plan.interfaces import File
 from builder.lab.scenario.model import Run, Scenario, Topology
-from builder.lab.series import Series
+from builder.lab.series import Fullnat
 
 TRAFFIC = "/run/lab/traffic"
 PORTS = ("tcp/8080", "udp/5353")
@@ -40,13 +40,13 @@ def _written(file: File) -> str:
     return f"mkdir -p {folder}\nprintf %s {shlex.quote(file.text)} >{file.path}"
 
 
-def uses_rip(scenario: Scenario, series: Series) -> bool:
+def uses_rip(scenario: Scenario, series: Fullnat) -> bool:
     """Whether routes are learnt: the scenario asks for it, and the profile has a ripd."""
     return scenario.routing == "rip" and bool(series.routing)
 
 
 def configuration(
-    scenario: Scenario, topology: Topology, series: Series, name: str
+    scenario: Scenario, topology: Topology, series: Fullnat, name: str
 ) -> Configuration:
     """How ``name`` becomes what the topology says."""
     host = topology.host[name]
@@ -80,7 +80,7 @@ def _switches(forward: bool) -> Iterable[str]:
         yield "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding"
 
 
-def director_commands(run: Run, series: Series) -> tuple[str, ...]:
+def director_commands(run: Run, series: Fullnat) -> tuple[str, ...]:
     """What a run asks of the director, in the document's order."""
     if run.keep:
         return ()

@@ -13,7 +13,7 @@ from builder import text as texts
 from builder import toml
 from builder.errors import UsageError
 from builder.lab.capture.packet import endpoint
-from builder.lab.series import Port, Series
+from builder.lab.series import Fullnat, Port
 from builder.names import shown
 
 KEYS = "see docs/judge.md for the keys and their types"
@@ -47,7 +47,7 @@ class Director:
     local: frozenset[str]
     servers: frozenset[End]
     local_ports: tuple[int, int]
-    series: Series
+    series: Fullnat
     toa: bool
 
     @property
@@ -98,7 +98,7 @@ def load(path: Path) -> Described:
     )
 
 
-def director(described: Described, series: Series) -> Director:
+def director(described: Described, series: Fullnat) -> Director:
     """Raises UsageError for what is missing or is no address."""
     for name in ("vip", "local", "server"):
         if not getattr(described, name):

@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from ipaddress import ip_address
 
 from builder.lab.capture.packet import OPT_NOP, OPT_TIMESTAMP, Packet
-from builder.lab.series import Series
+from builder.lab.series import Fullnat
 from builder.lab.trace.flow import Flow, Sign
 
 CLIENT, SYN = "client", "syn"
@@ -26,7 +26,7 @@ AMBIGUOUS = "it may belong to several connections of the other side"
 class Joiner:
     """Halves that wait, by their signs: those outside and those inside."""
 
-    def __init__(self, series: Series) -> None:
+    def __init__(self, series: Fullnat) -> None:
         self._series = series
         self._index: dict[Sign, tuple[dict[int, Flow], dict[int, Flow]]] = {}
 
@@ -108,7 +108,7 @@ class Joiner:
         return (packet.sequence, options)
 
 
-def claimed(packet: Packet, series: Series) -> tuple[str, int] | None:
+def claimed(packet: Packet, series: Fullnat) -> tuple[str, int] | None:
     """The client that a packet's option names."""
     sizes = {series.toa_kind: 6, series.toa_kind6: 18}
     for kind, value in packet.options:

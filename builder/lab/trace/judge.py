@@ -10,9 +10,9 @@ from builder.lab.oracle.judgement import Judgement
 from builder.lab.oracle.rows import ROWS
 from builder.lab.trace.books import ELSEWHERE, Notebook, asked
 from builder.lab.trace.director import Director
-from builder.lab.trace.reading import Recording
+from builder.lab.trace.reading import SideCapture
 from builder.lab.trace.showing import Showing, Watched
-from builder.lab.trace.stepping import Step
+from builder.lab.trace.stepping import Stepping
 from builder.lab.trace.tracing import STILL_OPEN, Tracer
 from builder.lab.verdict import Outcome, RowVerdict, RunVerdict, Verdict
 
@@ -21,7 +21,7 @@ SUMMARY = "FULLNAT in captures of both sides of a director"
 
 
 @dataclass(frozen=True)
-class Trial:
+class JudgedTrace:
     """The verdict, the connections to show, and what was not joined: reasons, how often."""
 
     verdict: Verdict
@@ -33,18 +33,18 @@ class Trial:
 
 def judge(
     director: Director,
-    sides: tuple[list[Recording], list[Recording]],
+    sides: tuple[list[SideCapture], list[SideCapture]],
     profile: str,
     *,
     strict: bool = False,
-) -> Trial:
+) -> JudgedTrace:
     """Read the captures once, and judge what is in them.
 
     ``strict``: connections that a capture's begin or end divides make the verdict undecided.
     Raises UsageError for link types that are not known.
     """
     began = time.monotonic()
-    step = Step(tuple([one.packets() for one in side] for side in sides))  # type: ignore[arg-type]
+    step = Stepping(tuple([one.packets() for one in side] for side in sides))  # type: ignore[arg-type]
     showing = Showing()
     book = Tracer(director, step, showing, strict=strict).run()
     _files(book, sides)
@@ -71,10 +71,10 @@ def judge(
         seconds=round(time.monotonic() - began, 3),
         runs=(run,),
     )
-    return Trial(verdict, director, showing.shown, book.unjudged, step.ahead)
+    return JudgedTrace(verdict, director, showing.shown, book.unjudged, step.ahead)
 
 
-def _files(book: Notebook, sides: tuple[list[Recording], list[Recording]]) -> None:
+def _files(book: Notebook, sides: tuple[list[SideCapture], list[SideCapture]]) -> None:
     """What ends early, and sides of which nothing was given."""
     row = book["capture-whole"]
     for name, recordings in zip(("outside", "inside"), sides, strict=True):
@@ -105,7 +105,7 @@ def _outcome(rows: tuple[RowVerdict, ...], book: Notebook) -> tuple[Outcome, str
     return ("undecided", "; ".join(words)) if words else ("pass", "")
 
 
-def _counters(book: Notebook, step: Step) -> dict[str, int]:
+def _counters(book: Notebook, step: Stepping) -> dict[str, int]:
     outside, inside = book.packets
     return {
         "packets_outside": outside,

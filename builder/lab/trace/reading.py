@@ -23,7 +23,7 @@ ROOM = 1 << 18
 HINT = "give pcap or pcapng files, as tcpdump -w writes them; they may be gzipped"
 
 
-class Recording:
+class SideCapture:
     """A capture of one side.  ``place``: its name in the report.  ``cut``: why it ends early,
     when it has been read.  ``frames``: how many there were."""
 
@@ -84,7 +84,7 @@ class Recording:
                 yield cast(BinaryIO, content)
 
 
-def recordings(outside: tuple[str, ...], inside: tuple[str, ...]) -> tuple[list[Recording], ...]:
+def recordings(outside: tuple[str, ...], inside: tuple[str, ...]) -> tuple[list[SideCapture], ...]:
     """The files of both sides; those of the same name get their folders into theirs.
 
     Raises UsageError for what is no capture, and for a file that is given twice.
@@ -108,5 +108,5 @@ def recordings(outside: tuple[str, ...], inside: tuple[str, ...]) -> tuple[list[
         seen.add(real)
     names = [path.name for path in paths]
     places = [str(path) if names.count(path.name) > 1 else path.name for path in paths]
-    made = [Recording(path, place) for path, place in zip(paths, places, strict=True)]
+    made = [SideCapture(path, place) for path, place in zip(paths, places, strict=True)]
     return made[: len(outside)], made[len(outside) :]

@@ -31,7 +31,7 @@ STAMP = b"\x01\x01\x08\x0a" + bytes(8)
 
 
 @dataclass(frozen=True)
-class Shape:
+class SampleShape:
     """``packets``: of each connection on each side, 7 at least.  ``content``: bytes of each data
     segment.  ``open``: connections at a time.  ``stamped``: segments have timestamps.
     ``ahead``: the inside's clock less the outside's, in seconds."""
@@ -57,7 +57,7 @@ class _Segment:
     inner_options: bytes
 
 
-def write(outside: Path, inside: Path, shape: Shape) -> None:
+def write(outside: Path, inside: Path, shape: SampleShape) -> None:
     """Both captures, in the order of time."""
     with outside.open("wb") as outer, inside.open("wb") as inner:
         for stream in (outer, inner):
@@ -84,7 +84,7 @@ def _step(
     return True
 
 
-def _connection(number: int, shape: Shape) -> Iterator[tuple[bytes, bytes]]:
+def _connection(number: int, shape: SampleShape) -> Iterator[tuple[bytes, bytes]]:
     """Frames of one connection, as both sides have each."""
     base = int.from_bytes(socket.inet_aton(FIRST_CLIENT), "big")
     client = (base + 1 + number % CLIENTS).to_bytes(4, "big")
@@ -102,7 +102,7 @@ def _connection(number: int, shape: Shape) -> Iterator[tuple[bytes, bytes]]:
         )
 
 
-def _segments(number: int, shape: Shape, toa: bytes) -> Iterator[_Segment]:
+def _segments(number: int, shape: SampleShape, toa: bytes) -> Iterator[_Segment]:
     stamp = STAMP if shape.stamped else b""
     mine, theirs = (number * 2654435761) % (1 << 32), (number * 40503 + 77) % (1 << 32)
     yield _Segment(True, SYN, mine, 0, b"", MSS + stamp, toa + MSS + stamp)

@@ -19,7 +19,7 @@ APART = 20_000
 Numbered = tuple[int, Packet]
 
 
-class Step:
+class Stepping:
     """``ahead``: the inside's clock less the outside's, in seconds, when it is known.
     ``latest``: the time of the last packet read, by side.  ``ended``: sides without more."""
 

@@ -16,7 +16,7 @@ from builder.lab.trace.flow import Flow, Joined, Table
 from builder.lab.trace.joining import ALONE, Joiner, claimed
 from builder.lab.trace.pair import Pair
 from builder.lab.trace.showing import Showing
-from builder.lab.trace.stepping import Step
+from builder.lab.trace.stepping import Stepping
 
 PATIENCE = 0.25
 """Seconds that a half waits for rivals to come, where not all signs agree."""
@@ -35,7 +35,9 @@ TOO_LATE = f"it was not joined within {HOLD} packets"
 class Tracer:
     """``tables``: open connections, by side."""
 
-    def __init__(self, director: Director, step: Step, showing: Showing, *, strict: bool) -> None:
+    def __init__(
+        self, director: Director, step: Stepping, showing: Showing, *, strict: bool
+    ) -> None:
         self.director, self.step, self.showing = director, step, showing
         self.book = Notebook(strict=strict)
         self.tables = (Table(), Table())

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.fresh.proof import Figure, prove
+from tests.fresh.proof import Figure, require_working
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and namespaces need root")
 
 
 @pytest.mark.timeout(1800)
 def test_set_up_and_fast_tests_on_debian_13(tmp_path: Path, record_property: Figure) -> None:
-    prove("trixie", "fast", tmp_path / "output", record_property)
+    require_working("trixie", "fast", tmp_path / "output", record_property)
 
 
 @pytest.mark.timeout(6 * 3600)
 def test_the_whole_build_and_all_tests(tmp_path: Path, record_property: Figure) -> None:
-    prove("bookworm", "whole", tmp_path / "output", record_property)
+    require_working("bookworm", "whole", tmp_path / "output", record_property)

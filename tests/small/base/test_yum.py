@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from builder.base import Base, Kind, Order, identity, load_base, make_root, require_host, vault
-from builder.base.packages import Package, of_rpms
+from builder.base.packages import BasePackage, of_rpms
 from builder.base.signed import fault_told, require_signatures
 from builder.base.yum import repositories
 from builder.console import Console
@@ -253,8 +253,8 @@ def test_rpms_have_the_digests_of_the_files_that_they_came_in(tmp_path: Path) ->
     dated = build_rpm(tmp_path, "dated", content, {"Epoch": "4", "BuildArch": "noarch"})
     rpms = (plain, dated)
     assert of_rpms(("plain=1-1.x86_64", "dated=1-1.noarch"), rpms) == (
-        Package("dated", "4:1-1", "noarch", of_file(dated)),
-        Package("plain", "1-1", "x86_64", of_file(plain)),
+        BasePackage("dated", "4:1-1", "noarch", of_file(dated)),
+        BasePackage("plain", "1-1", "x86_64", of_file(plain)),
     )
     with pytest.raises(BuildError, match="rogue:x86_64 1-1"):
         of_rpms(("plain=1-1.x86_64", "rogue=1-1.x86_64"), rpms)
@@ -278,7 +278,8 @@ def test_the_first_roots_rpm_makes_the_real_one(
     names = ("filesystem", "maker", "setup", "userland")
     rpms = world.vault.repository("os") / "Packages"
     assert made.packages == tuple(
-        Package(name, "1-1", "x86_64", of_file(rpms / f"{name}-1-1.x86_64.rpm")) for name in names
+        BasePackage(name, "1-1", "x86_64", of_file(rpms / f"{name}-1-1.x86_64.rpm"))
+        for name in names
     )
     with tarfile.open(asked.target) as tar:
         files = {name.removeprefix("./") for name in tar.getnames()}

@@ -140,7 +140,7 @@ def test_a_real_servers_kernel_has_toa(small: Small) -> None:
     assert any(line.endswith("/toa.ko") for line in listed.stdout.splitlines())
 
 
-def refused(ended: Outcome, status: int, *words: str) -> None:
+def require_refusal(ended: Outcome, status: int, *words: str) -> None:
     """It failed as users are told, and left no trace of Python."""
     assert ended.status == status, ended.errors
     said = ended.errors[ended.errors.find("failed: ") :]
@@ -152,14 +152,14 @@ def refused(ended: Outcome, status: int, *words: str) -> None:
 def test_a_symbol_without_a_value_is_named_before_anything_is_compiled(small: Small) -> None:
     small.profile('config-generic = ["CONFIG_TOA=m"]', "config-generic = []")
     ended = small.run("build", "--only", "kernel", "--flavour", "realserver")
-    refused(ended, 2, "CONFIG_TOA", "vendor.config")
+    require_refusal(ended, 2, "CONFIG_TOA", "vendor.config")
     assert "build:kernel: started" not in ended.errors
 
 
 def test_a_number_out_of_its_range_is_told_from_the_builds_log(small: Small) -> None:
     small.profile("CONFIG_IP_VS_TAB_BITS=20", "CONFIG_IP_VS_TAB_BITS=30")
     ended = small.run("build", "--only", "kernel")
-    refused(ended, 6, "CONFIG_IP_VS_TAB_BITS", "out of the symbol's range")
+    require_refusal(ended, 6, "CONFIG_IP_VS_TAB_BITS", "out of the symbol's range")
 
 
 def test_a_patch_for_another_tree_stops_before_the_build(small: Small) -> None:
@@ -168,7 +168,7 @@ def test_a_patch_for_another_tree_stops_before_the_build(small: Small) -> None:
     other = {name: source.replace("caddr ^ conn->cport", "caddr")}
     small.publish_other(Kernel(tree=other))
     ended = small.run("build", "--only", "kernel")
-    refused(ended, 5, LVS_PATCH, name)
+    require_refusal(ended, 5, LVS_PATCH, name)
 
 
 @pytest.mark.parametrize("spoilt", ["line ends", "cut"])
@@ -177,7 +177,7 @@ def test_a_patch_that_was_spoilt_with_its_tarball_is_told(small: Small, spoilt: 
     other = text.replace("\n", "\r\n") if spoilt == "line ends" else text[: len(text) // 2]
     small.publish_other(patches={LVS_PATCH: other})
     ended = small.run("build", "--only", "kernel")
-    refused(ended, 5, LVS_PATCH, "ask for the archive again")
+    require_refusal(ended, 5, LVS_PATCH, "ask for the archive again")
     assert "sed -i" not in ended.errors
 
 
@@ -185,7 +185,7 @@ def test_a_patch_that_was_spoilt_with_its_tarball_is_told(small: Small, spoilt: 
 def test_a_tarball_that_lacks_a_member_is_told_with_what_it_has(member: str, small: Small) -> None:
     small.publish_other(without=(member,))
     goal = "kernel" if member == LVS_PATCH else "quagga"
-    refused(small.run("build", "--only", goal), 4, member, TOA_PATCH)
+    require_refusal(small.run("build", "--only", goal), 4, member, TOA_PATCH)
 
 
 def test_tools_and_kernel_that_disagree_are_not_built(small: Small) -> None:
@@ -195,30 +195,30 @@ def test_tools_and_kernel_that_disagree_are_not_built(small: Small) -> None:
         "struct ip_vs_service_user {", "struct ip_vs_service_user {\n\t__u64 more;"
     )
     small.publish_other(Kernel(tree={"include/linux/ip_vs.h": wider}))
-    refused(small.run("build", "--only", "keepalived"), 4, "ip_vs_service_user")
+    require_refusal(small.run("build", "--only", "keepalived"), 4, "ip_vs_service_user")
 
 
 def test_a_compiler_error_is_told_and_what_was_finished_is_kept(small: Small) -> None:
     small.publish_other(Kernel(fail_at="modules"))
     ended = small.run("build", "--only", "kernel")
-    refused(ended, 6, "told to fail", "log")
+    require_refusal(ended, 6, "told to fail", "log")
 
 
 def test_a_source_rpm_of_another_release_is_told_with_what_would_fit(small: Small) -> None:
     small.publish_other(Kernel(release="2.6.32-279.5.1.el6"))
     ended = small.run("build", "--only", "kernel")
-    refused(ended, 4, "kernel-2.6.32-279.5.1.el6", "2.6.32-220.23.1.el6")
+    require_refusal(ended, 4, "kernel-2.6.32-279.5.1.el6", "2.6.32-220.23.1.el6")
 
 
 def test_a_source_rpm_that_nobody_accepted_has_signed_is_refused(small: Small) -> None:
     bare = world.make_srpm(small.scratch / "bare")
     tarball = world.make_tarball(small.scratch / "lvs")
     small.publish(Sources(bare, tarball))
-    refused(small.run("fetch"), 4, "is not signed")
+    require_refusal(small.run("fetch"), 4, "is not signed")
     with throwaway_key("somebody else") as other:
         other.sign(bare)
     small.publish(Sources(bare, tarball))
-    refused(small.run("fetch"), 4, "small-world")
+    require_refusal(small.run("fetch"), 4, "small-world")
 
 
 def test_a_corrupted_source_rpm_is_refused(small: Small, sources: Sources) -> None:
@@ -228,4 +228,4 @@ def test_a_corrupted_source_rpm_is_refused(small: Small, sources: Sources) -> No
     damaged.parent.mkdir(parents=True)
     damaged.write_bytes(data)
     small.publish(Sources(damaged, sources.tarball))
-    refused(small.run("fetch"), 4, world.SRPM)
+    require_refusal(small.run("fetch"), 4, world.SRPM)

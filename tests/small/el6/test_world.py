@@ -66,7 +66,7 @@ def attempt(
     for name in patches:
         (sources / name).write_bytes((DATA / NAMES[name]).read_bytes())
     spec = sources / "kernel.spec"
-    spec.write_text(vendor.amend_spec(spec.read_text(), AMENDED, additions, patches))
+    spec.write_text(vendor.amend_spec(spec.read_text(), additions, patches))
     generic = sources / "config-generic"
     wanted = additions.config["config-generic"]
     generic.write_text(vendor.amend_config(generic.read_text(), wanted, "config-generic"))

@@ -65,7 +65,7 @@ def test_an_upgrade_and_a_removal_leave_what_the_site_made_of_it(
     root: Root, directors: tuple[Path, Path]
 ) -> None:
     first, second = directors
-    root.shell(f"""
+    told = root.shell(f"""
         {LINKS}
         rpm_ -i {directors[0]}
         rm {ROUTERS}
@@ -77,6 +77,7 @@ def test_an_upgrade_and_a_removal_leave_what_the_site_made_of_it(
         rpm_ -e lvs-director
         [ ! -e {ROUTERS} ]
         """)
+    assert told.splitlines() == ["# mine"]
 
 
 def test_where_no_router_was_heard_no_file_is_made(

@@ -14,7 +14,7 @@ from builder.commands import explain, lab, produce
 from builder.console import Console
 from builder.errors import EnvironmentFailure, SmokeError, UsageError, VerificationError
 from builder.lab import judging, laboratory
-from builder.lab.laboratory import Trial
+from builder.lab.laboratory import LabTrial
 from builder.lab.verdict import load as read_verdict
 from builder.place import Place
 from builder.report import html, publish, record
@@ -27,7 +27,7 @@ from tests.support.lab import finished
 from tests.support.lab.wire import Wire
 from tests.world import ROOT
 
-VM = lab.Request("lts", ("fullnat",), flavour="vm")
+VM = lab.LabRequest("lts", ("fullnat",), flavour="vm")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def site(built: Place, tmp_path: Path) -> Place:
     return built
 
 
-def tried(place: Place, request: lab.Request) -> str:
+def tried(place: Place, request: lab.LabRequest) -> str:
     """What the command says."""
     said = io.StringIO()
     lab.run(request, replace(place, console=Console(said, interactive=False)))
@@ -217,7 +217,7 @@ def test_the_other_hosts_boot_the_companions_image_and_it_is_named(
 
 def test_a_companion_that_was_not_built_is_told(twin: Place) -> None:
     with pytest.raises(UsageError) as caught:
-        lab.run(lab.Request("twin", ("nat",)), twin)
+        lab.run(lab.LabRequest("twin", ("nat",)), twin)
     assert caught.value.what == "profile lts has no disk image to try"
     assert caught.value.hint == "build it first: invoke build --profile lts --flavour director"
     lines = explain.explain_request(Request("twin"), produce.exactly("record:nat"), twin)
@@ -236,7 +236,7 @@ def test_the_last_build_is_what_is_tried_unless_another_is_named(site: Place) ->
 
 @pytest.mark.parametrize("request_", [VM, replace(VM, keep=True), replace(VM, load=True)])
 def test_an_image_that_was_not_built_is_told_with_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: lab.Request
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: lab.LabRequest
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     place = finished.place(tmp_path)
@@ -316,7 +316,7 @@ def test_a_red_verdict_of_this_run_is_published_as_such(
     """The machines are played: what they would have left is red."""
     recorded = finished.recording(built, "vm", tmp_path / "red", spoil=forget_toa)
 
-    def play(trial: Trial, target: Path) -> None:
+    def play(trial: LabTrial, target: Path) -> None:
         finished.played(recorded)(target)
 
     monkeypatch.setattr(laboratory, "record", play)

@@ -12,12 +12,16 @@ from collections.abc import Callable
 
 import pytest
 
+from builder.base.packages import encode
 from builder.console import Console
 from builder.host.paths import Cache, Project
+from builder.pipeline.facts import NONE
 from builder.pipeline.schedule import all_inputs, with_needs
 from builder.pipeline.stage import Done
+from builder.pipeline.stagename import StageKind, is_of
 from builder.pipeline.store import OUTPUT
 from builder.place import Place
+from builder.stages.image import PACKAGES
 from builder.stages.session import Request, open_session
 from tests import world
 from tests.world import ROOT
@@ -45,6 +49,8 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Cache]:
             (work / OUTPUT / "tree").mkdir(parents=True)
             for number in range(FILES):
                 (work / OUTPUT / "tree" / f"file{number}").write_text(stage.name)
+            if is_of(stage.name, StageKind.IMAGE):
+                (work / OUTPUT / PACKAGES).write_bytes(encode(()))
             done[stage.name] = session.store.commit(
                 stage.name,
                 inputs,
@@ -52,7 +58,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Cache]:
                 listed=stage.listed,
                 by_content=stage.by_content,
                 started=time.time(),
-                facts={},
+                facts=NONE,
                 log=root / "log",
             )
     assert len(done) == COUNT

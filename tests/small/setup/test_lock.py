@@ -77,11 +77,13 @@ def test_the_lock_has_digests_of_wheels_for_each_python(
     tmp_path: Path, kind: str, version: str
 ) -> None:
     """Nothing is compiled on the user's machine, whichever supported Python it has."""
-    pip(
+    report = pip(
         sys.executable,
-        *("install", "--quiet", "--dry-run", "--ignore-installed", "--no-deps"),
+        *("install", "--quiet", "--dry-run", "--ignore-installed", "--no-deps", "--report=-"),
         *("--require-hashes", f"--requirement={LOCKS / f'{kind}.txt'}"),
         *("--only-binary=:all:", f"--python-version={version}", "--implementation=cp"),
         *(f"--platform={name}_x86_64" for name in ("manylinux2014", "manylinux_2_28")),
         f"--target={tmp_path}",
     )
+    found = {plain(one["metadata"]["name"]) for one in json.loads(report)["install"]}
+    assert found == pinned(kind).keys()

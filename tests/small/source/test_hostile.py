@@ -209,9 +209,9 @@ BIG = b"9" * 5000
         (OK + b"Content-Length: " + BIG + b"\r\n", "no length"),
         (OK + b"Content-Length: 3\r\nContent-Length: 4\r\n", "Content-Length"),
         (b"HTTP/1.1 206 Partial\r\nContent-Range: bytes 5-" + BIG + b"/*\r\n", "HTTP 206"),
-        (b"HTTP/1.1 2e2 OK\r\n", "BadStatusLine"),
+        (b"HTTP/1.1 2e2 OK\r\n", "does not answer in HTTP: HTTP/1.1 2e2 OK"),
         (b"HTTP/9.9 200 OK\r\n", "UnknownProtocol"),
-        (b"\x00\xff\x1b[2J\r\n", "BadStatusLine"),
+        (b"\x00\xff\x1b[2J\r\n", "does not answer in HTTP"),
         (b"HTTP/1.1 404 \x1b[31mgone\xe2\x80\xae\r\n", r"HTTP 404 \x1b[31mgone"),
         (b"HTTP/1.1 503 x\r\nRetry-After: " + BIG + b"\r\n", "HTTP 503"),
         (b"HTTP/1.1 503 x\r\nRetry-After: Mon, 01 Jan " + BIG + b" 00:00:00 GMT\r\n", "HTTP 503"),
@@ -224,8 +224,8 @@ BIG = b"9" * 5000
         (b"HTTP/1.1 302 x\r\nLocation: http://" + b"a" * 70 + b"/x\r\n", "no host's name"),
         (b"HTTP/1.1 302 x\r\nLocation: http://a..b\xff/x\r\n", "a..b%FF"),
         (b"HTTP/1.1 302 x\r\nLocation: gopher://h/\x1b[2J\r\n", "no web address"),
-        (OK + b"Transfer-Encoding: chunked\r\n\r\n-5\r\n", "larger|connection|Incomplete"),
-        (OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "Incomplete"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n-5\r\n", "chunked answer is cut or malformed"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "chunked answer is cut or malformed"),
     ],
     ids=range(24),
 )
@@ -235,7 +235,7 @@ def test_a_malformed_head_is_an_answer(site: Site, head: bytes, words: str) -> N
         pytest.raises(SourceUnreachable) as failure,
     ):
         site.fetch(source_of(f"http://127.0.0.1:{port}/x"), bounds=ENOUGH)
-    assert any(word in failure.value.cause for word in words.split("|")), failure.value.cause
+    assert words in failure.value.cause
     assert len(failure.value.cause.splitlines()) == 1
 
 

@@ -14,16 +14,16 @@ import pytest
 from builder.host import children
 from builder.vm import machine
 from builder.vm.hardware import AGREED, Accelerator, Disk, Hardware
-from builder.vm.machine import End, Limits, Run
+from builder.vm.machine import End, MachineRun, TimeLimits
 from tests.support.vm import guests
 
 pytestmark = pytest.mark.guest
 
 TCG = Accelerator("tcg", "the tests say so", 0.0)
-QUICK = Limits(total=6.0, silence=3.0)
+QUICK = TimeLimits(total=6.0, silence=3.0)
 
 
-def boot(folder: Path, disk: bytes, limits: Limits = QUICK) -> Run:
+def boot(folder: Path, disk: bytes, limits: TimeLimits = QUICK) -> MachineRun:
     image = folder / "guest, with comma.img"
     image.write_bytes(disk)
     run = machine.boot(
@@ -66,13 +66,13 @@ def test_each_end_is_told_apart(tmp_path: Path, disk: bytes, end: End) -> None:
 
 
 def test_a_chattering_guest_runs_out_of_time(tmp_path: Path) -> None:
-    run = boot(tmp_path, guests.chatters(), Limits(total=3.0, silence=2.0))
+    run = boot(tmp_path, guests.chatters(), TimeLimits(total=3.0, silence=2.0))
     assert run.end is End.TIMEOUT
     assert run.seconds < 5
 
 
 def test_console_tail_is_readable(tmp_path: Path) -> None:
-    run = boot(tmp_path, guests.says(b"\x1b[31mlast words\r\n"), Limits(total=2.0, silence=1.0))
+    run = boot(tmp_path, guests.says(b"\x1b[31mlast words\r\n"), TimeLimits(total=2.0, silence=1.0))
     assert "last words" in machine.tail(run.console)
     assert "\x1b" not in machine.tail(run.console)
 
@@ -90,11 +90,11 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from builder.vm import machine
-from tests.small.vm.test_machine import TCG, Disk, Hardware, Limits
+from tests.small.vm.test_machine import TCG, Disk, Hardware, TimeLimits
 folder = Path(sys.argv[1])
 machine.boot(
     Hardware(TCG, (Disk(folder / "guest.img", "raw", "guest"),), cpus=1, memory=64),
-    Limits(total=60.0, silence=60.0),
+    TimeLimits(total=60.0, silence=60.0),
     console=folder / "console.log",
     hear=lambda data, now: None,
 )

@@ -15,13 +15,13 @@ from builder.doctor.finding import Status
 from builder.doctor.tools import examine_fence
 from builder.vm import accelerator, machine, sandbox
 from builder.vm.hardware import AGREED, Accelerator, Disk, Hardware, Nic
-from builder.vm.machine import End, Limits, Run
+from builder.vm.machine import End, MachineRun, TimeLimits
 from tests.support.vm import guests
 
 pytestmark = pytest.mark.guest
 
 TCG = Accelerator("tcg", "the tests say so", 0.0)
-LIMITS = Limits(total=60.0, silence=60.0)
+LIMITS = TimeLimits(total=60.0, silence=60.0)
 FILTERED = ("2", "1")
 """Mode of a filter, and no new privileges (proc(5), status)."""
 UP = b"up"
@@ -66,7 +66,7 @@ async def watched(hardware: Hardware, console: Path) -> set[tuple[str, str]]:
         return fences(one.pid)
 
 
-def boot(hardware: Hardware, console: Path) -> Run:
+def boot(hardware: Hardware, console: Path) -> MachineRun:
     return machine.boot(hardware, LIMITS, console=console, hear=lambda _data, _now: None)
 
 

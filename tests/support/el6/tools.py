@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from builder.patch import series
-from builder.profile.model import Changelog, Component
+from builder.profile.build import BuildPart
+from builder.profile.model import Changelog
 from builder.rpm import spec
 from tests.support.el6 import world
 
@@ -43,14 +44,18 @@ def rendered(name: str, linking: str, patches: tuple[str, ...] | None = None) ->
     return spec.render(
         SPECS,
         spec.SpecContext(
-            component=Component(package=name, version=TOOLS[name], release="1", packages=(name,)),
-            name=name,
-            release="1.lvs",
+            part=BuildPart(
+                name=name,
+                package=name,
+                version=TOOLS[name],
+                release="1.lvs",
+                packages=(name,),
+                settings={"linking": linking},
+            ),
             releases={"kernel": KERNEL, **{tool: f"{v}-1.lvs" for tool, v in TOOLS.items()}},
             flavour="director",
             sources=(*main, *files),
             patches=own if patches is None else patches,
-            settings={"linking": linking},
             changelog=Changelog(date="Mon Nov 23 2026", author="A <a@b.invalid>", text="first"),
         ),
     )

@@ -13,11 +13,16 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
+from builder.base import load_base
 from builder.host.paths import find_project
 from builder.profile import load
+from builder.profile.build import resolve
 from builder.rpm import spec
 
 SPECS = find_project().specs
+BASES = find_project().bases
 ROOT = "@BUILDROOT@"
 _SECTION = re.compile(
     r"^%(?:prep|build|install|files|pre|post|preun|postun|pretrans|posttrans|description|package"
@@ -43,21 +48,21 @@ class Section:
 def rendered(profile: str, name: str, release: str) -> str:
     """The real template, as the builder renders it, but for the release."""
     loaded = load.load(SPECS, profile)
-    component = loaded.component[name]
+    build = resolve(loaded, loaded.default_flavour, load_base(BASES / loaded.base))
+    part = build.parts[name]
     own = sorted(path.name for path in (SPECS / profile / name).iterdir())
     return spec.render(
         SPECS / profile,
         spec.SpecContext(
-            component=component,
-            name=name,
-            release=release,
+            part=msgspec.structs.replace(
+                part, release=release, settings=part.settings | {"linking": "static"}
+            ),
             releases={
                 one.package: f"{one.version}-{one.release}" for one in loaded.component.values()
             },
             flavour=loaded.default_flavour,
             sources=("main.tar", "kernel.config", *own),
             patches=(),
-            settings=component.settings | {"linking": "static"},
             changelog=loaded.changelog,
         ),
     )

@@ -11,12 +11,16 @@ from pathlib import Path
 
 from builder.console import Console
 from builder.host.paths import Cache, Project
+from builder.pipeline import digest
+from builder.pipeline.facts import NONE
 from builder.pipeline.schedule import all_inputs, with_needs
 from builder.pipeline.stage import Done
+from builder.pipeline.stagename import StageKind
 from builder.pipeline.store import OUTPUT
 from builder.place import Place
 from builder.stages import image as image_stage
 from builder.stages import lab as stages
+from builder.stages.products import TAR
 from builder.stages.session import Request, Session, open_session
 from tests.support.lab import recordings
 from tests.support.lab.wire import Wire
@@ -62,10 +66,15 @@ def played(recording: Path) -> Fill:
     return lambda folder: shutil.copytree(recording, folder, dirs_exist_ok=True)
 
 
-def _something(folder: Path) -> None:
-    for name in ("out", image_stage.TAR):
-        (folder / name).write_text("made")
-    (folder / image_stage.PACKAGES).write_text("[]")
+def _something(text: str) -> Fill:
+    """What is another one if it is made of something else, as real outputs are."""
+
+    def fill(folder: Path) -> None:
+        for name in ("out", TAR):
+            (folder / name).write_text(text)
+        (folder / image_stage.PACKAGES).write_text("[]")
+
+    return fill
 
 
 def commit(session: Session, goal: str, fills: Mapping[str, Fill]) -> dict[str, Done]:
@@ -74,15 +83,16 @@ def commit(session: Session, goal: str, fills: Mapping[str, Fill]) -> dict[str, 
     for stage in with_needs(session.stages, (goal,)):
         work = session.setting.cache.scratch / "made"
         (work / OUTPUT).mkdir(parents=True)
-        fills.get(stage.name, _something)(work / OUTPUT)
+        inputs = all_inputs(stage, done)
+        fills.get(stage.name, _something(digest.key(inputs)))(work / OUTPUT)
         done[stage.name] = session.store.commit(
             stage.name,
-            all_inputs(stage, done),
+            inputs,
             work,
             listed=stage.listed,
             by_content=stage.by_content,
             started=time.time(),
-            facts={},
+            facts=NONE,
             log=work / "log",
         )
     return done
@@ -100,7 +110,7 @@ def build(
     with open_session(Request(profile, flavour), place) as session:
         done = commit(session, goal, fills)
         for name, folder in (recorded or {}).items():
-            stage = stages.record_name(name)
+            stage = StageKind.RECORD.of(name)
             commit(session, stage, fills | {stage: played(folder)})
         return done
 

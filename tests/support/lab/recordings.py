@@ -21,7 +21,7 @@ from builder.lab.oracle.evidence import Exchange
 from builder.lab.plan import host as plan
 from builder.lab.recording import Recording
 from builder.lab.scenario.model import Run
-from builder.lab.subject import Subject, Timing
+from builder.lab.subject import LabTiming, Subject
 from tests.support.lab import wire as hand
 from tests.support.lab.wire import SERIES, Wire
 
@@ -74,7 +74,7 @@ def make(
         accelerator="tcg: no KVM here",
         kernel_release=subject.release,
         memory_mib=1920,
-        timing=Timing(9.5, 15.0, 20.0),
+        timing=LabTiming(9.5, 15.0, 20.0),
         hosts=hosts,
         runs=tuple(laboratory.recorded(run, offsets) for run in runs),
     )

@@ -17,11 +17,11 @@ import msgspec
 
 from builder.lab import catalogue
 from builder.lab.capture import files
-from builder.lab.oracle.evidence import Answer, Evidence, Exchange
+from builder.lab.oracle.evidence import ClientAnswer, Evidence, Exchange
 from builder.lab.scenario.model import Run, Topology
-from builder.lab.series import Series
+from builder.lab.series import Fullnat
 
-SERIES = Series(
+SERIES = Fullnat(
     local_ports=(5000, 65535),
     sequence="kept",
     timestamp="kept",
@@ -81,7 +81,7 @@ class Wire:
 
     topology: Topology
     frames: dict[str, list[dpkt.ethernet.Ethernet]]
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[ClientAnswer] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
     only: dict[str, list[dpkt.ethernet.Ethernet]] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class Wire:
             for one in self.frames[link]:
                 change(one.data)
 
-    def evidence(self, run: Run, folder: Path, series: Series = SERIES) -> Evidence:
+    def evidence(self, run: Run, folder: Path, series: Fullnat = SERIES) -> Evidence:
         """Written as pcap files, and read by the lab's own reader."""
         captures = {}
         for link in self.topology.link:
@@ -196,4 +196,4 @@ def add(wire: Wire, exchange: Exchange, server: str, number: int) -> None:
             wire.frames[link].append(segment(*ends, flags, seq, ack, payload, inner))
     wire.exchanges.append(exchange)
     words = f"{server} sees {local[0]} port {local[1]}"
-    wire.answers.append(Answer(exchange.name, True, words))
+    wire.answers.append(ClientAnswer(exchange.name, True, words))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # Functions that take a command line, and those that take a program's name.
-LINES = {"run", "start", "Popen", "Check"}
+LINES = {"run", "start", "Popen", "CheckCommand"}
 NAMES = {"require_tool", "which", "_run", "_uris"}
 
 

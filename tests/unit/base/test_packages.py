@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from builder.base.packages import Package, decode, encode, of_debian
+from builder.base.packages import BasePackage, decode, encode, of_debian
 from builder.digest import Digest
 from builder.errors import BuildError, VerificationError
 
@@ -42,8 +42,8 @@ def lines(text: str) -> list[str]:
 def test_only_installed_packages_are_listed_with_what_apt_has_verified() -> None:
     other = stanza("b", "2", "i386", THREE) + stanza("b", "1", "amd64", THREE)
     assert of_debian(STATUS, lines(other + LISTS)) == (
-        Package("a", "1:1-1", "all", ONE),
-        Package("b", "2", "amd64", TWO),
+        BasePackage("a", "1:1-1", "all", ONE),
+        BasePackage("b", "2", "amd64", TWO),
     )
 
 

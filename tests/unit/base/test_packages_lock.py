@@ -10,15 +10,15 @@ import pytest
 from builder.base import lock
 from builder.base.difference import SHOWN, compare, count, kinds, named
 from builder.base.lock import LockedRoot
-from builder.base.packages import Package
+from builder.base.packages import BasePackage
 from builder.digest import Digest
 from builder.errors import UsageError
 
 ONE, TWO = Digest("1" * 64), Digest("2" * 64)
 MADE = datetime.datetime(2026, 11, 26, 10, 30, tzinfo=datetime.UTC)
-LIBC = Package("libc6", "2.36-9", "amd64", ONE)
-CXX = Package("libstdc++6", "12.2.0-14", "amd64", TWO)
-ADDUSER = Package("adduser", "3.134", "all", TWO)
+LIBC = BasePackage("libc6", "2.36-9", "amd64", ONE)
+CXX = BasePackage("libstdc++6", "12.2.0-14", "amd64", TWO)
+ADDUSER = BasePackage("adduser", "3.134", "all", TWO)
 BUILD = LockedRoot(MADE, (ADDUSER, LIBC, CXX))
 GUEST = LockedRoot(MADE, (LIBC,))
 
@@ -62,7 +62,7 @@ def test_the_same_packages_do_not_change_the_file(path: Path) -> None:
 
 
 def test_two_versions_of_a_package_are_kept_both(path: Path) -> None:
-    kernels = tuple(Package("kernel", version, "x86_64", ONE) for version in ("2-1", "3-1"))
+    kernels = tuple(BasePackage("kernel", version, "x86_64", ONE) for version in ("2-1", "3-1"))
     lock.write(path, {"build": LockedRoot(MADE, kernels)})
     assert lock.read(path) == {"build": LockedRoot(MADE, kernels)}
 
@@ -118,9 +118,9 @@ def test_a_damaged_lock_is_refused_with_file_and_line(
 
 
 def test_each_kind_of_difference_is_told_by_name() -> None:
-    newer = Package("libc6", "2.36-10", "amd64", TWO)
-    rebuilt = Package("libstdc++6", "12.2.0-14", "amd64", ONE)
-    more = Package("zstd", "1.5", "amd64", ONE)
+    newer = BasePackage("libc6", "2.36-10", "amd64", TWO)
+    rebuilt = BasePackage("libstdc++6", "12.2.0-14", "amd64", ONE)
+    more = BasePackage("zstd", "1.5", "amd64", ONE)
     changes = compare(BUILD.packages, (more, newer, rebuilt))
     assert named(changes) == (
         "adduser 3.134 (missing), libc6 2.36-9 -> 2.36-10, "
@@ -133,17 +133,17 @@ def test_each_kind_of_difference_is_told_by_name() -> None:
 
 
 def test_another_architecture_is_another_package() -> None:
-    other = Package("adduser", "3.134", "amd64", TWO)
+    other = BasePackage("adduser", "3.134", "amd64", TWO)
     assert kinds(compare((ADDUSER,), (other,))) == "1 added, 1 missing"
 
 
 def test_a_second_version_beside_the_locked_one_is_added() -> None:
-    second = Package("libc6", "3", "amd64", TWO)
+    second = BasePackage("libc6", "3", "amd64", TWO)
     assert named(compare((LIBC,), (LIBC, second))) == "libc6 3 (added)"
 
 
 def test_a_list_of_names_has_an_end() -> None:
-    packages = [Package(f"p{number:02}", "1", "all", ONE) for number in range(SHOWN + 3)]
+    packages = [BasePackage(f"p{number:02}", "1", "all", ONE) for number in range(SHOWN + 3)]
     words = named(compare((), packages))
     assert words.startswith("p00 1 (added), ")
     assert words.endswith("p07 1 (added), and 3 more")

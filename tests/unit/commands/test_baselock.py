@@ -8,16 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from builder.base import lock
-from builder.base.packages import Package, encode
+from builder.base import load_base, lock
+from builder.base.packages import BasePackage, encode
 from builder.console import Console
 from builder.digest import Digest
 from builder.errors import BaseDiffers, UsageError
 from builder.host.paths import Cache, Project
+from builder.pipeline.code import Code
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import NONE
 from builder.pipeline.stage import Damaged, Done, Stage
 from builder.pipeline.store import OUTPUT, Store
 from builder.profile import load
+from builder.profile.build import Build, resolve
 from builder.stages.baselock import BaseLock, require
 from builder.stages.image import PACKAGES
 from builder.stages.setting import Setting
@@ -25,7 +28,7 @@ from tests.unit.base.test_base import SETTINGS
 from tests.world import ROOT
 
 ONE, TWO = Digest("1" * 64), Digest("2" * 64)
-OLD, NEW = Package("tool", "1", "amd64", ONE), Package("tool", "2", "amd64", TWO)
+OLD, NEW = BasePackage("tool", "1", "amd64", ONE), BasePackage("tool", "2", "amd64", TWO)
 BOTH = ("image:build", "image:guest")
 LOCK = "dockerfiles/debian12/packages.lock"
 
@@ -61,22 +64,25 @@ class Site:
         self.said.truncate()
         return told
 
+    def build(self, profile: str, guest: str = "") -> Build:
+        loaded = load.load(ROOT / "specs", profile)
+        base = load_base(self.project.bases / "debian12", guest)
+        return resolve(loaded, loaded.default_flavour, base)
+
     def base(self, *, hermetic: bool = False) -> BaseLock:
-        profile = load.load(ROOT / "specs", "lts")
         setting = Setting(
-            profile=profile,
-            flavour_name="vm",
-            base="debian12",
+            build=self.build("lts", "systemd"),
             locked=False,
             project=self.project,
             cache=self.store.cache,
             console=Console(self.said, interactive=False),
             engine=lambda: pytest.fail("no engine is needed"),
             jobs=lambda: pytest.fail("nothing is run"),
+            code=Code(None),
         )
         return BaseLock(setting, hermetic=hermetic)
 
-    def image(self, stage: str, *packages: Package) -> Done:
+    def image(self, stage: str, *packages: BasePackage) -> Done:
         """A finished image that has these packages."""
         work = self.root / "work"
         (work / OUTPUT).mkdir(parents=True)
@@ -89,7 +95,7 @@ class Site:
             listed=True,
             by_content=False,
             started=1_700_000_000.5,
-            facts={},
+            facts=NONE,
             log=work / "log",
         )
 
@@ -102,11 +108,11 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
-def lock_both(site: Site, *packages: Package) -> None:
+def lock_both(site: Site, *packages: BasePackage) -> None:
     site.base().write([site.image(stage, *packages) for stage in BOTH])
 
 
-def see(site: Site, *packages: Package, hermetic: bool = False) -> BaseLock:
+def see(site: Site, *packages: BasePackage, hermetic: bool = False) -> BaseLock:
     base = site.base(hermetic=hermetic)
     base.expect(("fetch:kernel", *BOTH, "smoke"))
     for stage in BOTH:
@@ -125,7 +131,7 @@ def test_one_line_says_how_many_differ(site: Site) -> None:
     lock_both(site, OLD)
     see(site, OLD)
     assert site.lines == [f"base debian12: 0 packages differ from {LOCK}"]
-    base = see(site, NEW, Package("zstd", "1", "all", ONE))
+    base = see(site, NEW, BasePackage("zstd", "1", "all", ONE))
     line = f"base debian12: 4 packages differ from {LOCK}: 2 added, 2 of another version"
     assert site.lines == [line]
     assert base.look(map(site.found, ("smoke", *BOTH)), site.store) == [line]
@@ -174,13 +180,13 @@ def test_what_an_earlier_run_has_made_is_made_anew_first(site: Site) -> None:
 
 
 def test_a_hermetic_run_without_a_lock_is_told_how_to_make_one(site: Site) -> None:
-    profile = load.load(ROOT / "specs", "el6")
+    build = site.build("el6")
     with pytest.raises(UsageError) as caught:
-        require(site.project, profile, "debian12")
+        require(site.project, build)
     assert caught.value.cause == f"{LOCK} does not exist"
     assert "invoke image --lock --profile el6 --base debian12" in caught.value.hint
     site.base().write([site.image("image:build", OLD)])
-    require(site.project, profile, "debian12")
+    require(site.project, build)
     with pytest.raises(UsageError) as caught:
         site.base(hermetic=True).expect(BOTH)
     assert caught.value.cause == f"{LOCK} has no table for guest.systemd"

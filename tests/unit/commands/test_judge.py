@@ -15,7 +15,7 @@ from builder.errors import SmokeError, UsageError
 from builder.host.paths import Cache, Project, find_project
 from builder.lab import verdict as verdicts
 from builder.lab.trace import sample
-from builder.lab.trace.sample import Shape
+from builder.lab.trace.sample import SampleShape
 from builder.place import Place
 from tests.support.lab import wire as hand
 from tests.unit.lab import test_oracle as oracle
@@ -30,7 +30,7 @@ def place(tmp_path: Path) -> Place:
 @pytest.fixture
 def options(tmp_path: Path) -> Options:
     paths = tmp_path / "out.pcap", tmp_path / "in.pcap"
-    sample.write(*paths, Shape(3, packets=10, content=100))
+    sample.write(*paths, SampleShape(3, packets=10, content=100))
     return Options(
         outside=str(paths[0]),
         inside=str(paths[1]),

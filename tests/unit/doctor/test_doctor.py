@@ -20,10 +20,10 @@ from builder.base import Base, load_base, require_host
 from builder.base.model import Mmdebstrap
 from builder.console import Console
 from builder.doctor import machine, outside
+from builder.doctor.base import examine_base
 from builder.doctor.engine import examine_configuration, examine_engine
 from builder.doctor.examination import Scope, examine, fix
 from builder.doctor.finding import Finding, Report, Status, as_json, lines, worst
-from builder.doctor.host import examine_base
 from builder.doctor.tools import examine_python, examine_tools
 from builder.engine.discovery import require_reachable
 from builder.errors import EnvironmentFailure

@@ -11,6 +11,7 @@ from builder.commands import produce
 from builder.console import Console
 from builder.errors import EnvironmentFailure
 from builder.host.paths import Cache, Project
+from builder.pipeline.stagename import StageKind
 from builder.place import Place
 from builder.stages.session import Request
 from tests.support.el6.beside import project
@@ -36,7 +37,7 @@ def test_without_vsyscall_nothing_is_downloaded(
     with pytest.raises(EnvironmentFailure) as caught:
         produce.produce(
             Request("small", base=EL6),
-            produce.only("build", ()),
+            produce.only(StageKind.BUILD, ()),
             Place(Project(project.project), Cache(project.cache), Console(said, interactive=False)),
         )
     assert caught.value.exit_code == 7

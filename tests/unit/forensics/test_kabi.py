@@ -71,8 +71,8 @@ def compare(tmp_path: Path, changes: dict[str, tuple[str, str]]) -> KabiReport:
     )
     touched = frozenset(changes)
     return kabi.compare(
-        view.View(tree),
-        view.View(tree, patched, touched),
+        view.TreeView(tree),
+        view.TreeView(tree, patched, touched),
         touched,
         kabi.read_list(tmp_path / "list"),
         "x86",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.forensics import kconfig, view
-from builder.forensics.kconfig import Change, parse
+from builder.forensics.kconfig import ChangeKind, parse
 from builder.patch import apply
 from tests.support.patch.tree import Bench
 
@@ -71,9 +71,9 @@ def test_a_new_range_and_new_symbols_are_told(bench: Bench) -> None:
         'Kconfig: TOA (toa/Kconfig) added: tristate, prompt "TCP option", default m, depends IP_VS',
     )
     assert [change.change for change in report.changes] == [
-        Change.CHANGED,
-        Change.REMOVED,
-        Change.ADDED,
+        ChangeKind.CHANGED,
+        ChangeKind.REMOVED,
+        ChangeKind.ADDED,
     ]
     assert report.questions == ("TOA",)
 
@@ -90,7 +90,7 @@ def test_a_symbol_without_a_prompt_asks_nothing(bench: Bench) -> None:
 
 def test_a_second_definition_beside_the_first_is_an_addition(bench: Bench) -> None:
     report = trial_lines(bench, BEFORE.replace("config AFTER", "config AFTER\nconfig AFTER"), {})
-    assert [(one.name, one.change) for one in report.changes] == [("AFTER", Change.ADDED)]
+    assert [(one.name, one.change) for one in report.changes] == [("AFTER", ChangeKind.ADDED)]
 
 
 def test_every_attribute_is_read() -> None:

@@ -115,6 +115,29 @@ def test_an_earlier_cache_is_taken_over_once_and_keeps_what_took_time(tmp_path: 
     assert not cache.ledger.exists()
 
 
+def test_a_cache_of_an_earlier_layout_keeps_its_sources_and_loses_its_stages(
+    tmp_path: Path,
+) -> None:
+    cache = earlier(tmp_path / "cache")
+    use(cache)
+    (cache.stages / "build-kernel" / "abc").mkdir(parents=True)
+    mark = cache.root / MARK
+    mark.write_text(mark.read_text().replace(f'"layout":{ownership.LAYOUT}', '"layout":2'))
+    assert ownership.examine(cache) is State.MARKED
+    assert ownership.is_outdated(cache)
+    with ownership.read(cache, Console(io.StringIO(), interactive=False)):
+        pass  # who only reads sweeps nothing
+    assert (cache.stages / "build-kernel" / "abc").is_dir()
+    said = io.StringIO()
+    for _ in range(2):
+        with ownership.use(cache, Console(said, interactive=False)):
+            pass
+    assert said.getvalue().count("finished stages are made anew, sources are kept") == 1
+    assert not cache.stages.exists()
+    assert (cache.blobs / ("0" * 64)).is_file()
+    assert not ownership.is_outdated(cache)
+
+
 class Waited(io.StringIO):
     """Messages; the holder lets go as soon as somebody says that it waits."""
 
@@ -214,7 +237,7 @@ def test_the_cache_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache")
     use(cache)
     mark = cache.root / MARK
-    mark.write_text(mark.read_text().replace('"layout":2', '"layout":3'))
+    mark.write_text(mark.read_text().replace(f'"layout":{ownership.LAYOUT}', '"layout":99'))
     with pytest.raises(UsageError, match="newer version"):
         use(cache)
 
@@ -275,6 +298,7 @@ def test_the_compiler_s_cache_may_belong_to_the_builds(tmp_path: Path) -> None:
     cache.ccache.mkdir()
     os.chown(cache.ccache, unused_number(), unused_number())
     use(cache)
+    assert cache.ccache.stat().st_uid == unused_number()
 
 
 @needs_root
@@ -374,6 +398,7 @@ def test_the_engine_may_lie_on_another_disk(tmp_path: Path) -> None:
     use(cache)
     (tmp_path / "elsewhere").rmdir()
     use(cache)
+    assert cache.engine.is_symlink()
 
 
 def test_nothing_is_made_on_the_way_to_the_cache(

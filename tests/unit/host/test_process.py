@@ -42,7 +42,8 @@ def running(mark: str) -> list[int]:
     return found
 
 
-def until(condition: object, what: str, seconds: float = 5.0) -> None:
+def require_soon(condition: object, what: str, seconds: float = 5.0) -> None:
+    """It becomes so within ``seconds``; ``what``: what is wrong if it does not."""
     assert callable(condition)
     deadline = time.monotonic() + seconds
     while not condition():
@@ -65,10 +66,10 @@ def start_parent(script: str, kind: str) -> subprocess.Popen[bytes]:
 
 def test_a_child_dies_with_a_builder_that_is_killed(mark: str) -> None:
     parent = start_parent(f"exec sleep {mark}", "shared")
-    until(lambda: running(mark), "the child was never started")
+    require_soon(lambda: running(mark), "the child was never started")
     parent.kill()
     parent.wait()
-    until(lambda: not running(mark), "the child outlives its builder")
+    require_soon(lambda: not running(mark), "the child outlives its builder")
 
 
 @needs_root
@@ -80,12 +81,12 @@ def test_nothing_that_runs_in_namespaces_of_its_own_outlives_the_builder(
         f"setsid sh -c 'trap \"\" TERM; sleep {mark}' & trap '' TERM; sleep {mark}"
     )
     parent = start_parent(script, "own")
-    until(lambda: len(running(mark)) == 3, "the children were never started")
+    require_soon(lambda: len(running(mark)) == 3, "the children were never started")
     # Of the mounts that tests beside this one make nothing can be said.
     assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
     parent.kill()
     parent.wait()
-    until(lambda: not running(mark), "children outlive their builder")
+    require_soon(lambda: not running(mark), "children outlive their builder")
 
 
 @needs_root
@@ -93,10 +94,10 @@ def test_leaving_the_block_ends_even_what_has_left_the_process_group(mark: str) 
     with process.start(
         ["sh", "-c", f"trap '' TERM; setsid sleep {mark} & sleep {mark}"], own_namespaces=True
     ):
-        until(lambda: len(running(mark)) == 2, "the children were never started")
+        require_soon(lambda: len(running(mark)) == 2, "the children were never started")
         begun = time.monotonic()
     assert time.monotonic() - begun < 1.8
-    until(lambda: not running(mark), "children outlive the block")
+    require_soon(lambda: not running(mark), "children outlive the block")
 
 
 def test_a_program_of_an_ordinary_user_is_root_in_its_own_namespaces(mark: str) -> None:

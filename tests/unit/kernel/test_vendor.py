@@ -117,7 +117,7 @@ def described() -> vendor.Vendor:
 
 def amended(base: str = "debian12", flavour: str = "director", *patches: str) -> str:
     made = described()
-    return vendor.amend_spec(SPEC, made, vendor.resolve(made, base, flavour), patches)
+    return vendor.amend_spec(SPEC, vendor.resolve(made, base, flavour), patches)
 
 
 def write_sources(folder: Path, config: str) -> Path:
@@ -222,7 +222,6 @@ def test_a_spec_that_is_different_stops_with_the_line_looked_for(
     with pytest.raises(PatchError) as caught:
         vendor.amend_spec(
             SPEC.replace(f"{line}\n", f"{other}\n"),
-            made,
             vendor.resolve(made, "debian12", "director"),
             ["a.patch"],
         )
@@ -234,14 +233,14 @@ def test_a_spec_that_is_different_stops_with_the_line_looked_for(
 def test_a_spec_is_not_amended_twice() -> None:
     made = described()
     with pytest.raises(PatchError, match="buildid"):
-        vendor.amend_spec(amended(), made, vendor.resolve(made, "centos6", "director"), [])
+        vendor.amend_spec(amended(), vendor.resolve(made, "centos6", "director"), [])
 
 
 def test_a_patch_number_that_is_taken_stops() -> None:
     made = described()
     spec = SPEC.replace("Patch999999:", "Patch90002: theirs.patch\nPatch999999:")
     with pytest.raises(PatchError, match="Patch90002"):
-        vendor.amend_spec(spec, made, vendor.Additions(), ["a.patch", "b.patch"])
+        vendor.amend_spec(spec, vendor.resolve(made, "", ""), ["a.patch", "b.patch"])
 
 
 def test_base_and_flavour_add_and_have_the_last_word() -> None:

@@ -17,7 +17,7 @@ from builder.lab import catalogue
 from builder.lab.capture import files
 from builder.lab.judging import Judged
 from builder.lab.oracle import judge
-from builder.lab.oracle.evidence import Answer, Evidence, Exchange
+from builder.lab.oracle.evidence import ClientAnswer, Evidence, Exchange
 from builder.lab.page import html
 from builder.lab.recording import Recording
 from builder.lab.scenario.model import Run, Topology
@@ -41,7 +41,7 @@ class Flow:
     run: Run
     topology: Topology
     frames: dict[str, list[bytes | Kept]] = field(default_factory=dict)
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[ClientAnswer] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
     ident: int = 0
 
@@ -110,7 +110,7 @@ def healthy(name: str, inside: int = ROOM, send: int = 4000) -> Flow:
         for link in ("inner", server):
             flow.send(link, local, far, asked, inside)
             flow.send(link, far, local, told, inside)
-        flow.answers.append(Answer(exchange.name, True, words))
+        flow.answers.append(ClientAnswer(exchange.name, True, words))
     return flow
 
 

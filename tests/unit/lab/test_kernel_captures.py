@@ -16,7 +16,7 @@ import pytest
 from builder.lab.trace import judge as judging
 from builder.lab.trace import reading
 from builder.lab.trace.director import Described, director
-from builder.lab.trace.judge import Trial
+from builder.lab.trace.judge import JudgedTrace
 from builder.lab.verdict import RowVerdict
 from tests.support.lab import wire as hand
 
@@ -36,18 +36,20 @@ KERNEL = Described(
 )
 
 
-def judged(out: Path, *inside: Path, described: Described = KERNEL, strict: bool = False) -> Trial:
+def judged(
+    out: Path, *inside: Path, described: Described = KERNEL, strict: bool = False
+) -> JudgedTrace:
     given = reading.recordings((str(out),), tuple(map(str, inside)))
     return judging.judge(
         director(described, hand.SERIES), (given[0], given[1]), "lts", strict=strict
     )
 
 
-def rows(trial: Trial) -> dict[str, RowVerdict]:
+def rows(trial: JudgedTrace) -> dict[str, RowVerdict]:
     return {row.name: row for row in trial.verdict.runs[0].rows}
 
 
-def failed(trial: Trial) -> set[str]:
+def failed(trial: JudgedTrace) -> set[str]:
     return {name for name, row in rows(trial).items() if row.outcome == "fail"}
 
 

@@ -12,7 +12,7 @@ import pytest
 from builder.errors import SmokeError
 from builder.lab.capture import files
 from builder.lab.oracle import judge, views
-from builder.lab.oracle.evidence import Answer
+from builder.lab.oracle.evidence import ClientAnswer
 from builder.lab.oracle.rows import ROWS
 from builder.lab.scenario.model import Run
 from builder.lab.verdict import RunVerdict
@@ -57,7 +57,7 @@ def port_out_of_range(wire: Wire) -> None:
                 4999 if tcp.sport == 5014 else tcp.sport,
                 4999 if tcp.dport == 5014 else tcp.dport,
             )
-    wire.answers[0] = Answer("proof/1", True, "web1 sees 10.0.3.1 port 4999")
+    wire.answers[0] = ClientAnswer("proof/1", True, "web1 sees 10.0.3.1 port 4999")
 
 
 def leaked_client(wire: Wire) -> None:
@@ -133,8 +133,8 @@ def lost_segment(wire: Wire) -> None:
 
 def swapped_server(wire: Wire) -> None:
     """web2 says that it answered what was sent to web1."""
-    wire.answers[0] = Answer("proof/1", True, "web2 sees 10.0.3.1 port 5014")
-    wire.answers[1] = Answer("proof/2", True, "web1 sees 10.0.3.1 port 5015")
+    wire.answers[0] = ClientAnswer("proof/1", True, "web2 sees 10.0.3.1 port 5014")
+    wire.answers[1] = ClientAnswer("proof/2", True, "web1 sees 10.0.3.1 port 5015")
 
 
 def missing_first_packet(wire: Wire) -> None:
@@ -184,11 +184,11 @@ def outer_answer_from_elsewhere(wire: Wire) -> None:
 
 
 def no_answer(wire: Wire) -> None:
-    wire.answers[1] = Answer("proof/2", False, "connect: Connection refused")
+    wire.answers[1] = ClientAnswer("proof/2", False, "connect: Connection refused")
 
 
 def one_server_only(wire: Wire) -> None:
-    wire.answers[1] = Answer("proof/2", True, "web1 sees 10.0.3.1 port 5015")
+    wire.answers[1] = ClientAnswer("proof/2", True, "web1 sees 10.0.3.1 port 5015")
 
 
 def failures_counted(wire: Wire) -> None:

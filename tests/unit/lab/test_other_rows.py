@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from builder.lab.oracle import judge
-from builder.lab.oracle.evidence import Answer
+from builder.lab.oracle.evidence import ClientAnswer
 from builder.lab.scenario.model import Run
 from tests.support.lab import wire as hand
 from tests.support.lab.wire import RST, Wire
@@ -23,7 +23,7 @@ def as_it_is(run: Run, wire: Wire) -> Run:
 
 
 def refused(run: Run, wire: Wire) -> Run:
-    wire.answers = [Answer(one.exchange, False, "no answer") for one in wire.answers]
+    wire.answers = [ClientAnswer(one.exchange, False, "no answer") for one in wire.answers]
     return nothing_inside(run, wire)
 
 
@@ -144,7 +144,7 @@ def test_a_control_that_fails_alone_has_no_undecided_rows(tmp_path: Path) -> Non
     run, wire = hand.healthy()
     rows = ("in-turn", "checksums")
     run = msgspec.structs.replace(run, rows=rows, must_fail=("in-turn",), only=True)
-    wire.answers[1] = Answer("proof/2", True, "web1 sees 10.0.3.1 port 5015")
+    wire.answers[1] = ClientAnswer("proof/2", True, "web1 sees 10.0.3.1 port 5015")
     assert judge.judge(wire.evidence(run, tmp_path), "").as_expected
     cut(wire, "outer", 100)
     assert judge.judge(wire.evidence(run, tmp_path), "").complaint == "undecided: checksums"

@@ -11,10 +11,11 @@ import pytest
 
 from builder.commands import judging
 from builder.errors import UsageError
-from builder.lab import catalogue, faults, mistakes
+from builder.lab import catalogue, mistakes
 from builder.lab.plan import balancing, routing
 from builder.lab.plan import host as plan
 from builder.lab.plan.interfaces import ifcfg_files
+from builder.lab.scenario import consistency
 from tests.support.lab import finished
 from tests.support.lab.wire import SERIES
 from tests.world import ROOT
@@ -206,6 +207,15 @@ def test_addresses_that_are_none_are_told_before_machines_are_booted(
         catalogue.load("fullnat", *folders)
 
 
+def test_a_scenario_without_a_negative_control_is_told(folders: tuple[Path, Path]) -> None:
+    path = folders[0] / "fullnat.toml"
+    text = path.read_text()
+    assert mistakes.check(("fullnat",), *folders) == ()
+    path.write_text(text[: text.index("must_fail")].rpartition("[[run]]")[0])
+    (found,) = mistakes.check(("fullnat",), *folders)
+    assert "no run is a negative control" in found.cause
+
+
 def test_a_host_must_have_an_address_to_ask_from() -> None:
     scenario, topology = catalogue.load("fullnat")
     traffic = msgspec.structs.replace(scenario.run[0].traffic[0], address="fd00:9::1")
@@ -213,7 +223,7 @@ def test_a_host_must_have_an_address_to_ask_from() -> None:
     client = topology.host["client"]
     cards = (msgspec.structs.replace(client.interface[0], addresses=("10.0.1.2/24",)),)
     hosts = topology.host | {"client": msgspec.structs.replace(client, interface=cards)}
-    found = faults.of_scenario(
+    found = consistency.of_scenario(
         msgspec.structs.replace(scenario, run=(run,)), msgspec.structs.replace(topology, host=hosts)
     )
     words = "client has no address to ask fd00:9::1 from"

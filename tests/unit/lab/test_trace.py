@@ -18,8 +18,8 @@ from builder.errors import UsageError
 from builder.lab.trace import judge as judging
 from builder.lab.trace import reading, sample
 from builder.lab.trace.director import Described, director
-from builder.lab.trace.judge import Trial
-from builder.lab.trace.sample import Shape
+from builder.lab.trace.judge import JudgedTrace
+from builder.lab.trace.sample import SampleShape
 from builder.lab.verdict import RowVerdict
 from tests.support.lab import frames as made
 from tests.support.lab import wire as hand
@@ -43,7 +43,7 @@ NO_CAPTURES = {
 
 def judged(
     out: Path | None, inside: Path | None, described: Described = SAMPLE, *, strict: bool = False
-) -> Trial:
+) -> JudgedTrace:
     sides = tuple((str(one),) if one is not None else () for one in (out, inside))
     given = reading.recordings(*sides)
     return judging.judge(
@@ -51,28 +51,28 @@ def judged(
     )
 
 
-def by_hand(wire: Wire, folder: Path, **more: int) -> Trial:
+def by_hand(wire: Wire, folder: Path, **more: int) -> JudgedTrace:
     paths = folder / "out.pcap", folder / "in.pcap"
     for link, path in zip(("outer", "inner"), paths, strict=True):
         hand.write(path, wire.frames[link], wire.bad_sums, more.get(link))
     return judged(*paths, WIRE)
 
 
-def sampled(folder: Path, shape: Shape) -> tuple[Path, Path]:
+def sampled(folder: Path, shape: SampleShape) -> tuple[Path, Path]:
     paths = folder / "out.pcap", folder / "in.pcap"
     sample.write(*paths, shape)
     return paths
 
 
-def rows(trial: Trial) -> dict[str, RowVerdict]:
+def rows(trial: JudgedTrace) -> dict[str, RowVerdict]:
     return {row.name: row for row in trial.verdict.runs[0].rows}
 
 
-def named(trial: Trial, outcome: str) -> set[str]:
+def named(trial: JudgedTrace, outcome: str) -> set[str]:
     return {name for name, row in rows(trial).items() if row.outcome == outcome}
 
 
-def counted(trial: Trial) -> dict[str, int]:
+def counted(trial: JudgedTrace) -> dict[str, int]:
     return trial.verdict.runs[0].counters
 
 
@@ -194,14 +194,16 @@ def test_the_lab_and_the_judge_of_captures_agree(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ahead", [0.0, 3600.0, -86400.0])
 def test_clocks_that_differ_do_not_matter(tmp_path: Path, ahead: float) -> None:
-    trial = judged(*sampled(tmp_path, Shape(60, packets=12, content=200, open=7, ahead=ahead)))
+    trial = judged(
+        *sampled(tmp_path, SampleShape(60, packets=12, content=200, open=7, ahead=ahead))
+    )
     assert trial.verdict.outcome == "pass", trial.verdict.complaint
     assert counted(trial)["connections"] == 60
     assert abs(counted(trial)["clock_difference_us"] - ahead * 1e6) < 1000
 
 
 def test_gzipped_and_pcapng_captures_are_judged(tmp_path: Path) -> None:
-    out, inside = sampled(tmp_path, Shape(5, packets=10, content=100))
+    out, inside = sampled(tmp_path, SampleShape(5, packets=10, content=100))
     packed = tmp_path / "in.pcap.gz"
     packed.write_bytes(gzip.compress(inside.read_bytes()))
     records, frames = out.read_bytes()[24:], []
@@ -214,7 +216,7 @@ def test_gzipped_and_pcapng_captures_are_judged(tmp_path: Path) -> None:
 
 
 def test_rotated_captures_of_one_side_are_one(tmp_path: Path) -> None:
-    out, inside = sampled(tmp_path, Shape(20, packets=10, content=100, open=3))
+    out, inside = sampled(tmp_path, SampleShape(20, packets=10, content=100, open=3))
     data, at = inside.read_bytes(), 24
     while at < len(inside.read_bytes()) // 2:
         at += 16 + struct.unpack_from("<8xI", data, at)[0]
@@ -228,7 +230,7 @@ def test_rotated_captures_of_one_side_are_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("which", ["outside", "inside"])
 def test_one_side_alone_is_undecided(tmp_path: Path, which: str) -> None:
-    out, inside = sampled(tmp_path, Shape(5, packets=10, content=100))
+    out, inside = sampled(tmp_path, SampleShape(5, packets=10, content=100))
     trial = judged(out if which == "outside" else None, inside if which == "inside" else None)
     assert trial.verdict.outcome == "undecided"
     assert not named(trial, "fail")
@@ -263,7 +265,7 @@ def test_a_port_whose_earlier_use_began_before_the_capture_is_undecided(tmp_path
 
 @pytest.mark.parametrize("keep", [0.3, 0.7, 0.99])
 def test_a_file_that_is_cut_in_mid_packet_is_judged_so_far(tmp_path: Path, keep: float) -> None:
-    out, inside = sampled(tmp_path, Shape(40, packets=10, content=100, open=4))
+    out, inside = sampled(tmp_path, SampleShape(40, packets=10, content=100, open=4))
     data = inside.read_bytes()
     inside.write_bytes(data[: int(len(data) * keep) | 1])
     trial = judged(out, inside)
@@ -274,7 +276,7 @@ def test_a_file_that_is_cut_in_mid_packet_is_judged_so_far(tmp_path: Path, keep:
 
 
 def test_a_cut_gzip_is_judged_so_far(tmp_path: Path) -> None:
-    out, inside = sampled(tmp_path, Shape(40, packets=10, content=100, open=4))
+    out, inside = sampled(tmp_path, SampleShape(40, packets=10, content=100, open=4))
     packed = gzip.compress(inside.read_bytes())
     inside.write_bytes(packed[: len(packed) // 2])
     trial = judged(out, inside)
@@ -340,7 +342,7 @@ def test_connections_that_look_alike_are_not_guessed(tmp_path: Path) -> None:
 
 
 def test_without_toa_connections_are_joined_by_their_numbers(tmp_path: Path) -> None:
-    out, inside = sampled(tmp_path, Shape(30, packets=10, content=100, open=5))
+    out, inside = sampled(tmp_path, SampleShape(30, packets=10, content=100, open=5))
     trial = judged(out, inside, msgspec.structs.replace(SAMPLE, toa=False))
     assert trial.verdict.outcome == "pass"
     assert rows(trial)["toa-first"].outcome == "unsupported"
@@ -423,7 +425,7 @@ def test_icmp_errors_are_followed_through(tmp_path: Path) -> None:
         "inner": error("inner", "10.0.4.254", "10.0.3.1"),
     }
 
-    def trial(*with_error: str) -> Trial:
+    def trial(*with_error: str) -> JudgedTrace:
         paths = []
         for link, frame in sides.items():
             path = tmp_path / f"{link}.pcap"
@@ -467,7 +469,7 @@ def changed(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_what_a_capture_lost_is_undecided_and_never_a_fault(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret
-    paths = sampled(tmp_path, Shape(6, packets=16, content=120, open=3))
+    paths = sampled(tmp_path, SampleShape(6, packets=16, content=120, open=3))
     for path in paths:
         changed(path, lambda records: [one for one in records if chance.random() > 0.08])
     trial = judged(*paths)
@@ -477,7 +479,7 @@ def test_what_a_capture_lost_is_undecided_and_never_a_fault(tmp_path: Path, seed
 @pytest.mark.parametrize("seed", range(4))
 def test_no_bytes_break_the_judge(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret
-    paths = sampled(tmp_path, Shape(6, packets=12, content=120, open=3))
+    paths = sampled(tmp_path, SampleShape(6, packets=12, content=120, open=3))
 
     def spoil(records: list[bytes]) -> list[bytes]:
         found = []

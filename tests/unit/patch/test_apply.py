@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from builder.errors import PatchError, VerificationError
 from builder.patch.apply import apply, attempt, check
-from builder.patch.report import Outcome, Report
+from builder.patch.report import HunkOutcome, SeriesReport
 from builder.patch.series import load
 from tests.support.patch.tree import Bench, replace
 
@@ -28,14 +28,14 @@ def snapshot(tree: Path) -> dict[str, tuple[bytes, int, int]]:
     }
 
 
-def outcomes(report: Report) -> list[Outcome]:
+def outcomes(report: SeriesReport) -> list[HunkOutcome]:
     return [hunk.outcome for patch in report.patches for file in patch.files for hunk in file.hunks]
 
 
 def test_clean_hunks_are_applied_and_told(bench: Bench) -> None:
     bench.plain("a/x").record("0001.patch", replace("a/x", "20", "twenty"))
     report = apply(bench.load(), bench.tree)
-    assert outcomes(report) == [Outcome.CLEAN]
+    assert outcomes(report) == [HunkOutcome.CLEAN]
     assert report.lines() == ("0001.patch: 1 file, 1 hunk: 1 clean",)
     assert "twenty\n" in (bench.tree / "a/x").read_text()
 
@@ -54,7 +54,7 @@ def test_a_later_patch_builds_on_an_earlier_one(bench: Bench) -> None:
     bench.git("commit", "-qam", "first")
     bench.record("0002.patch", replace("x", "21", "twenty-one"))
     replace("x", "twenty", "20")(bench.tree)
-    assert outcomes(check(bench.load(), bench.tree)) == [Outcome.CLEAN, Outcome.CLEAN]
+    assert outcomes(check(bench.load(), bench.tree)) == [HunkOutcome.CLEAN, HunkOutcome.CLEAN]
 
 
 @pytest.mark.parametrize(("lines", "offset"), [(["0", "00"], 2), ([], -3)])
@@ -74,7 +74,7 @@ def test_fuzz_is_told_and_bounded(bench: Bench) -> None:
     assert check(bench.load(), bench.tree, max_fuzz=0).failed
     report = apply(bench.load(), bench.tree)
     hunk = report.patches[0].files[0].hunks[0]
-    assert (hunk.outcome, hunk.fuzz) == (Outcome.FUZZ, 1)
+    assert (hunk.outcome, hunk.fuzz) == (HunkOutcome.FUZZ, 1)
     assert "1 fuzz 1" in report.lines()[0]
 
 
@@ -92,7 +92,7 @@ def test_a_rejected_hunk_is_shown_and_leaves_the_tree_alone(bench: Bench) -> Non
     assert "x, hunk 1 of 1, @@ -17,7 +17,7 @@" in caught.value.what
     assert "-20\n+twenty" in caught.value.cause
     assert caught.value.hint
-    assert outcomes(check(bench.load(), bench.tree)) == [Outcome.CLEAN, Outcome.REJECTED]
+    assert outcomes(check(bench.load(), bench.tree)) == [HunkOutcome.CLEAN, HunkOutcome.REJECTED]
 
 
 def test_patches_after_a_failure_are_marked(bench: Bench) -> None:
@@ -109,7 +109,7 @@ def test_an_applied_patch_is_told_from_a_rejected_one(bench: Bench) -> None:
     bench.plain("x").record("0001.patch", replace("x", "20", "twenty"))
     apply(bench.load(), bench.tree)
     report = check(bench.load(), bench.tree)
-    assert outcomes(report) == [Outcome.APPLIED]
+    assert outcomes(report) == [HunkOutcome.APPLIED]
     with pytest.raises(PatchError, match="already applied"):
         report.require()
 
@@ -122,7 +122,7 @@ def test_one_applied_hunk_among_fresh_ones_is_told(bench: Bench) -> None:
     bench.plain("x").record("0001.patch", both)
     replace("x", "50", "fifty")(bench.tree)
     report = check(bench.load(), bench.tree)
-    assert outcomes(report) == [Outcome.CLEAN, Outcome.APPLIED]
+    assert outcomes(report) == [HunkOutcome.CLEAN, HunkOutcome.APPLIED]
 
 
 def test_a_new_file_is_made_with_a_plain_mode(bench: Bench) -> None:
@@ -170,7 +170,7 @@ def test_a_rename_with_an_edit(bench: Bench) -> None:
 
     bench.plain("old").record("0001.patch", change)
     report = apply(bench.load(), bench.tree)
-    assert (report.patches[0].files[0].action, outcomes(report)) == ("rename", [Outcome.CLEAN])
+    assert (report.patches[0].files[0].action, outcomes(report)) == ("rename", [HunkOutcome.CLEAN])
     assert not (bench.tree / "old").exists()
     assert "twenty" in (bench.tree / "new").read_text()
     with pytest.raises(PatchError, match="already applied: old has become new"):
@@ -279,7 +279,7 @@ def test_a_file_without_a_last_newline(bench: Bench) -> None:
     bench.record("0001.patch", lambda tree: (tree / "x").write_text("one\n2"))
     apply(bench.load(), bench.tree)
     assert (bench.tree / "x").read_text() == "one\n2"
-    assert outcomes(check(bench.load(), bench.tree)) == [Outcome.APPLIED]
+    assert outcomes(check(bench.load(), bench.tree)) == [HunkOutcome.APPLIED]
 
 
 def test_carriage_returns_in_a_body_are_kept(bench: Bench) -> None:
@@ -304,7 +304,7 @@ def test_wrong_line_ends_are_named_and_not_just_rejected(bench: Bench, dos: str)
     turned = (b"\n", b"\r\n") if dos == "file" else (b"\r\n", b"\n")
     turn_lines(bench.tree / "x", *turned)
     report = check(bench.load(), bench.tree)
-    assert outcomes(report) == [Outcome.REJECTED]
+    assert outcomes(report) == [HunkOutcome.REJECTED]
     with pytest.raises(PatchError, match=f"the {dos} has CRLF line ends") as caught:
         report.require()
     assert "line ends of the source" in caught.value.hint
@@ -341,7 +341,7 @@ def test_a_mailed_patch_with_message_and_signature(bench: Bench) -> None:
     bench.git("reset", "-q", "--hard", "HEAD~1")
     series = bench.load()
     assert series.patches[0].subject == "ipvs: say it in words"
-    assert outcomes(apply(series, bench.tree)) == [Outcome.CLEAN]
+    assert outcomes(apply(series, bench.tree)) == [HunkOutcome.CLEAN]
 
 
 def test_a_broken_patch_tool_is_not_taken_for_success(
@@ -369,7 +369,7 @@ def test_a_broken_patch_tool_is_not_taken_for_success(
 def test_the_report_is_machine_readable(bench: Bench) -> None:
     bench.plain("x").record("0001.patch", replace("x", "20", "twenty"))
     report = check(bench.load(), bench.tree)
-    assert msgspec.json.decode(report.as_json(), type=Report) == report
+    assert msgspec.json.decode(report.as_json(), type=SeriesReport) == report
 
 
 LINES = st.lists(st.sampled_from(["", "{", "}", "a", "b", "\treturn 0;", "é", "x\r"]), max_size=40)
@@ -392,4 +392,4 @@ def test_any_unified_diff_gives_the_expected_file(
             bench.put("0001.patch", text)
         report = apply(load(bench.folder), bench.tree)
         assert (bench.tree / "x").read_bytes() == "".join(after).encode()
-        assert set(outcomes(report)) <= {Outcome.CLEAN}
+        assert set(outcomes(report)) <= {HunkOutcome.CLEAN}

@@ -17,7 +17,7 @@ import pytest
 from builder.errors import BuilderError, PatchError, UsageError, VerificationError
 from builder.patch.apply import apply, check
 from builder.patch.diff import parse
-from builder.patch.report import Outcome
+from builder.patch.report import HunkOutcome
 from builder.patch.series import load
 from tests.support.patch import gnu
 from tests.support.patch.tree import Bench, replace
@@ -33,7 +33,7 @@ def dos(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
 
 
-def as_gnu(bench: Bench, text: str | bytes) -> None:
+def require_as_gnu(bench: Bench, text: str | bytes) -> None:
     """The builder's tree is GNU patch's, which applies all of ``text``."""
     data = text if isinstance(text, bytes) else text.encode()
     answer = gnu.apply(bench.tree, data, bench.folder.parent)
@@ -77,13 +77,13 @@ def test_the_last_newline_may_be_missing(bench: Bench, tmp_path: Path, hunk: str
     bench.put("0001.patch", diff(hunk=hunk).removesuffix("\n"))
     report = apply(bench.load(), bench.tree)
     assert gnu.state(bench.tree) == whole.tree
-    assert [hunk.outcome for hunk in report.patches[0].files[0].hunks] == [Outcome.CLEAN]
+    assert [hunk.outcome for hunk in report.patches[0].files[0].hunks] == [HunkOutcome.CLEAN]
 
 
 def test_blank_context_lines_at_the_end_may_be_missing(bench: Bench) -> None:
     bench.lay("x")
     (bench.tree / "x").write_text("1\n2\n\n\n5\n")
-    as_gnu(bench, diff(hunk="@@ -1,4 +1,4 @@\n 1\n-2\n+two\n"))
+    require_as_gnu(bench, diff(hunk="@@ -1,4 +1,4 @@\n 1\n-2\n+two\n"))
 
 
 def test_a_last_line_that_is_cut_is_not_passed_over_with_fuzz(bench: Bench) -> None:
@@ -135,11 +135,13 @@ def test_a_cut_patch_is_said_to_be_cut(bench: Bench, lines: int) -> None:
     ],
 )
 def test_a_message_may_look_like_a_header(bench: Bench, message: str) -> None:
-    as_gnu(bench.lay("x", "y"), f"Subject: one\n\n{message}\nand so on\n---\n" + diff())
+    require_as_gnu(bench.lay("x", "y"), f"Subject: one\n\n{message}\nand so on\n---\n" + diff())
 
 
 def test_a_whole_diff_in_a_message_is_a_diff(bench: Bench) -> None:
-    as_gnu(bench.lay("x", "y"), f"Like this:\n\n{diff('a/y', 'b/y')}\nand so on\n---\n{diff()}")
+    require_as_gnu(
+        bench.lay("x", "y"), f"Like this:\n\n{diff('a/y', 'b/y')}\nand so on\n---\n{diff()}"
+    )
 
 
 def test_several_mails_in_one_file(bench: Bench) -> None:
@@ -149,7 +151,7 @@ def test_several_mails_in_one_file(bench: Bench) -> None:
         bench.git("commit", "-qam", f"change {name}")
     mails = bench.git("format-patch", "-2", "--stdout")
     bench.git("reset", "-q", "--hard", "HEAD~2")
-    as_gnu(bench, mails)
+    require_as_gnu(bench, mails)
 
 
 @pytest.mark.parametrize("blank", ["    ", "\t", "> ", "X"])
@@ -190,7 +192,7 @@ def test_a_crlf_patch_goes_on_an_lf_file(bench: Bench, made: str) -> None:
     text = bench.plain("x").record("0000.patch", replace("x", "20", "twenty"))
     (bench.folder / "series").unlink()
     (bench.folder / "0000.patch").unlink()
-    as_gnu(bench, (text if made == "git" else diff()).replace("\n", "\r\n"))
+    require_as_gnu(bench, (text if made == "git" else diff()).replace("\n", "\r\n"))
     assert b"\r" not in (bench.tree / "x").read_bytes()
 
 
@@ -224,18 +226,18 @@ def test_one_crlf_patch_for_files_of_both_kinds(bench: Bench) -> None:
 
 def test_a_crlf_patch_makes_an_lf_file(bench: Bench) -> None:
     new = diff("/dev/null", "b/new", "@@ -0,0 +1,2 @@\n+one\n+two\n")
-    as_gnu(bench.lay("x"), new.replace("\n", "\r\n"))
+    require_as_gnu(bench.lay("x"), new.replace("\n", "\r\n"))
 
 
 def test_carriage_returns_at_header_lines_alone(bench: Bench) -> None:
-    as_gnu(bench.lay("x"), "--- a/x\r\n+++ b/x\r\n" + HUNK)
+    require_as_gnu(bench.lay("x"), "--- a/x\r\n+++ b/x\r\n" + HUNK)
 
 
 def test_a_crlf_patch_with_blanks_lost_at_its_blank_lines(bench: Bench) -> None:
     bench.lay("x")
     text = diff(hunk="@@ -1,4 +1,4 @@\n 1\n\n-2\n+two\n 3\n").replace("\n", "\r\n")
     (bench.tree / "x").write_text("1\n\n2\n3\n")
-    as_gnu(bench, text)
+    require_as_gnu(bench, text)
     (bench.tree / "x").write_bytes(b"1\r\n\r\n2\r\n3\r\n")
     apply(bench.load(), bench.tree)
     assert (bench.tree / "x").read_bytes() == b"1\r\n\r\ntwo\r\n3\r\n"
@@ -279,14 +281,14 @@ def test_the_hint_for_line_ends_leads_to_a_patch_that_applies(
     ],
 )
 def test_what_may_stand_behind_a_name(bench: Bench, old: str, new: str) -> None:
-    as_gnu(bench.lay("x", "my file", "caf\u00e9", '"x\\'), diff(old, new))
+    require_as_gnu(bench.lay("x", "my file", "caf\u00e9", '"x\\'), diff(old, new))
 
 
 def test_a_file_goes_by_a_time_of_zero_behind_blanks(bench: Bench) -> None:
     gone = "".join(f"-{number}\n" for number in range(1, 61))
     hunk = f"@@ -1,60 +0,0 @@\n{gone}"
     bench.lay("x", "y")
-    as_gnu(bench, diff("a/x", "b/x 1970-01-01 00:00:00.000000000 +0000", hunk))
+    require_as_gnu(bench, diff("a/x", "b/x 1970-01-01 00:00:00.000000000 +0000", hunk))
     assert not (bench.tree / "x").exists()
 
 
@@ -311,7 +313,7 @@ def test_a_file_goes_by_a_time_of_zero_behind_blanks(bench: Bench) -> None:
 def test_the_name_is_chosen_as_gnu_patch_does(
     bench: Bench, old: str, new: str, there: list[str]
 ) -> None:
-    as_gnu(bench.lay(*there), diff(old, new))
+    require_as_gnu(bench.lay(*there), diff(old, new))
 
 
 def test_where_gnu_patch_s_versions_choose_differently_the_host_s_decides(bench: Bench) -> None:
@@ -319,7 +321,7 @@ def test_where_gnu_patch_s_versions_choose_differently_the_host_s_decides(bench:
     text = diff("a/d/longer", "b/longest/x")
     answer = gnu.apply(bench.lay("d/longer", "longest/x").tree, text.encode(), bench.folder.parent)
     if answer.applied:
-        as_gnu(bench, text)
+        require_as_gnu(bench, text)
     else:
         assert "can't find file to patch" in str(refusal(bench, text))
 
@@ -339,16 +341,16 @@ def test_where_gnu_patch_s_versions_choose_differently_the_host_s_decides(bench:
 def test_the_name_of_a_new_file_is_chosen_as_gnu_patch_does(
     bench: Bench, old: str, new: str, there: list[str]
 ) -> None:
-    as_gnu(bench.lay(*there), diff(old, new, "@@ -0,0 +1,1 @@\n+hello\n"))
+    require_as_gnu(bench.lay(*there), diff(old, new, "@@ -0,0 +1,1 @@\n+hello\n"))
 
 
 @pytest.mark.parametrize("after", ["", "--- \n+++ \n", "--- x\n+++ x\n"])
 def test_an_index_line_names_the_file_where_nothing_else_does(bench: Bench, after: str) -> None:
-    as_gnu(bench.lay("x", "y"), f"Index: foo/x\n=======\n{after}{HUNK}")
+    require_as_gnu(bench.lay("x", "y"), f"Index: foo/x\n=======\n{after}{HUNK}")
 
 
 def test_an_index_line_does_not_outweigh_the_header(bench: Bench) -> None:
-    as_gnu(bench.lay("x", "y"), f"Index: foo/y\n=======\n{diff()}")
+    require_as_gnu(bench.lay("x", "y"), f"Index: foo/y\n=======\n{diff()}")
 
 
 # What is no patch
@@ -406,7 +408,7 @@ MARK = b"\xef\xbb\xbf"
 
 @pytest.mark.parametrize("first", ["diff -ru a/x b/x\n", "diff --git a/x b/x\nindex 1..2 100644\n"])
 def test_a_byte_order_mark_before_a_command_does_no_harm(bench: Bench, first: str) -> None:
-    as_gnu(bench.lay("x"), MARK + (first + diff()).encode())
+    require_as_gnu(bench.lay("x"), MARK + (first + diff()).encode())
 
 
 def test_a_byte_order_mark_takes_no_mode_away(bench: Bench) -> None:
@@ -415,7 +417,7 @@ def test_a_byte_order_mark_takes_no_mode_away(bench: Bench) -> None:
 
 
 def test_a_byte_order_mark_before_a_message_does_no_harm_and_is_told(bench: Bench) -> None:
-    as_gnu(bench.lay("x"), b"\xef\xbb\xbfSubject: one\n\n" + diff().encode())
+    require_as_gnu(bench.lay("x"), b"\xef\xbb\xbfSubject: one\n\n" + diff().encode())
     dry = check(bench.load(), bench.tree)
     assert "byte-order mark" in "\n".join(dry.lines())
     assert dry.patches[0].subject == "one"
@@ -456,7 +458,7 @@ def test_an_applied_patch_is_known_although_blanks_were_lost(bench: Bench) -> No
     apply(bench.load(), bench.tree)
     assert (bench.tree / "x").read_text() == "1\n\n\tb\ntwo\n3\n"
     report = check(bench.load(), bench.tree)
-    assert [hunk.outcome for hunk in report.patches[0].files[0].hunks] == [Outcome.APPLIED]
+    assert [hunk.outcome for hunk in report.patches[0].files[0].hunks] == [HunkOutcome.APPLIED]
 
 
 LINK = "@@ -0,0 +1 @@\n+/etc\n\\ No newline at end of file\n"
@@ -466,7 +468,8 @@ LINK = "@@ -0,0 +1 @@\n+/etc\n\\ No newline at end of file\n"
 @pytest.mark.parametrize("mode", ["120000", "160000", "0120000", "100000"])
 def test_no_mode_line_turns_a_link_into_a_file(bench: Bench, mode: str, end: str) -> None:
     head = f"diff --git a/l b/l\nnew file mode {mode}{end}\n"
-    refusal(bench.lay("x"), f"{head}--- /dev/null\n+++ b/l\n{LINK}")
+    error = refusal(bench.lay("x"), f"{head}--- /dev/null\n+++ b/l\n{LINK}")
+    assert mode in str(error)
 
 
 @pytest.mark.parametrize("end", [" ", "\t"])
@@ -548,7 +551,7 @@ def test_a_file_that_becomes_a_folder_is_an_error(bench: Bench) -> None:
 def test_hunks_and_headers_that_gnu_patch_takes(bench: Bench, text: str) -> None:
     bench.lay("x", "y")
     (bench.tree / "e").write_text("")
-    as_gnu(bench, text)
+    require_as_gnu(bench, text)
 
 
 def test_hunks_out_of_order_are_told_as_gnu_patch_does(bench: Bench, tmp_path: Path) -> None:
@@ -682,7 +685,7 @@ def test_a_mail_that_is_still_encoded_is_named_with_the_command_that_decodes_it(
 def test_a_mail_that_says_so_and_was_decoded_is_taken(bench: Bench) -> None:
     bench.lay("x")
     head = "Content-Transfer-Encoding: quoted-printable\n\n"
-    as_gnu(bench, head + diff().replace("+two", "+two = 2;"))
+    require_as_gnu(bench, head + diff().replace("+two", "+two = 2;"))
 
 
 def test_hunks_out_of_order_are_named(bench: Bench) -> None:

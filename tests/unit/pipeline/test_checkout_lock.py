@@ -95,7 +95,7 @@ def test_clean_with_another_cache_waits(tmp_path: Path, kind: str) -> None:
     with holder(kind, tmp_path / "one", tmp_path) as first:
         said = Ending(first, signal.SIGKILL)
         clean.clean(
-            clean.Request(agreed=True),
+            clean.CleanRequest(agreed=True),
             Place(project, Cache(tmp_path / "two"), Console(said, interactive=False)),
         )
     assert f"waiting for process {first.pid}" in said.getvalue()
@@ -112,7 +112,7 @@ def test_a_lab_looks_at_its_image_when_nobody_can_take_it_away(
     with holder("lab_alone", place.cache.root, place.project.root, "lts") as cleaning:
         said = Ending(cleaning, signal.SIGKILL, image.parent / "stage.json")
         with pytest.raises(UsageError, match="has no disk image"):
-            lab.run(lab.Request("lts", flavour="vm"), replace(place, console=Console(said)))
+            lab.run(lab.LabRequest("lts", flavour="vm"), replace(place, console=Console(said)))
     assert f"waiting for process {cleaning.pid}" in said.getvalue()
 
 

@@ -13,17 +13,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from builder.base import load_base
 from builder.commands import outputs
 from builder.console import Console
 from builder.errors import BuilderError, BuildError, SmokeError
 from builder.host.paths import Cache, Project
 from builder.pipeline.budget import Budget
+from builder.pipeline.code import Code
 from builder.pipeline.digest import Input
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.schedule import Schedule
 from builder.pipeline.stage import Stage, Work
 from builder.pipeline.store import Store
 from builder.profile import load
+from builder.profile.build import resolve
 from builder.report import record
 from builder.smoke.report import Check, SmokeReport, Timing, save
 from builder.stages.baselock import BaseLock
@@ -64,15 +67,14 @@ class Site:
         cache, console = Cache(self.root / "cache"), Console(self.said, interactive=False)
         profile = load.load(ROOT / "specs", "lts")
         setting = Setting(
-            profile=profile,
-            flavour_name="vm",
-            base=profile.base,
+            build=resolve(profile, "vm", load_base(ROOT / "dockerfiles" / profile.base)),
             locked=True,
             project=Project(self.root),
             cache=cache,
             console=console,
             engine=lambda: pytest.fail("no engine is needed"),
             jobs=lambda: self.root / "jobs",
+            code=Code(None),
         )
         budget = Budget(self.root / f"jobs-{time.time_ns()}", 2)
         store, ledger = Store(cache), Ledger(cache.ledger / "l.json")
@@ -219,7 +221,7 @@ def test_secrets_of_a_failure_are_nowhere(site: Site) -> None:
         if path.is_file():
             assert b"secretword" not in path.read_bytes(), path
             assert b"othersecret" not in path.read_bytes(), path
-    assert msgspec.json.decode((site.target / "build.json").read_bytes())["format"] == 2
+    assert msgspec.json.decode((site.target / "build.json").read_bytes())["format"] == 3
 
 
 def test_a_place_that_cannot_be_written_hides_no_failure(site: Site) -> None:

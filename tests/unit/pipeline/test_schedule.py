@@ -102,6 +102,16 @@ def test_a_changed_input_runs_what_depends_on_it_and_nothing_else(world: World) 
     assert world.ran == ["b", "c"]
 
 
+def test_what_an_earlier_version_made_is_told(world: World) -> None:
+    world.run("b")
+    cache = Cache(world.root)
+    told = explain(
+        world.stages(), ("c",), Store(cache), Ledger(cache.ledger / "l.json"), outdated=True
+    )
+    made = "would run, its output was made by an earlier version of the builder"
+    assert told == [f"a: {made}", f"b: {made}", "c: would run, it never did in this cache"]
+
+
 def test_going_back_to_an_earlier_input_finds_its_output(world: World) -> None:
     world.run("c")
     world.values["b"] = "2"

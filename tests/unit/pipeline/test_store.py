@@ -16,6 +16,7 @@ from builder.host.listing import Listing, read
 from builder.host.paths import Cache
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import BuildFacts, FetchFacts
 from builder.pipeline.stage import Damaged, Done
 from builder.pipeline.status import Status
 from builder.pipeline.store import LOG, OUTPUT, Store
@@ -44,7 +45,7 @@ def commit(
         listed=listed,
         by_content=False,
         started=time.time(),
-        facts={"objects": "3"},
+        facts=BuildFacts(3, 1.5),
         log=log,
         listing=listing,
     )
@@ -58,8 +59,10 @@ def test_a_committed_output_is_found_with_its_facts_and_log(tmp_path: Path) -> N
     assert found.hit
     assert not made.hit
     assert (found.path / "deep" / "file").read_text() == "made"
-    assert found.manifest.facts == {"objects": "3"}
+    assert found.facts(BuildFacts) == BuildFacts(3, 1.5)
     assert (found.path.parent / LOG).read_text() == "what happened"
+    with pytest.raises(TypeError, match="BuildFacts, not FetchFacts"):
+        found.facts(FetchFacts)
 
 
 def test_another_key_is_not_found(tmp_path: Path) -> None:
@@ -180,8 +183,8 @@ def test_a_manifest_has_sizes_and_digests(tmp_path: Path, old: str) -> None:
         ('"deep/file"', '"deep/life"'),
         ('"sha256": "', '"sha256": "' + "0" * 64 + '", "was": "'),
         ('"size": 4', '"size": 5'),
-        ('"objects": "3"', '"objects": "4"'),
-        ('"objects": "3"', ""),
+        ('"objects": 3', '"objects": 4'),
+        ('"container_seconds": 1.5', '"container_seconds": 15e-1'),
         ('"source": "aa"', '"source": "bb"'),
         ('"build:x"', '"../../x"'),
         (KEY, "b" * 64),
@@ -267,7 +270,10 @@ def test_a_manifest_agrees_with_itself(tmp_path: Path, old: str, new: str, words
 
 def test_a_manifest_can_be_read_by_sha256sum(tmp_path: Path) -> None:
     place = commit(Store(Cache(tmp_path / "cache")), tmp_path / "work").path.parent
-    subprocess.run(("sha256sum", "--check", "--strict", "stage.sha256"), cwd=place, check=True)
+    argv = ("sha256sum", "--check", "--strict", "stage.sha256")
+    ended = subprocess.run(argv, cwd=place, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert all(line.endswith(": OK") for line in ended.stdout.splitlines())
 
 
 def test_a_broken_manifest_is_not_an_output(tmp_path: Path) -> None:

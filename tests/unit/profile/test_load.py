@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from builder.base import load_base
 from builder.errors import UsageError
 from builder.host.paths import find_project
 from builder.profile import load
+from builder.profile.build import resolve
 
 GOOD = """\
 summary = "a small one"
@@ -113,8 +115,8 @@ def test_an_unknown_profile_lists_those_there_are(tmp_path: Path, name: str) -> 
 def test_a_component_of_another_base_is_left_out(tmp_path: Path) -> None:
     write(tmp_path, GOOD.replace('package = "tool"', 'package = "tool"\nbases = ["other"]'))
     profile = load.load(tmp_path, "p")
-    assert "tool" not in profile.in_base("debian12").component
-    assert "tool" in profile.in_base("other").component
+    assert not profile.component["tool"].is_built_in("debian12")
+    assert profile.component["tool"].is_built_in("other")
 
 
 def test_every_profile_that_is_shipped_can_be_used() -> None:
@@ -123,7 +125,9 @@ def test_every_profile_that_is_shipped_can_be_used() -> None:
     for name in load.available(specs):
         profile = load.load(specs, name)
         for base in ("debian12", profile.base):
-            assert profile.in_base(base).component
+            loaded = load_base(find_project().bases / base, profile.init)
+            for flavour in profile.flavour:
+                assert resolve(profile, flavour, loaded).parts
 
 
 @pytest.mark.parametrize(

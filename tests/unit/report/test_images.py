@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from builder.base.packages import Package
+from builder.base.packages import BasePackage
 from builder.digest import Digest
 from builder.report import html, record
 from builder.report.record import BuildRecord, ImageRecord
 
-PACKAGES = tuple(Package(f"p{number}", "1", "all", Digest("a" * 64)) for number in range(417))
+PACKAGES = tuple(BasePackage(f"p{number}", "1", "all", Digest("a" * 64)) for number in range(417))
 LOCK = "dockerfiles/debian12/packages.lock"
 
 

@@ -13,6 +13,7 @@ import pytest
 from builder.errors import VerificationError
 from builder.host.paths import Cache
 from builder.pipeline.digest import Input
+from builder.pipeline.facts import NONE
 from builder.pipeline.stage import Done
 from builder.pipeline.store import OUTPUT, Store
 from builder.report import publish
@@ -31,7 +32,7 @@ def commit(store: Store, stage: str, work: Path, key: str = "a") -> Done:
         listed=True,
         by_content=False,
         started=time.time(),
-        facts={},
+        facts=NONE,
         log=work / "log",
     )
 

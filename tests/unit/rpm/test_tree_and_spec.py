@@ -8,20 +8,19 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from builder.errors import UsageError
-from builder.profile.model import Changelog, Component
+from builder.profile.build import BuildPart
+from builder.profile.model import Changelog
 from builder.rpm import spec, tree
 
 SEVEN = ["_topdir", "_tmppath", "_sourcedir", "_specdir", "_srcrpmdir", "_rpmdir", "_builddir"]
-COMPONENT = Component(package="tool-x", version="1.0", release="1", packages=("tool-x",))
 CONTEXT = spec.SpecContext(
-    component=COMPONENT,
-    name="tool",
-    release="1.vm",
+    part=BuildPart(
+        name="tool", package="tool-x", version="1.0", release="1.vm", packages=("tool-x",)
+    ),
     releases={"tool-x": "1.0-1.vm"},
     flavour="vm",
     sources=("tool-1.0.tar.gz",),
     patches=("0001-a.patch",),
-    settings={},
     changelog=Changelog(date="Mon Nov 23 2026", author="A <a@b.invalid>", text="first"),
 )
 

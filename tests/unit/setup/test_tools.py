@@ -55,7 +55,7 @@ def test_a_program_in_the_source_is_found(tmp_path: Path) -> None:
         'run([*as_root(), "three"])\n'
         'self._run("four", "update")\n'
         'tool = process.require_tool("five", f"to unpack {name}")\n'
-        'Check("lint", ("six", *scripts))\n'
+        'CheckCommand("lint", ("six", *scripts))\n'
         'run([*(*as_root(), "seven", "--x"), "."])\n'
         'text.find("not this"); run("nor", "this")\n'
     )

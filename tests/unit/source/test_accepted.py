@@ -11,6 +11,7 @@ import pytest
 from builder.digest import Digest, of_file
 from builder.errors import UsageError, VerificationError
 from builder.host.paths import Project
+from builder.pipeline.facts import FetchFacts
 from builder.report import html, record
 from builder.report.record import BuildRecord, StageRecord
 from builder.source import Location, Source, accepted
@@ -157,7 +158,7 @@ def test_git_ignores_the_file() -> None:
 
 
 def test_the_report_tells_how_each_source_was_verified() -> None:
-    facts = {"sha256": "0" * 64, "url": "sources/x", "version": "", "verified": BY_DIGEST}
+    facts = FetchFacts("sources/x", Digest("0" * 64), "", "", BY_DIGEST)
     stage = StageRecord("fetch:kernel", Digest("0" * 64), True, 0.0, 0.0, {}, facts)
     page = html.render(record.decode(record.encode(BuildRecord("p", "f", "b", (stage,), ()))), None)
     assert f"<b>{BY_DIGEST}</b>" in page

@@ -295,8 +295,8 @@ def test_a_member_of_a_package_is_taken_out(site: Site, server: Habits, tmp_path
     [
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n99\r\nx", "is cut or malformed"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nx", "is cut or malformed"),
-        (b"\x1f\x8b\x08\xff\x00\r\n\r\n", "it sends no HTTP"),
-        (b"220 ftp.example.com ready\r\n", "it sends no HTTP: 220 ftp.example.com ready"),
+        (b"\x1f\x8b\x08\xff\x00\r\n\r\n", "it does not answer in HTTP"),
+        (b"220 ftp.example.com ready\r\n", "it does not answer in HTTP: 220 ftp.example.com ready"),
     ],
 )
 def test_what_is_no_http_is_told_in_plain_words(site: Site, answer: bytes, told: str) -> None:

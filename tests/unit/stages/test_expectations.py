@@ -8,9 +8,12 @@ from typing import NoReturn
 
 import pytest
 
+from builder.base import load_base
 from builder.console import Console
 from builder.host.paths import Cache, Project
+from builder.pipeline.code import Code
 from builder.profile import load
+from builder.profile.build import resolve
 from builder.stages.setting import Setting
 from builder.stages.sources import expected
 
@@ -25,9 +28,9 @@ def _setting(profile: str, flavour: str, tmp_path: Path) -> Setting:
         raise AssertionError("nothing is built")
 
     console = Console(stream=io.StringIO(), interactive=False)
-    return Setting(
-        loaded, flavour, loaded.base, False, project, Cache(tmp_path), console, none, none
-    )
+    base = load_base(project.bases / loaded.base, loaded.init)
+    build = resolve(loaded, flavour, base)
+    return Setting(build, False, project, Cache(tmp_path), console, none, none, Code(None))
 
 
 @pytest.mark.parametrize(
@@ -65,12 +68,12 @@ def test_a_profile_looks_for_what_it_uses(
     tmp_path: Path, profile: str, flavour: str, source: str, members: set[str], *, kernel: bool
 ) -> None:
     setting = _setting(profile, flavour, tmp_path)
-    found = expected(setting, setting.profile.source[source])
+    found = expected(setting, setting.build.sources[source])
     assert (found.members, found.kernel) == (frozenset(members), kernel)
 
 
 def test_the_kernel_of_lts_is_one(tmp_path: Path) -> None:
     setting = _setting("lts", "vm", tmp_path)
-    found = expected(setting, setting.profile.source["kernel"])
+    found = expected(setting, setting.build.sources["kernel"])
     assert found.kernel
     assert "net/netfilter/ipvs/Kconfig" in found.members

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.fresh.proof import Figure, prove
+from tests.fresh.proof import Figure, require_working
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and namespaces need root")
 
 
 @pytest.mark.timeout(1200)
 def test_set_up_and_fast_tests(tmp_path: Path, record_property: Figure) -> None:
-    prove("bookworm", "fast", tmp_path / "output", record_property)
+    require_working("bookworm", "fast", tmp_path / "output", record_property)

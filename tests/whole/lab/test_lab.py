@@ -22,7 +22,7 @@ from builder.errors import SmokeError
 from builder.lab import judging, laboratory
 from builder.lab.catalogue import TOPOLOGIES, load, load_topology
 from builder.lab.hosts.network import Images, Pace
-from builder.lab.laboratory import Bench, Trial
+from builder.lab.laboratory import Bench, LabTrial
 from builder.lab.scenario.model import Command, Scenario, Topology
 from builder.lab.verdict import load as read_verdict
 from builder.place import Place
@@ -184,7 +184,7 @@ def record(scenario: Scenario, topology: Topology, bench: Bench) -> None:
     """Record without a word, beside what the machines leave."""
     target = bench.folder.with_name("recording")
     target.mkdir()
-    laboratory.record(Trial(scenario, topology, bench, lambda _: None), target)
+    laboratory.record(LabTrial(scenario, topology, bench, lambda _: None), target)
 
 
 def test_a_host_that_does_not_boot_is_named_with_its_console(

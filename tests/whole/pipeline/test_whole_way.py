@@ -31,6 +31,7 @@ def test_what_is_newer_than_its_pin_is_told(
     built: Built, record_property: Callable[[str, object], None]
 ) -> None:
     """``invoke test`` ends with it."""
+    assert all(line.endswith(" is pinned") for line in built.newer)
     if built.newer:
         record_property(BUILT_NEWER, "; ".join(built.newer))
 

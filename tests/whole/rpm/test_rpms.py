@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from builder.kernel import config
-from builder.stages.builds import rpms_of, source_rpms_of
-from builder.stages.patching import TREE
+from builder.stages.products import TREE, rpms_of, source_rpms_of
 from tests.support.kernel.hardening import weak
 from tests.whole.conftest import Built
 

@@ -1,0 +1,107 @@
+"""What a stage tells those that come after it, besides its files: a record of its kind.
+
+It lies in the stage's manifest, in the ledger and in ``build.json``, with the kind beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from builder.digest import Digest, Size
+from builder.pipeline.stagename import StageKind
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class NoFacts(msgspec.Struct, frozen=True, tag_field="kind", tag="none"):
+    """Of a stage that has nothing to tell."""
+
+
+class FetchFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.FETCH.value):
+    """A source: who served it, which variant, and why it is trusted; a revision's ``version``."""
+
+    url: str
+    sha256: Digest
+    version: str
+    variant: str
+    verified: str
+
+
+class UnpackFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.UNPACK.value):
+    """A pristine tree: its files, and their sizes in bytes together."""
+
+    files: Count
+    bytes: Size
+
+
+class InnerFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.INNER.value):
+    """A pristine tree out of an archive in another one."""
+
+    files: Count
+
+
+class ImageFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.IMAGE.value):
+    """A root: how many packages are in it, and its tar's digest."""
+
+    packages: Count
+    sha256: Digest
+
+
+class BuildFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.BUILD.value):
+    """RPMs: compiled objects, and how long the container lived, in seconds.
+
+    What the stage took beyond that is the builder's own.
+    """
+
+    objects: Count
+    container_seconds: float
+
+
+class RepoFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.REPO.value):
+    """A repository: how many packages were installed from it to prove it."""
+
+    packages: Count
+
+
+class VmFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.VM.value):
+    """A disk image: its kernel's ``uname -r``."""
+
+    release: str
+
+
+class SmokeFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.SMOKE.value):
+    """A boot: seconds from power-on to the verdict, and what ran it (``kvm`` or ``tcg``)."""
+
+    seconds: float
+    accelerator: str
+
+
+class LabFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.LAB.value):
+    """A verdict: its outcome in one word."""
+
+    outcome: str
+
+
+Facts = (
+    NoFacts
+    | FetchFacts
+    | UnpackFacts
+    | InnerFacts
+    | ImageFacts
+    | BuildFacts
+    | RepoFacts
+    | VmFacts
+    | SmokeFacts
+    | LabFacts
+)
+NONE = NoFacts()
+
+
+def of_texts(stage: str, texts: dict[str, Any]) -> dict[str, Any]:
+    """Facts as versions wrote them that kept all as texts, in the form of today.
+
+    To be converted without strictness (msgspec), for numbers are texts in it.
+    """
+    return {"kind": stage.partition(":")[0] if texts else NoFacts.__struct_config__.tag, **texts}
