@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from builder.errors import UsageError
 from builder.lab.oracle.judge import said
 from builder.lab.oracle.judgement import Judgement
 from builder.lab.oracle.rows import ROWS
@@ -41,12 +42,13 @@ def judge(
     """Read the captures once, and judge what is in them.
 
     ``strict``: connections that a capture's begin or end divides make the verdict undecided.
-    Raises UsageError for link types that are not known.
+    Raises UsageError for link types that are not known, and for sides that are swapped.
     """
     began = time.monotonic()
     step = Stepping(tuple([one.packets() for one in side] for side in sides))  # type: ignore[arg-type]
     showing = Showing()
     book = Tracer(director, step, showing, strict=strict).run()
+    _require_sides(book)
     _files(book, sides)
     rows = tuple(said(row, book.judgement(row, director)) for row in asked())
     rows += tuple(
@@ -72,6 +74,18 @@ def judge(
         runs=(run,),
     )
     return JudgedTrace(verdict, director, showing.shown, book.unjudged, step.ahead)
+
+
+def _require_sides(book: Notebook) -> None:
+    """Raise UsageError if each side shows only what belongs to the other."""
+    misplaced = book["no-vip-inside"].failed, book["no-inside-outside"].failed
+    if not book.joined and not book["outer-tuple"].looked and all(misplaced):
+        raise UsageError(
+            "the captures of the two sides look swapped",
+            f"{misplaced[0]} packets of virtual services are inside, {misplaced[1]} packets of "
+            "servers are outside, and no connection is on both sides",
+            "give --outside the clients' side and --inside the servers'",
+        )
 
 
 def _files(book: Notebook, sides: tuple[list[SideCapture], list[SideCapture]]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from builder.errors import UsageError
 from builder.lab.trace import judge as judging
 from builder.lab.trace import reading
 from builder.lab.trace.director import Described, director
@@ -106,3 +107,9 @@ def test_an_answer_to_a_wrong_local_port_fails(tmp_path: Path) -> None:
         vip=("10.0.1.1:80",), local=("10.0.3.1",), server=("10.0.4.2:8080", "10.0.5.2:8080")
     )
     assert "reply-destination" in failed(judged(*paths, described=described))
+
+
+def test_swapped_sides_are_told() -> None:
+    given = reading.recordings((str(IN), str(IN2)), (str(OUT),))
+    with pytest.raises(UsageError, match="look swapped"):
+        judging.judge(director(KERNEL, hand.SERIES), (given[0], given[1]), "lts")
