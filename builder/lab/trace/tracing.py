@@ -52,14 +52,14 @@ class Tracer:
 
     def run(self) -> Notebook:
         """Read all there is, and close what is open."""
-        tcp = tuple(table.of("tcp") for table in self.tables)
-        udp = tuple(table.of("udp") for table in self.tables)
+        # Of fragments, the datagram that they make comes as a packet of its own.
+        tables = {one: tuple(table.of(one) for table in self.tables) for one in ("tcp", "udp")}
         book = self.book
         packets, sums = book.packets, book["checksums"]
         for side, packet in self.step.packets():
             packets[side] += 1
-            protocol = packet.protocol
-            known = (tcp if protocol == "tcp" else udp)[side].get(packet.ends)
+            table = tables.get(packet.protocol)
+            known = table[side].get(packet.ends) if table is not None else None
             if known is None or (packet.flags & SYN and not packet.flags & ACK):
                 self._other(side, packet)
             else:

@@ -113,3 +113,15 @@ def test_swapped_sides_are_told() -> None:
     given = reading.recordings((str(IN), str(IN2)), (str(OUT),))
     with pytest.raises(UsageError, match="look swapped"):
         judging.judge(director(KERNEL, hand.SERIES), (given[0], given[1]), "lts")
+
+
+def test_datagrams_in_fragments_are_judged_as_datagrams() -> None:
+    """4,000 bytes there, 4,007 back, in three fragments each, behind a short exchange."""
+    described = Described(
+        vip=("192.0.2.10:53/udp",), local=("203.0.113.1",), server=("203.0.113.5:5353",), toa=False
+    )
+    out, inside = (DATA / f"fragments-{side}.pcap.gz" for side in ("out", "in"))
+    trial = judged(out, inside, described=described)
+    assert failed(trial) == set()
+    payload = rows(trial)["payload"]
+    assert (payload.outcome, payload.seen) == ("pass", "8054 bytes on both sides")
