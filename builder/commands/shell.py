@@ -30,7 +30,7 @@ def enter(stage: str, place: Place) -> int:
     """
     cache, console = place.cache, place.console
     if ownership.examine(cache) is ownership.State.MARKED:
-        with ownership.use(cache, console):
+        with ownership.read(cache, console):  # ``use`` would sweep what an earlier version left
             for note in noted(cache.scratch):
                 if note.stage != stage:
                     continue

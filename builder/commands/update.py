@@ -6,16 +6,18 @@ import contextlib
 import datetime
 import shlex
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from builder import names
 from builder.console import put
 from builder.errors import BuilderError, PatchError, UsageError
-from builder.host import ci, ownership
+from builder.host import ci, ownership, temporary
+from builder.host.paths import Cache
 from builder.host.removal import remove
 from builder.invocation import pasted
 from builder.patch.report import SeriesReport
@@ -25,6 +27,7 @@ from builder.profile import load
 from builder.profile.commit import Commit, finish
 from builder.profile.model import Profile
 from builder.source import open_lock
+from builder.source.pins import Pins
 from builder.update import edit, move, offer, review, trial
 from builder.update.offer import Offer
 from builder.update.search import Search
@@ -53,7 +56,8 @@ def update(
 ) -> None:
     """Move ``source`` of a profile, or all its sources, and print a summary for review.
 
-    ``check``: only print what is available; anything else is refused in CI.  Raises PatchError,
+    ``check``: only print what is available; anything else is refused in CI.  It leaves a cache of
+    an earlier version alone.  Raises PatchError,
     with all rejects printed before, if a series does not apply; VerificationError,
     SourceUnreachable.  The checkout is then as it was.
     """
@@ -65,13 +69,28 @@ def update(
     if source:
         rule = "update takes a table [source.NAME] of profile.toml"
         names.choose("source", source, loaded.source, rule, of=f"profile {profile}")
-    with _work(profile, place) as work:
+    with ExitStack() as stack:
+        if check:
+            place = stack.enter_context(_asking(place))
+        work = stack.enter_context(_work(profile, place))
         if not check:
             with runs.profile_alone(place.cache, project, profile, place.console):
                 finish(open_lock(project, profile), lambda: loaded.source)
         offers = _look(work, loaded, source)
         if offers and not check:
             _move(work, offers)
+
+
+@contextmanager
+def _asking(place: Place) -> Iterator[Place]:
+    """Where lists of releases may be kept: in the cache, unless the next build takes it over."""
+    cache, console = place.cache, place.console
+    if not ownership.is_outdated(cache):
+        yield place
+        return
+    with ownership.read(cache, console), temporary.folder("update") as folder:
+        console.say(f"{cache.root} is a cache of an earlier version: the next build takes it over")
+        yield Place(place.project, Cache(folder / "cache"), console)
 
 
 @contextmanager
@@ -103,10 +122,11 @@ def _look(work: Updating, profile: Profile, wanted: str) -> dict[str, Offer]:
                 raise
             put(f"{name}: {error.cause}")
             continue
-        pin = lock.pins(name).get(source.preferred)
-        revision = (pin.version if pin and pin.file == source.file else None) or ""
+        revision = offer.held(source, lock.pins(name).get(source.preferred))
         found = search.find(source)
         best = offer.newest(found.offers, current, revision)
+        if best is None and offer.is_behind(source, current):
+            best = offer.same(found.offers, current)
         for line in offer.told(name, current, revision, best, found):
             put(line)
         if best is not None:
@@ -124,19 +144,19 @@ def _move(work: Updating, offers: Mapping[str, Offer]) -> None:
         work.place.console,
     )
     versions = {name: offer.version_of(tried.load(), tried.load().source[name]) for name in offers}
-    for name, one in offers.items():
-        trial.edited(tried, partial(_edit, work, name, one))
+    _edit_all(work, tried, offers)
     new = tried.attempt(tuple(offers))
-    same = [name for name in offers if _is_same(work, tried, name)]
-    if same:
-        _leave_out(work, offers, same)
-        return
+    same = frozenset(name for name in offers if _is_same(work, tried, name))
+    tried.file.write_bytes(before)
+    _edit_all(work, tried, offers, same)
     others, notes = tried.attempt_others(tuple(offers))
     old, more = tried.attempt_old(tuple(offers))
     for name, one in offers.items():
         put(f"{name}: {versions[name]} -> {one}")
         for variant, pin in tried.pins(name).items():
             put(f"  {variant}: sha256 {pin.sha256} ({pin.size} bytes) from {pin.url}")
+        if name in same:
+            put("  it is the pinned content, sources.lock keeps its digest")
     for line in _reviewed(work, tried, old, new):
         put(line)
     for note in (*notes, *more):
@@ -146,19 +166,9 @@ def _move(work: Updating, offers: Mapping[str, Offer]) -> None:
     _commit(work, before, tried, tuple(offers))
 
 
-def _leave_out(work: Updating, offers: Mapping[str, Offer], same: list[str]) -> None:
-    """Move the others alone."""
-    for name in same:
-        put(f"{name}: {offers[name]} has the pinned content: nothing to move")
-    remove(work.folder / "project", work.folder)
-    rest = {name: one for name, one in offers.items() if name not in same}
-    if rest:
-        _move(work, rest)
-
-
 def _commit(work: Updating, before: bytes, tried: UpdateTrial, sources: tuple[str, ...]) -> None:
     lock = open_lock(work.place.project, work.profile)
-    pins = {name: tried.pins(name) for name in sources}
+    pins = {name: _dated(lock.pins(name), tried.pins(name)) for name in sources}
     with runs.profile_alone(work.place.cache, work.place.project, work.profile, work.place.console):
         _move_files(Commit(work.file, before, tried.file.read_bytes(), lock, pins), work)
     folder = shlex.quote(str(work.file.parent))
@@ -177,11 +187,30 @@ def _move_files(commit: Commit, work: Updating) -> None:
         raise
 
 
-def _edit(work: Updating, name: str, one: Offer, profile: Profile, text: str) -> str:
-    source = profile.source[name]
+def _dated(old: Pins, new: Pins) -> Pins:
+    """The new pins; one that says what the old one does keeps its date."""
+    return {
+        name: was if (was := old.get(name)) and replace(was, date=pin.date) == pin else pin
+        for name, pin in new.items()
+    }
+
+
+def _edit_all(
+    work: Updating,
+    tried: UpdateTrial,
+    offers: Mapping[str, Offer],
+    same: Collection[str] = (),
+) -> None:
+    """Let the trial's profile move; ``same``: the sources whose content is the pinned one."""
     today = datetime.datetime.now(tz=datetime.UTC).date()
-    current = offer.version_of(profile, source)
-    return edit.edit(work.file, text, move.changes(profile, source, current, one, today))
+    for name, one in offers.items():
+
+        def moved(profile: Profile, text: str, name: str = name, one: Offer = one) -> str:
+            source = profile.source[name]
+            changes = move.changes(profile, source, one, today, same=name in same)
+            return edit.edit(work.file, text, changes)
+
+        trial.edited(tried, moved)
 
 
 def _is_same(work: Updating, tried: UpdateTrial, name: str) -> bool:

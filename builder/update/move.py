@@ -9,28 +9,39 @@ from builder.profile.build import DATE_FORMAT
 from builder.profile.model import Profile
 from builder.source.model import Location, Source
 from builder.update.edit import Change
-from builder.update.offer import Offer
+from builder.update.offer import Offer, renamed, version_of
 from builder.values import MONTHS, WEEKDAYS
 
 _NUMBER = re.compile(r"^\d+")
 
 
 def changes(
-    profile: Profile, source: Source, current: str, offer: Offer, today: datetime.date
+    profile: Profile,
+    source: Source,
+    offer: Offer,
+    today: datetime.date,
+    *,
+    same: bool,
 ) -> tuple[Change, ...]:
-    """What becomes of profile.toml when ``source`` moves from version ``current`` to ``offer``.
+    """What becomes of profile.toml when ``source`` moves to ``offer``.
 
+    ``same``: its content is the pinned one.  Then another revision of the same version alters no
+    package, so they keep their release and their changelog.
     The changelog's date, which is the builds' SOURCE_DATE_EPOCH, never goes back.
     """
-    made = [*_components(profile, source, current, offer)]
-    made.append(_text(("source", source.name, "file"), source.file, current, offer.version))
+    current = version_of(profile, source)
+    made: list[Change] = []
+    if not (same and offer.version == current):
+        made += _components(profile, source, current, offer)
+        made += _changelog(profile, source, current, offer, today)
+    moved = renamed(source.file, current, offer.version)
+    made.append(Change(("source", source.name, "file"), source.file, moved))
     for number, location in enumerate(source.locations):
         place = ("source", source.name, "locations", number, "url")
         made.append(Change(place, location.url, _moved(location, current, offer)))
         beside = ("source", source.name, "locations", number, "signature")
-        new = location.signature.replace(current, offer.version)
+        new = renamed(location.signature, current, offer.version)
         made.append(Change(beside, location.signature, new))
-    made += _changelog(profile, source, current, offer, today)
     return tuple(change for change in made if change.old != change.new)
 
 
@@ -52,13 +63,9 @@ def _components(profile: Profile, source: Source, current: str, offer: Offer) ->
 def _moved(location: Location, current: str, offer: Offer) -> str:
     """A location's URL for the new release."""
     if not location.is_packaged:
-        return location.url.replace(current, offer.version)
+        return renamed(location.url, current, offer.version)
     asked, equals, _ = location.url.partition("=")
     return f"{asked}={offer.revision}" if equals and asked == offer.place else location.url
-
-
-def _text(place: tuple[str, ...], text: str, current: str, new: str) -> Change:
-    return Change(place, text, text.replace(current, new))
 
 
 def _changelog(
@@ -72,6 +79,8 @@ def _changelog(
         text = f"{source.name} {offer.version}, {offer.revision}"
     elif current in entry.text:
         text = entry.text.replace(current, offer.version)
+    elif offer.version in entry.text:
+        text = entry.text
     else:
         text = f"{source.name} {offer.version}"
     return [

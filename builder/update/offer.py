@@ -15,10 +15,12 @@ from builder.digest import Digest
 from builder.errors import UsageError
 from builder.profile.model import Profile
 from builder.source.model import Location, Source
+from builder.source.pins import Pin
 from builder.source.revision import Revision, is_newer, upstream
 
 _EPOCH = re.compile(r"^\d+:")
 _NUMBERS = re.compile(r"^\d+(\.\d+)*$")
+_VERSION = re.compile(r"(?<![\d.])\d+(?:\.\d+)+(?!\d|\.\d)")
 # What Debian appends to an upstream version that it has repacked.
 _REPACKED = re.compile(r"[+~](dfsg|ds|really).*$")
 
@@ -59,13 +61,16 @@ class _Releases(msgspec.Struct, frozen=True):
 def version_of(profile: Profile, source: Source) -> str:
     """The upstream version of a source: its components', which is also in its file's name.
 
-    Raises UsageError if its name has none.
+    The name may have another point release: somebody has edited one of them and not the other.
+    Raises UsageError if it has none.
     """
-    found = {
+    versions = {
         component.version
         for component in profile.component.values()
-        if component.source == source.name and component.version in source.file
+        if component.source == source.name
     }
+    found = {one for one in versions if one in source.file}
+    found = found or {one for one in versions if renamed(source.file, one, "") != source.file}
     if len(found) != 1:
         raise UsageError(
             f"source {source.name} has no version that could be moved",
@@ -75,13 +80,44 @@ def version_of(profile: Profile, source: Source) -> str:
     return found.pop()
 
 
+def renamed(text: str, current: str, new: str) -> str:
+    """A file's name, or a URL, of another release: ``current`` becomes ``new``.
+
+    Where ``current`` is not in it, a point release of it in the last part of the text does.
+    """
+    if current in text:
+        return text.replace(current, new)
+    folder, slash, name = text.rpartition("/")
+    moved = _VERSION.sub(lambda one: new if is_point_release(one[0], current) else one[0], name)
+    return f"{folder}{slash}{moved}"
+
+
+def held(source: Source, pin: Pin | None) -> str:
+    """The revision that a source is at: the pinned one, or an older one that a location names."""
+    pinned = (pin.version if pin and pin.file == source.file else None) or ""
+    for location in source.locations:
+        named = location.url.partition("=")[2] if location.is_packaged else ""
+        if location.serves == source.preferred and named and pinned and is_newer(pinned, named):
+            return named
+    return pinned
+
+
+def is_behind(source: Source, current: str) -> bool:
+    """Whether the file's name or a download's URL has another point release than ``current``."""
+    texts = [source.file, *(one.url for one in source.locations if not one.is_packaged)]
+    return any(renamed(text, current, current) != text for text in texts)
+
+
 def of_package(
     location: Location, served: Iterable[Revision], pinned: Container[Digest]
 ) -> Iterator[Offer]:
-    """The releases that a package's revisions are, without those whose content is ``pinned``."""
-    name = location.url.partition(":")[2].partition("=")[0]
+    """The releases that a package's revisions are.
+
+    Those whose content is ``pinned`` are no newer ones, unless the location names a revision.
+    """
+    name, equals, _ = location.url.partition(":")[2].partition("=")
     for one in served:
-        if one.sha256 in pinned:
+        if one.sha256 in pinned and not equals:
             yield Offer(_plain(one.version), f"{location.scheme}:{name}")
             continue
         yield Offer(_plain(one.version), f"{location.scheme}:{name}", one.version)
@@ -128,6 +164,11 @@ def _is_newer(offer: Offer, version: str, revision: str) -> bool:
     return bool(offer.revision and revision) and is_newer(offer.revision, revision)
 
 
+def same(offers: Iterable[Offer], current: str) -> Offer | None:
+    """The current version as it is available now."""
+    return next((one for one in offers if one.version == current), None)
+
+
 def beyond(offers: Iterable[Offer], current: str) -> Offer | None:
     """The newest release that is no point release of the current version."""
     others = [one for one in offers if not is_point_release(one.version, current)]
@@ -140,13 +181,13 @@ def beyond(offers: Iterable[Offer], current: str) -> Offer | None:
 
 def told(name: str, current: str, revision: str, best: Offer | None, found: Found) -> Iterator[str]:
     """What there is of a source, in lines."""
-    held = f"{current}{f', revision {revision}' if revision else ''}"
+    present = f"{current}{f', revision {revision}' if revision else ''}"
     if best is not None:
-        yield f"{name}: {held}; available: {best}"
+        yield f"{name}: {present}; available: {best}"
     elif found.offers:
-        yield f"{name}: {held}; up to date"
+        yield f"{name}: {present}; up to date"
     else:
-        yield f"{name}: {held}; no list of releases is available"
+        yield f"{name}: {present}; no list of releases is available"
     ahead = newest(found.upstream, best.version if best else current, "")
     if ahead is not None:
         yield f"  upstream is ahead: {ahead}"

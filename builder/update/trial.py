@@ -17,13 +17,15 @@ from builder.profile import load
 from builder.profile.build import Build, BuildPart
 from builder.profile.model import Profile
 from builder.source import open_lock
+from builder.source.known import valid_pins
 from builder.source.model import Source
 from builder.source.pins import Pin
-from builder.source.variant import DROPIN
+from builder.source.variant import DROPIN, known
 from builder.stages import inspection
 from builder.stages.products import TREE, pristine_stage
-from builder.stages.session import Request, open_session
+from builder.stages.session import Request, choose, open_session
 
+_NOT_COMPARED = "not compared with the old source"
 _APART = ("specs", "artifacts", ".git")  # the first is copied, others are not needed
 
 
@@ -79,10 +81,21 @@ class UpdateTrial:
 
     def attempt_old(self, sources: Sequence[str]) -> tuple[Tried | None, list[str]]:
         """What the sources come to that are pinned now, if they are still available."""
+        unpinned = self._unpinned(sources)
+        if unpinned:
+            files = f"{' and '.join(unpinned)}, which profile.toml names"
+            return None, [f"{_NOT_COMPARED}: sources.lock has no pin for {files}"]
         try:
             return self._try(self.real, sources, [], locked=True), []
         except (SourceUnreachable, VerificationError) as error:
-            return None, [f"not compared with the old source: {error.what}"]
+            return None, [f"{_NOT_COMPARED}: {error.what}"]
+
+    def _unpinned(self, sources: Sequence[str]) -> list[str]:
+        """The files of which the checkout knows no digest, among those that are compared."""
+        lock = open_lock(self.real, self.profile)
+        parts = _parts(choose(self.real, Request(self.profile)), sources)
+        found = [one.file for _, one in parts if not known(one, valid_pins(one, lock))]
+        return list(dict.fromkeys(found))
 
     def pins(self, name: str) -> dict[str, Pin]:
         """What was pinned of a new source; one that was brought by hand counts as preferred."""

@@ -19,6 +19,7 @@ from tests.world import PROFILE, ROOT, SOURCE, World
 
 SMALL = ("--profile", "small")
 GREGKH = "647F28654894E3BD457199BE38DBBDC86092693E"
+_LINES = {"file": "file = ", "url": "locations = ", "version": "version = "}
 KCONFIG = 'config X\n\tbool "x"\n\nconfig Y\n\tint "y"\n\trange 8 20\n'
 
 
@@ -114,6 +115,27 @@ def test_everything_moves_together(small: World, upstream: Upstream) -> None:
     assert small.run("fetch", "--locked", *SMALL).status == 0
     assert "up to date" in small.run("update", *SMALL).output
     assert small.leavings() == []
+
+
+@pytest.mark.parametrize("stale", ["file", "url", "version"])
+def test_a_profile_that_is_behind_its_pin_in_one_place_catches_up(
+    small: World, upstream: Upstream, stale: str
+) -> None:
+    upstream.release("1.1")
+    upstream.list("1.1")
+    assert small.run("update", "tool", *SMALL).status == 0
+    profile = small.project / "specs/small/profile.toml"
+    agreed, lock = profile.read_text(), profile.with_name("sources.lock").read_text()
+    lines = agreed.splitlines(keepends=True)
+    (at,) = (n for n, line in enumerate(lines) if line.startswith(_LINES[stale]))
+    lines[at] = lines[at].replace("1.1", "1.0")
+    profile.write_text("".join(lines))
+    assert "available: 1.1" in small.run("update", "--check", *SMALL).output
+    ended = small.run("update", *SMALL)
+    assert ended.status == 0, ended.errors
+    assert profile.read_text() == agreed
+    assert profile.with_name("sources.lock").read_text() == lock
+    assert "up to date" in small.run("update", "--check", *SMALL).output
 
 
 def test_keys_for_another_variant_do_not_hinder(small: World, upstream: Upstream) -> None:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import pytest
 
+from builder.digest import Digest
 from builder.errors import EnvironmentFailure, UsageError
 from builder.profile.commit import Commit, finish
 from builder.source import Location, Source
-from builder.source.pins import SourcesLock
+from builder.source.pins import Pin, SourcesLock
 from builder.update.edit import Change, edit
-from builder.update.offer import Offer, beyond, is_point_release, newest, of_releases
-from tests.support.source.server import BODY, tar_of
+from builder.update.offer import (
+    Offer,
+    beyond,
+    held,
+    is_behind,
+    is_point_release,
+    newest,
+    of_releases,
+    renamed,
+)
+from tests.support.source.server import BODY, DIGEST, tar_of
 from tests.support.source.site import Site
 
 NEW = tar_of(b"the new release")
@@ -186,6 +197,47 @@ def test_a_newer_revision_of_the_same_version_is_newer() -> None:
     assert best is not None
     assert best.revision == "1.0-10"
     assert newest(offers, "1.0", "1.0-10") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("tool-1.31.tar", "tool-1.40.tar"),
+        ("https://a.invalid/1.2/tool-1.30.tar.gz", "https://a.invalid/1.2/tool-1.40.tar.gz"),
+        ("https://a.invalid/1.31/tool-1.31.tar", "https://a.invalid/1.40/tool-1.40.tar"),
+        ("tool-1.31.2.tar", "tool-1.40.2.tar"),
+        ("tool-1.30.2.tar", "tool-1.30.2.tar"),
+        ("tool-2.30.tar", "tool-2.30.tar"),
+        ("tool-1.40.tar", "tool-1.40.tar"),
+        ("tool.tar", "tool.tar"),
+    ],
+)
+def test_a_name_gets_the_new_release_whichever_it_had(text: str, wanted: str) -> None:
+    assert renamed(text, "1.31", "1.40") == wanted
+
+
+@pytest.mark.parametrize(
+    ("named", "pinned", "revision"),
+    [
+        ("=1.0-1", "1.0-2", "1.0-1"),
+        ("=1.0-2", "1.0-1", "1.0-1"),
+        ("=1.0-2", "1.0-2", "1.0-2"),
+        ("", "1.0-2", "1.0-2"),
+    ],
+)
+def test_a_source_is_at_the_older_of_its_locations_and_its_pins_revision(
+    named: str, pinned: str, revision: str
+) -> None:
+    source = Source("tool", "tool-1.0.tar", (Location(f"apt:tool{named}"),))
+    pin = Pin("tool-1.0.tar", Digest(DIGEST), 1, "x", datetime.date(2026, 11, 23), pinned)
+    assert held(source, pin) == revision
+    assert held(source, None) == ""
+
+
+def test_an_address_of_another_release_is_behind() -> None:
+    for name, wanted in (("tool-1.0.tar", False), ("tool-1.1.tar", True), ("1.1/x.tar", False)):
+        source = Source("tool", "tool-1.0.tar", (Location(f"https://a.invalid/{name}"),))
+        assert is_behind(source, "1.0") is wanted
 
 
 def test_kernel_orgs_list_is_read() -> None:
