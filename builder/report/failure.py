@@ -43,7 +43,7 @@ def of(error: BuilderError, *, log: str = "", profile: str = "") -> Failure:
         what=shown(error.what),
         cause=shown(pasted_quotes(error.cause, root, profile=profile)),
         hint=shown(pasted(error.hint, root, profile=profile)),
-        stage=error.stage or "",
+        stage=str(error.stage or ""),
         log=log or found,
         status=error.exit_code,
     )

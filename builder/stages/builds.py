@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from builder.engine import require as require_engine
@@ -46,8 +47,8 @@ def build_stage(setting: Setting, part: BuildPart, ledger: Ledger, image: ReadyI
 
     def run(work: Work) -> None:
         manner.fill(work.scratch / "sources", work.needs)
-        plan = build.BuildPlan(
-            part=part,
+        plan = replace(
+            _foreseen(part, manner),
             image=image(work.needs[BUILD_ROOT]),
             spec=manner.spec(work.needs),
             sources=work.scratch / "sources",
@@ -56,7 +57,6 @@ def build_stage(setting: Setting, part: BuildPart, ledger: Ledger, image: ReadyI
             needs={need: work.needs[StageKind.BUILD.of(need)].path / RPMS for need in part.needs},
             jobs=setting.jobs(),
             expected=_objects(ledger.last(stage_name)),
-            options=manner.options,
             explain=manner.explain,
         )
 
@@ -81,7 +81,11 @@ def build_stage(setting: Setting, part: BuildPart, ledger: Ledger, image: ReadyI
 
 
 def _foreseen(part: BuildPart, manner: Packaging) -> build.BuildPlan:
-    """What the container will be given, as far as it is known before anything has run."""
+    """What the container will be given, as far as it is known before anything has run.
+
+    The key is made of it, and what is run is it with the rest filled in: what only a run set
+    would not be noticed.
+    """
     return build.BuildPlan(
         part=part,
         image="",

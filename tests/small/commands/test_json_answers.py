@@ -31,5 +31,6 @@ def test_a_rejected_hunk_is_in_the_one_document_with_the_failure(small: World) -
 def test_a_source_that_nobody_has_is_a_failure_of_its_stage(small: World) -> None:
     (small.project / "tool-1.0.tar.gz").unlink()
     ended = small.run("patch", "--json", *SMALL)
+    assert ended.output, ended.errors
     failure = json.loads(ended.output)["failure"]
     assert (ended.status, failure["status"], failure["stage"]) == (3, 3, "fetch:tool")

@@ -37,8 +37,12 @@ def interrupt(process: subprocess.Popen[str], listener: Listener, number: int) -
 
 @pytest.fixture
 def many_files(small: World) -> World:
-    """A source that takes many seconds to unpack, and to remove."""
-    small.write_source({**SOURCE, **{f"{n % 300}/{n}": "x" for n in range(60_000)}})
+    """A source that takes many seconds to unpack, and to remove; like no other test's.
+
+    What follows an unpacked tree is keyed by what is in it.
+    """
+    files = {f"{n % 300}/{n}": "x" for n in range(60_000)}
+    small.write_source({**SOURCE, **files, "ID": f"{small.project}\n"})
     return small
 
 
