@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -18,6 +21,7 @@ from builder.smoke import report as smoke_report
 from tests.whole.conftest import REQUEST, Built
 
 pytestmark = [pytest.mark.timeout(3000)]
+UNCOVERED = {name: text for name, text in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
 def test_the_smoke_test_passes_on_the_image_that_was_built(built: Built) -> None:
@@ -43,7 +47,7 @@ def test_every_input_and_output_is_on_record(built: Built) -> None:
         path = built.artifacts / output.path
         assert path.stat().st_size == output.size, path
     kernel = next(stage for stage in made.stages if stage.name == "build:kernel")
-    assert any(name.startswith("config:") for name in kernel.inputs)
+    assert "file:kernel.config" in kernel.inputs
     assert any(name == "stage:prep:kernel" for name in kernel.inputs)
     page = (built.artifacts / "report.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")
@@ -71,16 +75,35 @@ def test_every_component_is_in_the_repository_with_its_source(built: Built) -> N
 
 def test_what_has_not_changed_is_not_done_again_and_needs_no_engine(built: Built) -> None:
     told = io.StringIO()
-    begun = time.monotonic()
     done = produce.produce(
         REQUEST,
         produce.everything,
         Place(built.project, built.cache, Console(told, interactive=False)),
     )
-    took = time.monotonic() - begun
     assert all(stage.hit for stage in done.values())
     assert "engine" not in told.getvalue()
-    assert took < 1.0
+
+
+def test_a_build_in_which_nothing_has_changed_answers_within_a_second(built: Built) -> None:
+    """As a user has it: in a process of its own, whose lines nobody counts."""
+    argv = [sys.executable, "-m", "invoke", "build", "--profile", REQUEST.profile]
+    env = {**UNCOVERED, "LVS_BUILDER_CACHE": str(built.cache.root)}
+
+    def seconds() -> float:
+        begun = time.monotonic()
+        ended = subprocess.run(
+            [*argv, "--flavour", REQUEST.flavour, "--locked"],
+            cwd=built.project.root,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "nothing has changed" in ended.stderr + ended.stdout
+        return time.monotonic() - begun
+
+    seconds()  # Python compiles what the copy of the project has
+    assert seconds() < 1.0
 
 
 def test_the_same_inputs_give_the_same_image(built: Built) -> None:
