@@ -11,17 +11,18 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from qemu.qmp import QMPClient, QMPError
+from qemu.qmp import QMPClient
 
 from builder.errors import EnvironmentFailure
 from builder.host import process
 from builder.vm.hardware import AGREED, AGREED_STATUS, Hardware, command
+from builder.vm.monitor import attached
 
 CONSOLE_PANIC = (b"Kernel panic - not syncing", b"end Kernel panic")
 POLL_SECONDS = 0.2
@@ -161,23 +162,6 @@ async def _supervise(watch: _Watch, exited: asyncio.Task[None]) -> tuple[End, st
     return None
 
 
-async def _connect(client: QMPClient, control: socket.socket, exited: asyncio.Task[None]) -> bool:
-    connecting = asyncio.ensure_future(_quietly(client.connect(control)))
-    await asyncio.wait((connecting, exited), return_when=asyncio.FIRST_COMPLETED)
-    if not connecting.done():
-        connecting.cancel()
-        return False
-    return connecting.result()
-
-
-async def _quietly(awaitable: Awaitable[object]) -> bool:
-    try:
-        await awaitable
-    except (QMPError, OSError, EOFError, AssertionError):
-        return False  # qemu.qmp asserts its own state when QEMU ends while it connects
-    return True
-
-
 def _judge(watch: _Watch, status: int) -> tuple[End, str]:
     if watch.panic:
         return End.PANIC, watch.panic
@@ -211,25 +195,28 @@ class Machine:
 async def _attend(
     watch: _Watch, machine: Machine, control: socket.socket, reader: asyncio.StreamReader
 ) -> tuple[End, str] | None:
-    client = QMPClient("director")
     handle = os.pidfd_open(machine.pid)
     exited = asyncio.ensure_future(_wait_for_exit(handle))
     tasks: list[asyncio.Task[None]] = [asyncio.ensure_future(watch.follow_report(reader))]
     try:
-        if await _connect(client, control, exited):
-            tasks.append(asyncio.ensure_future(watch.follow_events(client)))
-        verdict = await _supervise(watch, exited)
-        if verdict is None:
-            # QEMU is gone: what it wrote last is still in the sockets
-            await asyncio.wait(tasks, timeout=1.0)
-        return verdict
+        async with attached(control, exited) as client:
+            if client is not None:
+                tasks.append(asyncio.ensure_future(watch.follow_events(client)))
+            verdict = await _supervise(watch, exited)
+            if verdict is None:
+                # QEMU is gone: what it wrote last is still in the sockets
+                await asyncio.wait(tasks, timeout=1.0)
+            await _end(tasks)
+            return verdict
     finally:
-        for task in (*tasks, exited):
-            task.cancel()
-        await asyncio.gather(*tasks, exited, return_exceptions=True)
-        with contextlib.suppress(QMPError, OSError, EOFError):
-            await client.disconnect()
+        await _end((*tasks, exited))
         os.close(handle)
+
+
+async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
