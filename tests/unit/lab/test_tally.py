@@ -68,7 +68,9 @@ def test_the_build_s_record_and_page_tell_it_too(lacking: Path, tmp_path: Path) 
     shutil.copytree(lacking, folder)
     proof.write(judging.judge(folder), folder)
     image = OutputFile("vm/director.qcow2", 1, recordings.TRIED.image)
-    bare = BuildRecord("lts", "vm", "debian12", (), (image, OutputFile("lab/fullnat/x", 1, "")))
+    bare = BuildRecord(
+        "lts", "vm", "debian12", (), (image, OutputFile("lab/fullnat/x", 1, recordings.TRIED.image))
+    )
     made = proofs.told(tmp_path, bare)
     (entry,) = made.lab
     assert (entry.outcome, entry.held) == ("pass", 19)
