@@ -9,7 +9,7 @@ from builder.lab.verdict import RowVerdict, RunVerdict
 
 
 @dataclass(frozen=True)
-class Tally:
+class AssertionCount:
     """``held``: assertions that are proven, and nothing else.  ``unjudged``: those of which
     nothing is known, because the series cannot do it or the captures do not decide it."""
 
@@ -34,18 +34,18 @@ class Tally:
         return ", ".join(told)
 
 
-def of_rows(rows: Iterable[RowVerdict]) -> Tally:
+def of_rows(rows: Iterable[RowVerdict]) -> AssertionCount:
     """The tally of assertions, each counted once."""
     by_outcome: dict[str, list[str]] = {}
     for row in rows:
         by_outcome.setdefault(row.outcome, []).append(row.name)
-    return Tally(
+    return AssertionCount(
         len(by_outcome.pop("pass", ())),
         len(by_outcome.pop("fail", ())),
         tuple(sorted(name for names in by_outcome.values() for name in names)),
     )
 
 
-def of_runs(runs: Iterable[RunVerdict]) -> Tally:
+def of_runs(runs: Iterable[RunVerdict]) -> AssertionCount:
     """The tally of several runs' assertions: one that two runs make counts twice."""
     return of_rows(row for run in runs for row in run.rows)
