@@ -27,7 +27,7 @@ from invoke.tasks import task as plain_task
 
 from builder import early, names
 from builder.commands.interruption import interruptible, leave
-from builder.console import Console, put_json
+from builder.console import Console, put, put_json
 from builder.errors import Interrupted, UsageError
 from builder.host import refusal
 from builder.host.outlets import CLOSED, close_quietly, is_closed, reopen
@@ -183,18 +183,18 @@ class _Program(Program):
     def print_version(self) -> None:
         from builder.version import TOOLKIT, version  # noqa: PLC0415 - keeps all else quick
 
-        print(f"{TOOLKIT} {version()}")
+        put(f"{TOOLKIT} {version()}")
 
     def list_flat(self) -> None:
         """The tasks in the order of use."""
         width = max(map(len, self.collection.task_names))
         for group, tasks in GROUPS.items():
-            print(f"{group}:")
+            put(f"{group}:")
             for name in tasks:
                 words = (self.collection[name].__doc__ or "").strip().splitlines()[0]
-                print(f"  {name:<{width}}  {words.removesuffix('.')}")
-            print()
-        print(f"Options of a task: {_NAME} TASK --help")
+                put(f"  {name:<{width}}  {words.removesuffix('.')}")
+            put("")
+        put(f"Options of a task: {_NAME} TASK --help")
 
     def _with_bare_words(self, words: Sequence[str]) -> list[str]:
         """The words of a task, with the option's name before one that may be given bare."""
