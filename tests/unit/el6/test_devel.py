@@ -106,7 +106,8 @@ def test_with_a_compiler_a_module_is_built_loaded_and_removed(guest: Guest) -> N
     guest.program("bin/dmesg", "echo 'trivial: loaded'")
     assert guest.check("module_built")[0] == 0
     made, *others = told.read_text().splitlines()
-    assert made == f"make -C {guest.folder}/modules/build M={guest.folder}/work/trivial modules"
+    place = guest.folder / "work" / "trivial"
+    assert made == f"make -C {guest.folder}/modules/build M={place} modules"
     assert others == ["insmod trivial.ko", "rmmod trivial"]
     guest.program("bin/make", "echo 'trivial.c:1: error'; exit 2")
     assert guest.check("module_built")[0] == 1
