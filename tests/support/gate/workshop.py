@@ -22,6 +22,9 @@ PLANT = HERE / "plant.patch"
 FAULTS = ("use-after-free", "inversion", "rcu", "object", "warning")
 """The kinds of ``plant.patch``, each the business of another part of the kernel."""
 PROFILE = "lts"
+SEED = "LVS_GATE_SEED"
+"""Variable of the environment that gives a seed; one is drawn otherwise, and printed."""
+LOAD = {"GATE_PACKETS": "100000", "GATE_MESSAGES": "20000"}
 
 
 def names(folder: Path) -> tuple[str, ...]:

@@ -16,12 +16,10 @@ from builder.stages.products import TREE
 from tests.support.gate import workshop
 from tests.support.gate.console import Heard
 from tests.support.gate.guest import Plan
-from tests.support.gate.workshop import CASES, FAULTS, STORMS, Trees, Workshop, names
+from tests.support.gate.workshop import CASES, FAULTS, LOAD, SEED, STORMS, Trees, Workshop, names
 from tests.whole.conftest import Built
 
 pytestmark = [pytest.mark.timeout(1500)]
-SEED = "LVS_GATE_SEED"
-LOAD = {"GATE_PACKETS": "100000", "GATE_MESSAGES": "20000"}
 
 
 @dataclass(frozen=True)
