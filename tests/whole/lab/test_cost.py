@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
-from builder.stages.lab import image
-from tests.support.cost import measure
-from tests.support.cost.measure import Cost
+from builder.lab.load import cost
+from builder.lab.load.cost import Cost
+from builder.profile.load import load
+from builder.stages import lab as stages
 from tests.whole.conftest import Built
 
 pytestmark = [pytest.mark.timeout(1500), pytest.mark.guest]
@@ -28,19 +29,18 @@ Known = dict[tuple[str, str], Cost]
 
 
 def run(built: Built, folder: pytest.TempPathFactory, samples: int) -> Known:
-    methods = [
-        replace(one, samples=samples if not one.fill else one.samples) for one in measure.METHODS
-    ]
-    costs = measure.measure(
-        image(built.done["vm"]), folder.mktemp("cost") / "guest", tuple(methods)
-    )
-    print("\n".join(measure.table(costs)))
-    return {(cost.method, cost.kind): cost for cost in costs}
+    series = load(built.project.specs, "lts").lab
+    assert series is not None
+    image = stages.image(built.done["vm"])
+    methods = cost.methods(series, samples)
+    costs = asyncio.run(cost.measure(image, methods, folder.mktemp("cost") / "guest"))
+    print("\n".join(cost.table(costs)))
+    return {(one.method, one.kind): one for one in costs}
 
 
 @pytest.fixture(scope="module")
 def counted(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Known:
-    return run(built, tmp_path_factory, 10_000)
+    return run(built, tmp_path_factory, cost.SAMPLES)
 
 
 @pytest.mark.parametrize("kind", BOUNDS)
@@ -63,7 +63,7 @@ def test_two_runs_count_the_same(
     built: Built, counted: Known, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     again = run(built, tmp_path_factory, 2_000)
-    for key, cost in counted.items():
+    for key, one in counted.items():
         if key[0] == "one-port":
             continue  # how many ports it looks at is drawn anew
-        assert abs(again[key].median / cost.median - 1) < DIFFERENCE, (key, cost, again[key])
+        assert abs(again[key].median / one.median - 1) < DIFFERENCE, (one, again[key])

@@ -1,16 +1,21 @@
-"""Boots the director's image on a processor that counts, and measures every method in it."""
+"""What a packet costs the director, in instructions that are counted and not sampled.
+
+Its image is booted alone, on a processor whose clock is its instructions (qemu(1), -icount).
+"""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from builder.errors import BuildError, SmokeError
 from builder.host import process
 from builder.lab.hosts import network
 from builder.lab.hosts.host import PORT, LabHost
 from builder.lab.hosts.network import FOREVER, Image
+from builder.lab.series import Fullnat
 from builder.vm import initrd, machine
 from builder.vm.hardware import INSTRUCTION_NS, Accelerator, Disk, Hardware, Kernel
 
@@ -18,6 +23,7 @@ SOURCE = Path(__file__).with_name("packet-cost.c")
 TCG = Accelerator("tcg", "it alone counts instructions", 0.0)
 BOOT_SECONDS = 240.0
 METHOD_SECONDS = 900.0
+BASE = "nat"
 VIP, SERVER, LOCAL = "10.0.0.1", "10.1.0.2", "10.1.0.1"
 PREPARE = """\
 modprobe -a tun ip_vs ip_vs_rr
@@ -29,15 +35,17 @@ ipvsadm -C
 modprobe -r ip_vs_rr ip_vs
 modprobe -a ip_vs ip_vs_rr
 """
-SERVICE = f"ipvsadm -A -t {VIP}:80 -s rr"
-NAT = f"{SERVICE}\nipvsadm -a -t {VIP}:80 -r {SERVER}:8080 -m"
+SERVICE = f"ipvsadm -A -t {VIP}:80 -s rr\n"
+NAT = f"{SERVICE}ipvsadm -a -t {VIP}:80 -r {SERVER}:8080 -m\n"
 FULLNAT = (
-    f"{SERVICE}\nipvsadm -P -t {VIP}:80 -z {LOCAL}\nipvsadm -a -t {VIP}:80 -r {SERVER}:8080 -b"
+    f"{SERVICE}ipvsadm -P -t {VIP}:80 -z {LOCAL}\nipvsadm -a -t {VIP}:80 -r {SERVER}:8080 -b\n"
 )
+SAMPLES, FEW = 10_000, 41
+FIRST, PORTS = 20_000, 1000
 
 
 @dataclass(frozen=True)
-class Method:
+class CostMethod:
     """A way for packets through the director.
 
     ``fill``: connections that are open before, so that one of the ports is left.
@@ -45,28 +53,26 @@ class Method:
 
     name: str
     setup: str
+    samples: int
     target: str = VIP
     fill: int = 0
-    samples: int = 10_000
 
 
-METHODS = (
-    Method("route", "", target=SERVER),
-    Method("nat", NAT),
-    Method("fullnat", FULLNAT),
-    Method("toa-off", f"{FULLNAT}\nsysctl -qw net.ipv4.vs.fullnat_toa=0"),
-    Method(
-        "one-port",
-        f"{FULLNAT}\n"
-        "sysctl -qw net.ipv4.vs.fullnat_lport_min=20000 net.ipv4.vs.fullnat_lport_max=20999",
-        fill=999,
-        samples=41,
-    ),
-)
+def methods(series: Fullnat, samples: int = SAMPLES) -> tuple[CostMethod, ...]:
+    """NAT, which the others are compared with, routing without IPVS, and FULLNAT's variants."""
+    toa = "".join(f"sysctl -qw {name}=0\n" for name in series.toa_switches)
+    low, high = series.port_switches
+    ports = f"sysctl -qw {low}={FIRST} {high}={FIRST + PORTS - 1}\n"
+    return (
+        CostMethod("nat", NAT, samples=samples),
+        CostMethod("route", "", samples=samples, target=SERVER),
+        CostMethod("fullnat", FULLNAT, samples=samples),
+        CostMethod("toa-off", FULLNAT + toa, samples=samples),
+        CostMethod("one-port", FULLNAT + ports, samples=FEW, fill=PORTS - 1),
+    )
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(msgspec.Struct, frozen=True):
     """Instructions of one kind of packet: ``median`` of ``samples``, and the extremes."""
 
     method: str
@@ -77,16 +83,12 @@ class Cost:
     most: int
 
 
-def measure(image: Image, folder: Path, methods: tuple[Method, ...] = METHODS) -> tuple[Cost, ...]:
+async def measure(image: Image, wanted: tuple[CostMethod, ...], folder: Path) -> tuple[Cost, ...]:
     """Every method's costs, measured in one guest, one after the other; ``folder`` is new.
 
     Raises SmokeError if the guest dies or a packet does not come through.
     """
     folder.mkdir(parents=True)
-    return asyncio.run(_measure(image, folder, methods))
-
-
-async def _measure(image: Image, folder: Path, methods: tuple[Method, ...]) -> tuple[Cost, ...]:
     host = LabHost("director", folder / "console.log")
     kernel = Kernel(image.kernel, _initrd(image, folder), f"{image.command_line} lab.host=director")
     hardware = Hardware(
@@ -97,19 +99,18 @@ async def _measure(image: Image, folder: Path, methods: tuple[Method, ...]) -> t
         memory=network.MEMORY,
         port=PORT,
         counted=True,
-        hurried=True,
     )
     async with machine.power_on(hardware, FOREVER, console=host.console, hear=host.hear) as running:
         host.attach(running)
         await host.ready(BOOT_SECONDS)
         await host.must(PREPARE, BOOT_SECONDS)
         found: list[Cost] = []
-        for method in methods:
+        for method in wanted:
             found += await _one(method, host)
         return tuple(found)
 
 
-async def _one(method: Method, host: LabHost) -> list[Cost]:
+async def _one(method: CostMethod, host: LabHost) -> list[Cost]:
     answered = int(method.target == VIP)
     run = f"/run/lab/packet-cost {method.samples} {method.target} {answered} {method.fill}"
     said = await host.must(f"set -e\n{AFRESH}{method.setup}\n{run}", METHOD_SECONDS)
@@ -128,8 +129,9 @@ def _cost(method: str, kind: str, samples: str, *nanoseconds: str) -> Cost:
 def _initrd(image: Image, folder: Path) -> Path:
     """The lab's, with the program that measures."""
     program = folder / "packet-cost"
+    compiler = process.require_tool("gcc", "to count the director's instructions")
     ended = process.run(
-        ["gcc", "-O2", "-static", "-Wall", "-Wextra", "-Werror", "-o", program, SOURCE]
+        [compiler, "-O2", "-static", "-Wall", "-Wextra", "-Werror", "-o", program, SOURCE]
     )
     if not ended.ok:
         raise BuildError("packet-cost does not compile", ended.complaint, f"see {SOURCE}")
@@ -138,7 +140,7 @@ def _initrd(image: Image, folder: Path) -> Path:
     return initrd.joined(lab, added, folder / "initrd.img")
 
 
-def table(costs: tuple[Cost, ...], base: str = "nat") -> tuple[str, ...]:
+def table(costs: tuple[Cost, ...], base: str = BASE) -> tuple[str, ...]:
     """A line for each method; each figure with its ratio to that of ``base``."""
     kinds = tuple(dict.fromkeys(cost.kind for cost in costs))
     known = {(cost.method, cost.kind): cost.median for cost in costs}
