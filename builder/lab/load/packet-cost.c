@@ -32,6 +32,7 @@
 #define JOINED 65160	/* what GRO makes of 45 segments of 1448 bytes */
 #define SEGMENT 1448
 #define ROOM 70000
+#define SETTLED 5	/* seconds in which the kernel comes to rest with new devices */
 #define CLOSED 11	/* seconds after which a reset connection has gone (ip_vs_proto_tcp.c) */
 
 enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
@@ -232,6 +233,7 @@ int main(int argc, char **argv)
 		   "ip addr add 10.0.0.1/24 dev clients; ip addr add 10.1.0.1/24 dev servers;"
 		   "ip route add 10.8.0.0/16 dev clients'"))
 		return 2;
+	sleep(SETTLED);
 
 	for (int i = 0; i < fill; i++)
 		open_connection(&c, i, answered, &all);
