@@ -260,7 +260,7 @@ def lab_console(context: Context, host: str, profile: str = PROFILE) -> None:
     from builder.commands import terminal  # noqa: PLC0415
 
     with command(profile) as place:
-        terminal.enter(host, labs.shells_folder(place.project, profile), profile, place.console)
+        terminal.enter(host, labs.shells_folder(place, profile), profile, place.console)
 
 
 @task(

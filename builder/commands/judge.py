@@ -11,6 +11,7 @@ from builder.commands.judge_options import Options
 from builder.console import put_json, put_lines
 from builder.errors import SmokeError, UsageError
 from builder.host.whole import write_whole
+from builder.lab import tally
 from builder.lab import verdict as verdicts
 from builder.lab.page import captures
 from builder.lab.page.html import PAGE
@@ -117,9 +118,9 @@ def _lines(trial: JudgedTrace, target: Path) -> list[str]:
     verdict = trial.verdict
     run = verdict.runs[0]
     counted = run.counters
-    words = {"pass": "ok ", "fail": "BAD", "undecided": "?  ", "unsupported": "-  "}
+    marks = {"pass": "ok ", "fail": "BAD", "undecided": "?  ", "unsupported": "-  "}
     lines = [
-        f"  {words[row.outcome]} {row.name:<18} {row.seen}"
+        f"  {marks[row.outcome]} {row.name:<18} {row.seen}"
         + "".join(
             f"\n        {fault.expected}: "
             + ", ".join(f"{packet.capture} #{packet.frame}" for packet in fault.packets)
@@ -133,5 +134,8 @@ def _lines(trial: JudgedTrace, target: Path) -> list[str]:
         f"{counted['foreign_outside'] + counted['foreign_inside']} packets of others"
     )
     lines += [f"  {count} not judged: {why}" for why, count in trial.unjoined.items()]
-    lines.append(f"captures: {verdict.outcome} after {verdict.seconds:.1f} s; {target / PAGE}")
+    words = tally.of_runs(verdict.runs).words
+    lines.append(
+        f"captures: {verdict.outcome}, {words}, after {verdict.seconds:.1f} s; {target / PAGE}"
+    )
     return [part for line in lines for part in line.split("\n")]

@@ -15,7 +15,7 @@ from typing import Any
 from builder.commands import outputs
 from builder.console import put
 from builder.errors import SmokeError
-from builder.host.paths import find_project, runtime_folder
+from builder.host.paths import find_project, shells_folder
 from builder.host.removal import remove
 from builder.invocation import pasted
 from builder.lab import catalogue, judging, laboratory
@@ -80,7 +80,7 @@ class Kept:
         benches = stages.Benches(
             setting, lambda other: all_stages.stages(other, self.session.ledger)
         )
-        shells = runtime_folder(f"lab-{setting.build.profile}")
+        shells = shells_folder(setting.cache, setting.build.profile)
         return benches.bench(done[VM], done, self.work, shells)
 
     def _sweep(self) -> None:

@@ -10,8 +10,7 @@ import msgspec
 
 from builder.commands import kept, outputs
 from builder.errors import SmokeError, UsageError
-from builder.host import ownership
-from builder.host.paths import Project, runtime_folder
+from builder.host import ownership, paths
 from builder.lab import catalogue
 from builder.lab import verdict as verdicts
 from builder.lab.page.html import PAGE
@@ -53,9 +52,9 @@ class LabRequest:
     hermetic: bool = False
 
 
-def shells_folder(project: Project, profile: str) -> Path:
+def shells_folder(place: Place, profile: str) -> Path:
     """Where the sockets of the hosts' shells are; raises UsageError for no profile's name."""
-    return runtime_folder(f"lab-{profiles.find(project.specs, profile)}")
+    return paths.shells_folder(place.cache, profiles.find(place.project.specs, profile))
 
 
 def run(request: LabRequest, place: Place) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from builder import names
+from builder import digest, names
 from builder.errors import EnvironmentFailure
 
 APPLICATION = "lvs-fullnat-builder"
@@ -173,6 +173,17 @@ def runtime_folder(name: str) -> Path:
             )
         made.chmod(0o700)
     return folder
+
+
+def shells_folder(cache: Cache, profile: str) -> Path:
+    """Where the sockets of a lab's hosts are: the folder of this cache and profile alone.
+
+    A cache has one lab of a profile at a time; the labs of another cache have folders of their
+    own, whose sockets QEMU neither replaces nor removes.  Raises EnvironmentFailure as
+    ``runtime_folder`` does.
+    """
+    place = digest.of_bytes(os.fsencode(os.path.realpath(cache.root)))
+    return runtime_folder(f"lab-{profile}-{place[:8]}")
 
 
 def find_project() -> Project:

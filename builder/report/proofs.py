@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from builder.lab import tally
 from builder.lab import verdict as verdicts
 from builder.lab.verdict import Verdict
 from builder.pipeline.stage import OutputFile
@@ -54,7 +55,7 @@ def _read(folder: Path) -> Verdict | None:
 
 
 def _record(folder: str, page: str, verdict: Verdict, key: str, image: str) -> LabRecord:
-    tried = verdict.subject
+    tried, counted = verdict.subject, tally.of_runs(verdict.proofs)
     if tried is None:
         return LabRecord(verdict.scenario, folder, page, verdict.outcome, current=False, key=key)
     return LabRecord(
@@ -71,4 +72,6 @@ def _record(folder: str, page: str, verdict: Verdict, key: str, image: str) -> L
         kernel_rpms={name: str(digest) for name, digest in tried.kernel_rpms.items()},
         experiment=verdict.experiment,
         recording=verdict.recording,
+        held=counted.held,
+        unjudged=counted.unjudged,
     )

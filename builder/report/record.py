@@ -95,7 +95,8 @@ class LabRecord(msgspec.Struct, frozen=True):
     ``current``: that is the image in ``vm/``; the verdict proves nothing of any other.  ``key``:
     of the stage that made it, empty if none did.  ``image``, ``kernel_rpms``, ``experiment``
     (scenario with topology) and ``recording``: SHA-256 digests; empty if the verdict is of a
-    version that did not tell them.
+    version that did not tell them.  ``held``: how many assertions of the proof hold;
+    ``unjudged``: those of which nothing is known.
     """
 
     scenario: str
@@ -111,6 +112,8 @@ class LabRecord(msgspec.Struct, frozen=True):
     kernel_rpms: dict[str, str] = {}
     experiment: str = ""
     recording: str = ""
+    held: int = 0
+    unjudged: tuple[str, ...] = ()
 
 
 class BuildRecord(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ import createrepo_c
 PACKAGES = "packages"
 SOURCE_PACKAGES = "source"
 REPO_ID = "lvs-fullnat"
+PRIORITY = 10
 _TIMESTAMP = re.compile(r"<timestamp>\d+</timestamp>")  # when a file was written
 
 
@@ -29,7 +30,8 @@ def repo_file(profile: str) -> str:
     """The ``.repo`` file that operators put into ``/etc/yum.repos.d``.
 
     The RPMs are not signed: whoever publishes the repository signs it with a key of
-    their own, and turns gpgcheck on.
+    their own, and turns gpgcheck on.  ``priority``: dnf.conf(5); a distribution has
+    packages of the same names, newer ones as well, which lvs-director cannot work with.
     """
     return (
         f"# LVS FULLNAT director, profile {profile}.  Set baseurl to where this folder is\n"
@@ -39,6 +41,9 @@ def repo_file(profile: str) -> str:
         f"name=LVS FULLNAT director ({profile})\n"
         f"baseurl=file:///srv/{REPO_ID}/\n"
         "enabled=1\n"
+        "# ipvsadm, keepalived and the routing daemons come from here, not from the distribution,\n"
+        "# which may have newer ones without FULLNAT.  The default is 99; the lowest number wins.\n"
+        f"priority={PRIORITY}\n"
         "gpgcheck=0\n"
         "metadata_expire=1h\n"
     )

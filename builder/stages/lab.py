@@ -257,7 +257,7 @@ def _record_stage(setting: Setting, name: str, benches: Benches) -> Stage:
         )
 
     def run(work: Work) -> None:
-        from builder.host.paths import runtime_folder  # noqa: PLC0415 - only a run pays for it
+        from builder.host.paths import shells_folder  # noqa: PLC0415 - only a run pays for it
         from builder.lab import laboratory  # noqa: PLC0415
 
         scenario, topology = loaded()
@@ -266,7 +266,7 @@ def _record_stage(setting: Setting, name: str, benches: Benches) -> Stage:
             told = subject(setting, vm, work.needs)
             laboratory.pass_over(scenario, topology, told, series, work.output)
             return
-        shells = runtime_folder(f"lab-{setting.build.profile}")
+        shells = shells_folder(setting.cache, setting.build.profile)
         bench = benches.bench(vm, work.needs, work.scratch, shells)
         trial = laboratory.LabTrial(scenario, topology, bench, setting.console.say)
         laboratory.record(trial, work.output)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.errors import SmokeError
+from builder.host.removal import remove
 from builder.lab.capture import files
 from builder.lab.hosts.host import PORT, LabHost
 from builder.lab.scenario.model import Topology
@@ -119,9 +120,9 @@ async def power_on(
     """All hosts, booted; none is left when the block ends.
 
     ``folder`` gets the captures (``captures/HOST-LINK.pcap``) and consoles
-    (``consoles/HOST.log``), ``shells`` a socket for each host's shell.  Without ``capture``
-    nothing is written down.  Raises SmokeError if a host does not boot, EnvironmentFailure if QEMU
-    does not run.
+    (``consoles/HOST.log``), ``shells`` a socket for each host's shell, and is removed with them
+    at the end.  Without ``capture`` nothing is written down.  Raises SmokeError if a host does not
+    boot, EnvironmentFailure if QEMU does not run.
     """
     captures, consoles = folder / "captures", folder / "consoles"
     for made in (captures, consoles, shells):
@@ -133,6 +134,7 @@ async def power_on(
     hosts = {name: LabHost(name, consoles / f"{name}.log") for name in topology.host}
     places = _places(topology, captures) if capture else {}
     async with contextlib.AsyncExitStack() as stack:
+        stack.callback(remove, shells, shells.parent)
         with contextlib.ExitStack() as sockets:
             wires = _wires(topology, sockets)
             for name, host in hosts.items():

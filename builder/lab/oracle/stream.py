@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from builder.lab.capture.packet import SYN, Packet
+from builder.lab.capture.packet import FIN, SYN, Packet
 
 SPACE = 1 << 32
 HALF = 1 << 31
@@ -56,3 +56,24 @@ def assemble(segments: Iterable[Packet]) -> Stream:
         length += 1
     data = bytes(held[index] for index in range(length))
     return Stream(start, data, any(index > length for index in held), tuple(torn))
+
+
+def behind_holes(segments: Iterable[Packet], start: int) -> tuple[Packet, ...]:
+    """Those that came while bytes in front of them had not: something was lost, or overtaken.
+
+    ``start``: sequence number of the stream's first byte.  A repetition of what has come is
+    behind no hole.
+    """
+    edge = 0
+    spans: list[tuple[int, int]] = []
+    found: list[Packet] = []
+    for packet in segments:
+        if packet.flags & SYN or not (packet.size or packet.flags & FIN):
+            continue
+        at = distance(packet.sequence, start)
+        if at > edge:
+            found.append(packet)
+        spans = sorted((*spans, (at, at + packet.size)))
+        while spans and spans[0][0] <= edge:
+            edge = max(edge, spans.pop(0)[1])
+    return tuple(found)

@@ -11,7 +11,7 @@ from builder.lab.oracle.evidence import Evidence, Leg
 from builder.lab.oracle.judgement import Findings, Judgement, Row
 from builder.lab.oracle.options import NO_TCP, pairs
 from builder.lab.oracle.passage import INNER, OUTER, Books, Passage, edges
-from builder.lab.oracle.stream import SPACE
+from builder.lab.oracle.stream import SPACE, behind_holes, distance
 
 
 def _sequence(evidence: Evidence) -> Judgement:
@@ -164,6 +164,38 @@ def _same_server(evidence: Evidence) -> Judgement:
     return found.close("every answered exchange", "an answered exchange")
 
 
+def _holes(evidence: Evidence) -> Judgement:
+    """Bytes for a server were lost on the way: told by the streams, not by what servers report.
+
+    A busy machine's sender may repeat a segment for nothing, which opens no hole.
+    """
+    found = Findings()
+    for joined, _, inner in pairs(evidence):
+        server = evidence.topology.owner(inner.ends[2])
+        own = [one for link, one in joined.legs.items() if _is_on(evidence, server, link)]
+        if not own:
+            words = f"{joined.exchange.name} on the link of its server"
+            found.expect(False, words, inner.packets[0])
+        for leg in own:
+            for packet in behind_holes(leg.there, leg.request.start):
+                found.expect(not leg.request.gap, "the bytes in front of it, sent again", packet)
+    return found.close(f"{found.looked} segments behind a hole", "a hole in a stream to a server")
+
+
+def _is_on(evidence: Evidence, host: str, link: str) -> bool:
+    return host in evidence.topology.hosts_on(link)
+
+
+def _reports_hole(packet: Packet, start: int) -> bool:
+    """Whether a SACK option has a block behind a hole (RFC 2018, 3).
+
+    Its first block may be that of a repetition instead (D-SACK: RFC 2883, 4), which is then
+    in front of what is acknowledged, or within a second block that is behind the hole.
+    """
+    numbers = edges(packet.option(OPT_SACK) or b"", start)
+    return len(numbers) > 2 or numbers[1:2] > (distance(packet.acknowledgement, start),)
+
+
 def _edges(leg: Leg) -> Counter[tuple[int, ...]]:
     """The SACK options on the way back, as distances in the client's stream."""
     found: Counter[tuple[int, ...]] = Counter()
@@ -175,13 +207,19 @@ def _edges(leg: Leg) -> Counter[tuple[int, ...]]:
 
 
 def _sack(evidence: Evidence) -> Judgement:
-    """What a server reports as received is what the client sent."""
+    """What a server reports as received is what the client sent.
+
+    Where no option reports a hole there is nothing to prove: a busy machine's sender repeats
+    segments for nothing, and servers report these, too.
+    """
     found = Findings()
-    total = 0
+    total = holes = unknown = 0
     for _, outer, inner in pairs(evidence):
         if not found.whole(*outer.packets, *inner.packets):
+            unknown += 1
             continue
         near, far = _edges(outer), _edges(inner)
+        holes += sum(_reports_hole(one, inner.request.start) for one in inner.back)
         sent = len(inner.request.data) + 1  # a FIN takes a number, too
         for option in far:
             total += 1
@@ -190,7 +228,10 @@ def _sack(evidence: Evidence) -> Judgement:
             found.expect(near[option] == far[option], words, *reporters[:2])
             inside = all(-sent <= edge <= sent for edge in option)
             found.expect(inside, f"edges within the {sent} bytes that were sent", *reporters[:2])
-    return found.close(f"{total} different SACK options", "a SACK option from a server")
+    none = "a SACK option from a server that reports a hole"
+    if not holes and not unknown:
+        found.expect(False, none)
+    return found.close(f"{total} different SACK options, {holes} report a hole", none)
 
 
 def _handshake_first(evidence: Evidence) -> Judgement:
@@ -216,6 +257,7 @@ ROWS = (
     Row("first-packet", "captures began before the connections did", _first_packet),
     Row("sequence", "initial sequence numbers are treated as the series does", _sequence),
     Row("sequence-delta", "all numbers behind differ by one constant", _sequence_delta),
+    Row("holes", "segments to a server are lost, and sent again", _holes),
     Row("sack", "SACK options name the client's own numbers", _sack),
     Row("ttl", "no packet's TTL grows on its way", _ttl),
     Row("payload", "the bytes are the same on every link, both ways", _payload),

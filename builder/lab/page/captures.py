@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from builder import pages
+from builder.lab import tally
 from builder.lab.capture.packet import Packet, endpoint
 from builder.lab.oracle.evidence import Connection, Evidence, Exchange, Leg
 from builder.lab.page.ladder import Ladder, ladder
@@ -45,6 +46,7 @@ def render(trial: JudgedTrace, files: tuple[str, str]) -> str:
     return environment.get_template("captures.html.j2").render(
         verdict=trial.verdict,
         run=trial.verdict.runs[0],
+        tally=tally.of_runs(trial.verdict.runs),
         director=trial.director,
         sides=tuple(zip(SIDES, files, strict=True)),
         unjoined=trial.unjoined,

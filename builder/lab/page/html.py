@@ -6,6 +6,7 @@ from pathlib import Path
 
 from builder import pages
 from builder.lab import folder as folders
+from builder.lab import tally
 from builder.lab.judging import Judged
 from builder.lab.oracle.views import shown_connection
 from builder.lab.page import topology as drawing
@@ -36,6 +37,8 @@ def render(judged: Judged, folder: Path) -> str:
     recording = judged.recording
     return environment.get_template("lab.html.j2").render(
         verdict=judged.verdict,
+        proven=tally.of_runs(judged.verdict.proofs),
+        tallies={run.name: tally.of_rows(run.rows) for run in judged.verdict.runs},
         scenario=recording.scenario,
         topology=recording.topology,
         drawing=drawing.draw(recording.topology, recording.scenario),

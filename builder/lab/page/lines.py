@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from builder.lab import tally
 from builder.lab.verdict import RunVerdict, Verdict
 
 
@@ -23,9 +24,11 @@ def _lines(verdict: Verdict) -> Iterator[str]:
 
 
 def _run(run: RunVerdict) -> str:
-    passed = sum(row.outcome == "pass" for row in run.rows)
+    counted = tally.of_rows(run.rows)
     failed = [row.name for row in run.rows if row.outcome == "fail"]
-    words = f"{passed} of {len(run.rows)} rows hold"
+    words = counted.words
     if run.control:
         words = f"negative control, fails {', '.join(failed) or 'nothing'}"
+        words += f"; {len(counted.unjudged)} could not be judged" if counted.unjudged else ""
+    words += f" ({', '.join(counted.unjudged)})" if counted.unjudged else ""
     return f"  {'ok ' if run.as_expected else 'BAD'} {run.name}: {run.complaint or words}"

@@ -41,8 +41,10 @@ def make(
     spoil: Callable[[Wire], object] = lambda wire: None,
     subject: Subject = TRIED,
     log: str = "",
+    unsupported: dict[str, str] | None = None,
 ) -> Path:
-    """A recording in ``folder``, a new one.  ``spoil``: what is to be wrong with the proof."""
+    """A recording in ``folder``, a new one.  ``spoil``: what is to be wrong with the proof;
+    ``unsupported``: what the series cannot do."""
     proof, proven = hand.healthy()
     proof = msgspec.structs.replace(proof, logged=bool(log))
     spoil(proven)
@@ -69,7 +71,7 @@ def make(
         subject,
         scenario,
         topology,
-        SERIES,
+        msgspec.structs.replace(SERIES, unsupported=unsupported or {}),
         1_790_000_000.0,
         accelerator="tcg: no KVM here",
         kernel_release=subject.release,

@@ -45,7 +45,7 @@ def test_what_is_proven_leaves_page_and_verdict(
     options: Options, place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command.judge(options, place)
-    assert "captures: pass after" in capsys.readouterr().out
+    assert "captures: pass, " in capsys.readouterr().out
     folder = Path(options.output or "")
     assert verdicts.load(folder / "verdict.json").outcome == "pass"
     page = (folder / "report.html").read_text()

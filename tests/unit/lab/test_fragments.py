@@ -233,6 +233,14 @@ def test_datagrams_that_were_cut_off_alike_are_not_the_same_bytes(tmp_path: Path
     assert outcomes(flow.judged(tmp_path)) == {"payload": "undecided"}
 
 
+@pytest.mark.parametrize("name", ["ipv4", "ipv6"])
+def test_what_was_compared_of_datagrams_is_counted(tmp_path: Path, name: str) -> None:
+    flow = healthy(name, send=400)
+    flow.run = msgspec.structs.replace(flow.run, rows=("payload",))
+    (row,) = flow.judged(tmp_path).rows
+    assert (row.outcome, row.seen) == ("pass", f"{7400 * 2 * 3} bytes on all links")
+
+
 def test_the_page_shows_datagrams_and_what_is_undecided(tmp_path: Path) -> None:
     flow = healthy("ipv6")
     lost_on_the_last_link(flow)

@@ -329,6 +329,8 @@ def test_sack_options_must_be_translated_with_the_numbers(tmp_path: Path, shifte
         return b"\x01\x01\x05\x0a" + edges
 
     other_initial_number(wire)
+    for link in ("outer", "inner", "web1"):
+        wire.tcp(link, 5).ack -= 1020  # what is in front has not come
     for link in ("inner", "web1"):
         _options(wire, link, 5, sack(7))
     _options(wire, "outer", 5, sack(0 if shifted else 7))
