@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import sys
 import tempfile
@@ -23,6 +24,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.support.gate", description=__doc__)
     parser.add_argument("names", nargs="*", help="cases and storms (default: all of both)")
     parser.add_argument("--tree", type=Path, help="a kernel tree, instead of the profile's")
+    parser.add_argument("--modules", type=Path, help="IPVS alone of this kernel tree instead")
     parser.add_argument("--ipvsadm", type=Path, help="an ipvsadm tree, instead of the profile's")
     parser.add_argument("--folder", type=Path, help="where it is built and kept")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
@@ -57,13 +59,16 @@ def main() -> int:
     folder = given.folder or Path(tempfile.gettempdir(), f"lvs-gate-{digest}")
     print(f"kernel of {source.kernel}, built in {folder}; seed {given.seed}", flush=True)
     made = workshop.open_workshop(source, folder.resolve(), given.jobs)
+    name = f"run-{os.getpid()}"
+    if given.modules:
+        made = made.with_modules(given.modules.resolve(), name)
     names = tuple(given.names) or (
         *workshop.names(workshop.CASES),
         *workshop.names(workshop.STORMS),
     )
     plan = Plan(names, {"GATE_SEED": str(given.seed)}, given.seconds)
-    good = _tell(made.run("by-hand", plan), names)
-    print(f"console: {folder}/by-hand/console.log")
+    good = _tell(made.run(f"{name}-guest", plan), names)
+    print(f"console: {made.folder}/{name}-guest/console.log")
     return 0 if good else 1
 
 

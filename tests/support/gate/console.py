@@ -17,6 +17,10 @@ REPORT = re.compile(
 )
 # Which of these are no report: lines that boot brings.
 HARMLESS = re.compile(r"KernelAddressSanitizer initialized|ODEBUG: selftest passed")
+# UML walks a process's map without its lock when it forks (arch/um/kernel/tlb.c).  The same words
+# from anywhere else are a report.
+NOISE = ("WARNING: suspicious RCU usage", "lib/maple_tree.c:", "force_flush_all+")
+NOISE_LINES = 60
 STAMP = re.compile(r"^\[ *\d+\.\d+\] ?")
 OURS = re.compile(r"gate: (begin|end|said|tainted|lockdep debug_locks:|over) ?(.*)$")
 CONTEXT = 40
@@ -55,6 +59,7 @@ def read(text: str) -> Heard:
     time, and the kernel reports nothing meanwhile.
     """
     lines = [STAMP.sub("", line) for line in text.replace("\r", "").splitlines()]
+    _silence(lines)
     places = [number for number, line in enumerate(lines) if is_report(line)]
     return Heard(
         tuple(_outcomes(lines, places)),
@@ -65,6 +70,22 @@ def read(text: str) -> Heard:
 
 def is_report(line: str) -> bool:
     return bool(REPORT.search(line)) and not OURS.search(line) and not HARMLESS.search(line)
+
+
+def _silence(lines: list[str]) -> None:
+    """Take the first line from what is UML's own noise, and from nothing else."""
+    first, place, function = NOISE
+    for number, line in enumerate(lines):
+        if line != first:
+            continue
+        trace = lines[number : number + NOISE_LINES]
+        # A report ends with the empty line behind its trace.
+        start = next((i for i, one in enumerate(trace) if one.startswith("Call Trace")), 0)
+        end = next((i for i, one in enumerate(trace) if i > start and not one.strip()), None)
+        own = trace[3:4] and trace[3].startswith(place)
+        if own and any(function in one for one in trace[start:end]):
+            lines[number] = ""
+            lines[number + start] = ""
 
 
 def _fault(lines: list[str]) -> str:

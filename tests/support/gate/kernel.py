@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from builder.errors import BuildError, UsageError
@@ -15,6 +15,7 @@ from builder.host import process
 HERE = Path(__file__).parent
 FRAGMENT = HERE / "kernel.config"
 IPVS = Path("net/netfilter/ipvs")
+HEADERS = (Path("include/net/ip_vs.h"), Path("include/uapi/linux/ip_vs.h"))
 ERROR = re.compile(r"^.*(?:error|Error|undefined reference).*$", re.MULTILINE)
 
 
@@ -52,7 +53,7 @@ def build(tree: Path, objects: Path, *, fragment: Path = FRAGMENT, jobs: int = 0
     configure(tree, objects, fragment)
     _make(tree, objects, "vmlinux", "modules", jobs=jobs)
     release = (objects / "include/config/kernel.release").read_text().strip()
-    return GateKernel(tree, objects, release, tuple(sorted(objects.glob("net/**/*.ko"))))
+    return GateKernel(tree, objects, release, tuple(sorted(objects.rglob("*.ko"))))
 
 
 def configure(tree: Path, objects: Path, fragment: Path = FRAGMENT) -> None:
@@ -73,23 +74,35 @@ def configure(tree: Path, objects: Path, fragment: Path = FRAGMENT) -> None:
         )
 
 
-def plant(kernel: GateKernel, fault: Path, scratch: Path) -> GateKernel:
-    """The same kernel with a fault in its module ip_vs, which alone is compiled again.
+def overlay(kernel: GateKernel, tree: Path, scratch: Path, fault: Path | None = None) -> GateKernel:
+    """The same kernel with the modules of another tree, which alone are compiled.
 
-    ``fault``: a patch of ``net/netfilter/ipvs``, applied to a copy in ``scratch``.
+    Of ``tree`` count ``net/netfilter/ipvs`` and IPVS's own headers.  ``fault``: a patch of
+    that folder, applied to the copy in ``scratch`` that is compiled.
     """
-    source = scratch / "planted"
-    shutil.copytree(kernel.tree / IPVS, source, copy_function=shutil.copyfile)
+    source = scratch / "modules"
+    shutil.copytree(tree / IPVS, source, copy_function=shutil.copyfile)
+    for header in HEADERS:
+        (source / header).parent.mkdir(parents=True)
+        shutil.copyfile(tree / header, source / header)
     for path in (source, *source.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
+    with (source / "Makefile").open("a", encoding="utf-8") as makefile:
+        makefile.write("NOSTDINC_FLAGS += -I$(src)/include/uapi -I$(src)/include\n")
+    if fault is not None:
+        _apply(fault, source)
+    _make(kernel.tree, kernel.objects, f"M={source}", "modules")
+    made = {path.name: path for path in source.glob("*.ko")}
+    kept = (path for path in kernel.modules if path.name not in made)
+    return replace(kernel, modules=(*kept, *made.values()))
+
+
+def _apply(fault: Path, source: Path) -> None:
     applied = process.run(
         ["patch", "-p4", "--no-backup-if-mismatch", "-i", fault.resolve()], cwd=source
     )
     if not applied.ok:
         raise BuildError(f"{fault.name} does not apply", applied.complaint, f"renew {fault}")
-    _make(kernel.tree, kernel.objects, f"M={source}", "ip_vs.ko")
-    others = (path for path in kernel.modules if path.name != "ip_vs.ko")
-    return GateKernel(kernel.tree, kernel.objects, kernel.release, (*others, source / "ip_vs.ko"))
 
 
 def _make(tree: Path, objects: Path, *goals: str, jobs: int = 0) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from builder.commands import produce
+from builder.host import flock
 from builder.host.removal import remove
 from builder.pipeline.stagename import StageKind
 from builder.place import Place
@@ -74,13 +75,19 @@ class Workshop:
 
         A guest's ``GATE_MODULE=planted=KIND`` says which of them it is to run into.
         """
-        folder = self.folder / "planted"
+        return self.with_modules(self.kernel.tree, "planted", PLANT)
+
+    def with_modules(self, tree: Path, name: str, fault: Path | None = None) -> Workshop:
+        """The same with the modules of ``tree``; ``name``: a folder for them."""
+        folder = self.folder / name
         remove(folder, self.folder)
         folder.mkdir()
-        return Workshop(kernel.plant(self.kernel, PLANT, folder), self.ipvsadm, folder)
+        return replace(self, kernel=kernel.overlay(self.kernel, tree, folder, fault), folder=folder)
 
 
 def open_workshop(source: Trees, folder: Path, jobs: int = 0) -> Workshop:
     """Build the kernel of ``source`` in ``folder``, as far as it is not built yet."""
-    built = kernel.build(source.kernel, folder / "objects", jobs=jobs)
+    folder.mkdir(parents=True, exist_ok=True)
+    with flock.held(folder / "lock"):
+        built = kernel.build(source.kernel, folder / "objects", jobs=jobs)
     return Workshop(built, source.ipvsadm, folder)

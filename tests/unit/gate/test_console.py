@@ -23,6 +23,29 @@ Core dump limits :
 [    2.700000] gate: over
 reboot: Power down
 """
+NOISE = """\
+=============================
+WARNING: suspicious RCU usage
+6.1.192 #1 Not tainted
+-----------------------------
+lib/maple_tree.c:860 suspicious rcu_dereference_check() usage!
+
+other info that might help us debug this:
+
+
+rcu_scheduler_active = 2, debug_locks = 1
+no locks held by init/18.
+
+stack backtrace:
+CPU: 0 PID: 18 Comm: init Not tainted 6.1.192 #1
+Stack:
+ 60207990 60855a60 897cbca8 00000002
+Call Trace:
+ [<606e74fb>] ? mas_find+0xeb/0x120
+ [<6003209f>] ? force_flush_all+0xef/0x1a0
+ [<6002bd6e>] ? fork_handler+0x5e/0x150
+
+"""
 # Beginnings as 6.1 prints them (mm/kasan/report.c, kernel/locking/lockdep.c and others).
 REPORTS = (
     "BUG: KASAN: use-after-free in ip_vs_conn_put+0x1d/0x40 [ip_vs]",
@@ -68,6 +91,27 @@ def test_a_report_fails_the_case_in_which_it_came(line: str) -> None:
     assert len(heard.reports) == 1 and line in heard.reports[0]
     assert heard.outcome("one").passed
     assert heard.outcome("two").why == f"the kernel reports: {line}"
+
+
+def test_umls_own_noise_is_no_report() -> None:
+    assert console.read(NOISE * 2 + QUIET).reports == ()
+    assert at("[    1.600000] gate: said ok two", NOISE).outcome("two").passed
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("suspicious RCU usage", "possible recursive locking detected"),
+        ("lib/maple_tree.c:860", "net/netfilter/ipvs/ip_vs_fullnat.c:110"),
+        ("force_flush_all+", "ip_vs_in_hook+"),
+        # In the next report's trace, not in its own.
+        (" [<6003209f>] ? force_flush_all+0xef/0x1a0\n", ""),
+    ],
+)
+def test_what_only_resembles_the_noise_is_a_report(old: str, new: str) -> None:
+    assert old in NOISE
+    heard = console.read(NOISE.replace(old, new) + NOISE + QUIET)
+    assert len(heard.reports) == 1
 
 
 def test_a_report_between_cases_or_after_them_is_not_lost() -> None:

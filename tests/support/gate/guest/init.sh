@@ -15,7 +15,9 @@ mknod -m 666 /dev/zero c 1 5
 mknod -m 666 /dev/urandom c 1 9
 mknod -m 600 /dev/kmsg c 1 11
 hostname gate
-ip link set lo up
+/sbin/ip link set lo up
+
+ip() { /sbin/ip "$@"; } # busybox would take its own
 
 # In one order with the kernel's own lines.
 say() { echo "<1>gate: $*" >/dev/kmsg; }

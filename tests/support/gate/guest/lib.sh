@@ -8,6 +8,10 @@
 # through the director.  The VIP is 10.0.0.1 (fd00::1); 10.1.0.1 (fd01::1) and whatever a case
 # adds with `add_local` can be local addresses.
 
+# Busybox would take its own ones, whatever PATH says.
+ip() { /sbin/ip "$@"; }
+tc() { /sbin/tc "$@"; }
+
 ok() { echo "ok $NAME"; exit 0; }
 fail() { echo "not ok $NAME: $*"; exit 1; }
 
