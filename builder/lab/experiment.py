@@ -58,7 +58,8 @@ def _own_address(topology: Topology, traffic: Traffic) -> str:
     return next(address for address in addresses if (":" in address) == six)
 
 
-def _word(exchange: Exchange) -> str:
+def exchange_word(exchange: Exchange) -> str:
+    """An exchange as ``guest/traffic`` is told of it."""
     one = exchange.traffic
     fields = (exchange.name, one.protocol, one.address, one.port, exchange.port, one.send)
     return ",".join(map(str, (*fields, one.receive)))
@@ -126,6 +127,7 @@ def _alive(directors: list[LabHost]) -> LabHost:
 async def _kill(run: Run, net: Network) -> None:
     """Take a host's power away in the middle of the traffic."""
     if run.kill is not None:
+        await network.busy(net, [one.host for one in run.traffic])
         await asyncio.sleep(run.kill.after)
         os.kill(net.hosts[run.kill.host].machine.pid, signal.SIGKILL)
 
@@ -136,7 +138,7 @@ async def _drive(
     said: list[ClientAnswer] = []
     for traffic in run.traffic:
         own = [one for one in exchanges if one.traffic is traffic]
-        words = " ".join(_word(one) for one in own)
+        words = " ".join(exchange_word(one) for one in own)
         limit = pace.traffic + (traffic.seconds + traffic.pause) * traffic.count
         script = f"{plan.TRAFFIC} ask {traffic.seconds}/{traffic.pause} {words}"
         done = await net.hosts[traffic.host].run(script, limit)

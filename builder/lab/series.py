@@ -22,7 +22,9 @@ class Fullnat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     there is none.  ``toa_switches`` and ``port_switches``: sysctls.  ``refusal``: what the
     kernel logs, as a regular expression, when a connection finds no local address.
     ``init``: the profile's own.  ``routing``: folder of zebra and ripd, empty
-    if there is no ripd.  ``prepare``: commands on the director before it gets services.
+    if there is no ripd.  ``prepare``: commands on the director before it gets services, its
+    package's own start among them.  ``settings``: the sysctl.d(5) file that its package ships:
+    directors run with what it says, but for what a run changes; empty if it ships none.
     ``companion``: the profile whose image all hosts but directors boot, if this one's runs too
     little for clients and servers.  ``unsupported``: scenarios and rows that this kernel or
     these tools cannot do, with the reason.
@@ -40,4 +42,5 @@ class Fullnat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     routing: str = ""
     companion: OptionalName = ""
     prepare: tuple[str, ...] = ()
+    settings: str = ""
     unsupported: dict[str, str] = {}

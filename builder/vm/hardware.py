@@ -130,6 +130,13 @@ def _quoted(path: Path) -> str:
     return str(path).replace(",", ",,")
 
 
+def _command_line(hardware: Hardware, kernel: Kernel) -> str:
+    """The kernel's parameters.  An emulated timer may be late on a busy host: the check of the
+    IO-APIC's timer would then panic (kernel-parameters.txt, no_timer_check)."""
+    emulated = hardware.counted or hardware.accelerator.kind == "tcg"
+    return f"{kernel.command_line} no_timer_check" if emulated else kernel.command_line
+
+
 def command(hardware: Hardware, console: Path, control: int, report: int) -> list[str]:
     """The whole command line; ``control`` and ``report`` are open file numbers.
 
@@ -161,7 +168,7 @@ def command(hardware: Hardware, console: Path, control: int, report: int) -> lis
         words += _disk_arguments(number, disk)
     if hardware.kernel is not None:
         words += ["-kernel", str(hardware.kernel.image)]
-        words += ["-append", hardware.kernel.command_line]
+        words += ["-append", _command_line(hardware, hardware.kernel)]
         if hardware.kernel.initrd is not None:
             words += ["-initrd", str(hardware.kernel.initrd)]
     return words

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from builder.lab.capture.packet import endpoint
+from builder.lab.plan import settings
 from builder.lab.scenario.model import Run, Service
 from builder.lab.series import Fullnat
 
@@ -27,9 +28,13 @@ def _service(service: Service, synproxy: bool) -> Iterator[str]:
 
 
 def switches(run: Run, series: Fullnat) -> tuple[str, ...]:
-    """The series' sysctls for a run."""
-    low, high = run.local_ports or series.local_ports
-    first, last = series.port_switches
-    wanted = [(name, int(run.toa)) for name in series.toa_switches]
-    wanted += [(first, low), (last, high)]
-    return tuple(f"sysctl -q -w {name}={value}" for name, value in wanted)
+    """The series' sysctls for a run: as its package ships them, but for what the run changes."""
+    ports = run.local_ports or (None if series.settings else series.local_ports)
+    toa = None if run.toa and series.settings else int(run.toa)
+    wanted = [(name, toa) for name in series.toa_switches]
+    wanted += zip(series.port_switches, ports or (None, None), strict=True)
+    return tuple(f"sysctl -q -w {name}={_value(name, value, series)}" for name, value in wanted)
+
+
+def _value(name: str, value: int | None, series: Fullnat) -> str:
+    return settings.shipped(name, series) if value is None else str(value)

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from builder.lab.plan import balancing, interfaces, keepalived, routing
+from builder.lab.plan import balancing, interfaces, keepalived, routing, settings
 from builder.lab.plan.interfaces import File
 from builder.lab.scenario.model import Run, Scenario, Topology
 from builder.lab.series import Fullnat
@@ -55,7 +55,9 @@ def configuration(
     if rip:  # of IPv6 it knows nothing
         routes = tuple(route for route in routes if ":" in route.via)
     files: list[File] = []
-    commands = [*_switches(host.forward)]
+    commands = [*_switches(host.forward and not (host.role == "director" and series.settings))]
+    if host.role == "director":
+        commands += ["modprobe ip_vs", *series.prepare, *settings.check(series)]
     if series.init == "sysv" and (host.role == "director" or not series.companion):
         files += interfaces.ifcfg_files(host, routes)
     commands += interfaces.ip_commands(host, routes)
@@ -66,8 +68,6 @@ def configuration(
         wait = routing.wait(routing.learnt(topology, name))
     if host.role == "server":
         commands.append(f"{TRAFFIC} serve {name} {' '.join(PORTS)}")
-    if host.role == "director":
-        commands += ["modprobe ip_vs", *series.prepare]
     commands += [command.run for command in scenario.setup if command.host == name]
     return Configuration(name, tuple(files), tuple(commands), wait)
 

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from builder.host import children
 from builder.vm import machine
-from builder.vm.hardware import AGREED, Accelerator, Disk, Hardware
+from builder.vm.hardware import AGREED, Accelerator, Disk, Hardware, Kernel, command
 from builder.vm.machine import End, MachineRun, TimeLimits
 from tests.support.vm import guests
 
@@ -134,3 +135,19 @@ def test_no_qemu_outlives_its_builder(tmp_path: Path, number: signal.Signals) ->
     while any(_alive(pid) for pid in found):
         assert time.monotonic() < deadline, "QEMU outlives its builder"
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("kind", "counted", "told"),
+    [("tcg", False, True), ("kvm", False, False), ("kvm", True, True)],
+)
+def test_an_emulated_timer_is_not_checked_for_being_in_time(
+    tmp_path: Path, kind: Literal["tcg", "kvm"], counted: bool, told: bool
+) -> None:
+    """On a busy host the check of the IO-APIC's timer would end in a panic."""
+    kernel = Kernel(tmp_path / "vmlinuz", None, "root=/dev/vda1 quiet")
+    way = Accelerator(kind, "the tests say so", 0.0)
+    words = command(Hardware(way, (), kernel=kernel, counted=counted), tmp_path / "log", 3, 4)
+    line = words[words.index("-append") + 1].split()
+    assert line[:2] == ["root=/dev/vda1", "quiet"]
+    assert ("no_timer_check" in line) == told
