@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ipvsadm.program import Program, run
+from tests.support.installed.ipvsadm import Program, run
 from tests.world import ROOT
 
 pytestmark = pytest.mark.registry
