@@ -148,7 +148,7 @@ def test_what_systems_leave_on_a_disk_is_no_matter(disk: Path) -> None:
     configure(disk, WHOLE)
     for name in ("lost+found", "System Volume Information", ".Trashes"):
         (disk / name).mkdir()
-    taken(disk)
+    assert (taken(disk) / "root/etc/hostname").is_file()
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,8 @@ def test_a_first_boot_disk_sets_it_up_and_reboots_keep_it(built: Built, tmp_path
         check=True,
     )
     key = (tmp_path / "key.pub").read_text()
-    root = Disk(shutil.copy(image(built), tmp_path / "own.qcow2"), "qcow2", "root", kept=True)
+    shutil.copy(image(built), tmp_path / "own.qcow2")
+    root = Disk(tmp_path / "own.qcow2", "qcow2", "root", kept=True)
     files = {"director.conf": settings(key.strip()), "keepalived.conf": KEEPALIVED}
     first_boot = first_boot_disk(tmp_path, files)
     said = {}
