@@ -39,3 +39,4 @@ def test_the_rpms_are_such_as_el6_installs(tree: Tree) -> None:
     requires = tree.ask("lvs-director", "[%{REQUIRENAME} %{REQUIREVERSION}\n]")
     assert f"kernel {KERNEL}" in requires
     assert "ipvsadm 1:1.26-1.lvs" in requires
+    assert "ethtool " in requires
