@@ -23,7 +23,8 @@ Name: x
 TOLD = """#!/bin/sh
 { for word in "" "+%T" "+%m/%d,%Y"; do date ${word:+"$word"}; done
 date -d @86400 +%d; date -ud @86400 +%d; date -R
-whoami; id -un; echo "$USER $LOGNAME"; id -u; hostname; hostname -f; domainname; dnsdomainname; echo "$SOURCE_DATE_EPOCH"; } >"$HOME/told"
+whoami; id -un; echo "$USER $LOGNAME"; id -u
+hostname; hostname -f; domainname; dnsdomainname; echo "$SOURCE_DATE_EPOCH"; } >"$HOME/told"
 """
 
 
