@@ -63,7 +63,7 @@ def build(
     variant: str | None = None,
     hermetic: bool = False,
 ) -> None:
-    """Build all of a profile: RPMs, repository, disk image, smoke test (or only some RPMs)."""
+    """Build everything: RPMs, repository, disk image, smoke test."""
     _produce(profile, flavour, base, jobs, locked, hermetic, only=only, variant=variant)
 
 
@@ -75,7 +75,7 @@ def fetch(
     update: bool = False,
     variant: str | None = None,
 ) -> None:
-    """Bring the profile's sources into the cache, verified."""
+    """Download the sources into the cache and verify them."""
     from builder.commands import inputs  # noqa: PLC0415
     from builder.stages import session  # noqa: PLC0415
 
@@ -94,7 +94,7 @@ def fetch(
     )
 )
 def update(context: Context, source: str = "", profile: str = PROFILE, check: bool = False) -> None:
-    """Move sources to newer point releases, if all patches apply to them."""
+    """Move sources to newer point releases, if all patches apply."""
     from builder.commands import update as moving  # noqa: PLC0415
 
     with command(profile) as place:
@@ -116,7 +116,7 @@ def image(
     lock: bool = False,
     hermetic: bool = False,
 ) -> None:
-    """Bootstrap the base: the build image and the root of the virtual machine."""
+    """Make the base: build image and root of the virtual machine."""
     from builder.commands import inputs  # noqa: PLC0415
     from builder.stages import session  # noqa: PLC0415
 
@@ -129,7 +129,7 @@ def image(
 def tree(
     context: Context, profile: str = PROFILE, flavour: str = "", only: str | None = None
 ) -> None:
-    """Set up an rpmbuild tree per component, to look into or to build by hand."""
+    """Lay out an rpmbuild tree per component, to build by hand."""
     from builder.commands import produce, trees  # noqa: PLC0415
     from builder.stages import session  # noqa: PLC0415
 
@@ -188,9 +188,9 @@ def _up_to(goal: str, words: str) -> Callable[..., None]:
     return task(make, name=goal, help=shared)
 
 
-repo = _up_to(REPO, "Make the yum repository and prove that it can be installed.")
-vm = _up_to(VM, "Make the bootable disk image with the RPMs in it.")
-smoke = _up_to(SMOKE, "Boot the image and prove that kernel and tools work together.")
+repo = _up_to(REPO, "Build up to the yum repository, and prove that it installs.")
+vm = _up_to(VM, "Build up to the bootable disk image.")
+smoke = _up_to(SMOKE, "Build up to the smoke test in the booted image.")
 
 
 @task(
@@ -217,7 +217,7 @@ def lab(
     load: bool = False,
     hermetic: bool = False,
 ) -> None:
-    """Prove FULLNAT by capture, on a network of machines that run the built image."""
+    """Prove FULLNAT by capture, on a network of virtual machines."""
     from builder.commands import judging  # noqa: PLC0415
     from builder.commands import lab as labs  # noqa: PLC0415
 
@@ -241,7 +241,7 @@ def judge(
     local_ports: str | None = None, no_toa: bool = False, strict: bool = False,
     config: str | None = None, profile: str = "lts", output: str | None = None, json: bool = False,
 ) -> None:  # fmt: skip
-    """Judge captures of both sides of a director of your own; see docs/judge.md."""
+    """Judge captures of a director of your own; see docs/judge.md."""
     from builder.commands import judge as judging  # noqa: PLC0415
 
     with command(profile, json=json) as place:
@@ -270,7 +270,7 @@ def lab_console(context: Context, host: str, profile: str = PROFILE) -> None:
 def explain(
     context: Context, stage: str, profile: str = PROFILE, flavour: str = "", base: str = ""
 ) -> None:
-    """Say why a stage would run: which input changed, old and new digest."""
+    """Say why a stage would run: which input changed."""
     from builder.commands import explain as explanation  # noqa: PLC0415
     from builder.commands import produce  # noqa: PLC0415
     from builder.stages import session  # noqa: PLC0415
@@ -280,9 +280,28 @@ def explain(
         put_lines(explanation.explain_request(request, produce.exactly(stage), place))
 
 
-@task(positional=["stage"])
+@task(
+    help=options(
+        "profile",
+        "flavour",
+        "base",
+        what="profiles, flavours, stages, ... (default: what there is)",
+    )
+)
+def show(
+    context: Context, what: str = "", profile: str = PROFILE, flavour: str = "", base: str = ""
+) -> None:
+    """List profiles, flavours, bases, components, stages, scenarios."""
+    from builder.commands import listing  # noqa: PLC0415
+    from builder.stages import session  # noqa: PLC0415
+
+    with command(profile) as place:
+        put_lines(listing.show(what, session.Request(profile, flavour, base), place))
+
+
+@task(help={"stage": "the stage that failed, such as build:kernel"}, positional=["stage"])
 def shell(context: Context, stage: str) -> None:
-    """Open a shell in the container of the stage that failed last."""
+    """Open a shell in the container of the stage that failed."""
     from builder.commands import shell as shells  # noqa: PLC0415
 
     with command() as place:
@@ -302,7 +321,7 @@ def clean(
     all: bool = False,  # noqa: A002
     yes: bool = False,
 ) -> None:
-    """Remove artifacts and dead runs' leavings; with --all also the cache."""
+    """Remove artifacts and dead runs' folders; --all: the cache too."""
     from builder.commands import clean as cleaning  # noqa: PLC0415
 
     with command(profile) as place:
@@ -316,7 +335,7 @@ def clean(
     }
 )
 def verify(context: Context, profile: str | None = None, fix: bool = False) -> None:
-    """Hold cached sources, finished stages and artifacts against their digests."""
+    """Verify the digests of sources, finished stages and artifacts."""
     from builder.commands import verify as verification  # noqa: PLC0415
 
     with command(profile) as place:
@@ -325,7 +344,7 @@ def verify(context: Context, profile: str | None = None, fix: bool = False) -> N
 
 @task(help=options("profile"))
 def report(context: Context, profile: str = PROFILE) -> None:
-    """Write report.html anew from build.json, and print where it is."""
+    """Write report.html again from build.json."""
     from builder.commands import reports  # noqa: PLC0415
 
     with command(profile) as place:
@@ -340,7 +359,7 @@ def doctor(
     fix: bool = False,
     json: bool = False,
 ) -> None:
-    """Say what this host can and cannot do, with the reason and the exact fix."""
+    """Check what this host can do, with the exact fix."""
     from builder.commands import doctor as examination  # noqa: PLC0415
 
     with command(profile, json=json) as place:
@@ -355,7 +374,7 @@ def doctor(
     }
 )
 def test(context: Context, fast: bool = False, long: bool = False) -> None:
-    """Run the linters and the tests that CI runs, with coverage; see docs/tests.md."""
+    """Run linters and tests as CI does; see docs/tests.md."""
     from builder.commands import selftest  # noqa: PLC0415
 
     with command() as place:
@@ -366,7 +385,7 @@ def test(context: Context, fast: bool = False, long: bool = False) -> None:
 
 @task(help=options("flavour", profile="whose kernel is measured (default lts)"))
 def bench(context: Context, profile: str = "lts", flavour: str = "vm") -> None:
-    """Measure the builder side by side with the bare commands, and print ratios."""
+    """Measure the builder beside the bare commands, as ratios."""
     from builder.commands import bench as benchmark  # noqa: PLC0415
 
     with command(profile) as place:

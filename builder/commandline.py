@@ -17,7 +17,6 @@ from functools import partial
 from types import ModuleType
 from typing import Any, NoReturn
 
-from invoke import __version__
 from invoke.collection import Collection
 from invoke.config import Config
 from invoke.exceptions import Exit, ParseError
@@ -28,7 +27,7 @@ from invoke.tasks import task as plain_task
 
 from builder import early, names
 from builder.commands.interruption import interruptible, leave
-from builder.console import Console, put_json
+from builder.console import Console, put, put_json
 from builder.errors import Interrupted, UsageError
 from builder.host import refusal
 from builder.host.outlets import CLOSED, close_quietly, is_closed, reopen
@@ -47,16 +46,33 @@ _CORE = (
     "write-pyc",
 )
 # Options that may be given as a bare word: Invoke's positional arguments cannot be left out.
-_BARE = {"update": "source"}
+_BARE = {"update": "source", "show": "what"}
 # What is made must be readable to whom containers run as, whatever the caller's own umask is.
 UMASK = 0o022
 _NAME = "invoke"
-PROFILE = "el6"  # if none is named
+PROFILE = os.environ.get("LVS_PROFILE") or "el6"
+"""What is built if no profile is named."""
+GROUPS = {
+    "Build": ("build", "fetch", "image", "patch", "tree", "repo", "vm", "smoke"),
+    "Prove": ("lab", "judge", "lab-console"),
+    "Understand": ("doctor", "show", "explain", "shell", "report"),
+    "Maintain": ("update", "verify", "clean"),
+    "Develop": ("test", "bench"),
+}
+"""All tasks, as they are listed: in the order of use."""
+_CHOICES = {
+    "stage": ("such as build:kernel, or smoke for everything", "invoke show stages"),
+    "host": (
+        "a host of the lab that was kept running, such as director or web1",
+        "invoke lab --help",
+    ),
+}
+"""What a positional argument may be, and where its values are listed."""
 _OPTIONS = {
-    "profile": f"what to build: a folder of specs/ (default {PROFILE})",
+    "profile": f"what to build: a folder of specs/ (default {PROFILE}, or what LVS_PROFILE names)",
     "flavour": "the kernel's configuration (default: the profile's)",
     "base": "what it is built in: a folder of dockerfiles/ (default: the profile's)",
-    "jobs": "how many programs compute at the same time (default: one a processor)",
+    "jobs": "how many programs compute at the same time (default: number of CPUs)",
     "hermetic": "refuse a base whose packages are not those of its packages.lock",
     "locked": "refuse sources that sources.lock does not pin (default in CI)",
     "only": "components, separated by commas (default: all)",
@@ -64,6 +80,7 @@ _OPTIONS = {
     "json": "print the result for programs",
 }
 _DRY = ("--dry", "-R")
+_HELP = {"-h", "--help"}
 _FULL_HINT = "lead the output to a file system with free space (df -h shows them), or to a terminal"
 _FORMATS = ("flat", "nested", "json")
 _UNKNOWN = re.compile(r"^No idea what '(.*)' is!$", re.DOTALL)
@@ -76,6 +93,13 @@ class _Task(Task[Any]):
 
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
         return super().arg_opts(name, default, {*taken_names, "h"})
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """The options, whose help Invoke forgets when it has made them once."""
+        kept = dict(self.help)
+        made = super().get_arguments(ignore_unknown_help)
+        self.help = kept
+        return made
 
 
 task = partial(plain_task, klass=_Task)
@@ -116,7 +140,7 @@ class _Program(Program):
     """Invoke with one collection of tasks, and no configuration but our own."""
 
     def __init__(self, tasks: ModuleType) -> None:
-        super().__init__(version=__version__, name=_NAME.capitalize(), binary=_NAME)
+        super().__init__(name=_NAME.capitalize(), binary=_NAME)
         self._tasks = tasks
 
     def create_config(self) -> None:
@@ -147,9 +171,30 @@ class _Program(Program):
         sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
     def parse_tasks(self) -> None:
-        self.core.unparsed = self._with_bare_words(self.core.unparsed)
+        words = self.core.unparsed
+        asked = words and not words[0].startswith("-") and not _HELP.isdisjoint(words[1:])
+        # Invoke would take the flag for the task's positional argument.
+        self.core.unparsed = [] if asked else self._with_bare_words(words)
         with self._judged():
             super().parse_tasks()
+        if asked:
+            self.core[0].args["help"].value = words[0]
+
+    def print_version(self) -> None:
+        from builder.version import TOOLKIT, version  # noqa: PLC0415 - keeps all else quick
+
+        put(f"{TOOLKIT} {version()}")
+
+    def list_flat(self) -> None:
+        """The tasks in the order of use."""
+        width = max(map(len, self.collection.task_names))
+        for group, tasks in GROUPS.items():
+            put(f"{group}:")
+            for name in tasks:
+                words = (self.collection[name].__doc__ or "").strip().splitlines()[0]
+                put(f"  {name:<{width}}  {words.removesuffix('.')}")
+            put("")
+        put(f"Options of a task: {_NAME} TASK --help")
 
     def _with_bare_words(self, words: Sequence[str]) -> list[str]:
         """The words of a task, with the option's name before one that may be given bare."""
@@ -196,6 +241,13 @@ class _Program(Program):
             return self._unknown_option(unknown[1], task)
         if unknown:
             known = self._task_names()
+            if unknown[1] in self._profiles():
+                first = next((word for word in self.core.unparsed if word in known), "build")
+                return UsageError(
+                    f"there is no task {names.shown(unknown[1])}",
+                    f"{unknown[1]} is a profile, which an option names",
+                    f"invoke {first} --profile {unknown[1]}",
+                )
             return UsageError(
                 f"there is no task {names.shown(unknown[1])}{names.nearest(unknown[1], known)}",
                 f"tasks: {', '.join(known)}",
@@ -205,11 +257,8 @@ class _Program(Program):
         if lacking:
             hint = f"invoke {lacking[1]} --help"
             missing = lacking[2].replace("'", "")
-            return UsageError(
-                f"task {lacking[1]} needs a word more: {missing}",
-                f"nothing was given for {missing}",
-                hint,
-            )
+            cause, hint = _CHOICES.get(missing, ("nothing was given for it", hint))
+            return UsageError(f"task {lacking[1]} needs a {missing}", cause, hint)
         if valueless:
             return UsageError(f"option --{valueless[1]} needs a value", "it was given none", hint)
         return UsageError("the command line cannot be understood", words, hint)
@@ -230,6 +279,12 @@ class _Program(Program):
             f"options: {', '.join(sorted(flag for flag in known if flag.startswith('--')))}",
             f"invoke {task} --help" if task else "invoke --list",
         )
+
+    @staticmethod
+    def _profiles() -> tuple[str, ...]:
+        from builder.profile.load import available  # noqa: PLC0415 - only for what goes wrong
+
+        return available(find_project().specs)
 
     def _task_names(self) -> tuple[str, ...]:
         return tuple(sorted(self.collection.task_names))

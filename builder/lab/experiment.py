@@ -127,6 +127,7 @@ def _alive(directors: list[LabHost]) -> LabHost:
 async def _kill(run: Run, net: Network) -> None:
     """Take a host's power away in the middle of the traffic."""
     if run.kill is not None:
+        await network.busy(net, [one.host for one in run.traffic])
         await asyncio.sleep(run.kill.after)
         os.kill(net.hosts[run.kill.host].machine.pid, signal.SIGKILL)
 

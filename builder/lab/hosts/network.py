@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import math
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -205,3 +205,19 @@ async def quiet(network: Network, seconds: float, limit: float) -> None:
         before = now
         if still >= seconds:
             return
+
+
+BEGUN = 4000
+"""Bytes of captures that some exchanges fill, and a minute of routing or VRRP does not."""
+
+
+async def busy(network: Network, hosts: Iterable[str]) -> None:
+    """Until one of ``hosts`` has begun with its traffic: on a busy machine that takes a while."""
+    wanted = tuple(f"{host}-" for host in hosts)
+    before = network.sizes()
+    while not any(
+        size - before[place] > BEGUN
+        for place, size in network.sizes().items()
+        if place.startswith(wanted)
+    ):
+        await asyncio.sleep(0.1)

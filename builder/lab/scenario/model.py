@@ -131,7 +131,7 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Kill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A host loses its power ``after`` seconds of traffic."""
+    """A host loses its power ``after`` seconds of traffic, from the first exchanges on."""
 
     host: Name
     after: float

@@ -4,9 +4,11 @@
 set -eu
 spec=$1
 shift
+# The folder that the container's mounts lie in: / in a container.
+root=${0%/usr/local/bin/*}
 
 # GNU make's jobserver: tokens come from a named pipe that all containers share.
-exec 8<>/jobs/tokens
+exec 8<>"$root/jobs/tokens"
 case $(make --version) in
 "GNU Make 3."* | "GNU Make 4.0"* | "GNU Make 4.1"*) MAKEFLAGS="-j --jobserver-fds=8,8" ;;
 *) MAKEFLAGS="-j --jobserver-auth=8,8" ;;
@@ -17,8 +19,39 @@ export MAKEFLAGS
 # alike, and the compiler cache would find nothing.
 export KCONFIG_NOTIMESTAMP=1
 
+# The moment of the build is that of the newest change, in every program that asks: rpm 4.8 does not
+# say it to compilers and Makefiles, and no rpm to configure scripts that ask date(1).
+newest=$(LC_ALL=C sed -n '/^%changelog/,$ s/^\* *[A-Z][a-z]* *\([A-Z][a-z]* *[0-9]* *[0-9]\{4\}\).*/\1/p' "$spec" | head -n 1)
+if [ -n "$newest" ]; then
+	SOURCE_DATE_EPOCH=$(LC_ALL=C date -u -d "$newest" +%s)
+	export SOURCE_DATE_EPOCH
+fi
+
+# Nor does a program get the name of who built it, or where.
+mkdir -p "$HOME/fixed"
+fixed() { # NAME: a program of this name for the build, from standard input
+	cat >"$HOME/fixed/$1"
+	chmod 0755 "$HOME/fixed/$1"
+}
+fixed date <<'END'
+#!/bin/sh
+# Who names a moment (-d and the like) gets that one.
+for word in "$@"; do
+	case $word in
+	-[dfrs]* | -u[dfrs]* | --date* | --file* | --reference* | --set*) exec /bin/date "$@" ;;
+	esac
+done
+exec /bin/date -u ${SOURCE_DATE_EPOCH:+-d "@$SOURCE_DATE_EPOCH"} "$@"
+END
+printf '#!/bin/sh\necho builder\n' | fixed whoami
+printf '#!/bin/sh\necho lvs-builder\n' | fixed hostname
+printf '#!/bin/sh\n' | fixed domainname
+printf '#!/bin/sh\n' | fixed dnsdomainname
+PATH=$HOME/fixed:$PATH
+export PATH
+
 # What the component is built with: the files of others' RPMs, below %{needs}/COMPONENT.
-for folder in /needs/*/; do
+for folder in "$root"/needs/*/; do
 	[ -d "$folder" ] || continue
 	root=$HOME/needs/$(basename "$folder")
 	mkdir -p "$root"

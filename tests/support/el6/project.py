@@ -27,7 +27,7 @@ def stand_in(bases: Path) -> Path:
     text = (folder / "base.toml").read_text()
     named = text.replace(f'name = "{ORIGIN}"', f'name = "{EL6}"\nvsyscall = true')
     # busybox is a component of the profile in the base debian12 alone
-    (folder / "base.toml").write_text(named.replace('install = ["lvs-busybox"]\n', ""))
+    (folder / "base.toml").write_text(named.replace('"lvs-busybox", ', ""))
     with (folder / "guest/sysv/packages.txt").open("a") as packages:
         packages.write("busybox-static\n")
     return folder

@@ -73,7 +73,7 @@ class Flow:
                 place = f"{host}-{link}"
                 path = made.pcap(folder / f"{place}.pcap", self.frames.get(link, []))
                 captures[place] = files.read(path, place).packets
-        counters = {"connections": len(self.exchanges), "fails": 0}
+        counters = {"connections": len(self.exchanges), "fails": 0, "fullnat_add_toa_ok": 0}
         return Evidence(
             self.run,
             hand.SERIES,

@@ -4,6 +4,7 @@ checked_host=s3
 
 keepalived_strand() {
 	check keepalived.config config_judged
+	check keepalived.refused unknown_words_refused
 	check keepalived.running service_set_up
 	check keepalived.down server_removed
 	check keepalived.up server_returned
@@ -42,6 +43,32 @@ config_judged() {
 	grep -q "unknown state 'NONSENSE'" "$work/out/refused" || fail "status $refused, but not for the fault"
 	[ "$refused" -lt 128 ] || fail "killed by signal $(( refused - 128 ))"
 	echo 'accepts a good configuration, refuses a broken one'
+}
+
+journal_names_it() {
+	journalctl --unit keepalived.service --output cat | grep 'Line 17) .*unknown \[FNAT\] routing method'
+}
+
+# What keepalived would take for NAT and run with, its unit refuses: at the start, and at a reload.
+unknown_words_refused() {
+	cp "$keepalived_conf" "$work/good.conf"
+	sed 's/lb_kind NAT/lb_kind FNAT/' "$work/good.conf" >"$keepalived_conf"
+	! systemctl start keepalived.service || fail 'keepalived starts with lb_kind FNAT'
+	systemctl stop keepalived.service
+	within 20 journal_names_it
+	! ipvsadm -L -n -t "$checked_vip:80" 2>/dev/null || fail 'a service was set up'
+	cp "$work/good.conf" "$keepalived_conf"
+	systemctl start keepalived.service
+	{
+		echo 'local_address_group g1 {'
+		echo '	198.51.100.1'
+		echo '}'
+	} >>"$keepalived_conf"
+	! systemctl reload keepalived.service || fail 'keepalived rereads a local_address_group'
+	keepalived_runs || fail 'a refused reload ended keepalived'
+	cp "$work/good.conf" "$keepalived_conf"
+	systemctl reload keepalived.service
+	echo 'FNAT and local_address_group are refused'
 }
 
 listed() { ipvsadm -L -n -t "$checked_vip:80" | grep -E '10\.0\.6\.2:8081 +Masq +1 '; }

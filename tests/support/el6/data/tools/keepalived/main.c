@@ -9,5 +9,5 @@ int main(void)
 
 	memset(&service, 0, sizeof(service));
 	ipvs_describe(&service, text, sizeof(text));
-	return puts(text) < 0;
+	return puts(text) < 0 || puts(VERSION_DATE) < 0;
 }

@@ -1,0 +1,105 @@
+"""What there is: profiles, flavours, bases, components, stages, scenarios, assertions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from builder import names
+from builder.place import Place
+from builder.stages.session import Request
+
+Row = tuple[str, str]
+"""A name, and a line that says what it is."""
+
+
+def show(what: str, request: Request, place: Place) -> list[str]:
+    """The names of a kind, each with a line about it; the kinds if ``what`` is empty.
+
+    Raises UsageError for a kind that does not exist, and for a file that is malformed.
+    """
+    if not what:
+        return _table((kind, words) for kind, (words, _) in KINDS.items())
+    rule = "`invoke show` lists one kind of thing"
+    _, rows = KINDS[names.choose("kind", what, KINDS, rule)]
+    return _table(rows(request, place))
+
+
+def _table(rows: Iterable[Row]) -> list[str]:
+    listed = list(rows)
+    width = max((len(name) for name, _ in listed), default=0)
+    return [f"{name:<{width}}  {words}".rstrip() for name, words in listed]
+
+
+def _profiles(request: Request, place: Place) -> list[Row]:
+    from builder.profile.load import available, load  # noqa: PLC0415 - each kind reads its own
+
+    specs = place.project.specs
+    return [(name, load(specs, name).summary) for name in available(specs)]
+
+
+def _flavours(request: Request, place: Place) -> list[Row]:
+    from builder.profile.load import load  # noqa: PLC0415
+
+    profile = load(place.project.specs, request.profile)
+    return [
+        (name, flavour.summary + (" (default)" if name == profile.default_flavour else ""))
+        for name, flavour in profile.flavour.items()
+    ]
+
+
+def _bases(request: Request, place: Place) -> list[Row]:
+    from builder.base.model import available, load_base  # noqa: PLC0415
+    from builder.profile.load import load  # noqa: PLC0415
+
+    default, bases = load(place.project.specs, request.profile).base, place.project.bases
+    return [
+        (
+            name,
+            f"{len(load_base(bases / name).build_packages)} packages to build with"
+            + (f" (default of profile {request.profile})" if name == default else ""),
+        )
+        for name in available(bases)
+    ]
+
+
+def _components(request: Request, place: Place) -> list[Row]:
+    from builder.stages.session import choose  # noqa: PLC0415
+
+    build = choose(place.project, request)
+    return [
+        (name, f"{part.version}-{part.release}: {', '.join(part.packages)}")
+        for name, part in build.parts.items()
+    ]
+
+
+def _stages(request: Request, place: Place) -> list[Row]:
+    from builder.stages.session import open_session  # noqa: PLC0415
+
+    with open_session(request, place, reading=True) as session:
+        return [
+            (name, f"needs {', '.join(map(str, stage.needs))}" if stage.needs else "")
+            for name, stage in session.stages.items()
+        ]
+
+
+def _scenarios(request: Request, place: Place) -> list[Row]:
+    from builder.lab.catalogue import available, load  # noqa: PLC0415
+
+    return [(name, load(name)[0].summary) for name in available()]
+
+
+def _assertions(request: Request, place: Place) -> list[Row]:
+    from builder.lab.oracle.rows import ROWS  # noqa: PLC0415
+
+    return [(name, row.must_hold) for name, row in ROWS.items()]
+
+
+KINDS: dict[str, tuple[str, Callable[[Request, Place], list[Row]]]] = {
+    "profiles": ("what can be built: folders of specs/", _profiles),
+    "flavours": ("configurations of a profile's kernel", _flavours),
+    "bases": ("distributions to build in: folders of dockerfiles/", _bases),
+    "components": ("what becomes RPMs", _components),
+    "stages": ("steps of a build, in their order, and what each needs", _stages),
+    "scenarios": ("experiments of the lab", _scenarios),
+    "assertions": ("what the lab holds captures against", _assertions),
+}
