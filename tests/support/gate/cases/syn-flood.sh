@@ -4,7 +4,6 @@ network
 # the rate per port of 10,000 SYN/s on the full range
 in_ director sysctl -qw net.ipv4.vs.fullnat_lport_min=5000 net.ipv4.vs.fullnat_lport_max=5199
 fullnat 10.0.0.1:80 10.1.0.1 10.1.0.2:8080
-in_ server sysctl -qw net.ipv4.net.ipv4.tcp_max_syn_backlog=4096
 in_ director ip route add 11.0.0.0/8 via 10.0.0.2
 in_ client ip route add blackhole 11.0.0.0/8
 in_ server traffic serve 10.1.0.2:8080 &
