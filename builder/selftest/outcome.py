@@ -29,11 +29,14 @@ class CaseOutcome(msgspec.Struct, frozen=True):
 
 
 def read(path: Path) -> tuple[CaseOutcome, ...]:
-    """The outcomes in a file of JUnit's format; none if pytest did not come to write it."""
+    """The outcomes in a file of JUnit's format; none if pytest did not come to write it.
+
+    A test that an interrupt ended has neither name nor file there: it has no outcome.
+    """
     if not path.exists():
         return ()
     cases = ElementTree.parse(path).iter("testcase")  # noqa: S314 - our own pytest wrote it
-    return tuple(_outcome(case) for case in cases)
+    return tuple(_outcome(case) for case in cases if case.get("file"))
 
 
 def _outcome(case: ElementTree.Element) -> CaseOutcome:

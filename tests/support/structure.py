@@ -19,7 +19,7 @@ MODULE_LINES = 400
 FUNCTION_LINES = 60
 PACKAGE = "builder"
 # Folders of tests that go through several rooms: tests/README.md.
-THROUGH_ROOMS = ("el6", "fresh", "installed", "mishaps")
+THROUGH_ROOMS = ("el6", "fresh", "gate", "installed", "mishaps")
 # What fails a test by itself, and how functions that assert begin.
 CHECKS = ("raises", "warns", "fail")
 BEGINNINGS = ("require_", "assert_")

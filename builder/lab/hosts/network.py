@@ -116,15 +116,13 @@ async def power_on(
     folder: Path,
     shells: Path,
     capture: bool = True,
-    counted: bool = False,
 ) -> AsyncIterator[Network]:
     """All hosts, booted; none is left when the block ends.
 
     ``folder`` gets the captures (``captures/HOST-LINK.pcap``) and consoles
     (``consoles/HOST.log``), ``shells`` a socket for each host's shell, and is removed with them
-    at the end.  Without ``capture`` nothing is written down.  ``counted``: the directors' clocks
-    count instructions.  Raises SmokeError if a host does not boot, EnvironmentFailure if QEMU
-    does not run.
+    at the end.  Without ``capture`` nothing is written down.  Raises SmokeError if a host does not
+    boot, EnvironmentFailure if QEMU does not run.
     """
     captures, consoles = folder / "captures", folder / "consoles"
     for made in (captures, consoles, shells):
@@ -152,7 +150,6 @@ async def power_on(
                     port=PORT,
                     nics=_nics(topology, name, wires, places),
                     shell=shells / name,
-                    counted=counted and topology.host[name].role == "director",
                 )
                 running = machine.power_on(hardware, FOREVER, console=host.console, hear=host.hear)
                 host.attach(await stack.enter_async_context(running))

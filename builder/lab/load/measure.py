@@ -14,38 +14,36 @@ from builder.lab.hosts import network
 from builder.lab.hosts.host import LabHost
 from builder.lab.hosts.network import Network
 from builder.lab.laboratory import Bench, Say
+from builder.lab.load import cost
+from builder.lab.load.cost import Cost
 from builder.lab.plan import host as plan
 from builder.lab.scenario.model import Run, Scenario, Topology
 from builder.lab.scenario.shipped import METHODS
 from builder.lab.subject import Subject
-from builder.vm.hardware import INSTRUCTION_NS
 
 FILE = "load.json"
 SECONDS = 10
 WORKERS = 4
 TARGET = ("10.0.1.1", 8080)
-BASE = "nat"
+BASE = cost.BASE
+COUNTED = "the director's instructions, from driver to driver, and their ratio to NAT's:"
 WIDTH = 22
 USER_HZ = 100
 """Ticks a second of /proc/stat (proc(5)); the same on every x86 kernel."""
 
 
 class Load(msgspec.Struct, frozen=True):
-    """One method.  ``busy_*``: milliseconds of the director's processor, by its own clock.
-
-    ``instructions_per_connection``: in thousands; 0 where KVM runs guests, which counts none.
-    """
+    """One method.  ``busy_*``: milliseconds of the director's processor, by its own clock."""
 
     method: str
     connections_per_second: float
     megabytes_per_second: float
     busy_per_connection: float
     busy_per_megabyte: float
-    instructions_per_connection: float = 0.0
 
 
 class LoadReport(msgspec.Struct, frozen=True):
-    """All of them, measured one after the other in one lab."""
+    """All of them, measured one after the other in one lab; ``costs``: of a director alone."""
 
     subject: Subject
     kernel_release: str
@@ -53,14 +51,16 @@ class LoadReport(msgspec.Struct, frozen=True):
     seconds: int
     loads: tuple[Load, ...]
     unsupported: dict[str, str]
+    costs: tuple[Cost, ...]
 
     @property
     def lines(self) -> tuple[str, ...]:
         """A table with ratios to NAT."""
         base = next(one for one in self.loads if one.method == BASE)
-        titles = ("connections/s", "MB/s", "CPU ms/connection", "CPU ms/MB", "k instr/connection")
+        titles = ("connections/s", "MB/s", "CPU ms/connection", "CPU ms/MB")
         head = f"{'':<10}" + "".join(f"{title:>{WIDTH}}" for title in titles)
-        return (head, *(_line(one, base) for one in self.loads))
+        counted = ("", COUNTED, *cost.table(self.costs))
+        return (head, *(_line(one, base) for one in self.loads), *counted)
 
 
 def _line(one: Load, base: Load) -> str:
@@ -83,11 +83,11 @@ async def _measure(bench: Bench, say: Say) -> LoadReport:
     reasons = bench.series.unsupported
     unsupported = {run.name: reasons[run.name] for run in scenario.run if run.name in reasons}
     runs = [run for run in scenario.run if run.name not in unsupported]
-    loads, release = await _series(runs, scenario, topology, bench, say, counted=False)
-    if bench.accelerator.kind == "tcg":
-        say("lab load: once more, with the director's instructions counted")
-        again, _ = await _series(runs, scenario, topology, bench, say, counted=True)
-        loads = [_with_instructions(one, other) for one, other in zip(loads, again, strict=True)]
+    loads, release = await _series(runs, scenario, topology, bench, say)
+    say("lab load: the director alone, with its instructions counted")
+    costs = await cost.measure(
+        bench.images.director, cost.methods(bench.series), bench.folder / "counted"
+    )
     if not any(one.method == BASE for one in loads):
         raise SmokeError("there is nothing to compare with", f"no {BASE}", "see [lab.unsupported]")
     return LoadReport(
@@ -97,13 +97,8 @@ async def _measure(bench: Bench, say: Say) -> LoadReport:
         SECONDS,
         tuple(loads),
         unsupported,
+        costs,
     )
-
-
-def _with_instructions(one: Load, counted: Load) -> Load:
-    """What was measured, with the other run's busy time as thousands of instructions."""
-    count = counted.busy_per_connection * 1e6 / INSTRUCTION_NS / 1000
-    return msgspec.structs.replace(one, instructions_per_connection=count)
 
 
 async def _series(
@@ -112,8 +107,6 @@ async def _series(
     topology: Topology,
     bench: Bench,
     say: Say,
-    *,
-    counted: bool,
 ) -> tuple[list[Load], str]:
     """Every method on hosts of their own, and the director's kernel release."""
     async with network.power_on(
@@ -124,7 +117,6 @@ async def _series(
         folder=bench.folder,
         shells=bench.shells,
         capture=False,
-        counted=counted,
     ) as net:
         await experiment.configure(scenario, topology, bench.series, net, bench.pace)
         loads: list[Load] = []

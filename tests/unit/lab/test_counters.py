@@ -5,9 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from builder.lab import catalogue, counters
+from builder.lab.load import cost
+from builder.lab.load.cost import Cost
 from builder.lab.load.measure import Load, LoadReport
 from builder.lab.plan import keepalived
+from builder.profile.load import load
 from tests.support.lab.recordings import TRIED
+from tests.world import ROOT
 
 CURRENT = """IP Virtual Server version 1.2.1 (size=4096)
 Prot LocalAddress:Port Scheduler Flags
@@ -56,13 +60,29 @@ def test_a_table_without_counters_has_none() -> None:
 
 
 def test_loads_are_ratios_to_nat() -> None:
-    nat = Load("nat", 50.0, 10.0, 5.0, 40.0, 100.0)
+    nat = Load("nat", 50.0, 10.0, 5.0, 40.0)
     fullnat = msgspec.structs.replace(nat, method="fullnat", connections_per_second=45.0)
-    report = LoadReport(TRIED, "6.1", "tcg", 10, (nat, fullnat), {})
-    head, first, second = report.lines
-    assert "k instr/connection" in head
+    counted = (Cost("nat", "syn", 9, 7000, 6900, 8000), Cost("fullnat", "syn", 9, 7350, 1, 2))
+    report = LoadReport(TRIED, "6.1", "tcg", 10, (nat, fullnat), {}, counted)
+    head, first, second, _, told, kinds, *costs = report.lines
+    assert "CPU ms/connection" in head
     assert first.split()[:3] == ["nat", "50.00", "(1.00)"]
     assert second.split()[:3] == ["fullnat", "45.00", "(0.90)"]
+    assert "instructions" in told and kinds.split() == ["syn"]
+    assert [line.split() for line in costs] == [
+        ["nat", "7000", "(1.000)"],
+        ["fullnat", "7350", "(1.050)"],
+    ]
+
+
+def test_fullnats_variants_are_set_up_by_the_profiles_own_switches() -> None:
+    series = load(ROOT / "specs", "lts").lab
+    assert series is not None
+    known = {one.name: one for one in cost.methods(series, 7)}
+    assert set(known) == {"nat", "route", "fullnat", "toa-off", "one-port"}
+    assert "-m" in known["nat"].setup and "ipvsadm" not in known["route"].setup
+    assert "fullnat_toa=0" in known["toa-off"].setup
+    assert known["one-port"].fill == 999 and "lport_max=20999" in known["one-port"].setup
 
 
 def test_keepalived_gets_a_group_of_local_addresses_and_health_checks() -> None:
