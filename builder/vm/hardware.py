@@ -51,12 +51,13 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Disk:
-    """A virtio disk.  The file is never written: changes go to a temporary overlay."""
+    """A virtio disk.  ``kept``: changes stay in the file; otherwise QEMU drops them at the end."""
 
     path: Path
     format: str
     serial: str
     read_only: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Hardware:
 def _disk_arguments(number: int, disk: Disk) -> list[str]:
     node = f"disk{number}"
     # snapshot=on puts an overlay above the file; QEMU deletes it at once after opening
-    access = "readonly=on" if disk.read_only else "snapshot=on"
+    access = "readonly=on" if disk.read_only else f"snapshot={'off' if disk.kept else 'on'}"
     return [
         "-drive",
         f"if=none,id={node},format={disk.format},file={_quoted(disk.path)},cache=unsafe,{access}",
