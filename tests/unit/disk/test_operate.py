@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.operate.page import Block, blocks
+from tests.support.disk.operate.page import Block, blocks
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "operate.md"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from builder.vm import accelerator
-from tests.support.operate.director import Director
-from tests.support.operate.page import blocks
+from tests.support.disk.operate.director import Director
+from tests.support.disk.operate.page import blocks
 from tests.whole.conftest import Built
 
 PAGE = Path("docs/how-to/operate.md")

@@ -16,7 +16,7 @@ from builder.smoke.payload import SERIAL, Payload
 from builder.vm import machine
 from builder.vm.hardware import Accelerator, Disk, Hardware, Nic
 from builder.vm.machine import End, TimeLimits
-from tests.support.operate.page import Block
+from tests.support.disk.operate.page import Block
 
 HERE = Path(__file__).parent
 TYPED = Payload((HERE / "run", HERE / "agent"), (), frozenset(), cpus=2)
