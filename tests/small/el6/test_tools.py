@@ -38,4 +38,4 @@ def test_the_rpms_are_such_as_el6_installs(tree: Tree) -> None:
         assert all("n" in flags for flags in kinds.values() if "c" in flags)
     requires = tree.ask("lvs-director", "[%{REQUIRENAME} %{REQUIREVERSION}\n]")
     assert f"kernel {KERNEL}" in requires
-    assert "ipvsadm 1.26-1.lvs" in requires
+    assert "ipvsadm 1:1.26-1.lvs" in requires

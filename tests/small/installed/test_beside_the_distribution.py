@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.installed.distribution import DnfHost, rest_of, stock
+from tests.support.installed.distribution import DnfHost, Stub, rest_of, stock
 from tests.support.installed.hollow import Workshop
 from tests.support.installed.root import Root, needs_root
 
@@ -127,3 +127,28 @@ def test_where_the_distribution_had_none_a_removal_takes_all_of_ours(host: DnfHo
         """)
     assert _listed(told) == []
     assert _differing(told) == []
+
+
+def test_yum_update_passes_by_newer_tools_of_el6(
+    root: Root, workshop: Workshop, tmp_path: Path
+) -> None:
+    """Without priorities, which yum of EL6 does not know.  A newer kernel comes beside ours."""
+    names = ("lvs-director", "ipvsadm", "keepalived", "quagga")
+    ours = [workshop.build("el6", name, "1.lvs") for name in names]
+    top = tmp_path / "stubs"
+    kernel = Stub("kernel", "2.6.32", "220.23.1.el6.lvs").build(top)
+    newer = [
+        stock("ipvsadm", "1.26", "4.el6"),
+        stock("keepalived", "1.2.13", "5.el6"),
+        Stub("kernel", "2.6.32", "754.el6"),
+    ]
+    host = DnfHost(root, tmp_path / "dnf")
+    rest = rest_of((*ours, kernel)).build(top)
+    host.subscribe("base", (rest, *(one.build(top) for one in newer[:2])))
+    host.shell("dnf_ install rest ipvsadm keepalived")
+    host.subscribe("lvs", (*ours, kernel))
+    host.shell("dnf_ install lvs-director")
+    host.subscribe("updates", tuple(one.build(top) for one in newer))
+    told = host.shell(f"dnf_ upgrade; {LIST}")
+    expected = [one.name.rsplit(".", 2)[0] for one in (*ours, kernel)]
+    assert _listed(told) == sorted([*expected, "kernel-2.6.32-754.el6"])

@@ -62,7 +62,7 @@ def test_a_lone_rebuild_takes_the_kernel_and_the_library_that_are_installed(tmp_
     assert "kernel-devel" not in beside
     alone = parsed(tmp_path, "ipvsadm", "dynamic", "--define", "rhel 6")
     assert "[ ! -f /usr/lib64/keepalived/libipvs/libipvs.a ]" in alone
-    assert "BuildRequires:  keepalived-libipvs-devel = 1.2.2-1.lvs\n" in alone
+    assert "BuildRequires:  keepalived-libipvs-devel = 1:1.2.2-1.lvs\n" in alone
 
 
 @needs_rpm

@@ -93,9 +93,9 @@ def test_what_is_in_effect_passes_the_check(tmp_path: Path) -> None:
 
 def test_what_is_not_in_effect_is_named(tmp_path: Path) -> None:
     now = Path("/proc/sys/kernel/pid_max").read_text().strip()
-    ended = checked(tmp_path, "kernel.pid_max = 17\n")
+    ended = checked(tmp_path, "-kernel.no_such_key = 5\nkernel.pid_max = 17\n")
     assert ended.returncode == 1
-    assert ended.stdout == f"kernel/pid_max is {now}; as shipped it is 17\n"
+    assert ended.stdout == f"/proc/sys/kernel/pid_max is {now}; as shipped it is 17\n"
 
 
 def test_the_shipped_value_of_a_key_is_its_own(tmp_path: Path) -> None:
