@@ -19,6 +19,8 @@ services() { # v4 and v6, TCP and UDP, a mark, persistence
 services
 web server 10.1.0.2:8080
 mac() { in_ director cat "/sys/class/net/$1/address"; }
+# The ports that the fuzzer takes on the servers' side.
+in_ director sysctl -qw net.ipv4.vs.fullnat_lport_max=21999 net.ipv4.vs.fullnat_lport_min=20000
 in_ director sysctl -qw net.ipv4.vs.conntrack="${GATE_CONNTRACK:-0}"
 before=$(in_ director cat /sys/class/net/to-client/statistics/rx_packets)
 in_ client fuzz-packets "$seed" $((count * 2 / 3)) to-director "$(mac to-client)" client || fail "fuzzer"
@@ -27,7 +29,7 @@ seen=$(($(in_ director cat /sys/class/net/to-client/statistics/rx_packets) - bef
 [ "$seen" -ge $((count / 2)) ] || fail "the director saw $seen packets alone"
 sleep 3 # the kernel sums its counters every two seconds
 made=$(director -Ln --stats --exact | awk '$1 ~ /^(TCP|UDP)$/ { sum += $3 } END { print sum + 0 }')
-[ "$made" -ge $((count / 100)) ] || fail "the packets made $made connections alone"
+[ "$made" -ge $((count / 30)) ] || fail "the packets made $made connections alone"
 echo "$seen packets seen from clients, $made connections made"
 director -C
 services
