@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.installed import ipvsadm as program
 from tests.support.installed import root as roots
 from tests.support.installed.hollow import Workshop
+from tests.support.installed.ipvsadm import Program
 from tests.support.installed.root import Root
 
 
@@ -34,4 +36,12 @@ def directors(workshop: Workshop) -> tuple[Path, Path]:
     return (
         workshop.build("lts", "lvs-director", "1.lvs"),
         workshop.build("lts", "lvs-director", "2.lvs", edit),
+    )
+
+
+@pytest.fixture(scope="session")
+def ipvsadm(pipeline_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """With the compiler's own checks of memory, so that a file cannot make it read astray."""
+    return program.compile_in(
+        program.prepare(tmp_path_factory.mktemp("ipvsadm"), pipeline_cache), program.SANITIZED
     )
