@@ -1,6 +1,6 @@
 #!/bin/sh
 # A director's network namespace goes away under traffic, with all its connections.
-seed=${GATE_SEED:-1} count=${GATE_EXITS:-8}
+seed=${GATE_SEED:-1} count=${GATE_EXITS:-5}
 echo "seed $seed, $count namespaces"
 
 while [ "$count" -gt 0 ]; do
