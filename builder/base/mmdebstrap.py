@@ -53,6 +53,8 @@ _NEUTRAL = (
     f'printf "127.0.0.1 localhost {HOSTNAME}\\n::1 localhost\\n" > "$1/etc/hosts"',
     'rm -f "$1/etc/resolv.conf" "$1/etc/machine-id" "$1/var/lib/dbus/machine-id"',
     ': > "$1/etc/machine-id"',
+    # No two machines may have one.
+    'rm -f "$1"/etc/ssh/ssh_host_*',
     'rm -rf "$1/etc/apt/sources.list" "$1"/etc/apt/sources.list.d/* "$1/var/cache/ldconfig"',
     'find "$1/var/log" -type f -delete',
     'find "$1/var/cache" "$1/var/lib/apt/lists" -type f -delete',

@@ -49,14 +49,24 @@ class Kernel:
     command_line: str
 
 
+Bus = Literal["virtio-blk", "virtio-scsi", "ahci", "nvme", "pvscsi"]
+"""What a disk can hang on."""
+
+
 @dataclass(frozen=True)
 class Disk:
-    """A virtio disk.  The file is never written: changes go to a temporary overlay."""
+    """A disk.
+
+    The file is never written, because changes go to a temporary overlay; but a disk that is
+    ``kept`` keeps them.
+    """
 
     path: Path
     format: str
     serial: str
     read_only: bool = False
+    bus: Bus = "virtio-blk"
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,7 @@ class Hardware:
     ``port``: the name of the virtio-serial port on which it reports.  ``shell``: a Unix
     socket that QEMU makes for a virtio console.  ``counted``: its clock counts instructions,
     each of them ``INSTRUCTION_NS``, and jumps while the guest is idle, which suits no guest that
-    others talk to; for TCG alone.
+    others talk to; for TCG alone.  ``firmware``: an image of UEFI instead of QEMU's own BIOS.
     """
 
     accelerator: Accelerator
@@ -93,18 +103,29 @@ class Hardware:
     nics: tuple[Nic, ...] = ()
     shell: Path | None = None
     counted: bool = False
+    firmware: Path | None = None
 
 
 def _disk_arguments(number: int, disk: Disk) -> list[str]:
     node = f"disk{number}"
     # snapshot=on puts an overlay above the file; QEMU deletes it at once after opening
-    access = "readonly=on" if disk.read_only else "snapshot=on"
+    access = "readonly=on" if disk.read_only else f"snapshot={'off' if disk.kept else 'on'}"
     return [
         "-drive",
         f"if=none,id={node},format={disk.format},file={_quoted(disk.path)},cache=unsafe,{access}",
-        "-device",
-        f"virtio-blk-pci,drive={node},serial={disk.serial}",
+        *_attached(disk.bus, number, f"drive={node},serial={disk.serial}"),
     ]
+
+
+def _attached(bus: Bus, number: int, properties: str) -> list[str]:
+    controller = f"controller{number}"
+    if bus == "ahci":  # q35 has the controller
+        return ["-device", f"ide-hd,bus=ide.{number},{properties}"]
+    if bus in ("virtio-scsi", "pvscsi"):
+        model = "virtio-scsi-pci" if bus == "virtio-scsi" else bus
+        disk = f"scsi-hd,bus={controller}.0,{properties}"
+        return ["-device", f"{model},id={controller}", "-device", disk]
+    return ["-device", f"{'nvme' if bus == 'nvme' else 'virtio-blk-pci'},{properties}"]
 
 
 def _nic_arguments(number: int, nic: Nic) -> list[str]:
@@ -146,6 +167,8 @@ def command(hardware: Hardware, console: Path, control: int, report: int) -> lis
     words = [qemu, *sandbox.options(qemu), "-nodefaults", "-no-user-config"]
     words += ["-display", "none", "-no-reboot", "-net", "none", "-name", hardware.name]
     words += ["-machine", "q35,vmport=off"]
+    if hardware.firmware is not None:
+        words += ["-bios", str(hardware.firmware)]
     if hardware.counted:
         words += ["-accel", "tcg,thread=single"]
         words += ["-icount", f"shift={INSTRUCTION_SHIFT},sleep=off"]

@@ -22,7 +22,11 @@ def test_the_rpms_are_such_as_el6_installs(tree: Tree) -> None:
     for name in TOOLS:
         needed = set(tree.ask(name, "[%{REQUIRENAME}\n]")) - allowed
         needed = {n for n in needed if not n.startswith(("rpmlib(", "config("))}
-        own = {"kernel", "keepalived", "ipvsadm", "quagga"} if name == "lvs-director" else set()
+        own = (
+            {"kernel", "keepalived", "ipvsadm", "quagga", "ethtool"}
+            if name == "lvs-director"
+            else set()
+        )
         assert needed == own
         assert tree.ask(name, "%{PAYLOADCOMPRESSOR} %{FILEDIGESTALGO}\n") == ["gzip 8"]
         kinds = dict(
@@ -39,3 +43,4 @@ def test_the_rpms_are_such_as_el6_installs(tree: Tree) -> None:
     requires = tree.ask("lvs-director", "[%{REQUIRENAME} %{REQUIREVERSION}\n]")
     assert f"kernel {KERNEL}" in requires
     assert "ipvsadm 1:1.26-1.lvs" in requires
+    assert "ethtool " in requires

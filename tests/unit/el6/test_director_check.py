@@ -194,6 +194,84 @@ def test_a_virtual_address_on_no_interface_is_told(host: Host) -> None:
     assert "FAIL  service -t 192.0.2.1:80: 192.0.2.1 is on no interface" in host.told()
 
 
+VRRP = """\
+vrrp_instance other { # virtual_ipaddress { 192.0.2.1 }
+    virtual_ipaddress {
+        192.0.2.77
+    }
+}
+vrrp_instance ours {
+    state BACKUP
+    virtual_ipaddress {
+        192.0.2.200/24 dev eth0
+        192.0.2.1/32 brd 192.0.2.255 dev lo  ! the service
+    }
+    virtual_ipaddress_excluded { 198.51.100.1 dev eth1 }
+}
+"""
+
+
+def standby(host: Host, config: str = "etc/keepalived/keepalived.conf") -> None:
+    """keepalived runs, and neither its VIP nor the local address that it moves is here."""
+    host.write(config, VRRP)
+    host.write("var/run/keepalived.pid", "77\n")
+    host.write("proc/77/stat", "77 (keepalived)\n")
+    host.program("ip", "echo '2: eth1    inet 198.51.100.2/24 scope global eth1'")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_standby_of_vrrp_is_a_working_director(host: Host, shell: str) -> None:
+    standby(host)
+    status, told = host.check(shell)
+    assert status == 0, told
+    assert "ok    service -t 192.0.2.1:80: 192.0.2.1 is keepalived's, which is standby here" in told
+    assert "local address 198.51.100.1 is keepalived's, which is standby here" in told
+
+
+def test_a_standbys_configuration_may_be_in_an_included_file(host: Host) -> None:
+    standby(host, "etc/keepalived/conf.d/vips.conf")
+    host.write("etc/keepalived/keepalived.conf", "  include conf.d/*.conf\n")
+    assert host.told() == ""
+
+
+def test_a_master_without_its_address_is_told_no_other_hosts_advice(host: Host) -> None:
+    standby(host)
+    host.program("ip", "printf '2: e    inet %s/24 x\n' 198.51.100.2 192.0.2.200")
+    told = host.told()
+    assert "FAIL  service -t 192.0.2.1:80: 192.0.2.1 is on no interface" in told
+    assert "keepalived is master here (it has set 192.0.2.200): service keepalived restart" in told
+    assert "ip addr add" not in told
+
+
+def test_an_address_of_a_keepalived_that_does_not_run_is_told(host: Host) -> None:
+    standby(host)
+    (host.root / "proc/77/stat").unlink()
+    (host.root / "proc/77").rmdir()
+    told = host.told()
+    assert told.count("keepalived, which moves it, does not run: service keepalived start") == 2
+    assert "ip addr add" not in told
+
+
+def test_an_address_that_keepalived_does_not_move_is_told_as_ever(host: Host) -> None:
+    standby(host)
+    host.write("etc/keepalived/keepalived.conf", VRRP.replace("192.0.2.1/32", "192.0.2.9/32"))
+    assert "192.0.2.1 is on no interface, its packets pass IPVS by: ip addr add" in host.told()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    "line",
+    ["net.ipv4.tcp_rmem=4096 87380  1", "net/ipv4/tcp_rmem=4096 87380 1", "-%s = 4096\t87380 1"],
+)
+def test_settings_are_read_as_sysctl_reads_them(host: Host, shell: str, line: str) -> None:
+    key = "net.ipv4.tcp_rmem"
+    host.write("etc/sysctl.d/80-lvs-director.conf", f"{line.replace('%s', key)}\n")
+    host.write("proc/sys/net/ipv4/tcp_rmem", "4096\t87380\t1\n")
+    assert "ok    settings: as in" in host.check(shell)[1]
+    host.write("proc/sys/net/ipv4/tcp_rmem", "4096\t87380\t2\n")
+    assert "settings: net.ipv4.tcp_rmem=4096 87380 2 (not 4096 87380 1)" in host.check(shell)[1]
+
+
 def test_a_processor_without_local_address_is_told(host: Host) -> None:
     host.table(SAVED)
     expected = "warn  processors: -t 192.0.2.1:80 has no local address for processor 0 (last octet"

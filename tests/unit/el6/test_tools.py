@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -139,6 +140,85 @@ def test_init_scripts_have_what_chkconfig_reads(path: Path) -> None:
         "Short-Description",
     ):
         assert f"# {word}:" in header
+
+
+def headers() -> dict[str, tuple[int, int, set[str]]]:
+    """By service: its place at the start and at the end, and what it comes behind."""
+    found = {}
+    daemons = {"zebra": (15, 85, ""), "ospfd": (16, 84, " zebra"), "ospf6d": (16, 84, " zebra")}
+    texts = [p.read_text() for p in scripts() if p.suffix == ".init" and p.name != "daemon.init"]
+    for name, (start, stop, needs) in daemons.items():
+        text = (SPECS / "quagga/daemon.init").read_text().replace("@DAEMON@", name)
+        text = text.replace("@START@", str(start)).replace("@STOP@", str(stop))
+        texts.append(text.replace("@NEEDS@", needs))
+    for text in texts:
+        fields = dict(re.findall(r"^# ([\w-]+): *(.*)$", text, re.MULTILINE))
+        start, stop = fields["chkconfig"].split()[1:]
+        behind = set((fields["Required-Start"] + " " + fields.get("Should-Start", "")).split())
+        found[fields["Provides"]] = (int(start), int(stop), behind)
+    return found
+
+
+def test_a_service_starts_behind_what_it_needs_and_stops_before_it() -> None:
+    """chkconfig orders by number, then by name; the network of EL6 is S10 and K90."""
+    known = headers() | {"$network": (10, 90, set())}
+    assert {"zebra", "ospfd", "ospf6d", "keepalived", "ipvsadm", "lvs-director"} < set(known)
+    for name, (start, stop, behind) in headers().items():
+        assert "$network" in behind, name
+        for other in behind & set(known):
+            assert start > known[other][0], f"{name} behind {other}"
+            assert stop < known[other][1], f"{name} before {other}"
+    assert "zebra" in known["ospfd"][2]
+
+
+@needs_rpm
+def test_the_package_gives_each_daemon_its_place(tmp_path: Path) -> None:
+    made = parsed(tmp_path, "quagga", "dynamic")
+    shell = made.partition("for name in zebra ospfd ospf6d; do\n")[2].partition("install ")[0]
+    origin = SPECS / "quagga/daemon.init"
+    shell = re.sub(r"\S+/daemon\.init >", f"{origin} >", shell)
+    script = f"cd {tmp_path}; for name in zebra ospfd ospf6d; do\n{shell}\ndone"
+    ended = run("sh", "-c", script)
+    assert ended.returncode == 0, ended.stderr
+    for name, (start, stop, _) in headers().items():
+        if (path := tmp_path / f"{name}.init").exists():
+            text = path.read_text()
+            assert f"# chkconfig: - {start} {stop}\n" in text
+            assert "@" not in text
+            assert ("$syslog zebra\n" in text) == (name != "zebra")
+    assert len(list(tmp_path.glob("*.init"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("daemon", "kept", "expected"),
+    [
+        ("keepalived", "", "-D"),
+        ("keepalived", 'KEEPALIVED_OPTIONS="-D -d"\n', "-D -d"),
+        ("keepalived", "options=-P\n", "-P"),
+        ("keepalived", 'KEEPALIVED_OPTIONS="-D"\noptions=\n', ""),
+        ("zebra", "", "--vty_addr 127.0.0.1"),
+        ("zebra", 'ZEBRA_OPTS="-A ::1"\nOSPFD_OPTS=-x\n', "--vty_addr 127.0.0.1 -A ::1"),
+        ("ospfd", 'options=-u\nOSPFD_OPTS="-A ::1"\n', "-u -A ::1"),
+        ("ospf6d", 'Q=/x\nOSPF6D_OPTS="-f $Q"\n', "--vty_addr 127.0.0.1 -f /x"),
+    ],
+)
+def test_options_of_a_file_that_was_kept_are_honoured(
+    daemon: str, kept: str, expected: str, tmp_path: Path
+) -> None:
+    own = "keepalived" if daemon == "keepalived" else "quagga"
+    origin = SPECS / ("keepalived/keepalived.init" if own == "keepalived" else "quagga/daemon.init")
+    script = init_script(tmp_path, origin, daemon)
+    program = tmp_path / "usr/sbin" / daemon
+    program.write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/told\n')
+    program.chmod(0o755)
+    config = tmp_path / "etc" / own / f"{daemon}.conf"
+    config.parent.mkdir(exist_ok=True)
+    config.write_text("")
+    (tmp_path / "etc/sysconfig" / own).write_text(kept)
+    assert run("sh", script, "start").returncode == 0
+    told = (tmp_path / "told").read_text().split()
+    fixed = 2 if own == "keepalived" else 5  # -f FILE; -d -f FILE -i FILE
+    assert " ".join(told[fixed:]) == expected
 
 
 def init_script(folder: Path, origin: Path, daemon: str) -> Path:
