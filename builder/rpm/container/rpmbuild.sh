@@ -44,11 +44,19 @@ done
 exec /bin/date -u ${SOURCE_DATE_EPOCH:+-d "@$SOURCE_DATE_EPOCH"} "$@"
 END
 printf '#!/bin/sh\necho builder\n' | fixed whoami
+fixed id <<'END'
+#!/bin/sh
+# The number is as it is, and the name that it may have on this machine is not told.
+case "$*" in
+-un | -nu | "-u -n" | "-n -u") echo builder ;;
+*) exec /usr/bin/id "$@" ;;
+esac
+END
 printf '#!/bin/sh\necho lvs-builder\n' | fixed hostname
 printf '#!/bin/sh\n' | fixed domainname
 printf '#!/bin/sh\n' | fixed dnsdomainname
-PATH=$HOME/fixed:$PATH
-export PATH
+PATH=$HOME/fixed:$PATH USER=builder LOGNAME=builder
+export PATH USER LOGNAME
 
 # What the component is built with: the files of others' RPMs, below %{needs}/COMPONENT.
 for folder in "$root"/needs/*/; do

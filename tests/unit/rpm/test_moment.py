@@ -23,7 +23,8 @@ Name: x
 TOLD = """#!/bin/sh
 { for word in "" "+%T" "+%m/%d,%Y"; do date ${word:+"$word"}; done
 date -d @86400 +%d; date -ud @86400 +%d; date -R
-whoami; hostname; hostname -f; domainname; dnsdomainname; echo "$SOURCE_DATE_EPOCH"; } >"$HOME/told"
+whoami; id -un; echo "$USER $LOGNAME"; id -u
+hostname; hostname -f; domainname; dnsdomainname; echo "$SOURCE_DATE_EPOCH"; } >"$HOME/told"
 """
 
 
@@ -53,11 +54,12 @@ def test_a_build_s_moment_is_that_of_the_newest_change(tmp_path: Path, zone: str
     assert told[:3] == ["Tue Jun 12 00:00:00 UTC 2012", "00:00:00", "06/12,2012"]
     assert told[3] == told[4] == "02", "who names a moment gets it"
     assert told[5] == "Tue, 12 Jun 2012 00:00:00 +0000"
-    assert told[6:9] == ["builder", "lvs-builder", "lvs-builder"]
-    assert told[9] == "1339459200", "neither has a domain"
+    assert told[6:9] == ["builder", "builder", "builder builder"]
+    assert told[9] == str(os.getuid())
+    assert told[10:] == ["lvs-builder", "lvs-builder", "1339459200"], "there is no domain"
 
 
 def test_a_spec_without_changes_has_the_time_of_day(tmp_path: Path) -> None:
     told = asked(tmp_path, "Name: x\n")
-    assert told[9:] in ([], [""])
+    assert told[12:] in ([], [""])
     assert told[2].endswith(f",{time.gmtime().tm_year}")
