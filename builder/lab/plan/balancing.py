@@ -11,6 +11,7 @@ from builder.lab.series import Fullnat
 
 METHODS = {"fullnat": "-b", "nat": "-m", "dr": "-g", "tun": "-i"}
 FLAGS = {"tcp": "-t", "udp": "-u"}
+LAST_PORT = 65535
 
 
 def commands(run: Run) -> tuple[str, ...]:
@@ -32,6 +33,8 @@ def switches(run: Run, series: Fullnat) -> tuple[str, ...]:
     ports = run.local_ports or (None if series.settings else series.local_ports)
     toa = None if run.toa and series.settings else int(run.toa)
     wanted = [(name, toa) for name in series.toa_switches]
+    # First out of the way: a minimum above the maximum is refused.
+    wanted.append((series.port_switches[1], LAST_PORT))
     wanted += zip(series.port_switches, ports or (None, None), strict=True)
     return tuple(f"sysctl -q -w {name}={_value(name, value, series)}" for name, value in wanted)
 

@@ -41,7 +41,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Heard:
-    """What a console came to.  ``reports``: of the kernel, each with the lines behind it."""
+    """What a console came to.  ``reports``: of the kernel, each with the lines behind it.
+
+    ``fault``: what is wrong with the guest as a whole, empty if nothing is.
+    """
 
     outcomes: tuple[Outcome, ...]
     reports: tuple[str, ...]

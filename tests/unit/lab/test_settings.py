@@ -64,11 +64,29 @@ def test_a_run_sets_what_it_changes_and_no_other_value(profile: str) -> None:
     scenario, _ = catalogue.load("fullnat")
     proof = plan.director_commands(scenario.run[0], series)
     told = [one for one in proof if one.startswith("sysctl")]
-    assert len(told) == len(series.toa_switches) + 2
-    assert all(series.settings in one for one in told), "as shipped, whatever a run before set"
+    assert len(told) == len(series.toa_switches) + 3
+    shipped = [one for one in told if not one.endswith("=65535")]
+    assert len(shipped) == len(told) - 1, "the last port is set out of the way first"
+    assert all(series.settings in one for one in shipped), "whatever a run before set"
     off = msgspec.structs.replace(scenario.run[0], toa=False, local_ports=(6000, 6003))
     told = [one for one in plan.director_commands(off, series) if one.startswith("sysctl")]
-    assert {one.rpartition("=")[2] for one in told} == {"0", "6000", "6003"}
+    assert {one.rpartition("=")[2] for one in told} == {"0", "65535", "6000", "6003"}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_range_of_ports_follows_any_other_and_is_never_the_wrong_way_round(profile: str) -> None:
+    series = series_of(profile)
+    scenario, _ = catalogue.load("fullnat")
+    low, high = series.port_switches
+    now = {low: 5000, high: 65000}
+    for ports in ((6000, 6003), (6004, 6007), (100, 200), (60000, 60000)):
+        run = msgspec.structs.replace(scenario.run[0], local_ports=ports)
+        for one in plan.director_commands(run, series):
+            name, _, value = one.removeprefix("sysctl -q -w ").partition("=")
+            if name in now:
+                now[name] = int(value)
+                assert now[low] <= now[high], one
+        assert (now[low], now[high]) == ports
 
 
 def checked(tmp_path: Path, text: str) -> subprocess.CompletedProcess[str]:

@@ -82,3 +82,13 @@ load() {
     ) >/dev/null 2>&1 &
     export LOAD=$!
 }
+
+# connections NUMBER: wait until the director has so many
+connections() {
+    tries=0
+    while [ "$(in_ director sh -c "wc -l </proc/net/ip_vs_conn")" -lt "$1" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 300 ] || fail "the load makes no $1 connections"
+        usleep 100000
+    done
+}

@@ -71,7 +71,7 @@ static int ip(uint8_t *at, int v6, int protocol, int payload, int back)
 	/* Towards the director's VIP, or towards a local address; `back`: as it was answered. */
 	int net = from_server, host = draw(12) ? 2 : 3 + draw(5), to = draw(40) ? 1 : draw(256);
 
-	memset(at, 0, 40);
+	memset(at, 0, v6 ? 40 : 20);
 	if (v6) {
 		at[0] = 0x60;
 		put16(at + 4, payload);
@@ -89,6 +89,7 @@ static int ip(uint8_t *at, int v6, int protocol, int payload, int back)
 	at[9] = protocol;
 	address(at + (back ? 16 : 12), 0, net, host);
 	address(at + (back ? 12 : 16), 0, net, to);
+	put16(at + 10, ~add(at, 20, 0));
 	return 20;
 }
 
