@@ -15,7 +15,8 @@ class RootInputs:
     """What a root is made of: all paths are the host's.
 
     ``root``: tar of the guest's root.  ``repo``: the repository.  ``guest``: folders put
-    into the root, in turn.  ``provides``: capabilities that the root has by EL's names.  ``epoch``:
+    into the root, in turn.  ``alone``: folders of RPMs for the guest, in no repository.
+    ``provides``: capabilities that the root has by EL's names.  ``epoch``:
     seconds since 1970, no file of the result is newer.
     """
 
@@ -23,6 +24,7 @@ class RootInputs:
     root: Path
     repo: Path
     guest: tuple[Path, ...]
+    alone: tuple[Path, ...]
     provides: Path
     epoch: int
 
@@ -48,6 +50,7 @@ def root_container(
             Mount(inputs.root, "/in/root.tar"),
             Mount(inputs.repo, "/in/repo"),
             *(Mount(folder, f"/in/guest/{number}") for number, folder in enumerate(inputs.guest)),
+            *(Mount(folder, f"/in/alone/{number}") for number, folder in enumerate(inputs.alone)),
             Mount(inputs.provides, "/in/provides"),
             Mount(SCRIPTS, "/in/scripts"),
             Mount(scratch / "work", "/scratch", writable=True),

@@ -47,6 +47,7 @@ class BuildPart(msgspec.Struct, frozen=True, kw_only=True):
     needs: tuple[str, ...] = ()
     vendor: Amendment | None = None
     kabi: KabiList | None = None
+    guest_only: bool = False
 
     @property
     def fuzz(self) -> int:
@@ -143,4 +144,5 @@ def _part(
         needs=component.needs,
         vendor=vendor.resolve(amended, base, flavour) if amended is not None else None,
         kabi=component.kabi,
+        guest_only=component.guest_only,
     )

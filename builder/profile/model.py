@@ -79,7 +79,7 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     built with. ``flavour`` and ``base``: what is different there, by name; the base has the last
     word. ``vendor``: its source is a source RPM, whose spec is amended. ``kabi``: the vendor's
     list of symbols that must keep their CRCs. ``bases``: those that it is built in, all if none
-    is named.
+    is named. ``guest_only``: its RPMs are for the test guest, and in no operator's repository.
     """
 
     name: Name
@@ -100,6 +100,7 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vendor: Vendor | None = None
     kabi: KabiList | None = None
     bases: tuple[Name, ...] = ()
+    guest_only: bool = False
 
     def is_built_in(self, base: str) -> bool:
         return not self.bases or base in self.bases

@@ -21,34 +21,52 @@ from builder.pipeline.stage import Done, Stage, Work
 from builder.pipeline.stagename import BUILD_ROOT, GUEST_ROOT, REPO, SMOKE, VM, StageKind
 from builder.stages import containers
 from builder.stages.image import ReadyImage
-from builder.stages.products import root_tar, rpms_of, source_rpms_of
+from builder.stages.products import RPMS, root_tar, rpms_of, source_rpms_of
 from builder.stages.setting import Setting
 
 PROOF = "install-proof.json"
 REQUIREMENTS = "requirements.txt"
 
 
-def _root_inputs(setting: Setting, image: str, root: Path, repo: Path) -> RootInputs:
+def _root_inputs(
+    setting: Setting, image: str, root: Path, repo: Path, alone: tuple[Path, ...]
+) -> RootInputs:
     base = setting.build.base
     return RootInputs(
         image=image,
         root=root,
         repo=repo,
         guest=tuple(base.folder / name for name in base.guest.files),
+        alone=alone,
         provides=base.folder / base.guest.provides,
         epoch=setting.build.epoch,
     )
 
 
+def _guest_only(setting: Setting) -> tuple[str, ...]:
+    """The stages whose RPMs are for the guest, and not for operators."""
+    parts = setting.build.parts.items()
+    return tuple(StageKind.BUILD.of(name) for name, part in parts if part.guest_only)
+
+
 def _foreseen(setting: Setting) -> RootInputs:
     """The same before any need has run."""
-    return _root_inputs(setting, "", Path("root.tar"), Path("repo"))
+    alone = tuple(Path(stage) for stage in _guest_only(setting))
+    return _root_inputs(setting, "", Path("root.tar"), Path("repo"), alone)
 
 
 def _found(
     setting: Setting, needs: Mapping[str, Done], repo: Path, image: ReadyImage
 ) -> RootInputs:
-    return _root_inputs(setting, image(needs[BUILD_ROOT]), root_tar(needs[GUEST_ROOT]), repo)
+    alone = tuple(needs[stage].path / RPMS for stage in _guest_only(setting))
+    root = root_tar(needs[GUEST_ROOT])
+    return _root_inputs(setting, image(needs[BUILD_ROOT]), root, repo, alone)
+
+
+def published(setting: Setting, needs: Mapping[str, Done]) -> tuple[Path, ...]:
+    """The RPMs that operators get."""
+    names = [name for name, part in setting.build.parts.items() if not part.guest_only]
+    return tuple(path for name in names for path in rpms_of(needs[StageKind.BUILD.of(name)]))
 
 
 def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
@@ -71,7 +89,7 @@ def repo_stage(setting: Setting, image: ReadyImage) -> Stage:
         made = repository.make(
             work.output,
             setting.build.profile,
-            tuple(path for done in built for path in rpms_of(done)),
+            published(setting, work.needs),
             tuple(path for done in built for path in source_rpms_of(done)),
             setting.build.epoch,
         )
@@ -120,7 +138,9 @@ def vm_stage(setting: Setting, image: ReadyImage) -> Stage:
             shutil.move(made.folder / name, work.output / name)
         work.note(VmFacts(made.release))
 
-    return Stage(VM, (REPO, BUILD_ROOT, GUEST_ROOT), inputs, run, check=require_engine)
+    return Stage(
+        VM, (REPO, *_guest_only(setting), BUILD_ROOT, GUEST_ROOT), inputs, run, check=require_engine
+    )
 
 
 def smoke_stage(setting: Setting) -> Stage:

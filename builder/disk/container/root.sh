@@ -3,7 +3,7 @@
 # fakechroot and fakeroot, which stand in for root: no privilege is needed.
 #
 # In the container: /in/root.tar (the guest root), /in/repo (RPMs with repodata), /in/guest
-# (folders put into the root), /in/provides (lines of Provides), /scratch (scratch), /out (results).
+# (folders put into the root), /in/alone (folders of RPMs for the guest alone), /in/provides (lines of Provides), /scratch (scratch), /out (results).
 
 root=/scratch/root
 dnf_state=/scratch/dnf
@@ -79,6 +79,7 @@ make_base_provides() {
 		--define "use_source_date_epoch_as_buildtime 1" \
 		--define "clamp_mtime_to_source_date_epoch 1" "$top/base-provides.spec" >/scratch/base-provides.log 2>&1
 	cp /in/repo/packages/*.rpm "$top"/RPMS/noarch/*.rpm /scratch/repo/
+	[ ! -d /in/alone ] || cp /in/alone/*/*.rpm /scratch/repo/
 	createrepo_c --quiet /scratch/repo
 }
 
@@ -97,9 +98,10 @@ forget_dnf() {
 	rm -rf "$root/scratch" "$root/etc/dnf" "$root/var/lib/dnf"
 }
 
-# The RPMs of the repository by name, without source RPMs.
+# The RPMs of the repository and of the guest by name, without source RPMs.
 package_names() {
-	rpm --dbpath /scratch/no-rpmdb --query --package --queryformat '%{name}\n' /in/repo/packages/*.rpm | sort -u
+	find /in/repo/packages /in/alone -name '*.rpm' -exec \
+		rpm --dbpath /scratch/no-rpmdb --query --package --queryformat '%{name}\n' {} + 2>/dev/null | sort -u
 }
 
 # Programs that were run under fakechroot leave absolute links with the root's own place in

@@ -22,6 +22,7 @@ def inputs(tmp_path: Path) -> RootInputs:
         root=tmp_path / "root.tar",
         repo=tmp_path / "repo",
         guest=(tmp_path / "guest",),
+        alone=(tmp_path / "alone",),
         provides=tmp_path / "provides",
         epoch=1795392000,
     )
@@ -48,6 +49,14 @@ def test_only_scratch_can_be_written(inputs: RootInputs, tmp_path: Path) -> None
     assert {mount.target for mount in spec.mounts if mount.writable} == {"/scratch", "/out"}
     assert spec.argv[:2] == ("fakechroot", "fakeroot")
     assert ("SOURCE_DATE_EPOCH", "1795392000") in spec.env
+
+
+def test_rpms_of_the_guest_alone_are_not_among_the_repositorys(
+    inputs: RootInputs, tmp_path: Path
+) -> None:
+    spec = root_container(inputs, tmp_path, "make-disk.sh")
+    places = {mount.target: mount.source for mount in spec.mounts}
+    assert places["/in/alone/0"] == tmp_path / "alone"
 
 
 def test_every_script_is_there(inputs: RootInputs, tmp_path: Path) -> None:
