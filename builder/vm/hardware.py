@@ -113,7 +113,8 @@ def _disk_arguments(number: int, disk: Disk) -> list[str]:
     return [
         "-drive",
         f"if=none,id={node},format={disk.format},file={_quoted(disk.path)},cache=unsafe,{access}",
-        *_attached(disk.bus, number, f"drive={node},serial={disk.serial}"),
+        # A kernel that QEMU loads itself has index 0.
+        *_attached(disk.bus, number, f"drive={node},serial={disk.serial},bootindex={number + 1}"),
     ]
 
 

@@ -1,13 +1,18 @@
 #!/bin/sh
-# Makes the director's disk: the guest root with the RPMs installed by dnf, GRUB in front of
-# the only partition, everything with fixed identities and times, so that the same inputs
-# give the same bytes.  Results in /out: director.qcow2, vmlinuz, initrd.img, cmdline, packages.
+# Makes the director's disk: the guest root with the RPMs installed by dnf, GRUB for BIOS in front
+# of the partitions and for UEFI in the first one, everything with fixed identities and times, so
+# that the same inputs give the same bytes.
+# Results in /out: director.qcow2, vmlinuz, initrd.img, cmdline, packages.
 # Environment: SOURCE_DATE_EPOCH, DISK_SIZE_MIB, PACKAGES (what is installed).
 set -eu
 # shellcheck source=builder/disk/container/root.sh
 . /in/scripts/root.sh
 
-first=2048 # sector of the partition; GRUB's core lies in the sectors before it
+gap=1 # MiB before the first partition, in which GRUB's core lies
+esp=8 # MiB of the partition for UEFI; the root has the rest
+# What GRUB can do with either firmware.
+grub_modules='part_msdos ext2 search search_fs_uuid configfile normal linux echo test serial
+terminal sleep reboot halt ls cat gzio minicmd'
 
 settle_times() {
 	find "$root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference \
@@ -98,42 +103,66 @@ set_inode_times() {
 	debugfs -w -f /scratch/times "$1" >/scratch/times.log 2>&1
 }
 
-# One active partition of type 83 up to the end of the disk; the fields for cylinders and heads
-# say "too large for them", as partitioning programs write it.
+# Types EF and, active, 83 up to the end of the disk, where it can grow; the fields for cylinders
+# and heads say "too large for them", as partitioning programs write it.
 write_partition_table() {
 	python3 -c 'import struct, sys
-name, first, mib = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-entry = struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", first, mib * 2048 - first)
-with open(name, "r+b") as disk:
-    disk.seek(440)
-    disk.write(struct.pack("<IH", 0x1C5FA110, 0) + entry + bytes(48) + b"\x55\xaa")' \
-		"$1" "$first" "$DISK_SIZE_MIB"
+name, (gap, esp, disk) = sys.argv[1], map(int, sys.argv[2:])
+def entry(flag, kind, first, end):
+    far = b"\xfe\xff\xff"
+    return struct.pack("<B3sB3sII", flag, far, kind, far, first * 2048, (end - first) * 2048)
+table = entry(0, 0xEF, gap, gap + esp) + entry(0x80, 0x83, gap + esp, disk)
+with open(name, "r+b") as file:
+    file.seek(440)
+    file.write(struct.pack("<IH", 0x1C5FA110, 0) + table + bytes(32) + b"\x55\xaa")' \
+		"$1" "$gap" "$esp" "$DISK_SIZE_MIB"
 }
 
-# GRUB without grub-install, which wants devices: boot.img looks for the next stage in sector
-# 1, where the core image says itself how long it is.
-make_disk() {
-	disk=$1
-	filesystem=$2
+# GRUB without grub-install, which wants devices.
+write_grub_settings() {
 	cat >/scratch/early.cfg <<-EOF
 		search --no-floppy --fs-uuid --set=root $uuid
 		set prefix=(\$root)/boot/grub
 		configfile (\$root)/boot/grub/grub.cfg
 	EOF
+}
+
+# boot.img looks for the next stage in sector 1, where the core image says itself how long it is.
+install_grub_for_bios() {
+	# shellcheck disable=SC2086 # a list of names
 	grub-mkimage --format=i386-pc --output=/scratch/core.img --prefix=/boot/grub \
-		--config=/scratch/early.cfg \
-		biosdisk part_msdos ext2 search search_fs_uuid configfile normal linux echo test serial \
-		terminal sleep reboot halt ls cat gzio minicmd
+		--config=/scratch/early.cfg biosdisk $grub_modules
 	sectors=$((($(stat --format=%s /scratch/core.img) + 511) / 512))
-	[ "$sectors" -lt "$first" ] || {
+	[ "$sectors" -lt $((gap * 2048)) ] || {
 		echo "GRUB's core is too large: $sectors sectors"
 		exit 3
 	}
+	dd if=/usr/lib/grub/i386-pc/boot.img of="$1" bs=440 count=1 conv=notrunc status=none
+	dd if=/scratch/core.img of="$1" bs=512 seek=1 conv=notrunc status=none
+}
+
+# Under the name that firmware looks for on a disk it has no entry of (UEFI, 3.5.1.1).
+install_grub_for_uefi() {
+	# shellcheck disable=SC2086 # a list of names
+	grub-mkimage --format=x86_64-efi --output=/scratch/BOOTX64.EFI --prefix=/boot/grub \
+		--config=/scratch/early.cfg fat efi_gop $grub_modules
+	touch --date="@$SOURCE_DATE_EPOCH" /scratch/BOOTX64.EFI
+	truncate --size="${esp}M" /scratch/esp.img
+	mkfs.vfat --invariant -F 16 -s 1 -n ESP /scratch/esp.img >/dev/null
+	MTOOLS_SKIP_CHECK=1 mmd -i /scratch/esp.img ::/EFI ::/EFI/BOOT
+	mcopy -m -i /scratch/esp.img /scratch/BOOTX64.EFI ::/EFI/BOOT/
+	dd if=/scratch/esp.img of="$1" bs=1M seek="$gap" conv=notrunc,sparse status=none
+}
+
+make_disk() {
+	disk=$1
+	filesystem=$2
 	truncate --size="${DISK_SIZE_MIB}M" "$disk"
 	write_partition_table "$disk"
-	dd if=/usr/lib/grub/i386-pc/boot.img of="$disk" bs=440 count=1 conv=notrunc status=none
-	dd if=/scratch/core.img of="$disk" bs=512 seek=1 conv=notrunc status=none
-	dd if="$filesystem" of="$disk" bs=1M seek=1 conv=notrunc,sparse status=none
+	write_grub_settings
+	install_grub_for_bios "$disk"
+	install_grub_for_uefi "$disk"
+	dd if="$filesystem" of="$disk" bs=1M seek=$((gap + esp)) conv=notrunc,sparse status=none
 }
 
 install_everything
@@ -151,7 +180,7 @@ cp "$root/boot/vmlinuz-$release" /out/vmlinuz
 cp "$root/boot/initramfs-$release.img" /out/initrd.img
 printf 'root=UUID=%s %s\n' "$uuid" "$(cat "$root/etc/kernel/cmdline")" >/out/cmdline
 printf '%s\n' "$release" >/out/release
-make_filesystem /scratch/filesystem.img $((DISK_SIZE_MIB - 2))
+make_filesystem /scratch/filesystem.img $((DISK_SIZE_MIB - gap - esp - 1))
 make_disk /scratch/disk.raw /scratch/filesystem.img
 qemu-img convert -m 1 -f raw -O qcow2 -o compat=1.1 /scratch/disk.raw /out/director.qcow2
 chmod 644 /out/*

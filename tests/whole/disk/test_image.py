@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from builder.vm import machine
-from builder.vm.hardware import Disk, Hardware, Kernel, Nic
+from builder.vm.hardware import Bus, Disk, Hardware, Kernel, Nic
 from builder.vm.machine import End, TimeLimits
 from tests.support.vm.image import LOGINS, TCG, boot, first_boot_disk
 from tests.whole.conftest import Built
 
 pytestmark = [pytest.mark.guest, pytest.mark.timeout(600)]
+UEFI = Path("/usr/share/ovmf/OVMF.fd")
 # Of crypt(5), for "correct horse".
 HASH = (
     "$6$firstboot$"
@@ -44,14 +45,21 @@ def facts(lines: list[str]) -> dict[str, str]:
     return {name: text.strip() for name, _, text in (line.partition(":") for line in lines)}
 
 
-def test_it_boots_and_nobody_can_log_in(built: Built, tmp_path: Path) -> None:
-    hardware = Hardware(TCG, (Disk(image(built), "qcow2", "root"),))
+@pytest.mark.parametrize(
+    ("bus", "firmware"),
+    [("virtio-scsi", None), ("ahci", None), ("nvme", None), ("virtio-blk", UEFI)],
+)
+def test_it_boots_and_nobody_can_log_in(
+    built: Built, tmp_path: Path, bus: Bus, firmware: Path | None
+) -> None:
+    hardware = Hardware(TCG, (Disk(image(built), "qcow2", "root", bus=bus),), firmware=firmware)
     guest = boot(tmp_path / "run", hardware)
     seen = facts(guest.lines)
     assert seen["hostname"] == "director"
     assert seen["password"] in ("*", "!")
     assert (seen["ssh"], seen["keepalived"]) == ("inactive", "inactive")
     assert (seen["keys"], seen["failed"]) == ("", "")
+    assert seen.get("firmware") == ("UEFI" if firmware else None)
     assert seen["tools"] == "/usr/bin/nano /usr/bin/tcpdump /usr/bin/curl"
     assert "first boot: no disk labelled LVSDIRECTOR is attached" in guest.console
 

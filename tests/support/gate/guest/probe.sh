@@ -5,6 +5,8 @@
 # use FAMILY: a FULLNAT service for hand-made packets of IPv4 (4) or IPv6 (6)
 use() {
     FAMILY=$1
+    # A half-open connection that expires sends RST: not among the packets of another one.
+    in_ director sysctl -qw net.ipv4.vs.fullnat_timeout_half_open=3600
     for side in client server; do
         mac=$(in_ "$side" cat /sys/class/net/to-director/address)
         net=$([ "$side" = client ] && echo 0 || echo 1)
