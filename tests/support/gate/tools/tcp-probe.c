@@ -200,6 +200,9 @@ static int show(struct side *to, const unsigned char *frame, unsigned length)
     const unsigned char *tcp = ip + head;
     if (get16(tcp + 2) != to->own_port)
         return 0;
+    // The director also resets earlier connections, when it forgets them.
+    if (to == &server && !(tcp[13] & 2) && get16(tcp) != to->peer_port)
+        return 0;
     unsigned total = six ? get16(ip + 4) : get16(ip + 2) - 20u;
     unsigned optlen = (tcp[12] >> 4) * 4 - 20, seq = get32(tcp + 4), bad = 0;
     unsigned data = total - 20 - optlen;
