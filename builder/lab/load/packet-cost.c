@@ -34,6 +34,7 @@
 #define SEGMENT 1448
 #define ROOM 70000
 #define SETTLED 5	/* seconds in which the kernel comes to rest with new devices */
+#define KEPT 40		/* connections whose packets are measured */
 #define CLOSED 11	/* seconds after which a reset connection has gone (ip_vs_proto_tcp.c) */
 
 enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
@@ -200,9 +201,12 @@ static void tell(const char *name, long n)
 	fflush(stdout);
 }
 
-static void equal_packets(const char *name, const struct connection *c, int back, int body, long n)
+/* Of connections in turn: each has its place in the chains of the tables. */
+static void equal_packets(const char *name, const struct connection *all, int back, int body,
+			  long n)
 {
 	for (long i = 0; i < n; i++) {
+		const struct connection *c = all + i % KEPT;
 		int length = back ?
 			build(c->server, c->server_port, c->near, c->near_port, ACK, 5000, body) :
 			build(c->client, c->client_port, c->service, c->service_port, ACK, 5000, body);
@@ -217,7 +221,7 @@ int main(int argc, char **argv)
 {
 	int answered, fill = argc > 4 ? atoi(argv[4]) : 0;
 	struct in_addr address;
-	struct connection c;
+	struct connection kept[KEPT], c;
 	long *whole;
 	uint64_t all;
 
@@ -241,6 +245,7 @@ int main(int argc, char **argv)
 	for (long i = 0; i < samples; i++) {
 		counts[i] = open_connection(&c, fill + i, answered, &all);
 		whole[i] = all;
+		kept[i % KEPT] = c;
 		if (fill && i + 1 < samples) {
 			pass(clients, servers, build(c.client, c.client_port, c.service,
 						     c.service_port, RST | ACK, 1001, 0));
@@ -250,12 +255,12 @@ int main(int argc, char **argv)
 	tell("syn", samples);
 	memcpy(counts, whole, samples * sizeof(*counts));
 	tell("connection", samples);
-	if (fill)
+	if (fill || samples < KEPT)
 		return 0;
-	equal_packets("request-64", &c, 0, 64 - HEAD, samples);
-	equal_packets("request-1400", &c, 0, 1400 - HEAD, samples);
-	equal_packets("answer-64", &c, 1, 64 - HEAD, samples);
-	equal_packets("answer-1400", &c, 1, 1400 - HEAD, samples);
-	equal_packets("joined", &c, 1, JOINED, samples / 10);
+	equal_packets("request-64", kept, 0, 64 - HEAD, samples);
+	equal_packets("request-1400", kept, 0, 1400 - HEAD, samples);
+	equal_packets("answer-64", kept, 1, 64 - HEAD, samples);
+	equal_packets("answer-1400", kept, 1, 1400 - HEAD, samples);
+	equal_packets("joined", kept, 1, JOINED, samples / 10);
 	return 0;
 }

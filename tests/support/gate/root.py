@@ -15,8 +15,8 @@ HERE = Path(__file__).parent
 TOOLS = HERE / "tools"
 GUEST = HERE / "guest"
 FOLDERS = ("bin", "sbin", "dev", "etc", "gate", "lib", "proc", "root", "run", "sys", "tmp", "var")
-# Programs of this host that need their libraries; iptables is taken where it is installed.
-NEEDED, WELCOME = ("ip",), ("iptables-legacy", "tc", "ss")
+# Programs of this host, which are copied with their libraries.
+NEEDED, WELCOME = ("ip", "iptables-legacy"), ("tc", "ss")
 PATHS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 

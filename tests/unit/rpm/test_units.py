@@ -34,3 +34,4 @@ def test_systemd_waits_longer_for_keepalived_than_keepalived_for_its_children() 
     waits = re.findall(r"^\+#define CHILD_WAIT_SECS\s+(\d+)$", text.read(patch), re.MULTILINE)
     (patience,) = _settings("keepalived.service")["TimeoutStopSec"]
     assert int(patience) > int(waits[0]) >= 60
+    assert _settings("keepalived.service")["TimeoutStartSec"] == [patience]
