@@ -10,26 +10,11 @@ from collections.abc import Callable
 
 import pytest
 
-from builder.console import Console
-from builder.host.paths import Cache
-from builder.place import Place
-from tests import renewal
-from tests.support.gate import workshop
 from tests.support.gate.guest import Plan
-from tests.support.gate.workshop import LOAD, PROFILE, SEED, STORMS, Workshop, names
+from tests.support.gate.workshop import LOAD, SEED, STORMS, Workshop, names
 
 pytestmark = [pytest.mark.timeout(3600)]
 SECONDS = 600
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    home = tmp_path_factory.mktemp("gate")
-    project, cache = renewal.scratch(home / "project"), Cache(home / "cache")
-    renewal.renew(project, PROFILE, cache, Console())
-    return workshop.open_workshop(
-        workshop.trees(Place(project, cache, Console())), home / "workshop"
-    )
 
 
 def test_ten_minutes_of_storms_bring_no_report(

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
 
-from builder.pipeline.stagename import StageKind
-from builder.stages.products import TREE
-from tests.support.gate import workshop
 from tests.support.gate.console import Heard, Outcome
 from tests.support.gate.guest import Plan
-from tests.support.gate.workshop import CASES, FAULTS, LOAD, SEED, STORMS, Trees, Workshop, names
-from tests.whole.conftest import Built
+from tests.support.gate.workshop import CASES, FAULTS, LOAD, SEED, STORMS, Workshop, names
 
 pytestmark = [pytest.mark.timeout(1500)]
 
@@ -36,15 +31,6 @@ class Passed:
 
 # The longest first.
 GUESTS = (("packets",), names(CASES), tuple(name for name in names(STORMS) if name != "packets"))
-
-
-@pytest.fixture(scope="module")
-def made(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    prepared = (built.done[StageKind.PREP.of(name)].path / TREE for name in ("kernel", "ipvsadm"))
-    begun = time.monotonic()
-    made = workshop.open_workshop(Trees(*prepared), tmp_path_factory.mktemp("gate"))
-    print(f"the gate's kernel: {time.monotonic() - begun:.0f} s")
-    return made
 
 
 @pytest.fixture(scope="module")
