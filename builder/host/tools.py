@@ -27,6 +27,7 @@ class Need(StrEnum):
     ENGINE = "engine"
     MMDEBSTRAP_USER = "mmdebstrap-user"
     INSTALL = "install"
+    MEASURE = "measure"
     TEST = "test"
 
 

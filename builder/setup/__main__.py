@@ -45,7 +45,7 @@ def needs(task: str, *, root: bool) -> tuple[Need, ...]:
     if not root:
         found.append(Need.MMDEBSTRAP_USER)
     if task in TEST_TASKS:
-        found.append(Need.TEST)
+        found += [Need.MEASURE, Need.TEST]
     return tuple(found)
 
 

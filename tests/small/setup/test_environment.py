@@ -38,7 +38,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 def require_list(ended: Ended) -> None:
     assert ended.status == 0, ended.stderr
-    assert "Available tasks" in ended.stdout
+    assert "Build everything" in ended.stdout
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
@@ -277,7 +277,7 @@ def test_two_at_once_do_not_hurt_each_other(fresh: Checkout) -> None:
     both = [fresh.start("--list") for _ in range(3)]
     said = [one.communicate(timeout=checkout.SECONDS) for one in both]
     assert [one.returncode for one in both] == [0, 0, 0], said
-    assert all("Available tasks" in out for out, _ in said)
+    assert all("Build everything" in out for out, _ in said)
     assert sum("making .venv" in err for _, err in said) == 1
     assert len(fresh.environments()) == 1
 
