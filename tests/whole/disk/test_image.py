@@ -15,7 +15,7 @@ from builder.vm.machine import End, TimeLimits
 from tests.support.vm.image import LOGINS, TCG, boot, first_boot_disk
 from tests.whole.conftest import Built
 
-pytestmark = [pytest.mark.guest, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.guest, pytest.mark.timeout(3000)]
 UEFI = Path("/usr/share/ovmf/OVMF.fd")
 # Of crypt(5), for "correct horse".
 HASH = (

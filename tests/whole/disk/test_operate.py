@@ -12,7 +12,7 @@ from tests.support.disk.operate.page import blocks
 from tests.whole.conftest import Built
 
 PAGE = Path("docs/how-to/operate.md")
-pytestmark = [pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.timeout(3000)]
 
 
 def test_an_operator_gets_a_service_that_survives_a_reboot(built: Built, tmp_path: Path) -> None:

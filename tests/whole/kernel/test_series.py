@@ -11,7 +11,7 @@ from builder.stages.products import TREE
 from tests.support.kernel import steps
 from tests.whole.conftest import Built
 
-pytestmark = [pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.timeout(3000)]
 UNUSED = """\
 --- a/net/netfilter/ipvs/ip_vs_toa.c
 +++ b/net/netfilter/ipvs/ip_vs_toa.c

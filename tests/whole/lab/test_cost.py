@@ -13,7 +13,7 @@ from builder.profile.load import load
 from builder.stages import lab as stages
 from tests.whole.conftest import Built
 
-pytestmark = [pytest.mark.timeout(1500), pytest.mark.guest]
+pytestmark = [pytest.mark.timeout(3000), pytest.mark.guest]
 DIFFERENCE = 0.005
 # FULLNAT over NAT.  The goal is 1.05; docs/fullnat.md says what was seen, and what a new
 # connection costs more.
