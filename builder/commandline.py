@@ -27,7 +27,7 @@ from invoke.tasks import task as plain_task
 
 from builder import early, names
 from builder.commands.interruption import interruptible, leave
-from builder.console import Console, put, put_json
+from builder.console import Console, put, put_json, put_lines
 from builder.errors import Interrupted, UsageError
 from builder.host import refusal
 from builder.host.outlets import CLOSED, close_quietly, is_closed, reopen
@@ -187,14 +187,18 @@ class _Program(Program):
 
     def list_flat(self) -> None:
         """The tasks in the order of use."""
-        width = max(map(len, self.collection.task_names))
-        for group, tasks in GROUPS.items():
-            put(f"{group}:")
-            for name in tasks:
-                words = (self.collection[name].__doc__ or "").strip().splitlines()[0]
-                put(f"  {name:<{width}}  {words.removesuffix('.')}")
-            put("")
+        known = self._task_names()
+        width = max(map(len, known))
+        grouped = {name for tasks in GROUPS.values() for name in tasks}
+        for group, tasks in {**GROUPS, "Other": sorted({*known} - grouped)}.items():
+            if listed := [name for name in tasks if name in known]:
+                put(f"{group}:")
+                put_lines(f"  {name:<{width}}  {self._words(name)}" for name in listed)
+                put("")
         put(f"Options of a task: {_NAME} TASK --help")
+
+    def _words(self, task: str) -> str:
+        return (self.collection[task].__doc__ or "").strip().partition("\n")[0].removesuffix(".")
 
     def _with_bare_words(self, words: Sequence[str]) -> list[str]:
         """The words of a task, with the option's name before one that may be given bare."""

@@ -77,7 +77,9 @@ def test_an_upgrade_and_a_removal_leave_what_the_site_made_of_it(
         rpm_ -e lvs-director
         [ ! -e {ROUTERS} ]
         """)
-    assert told.splitlines() == ["# mine"]
+    mine, *told_of_removal = told.splitlines()
+    assert mine == "# mine"
+    assert told_of_removal[0].startswith("lvs-director is gone; ")
 
 
 def test_where_no_router_was_heard_no_file_is_made(
