@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from builder import names
 from builder.place import Place
-from builder.stages.session import Request
+from builder.stages.session import Request, choose
 
 Row = tuple[str, str]
 """A name, and a line that says what it is."""
@@ -15,8 +15,10 @@ Row = tuple[str, str]
 def show(what: str, request: Request, place: Place) -> list[str]:
     """The names of a kind, each with a line about it; the kinds if ``what`` is empty.
 
-    Raises UsageError for a kind that does not exist, and for a file that is malformed.
+    Raises UsageError for a kind, profile, flavour or base that does not exist, also where they
+    make no difference, and for a file that is malformed.
     """
+    choose(place.project, request)
     if not what:
         return _table((kind, words) for kind, (words, _) in KINDS.items())
     rule = "`invoke show` lists one kind of thing"
@@ -63,8 +65,6 @@ def _bases(request: Request, place: Place) -> list[Row]:
 
 
 def _components(request: Request, place: Place) -> list[Row]:
-    from builder.stages.session import choose  # noqa: PLC0415
-
     build = choose(place.project, request)
     return [
         (name, f"{part.version}-{part.release}: {', '.join(part.packages)}")
