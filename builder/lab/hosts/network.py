@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.errors import SmokeError
-from builder.host.removal import remove
 from builder.lab.capture import files
 from builder.lab.hosts.host import PORT, LabHost
 from builder.lab.scenario.model import Topology
@@ -134,7 +133,7 @@ async def power_on(
     hosts = {name: LabHost(name, consoles / f"{name}.log") for name in topology.host}
     places = _places(topology, captures) if capture else {}
     async with contextlib.AsyncExitStack() as stack:
-        stack.callback(remove, shells, shells.parent)
+        stack.callback(_clear, shells, tuple(hosts))
         with contextlib.ExitStack() as sockets:
             wires = _wires(topology, sockets)
             for name, host in hosts.items():
@@ -158,6 +157,14 @@ async def power_on(
         _require_captures(places)
         boot = max(host.uptime_ready for host in hosts.values())
         yield Network(hosts, places, boot)
+
+
+def _clear(shells: Path, names: tuple[str, ...]) -> None:
+    """The hosts' sockets are gone, and their folder if it had nothing else in it."""
+    for name in names:
+        (shells / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        shells.rmdir()
 
 
 def _places(topology: Topology, captures: Path) -> dict[str, Path]:
