@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
 import resource
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +14,7 @@ import pytest
 from builder.errors import Interrupted, SourceUnreachable, VerificationError
 from builder.source import Bounds
 from builder.source.probe import probe
+from tests.support.source.nameless import run_nameless
 from tests.support.source.peer import (
     DRIP,
     Conversation,
@@ -164,24 +162,10 @@ print(time.monotonic() - began < 3)
 
 
 def test_a_redirect_to_a_name_that_nobody_resolves_is_bounded(tmp_path: Path) -> None:
-    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.1\n")
-    mount = 'mount --bind "$1/resolv.conf" /etc/resolv.conf'
-    script = f'ip link set lo up && {mount} && exec "$2" -c "$3" "$1"'
-    space = ["unshare", "--mount", "--net"]
-    if os.geteuid() != 0:
-        space += ["--user", "--map-root-user"]
-    ended = subprocess.run(
-        [*space, "sh", "-c", script, "sh", tmp_path, sys.executable, LOST],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).resolve().parents[3],
-        timeout=60,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert "not whole after 0.3 s" in ended.stdout
-    assert "was stopped" in ended.stdout
-    assert ended.stdout.endswith("True\n")
+    told = run_nameless(LOST, tmp_path)
+    assert "not whole after 0.3 s" in told
+    assert "was stopped" in told
+    assert told.endswith("True\n")
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +15,7 @@ import pytest
 from builder.errors import Interrupted, SourceUnreachable
 from builder.source.model import Bounds
 from builder.source.reach import Reach
+from tests.support.source.nameless import run_nameless
 from tests.support.source.server import BODY, Habits
 from tests.support.source.site import QUICK, Site, source_of
 
@@ -145,20 +143,6 @@ print(time.monotonic() - began < 3)
 
 
 def test_a_name_server_that_is_silent_does_not_hold_it_up(tmp_path: Path) -> None:
-    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.1\n")
-    mount = 'mount --bind "$1/resolv.conf" /etc/resolv.conf'
-    script = f'ip link set lo up && {mount} && exec "$2" -c "$3" "$1"'
-    space = ["unshare", "--mount", "--net"]
-    if os.geteuid() != 0:
-        space += ["--user", "--map-root-user"]
-    ended = subprocess.run(
-        [*space, "sh", "-c", script, "sh", tmp_path, sys.executable, LOST],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        timeout=60,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert "no connection to a.example:80 within 1 s" in ended.stdout
-    assert ended.stdout.endswith("True\n")
+    told = run_nameless(LOST, tmp_path)
+    assert "no connection to a.example:80 within 1 s" in told
+    assert told.endswith("True\n")
