@@ -14,6 +14,7 @@ import pytest
 from builder.errors import Interrupted, SourceUnreachable, VerificationError
 from builder.source import Bounds
 from builder.source.probe import probe
+from tests.support.clock import busy
 from tests.support.source.nameless import run_nameless
 from tests.support.source.peer import (
     DRIP,
@@ -90,7 +91,7 @@ def test_time_is_up_in_every_phase(site: Site, name: str) -> None:
         began = time.monotonic()
         with pytest.raises(SourceUnreachable, match=r"not whole after 0\.2 s"):
             site.fetch(source_of(f"{scheme}://127.0.0.1:{port}/x"), bounds=PATIENT)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < busy(2)
 
 
 @pytest.mark.parametrize("name", SLOW)
@@ -103,7 +104,7 @@ def test_a_stop_is_heard_in_every_phase(site: Site, name: str) -> None:
         began = time.monotonic()
         with pytest.raises(Interrupted):
             site.fetch(source_of(f"{scheme}://127.0.0.1:{port}/x"), bounds=LONG, stop=stop)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < busy(2)
         timer.join()
 
 
@@ -116,7 +117,7 @@ def test_what_never_ends_is_given_up_in_little_memory(site: Site, name: str) -> 
         with pytest.raises(SourceUnreachable) as failure:
             url = f"{scheme}://127.0.0.1:{port}/x"
             site.fetch(source_of(url, max_bytes=1 << 20), bounds=LONG)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < busy(5)
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
     (told,) = failure.value.cause.splitlines()
     assert len(told) < 400
@@ -138,6 +139,7 @@ import socket, sys, threading, time
 from pathlib import Path
 from builder.errors import Interrupted, SourceUnreachable, VerificationError
 from builder.source.model import Bounds
+from tests.support.clock import busy
 from tests.support.source.peer import answering, listen
 from tests.support.source.site import Site, source_of
 silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -157,7 +159,7 @@ with listen(answering(head)) as port:
         site.fetch(source, stop=stop, bounds=Bounds())
     except Interrupted as error:
         print(error)
-print(time.monotonic() - began < 3)
+print(time.monotonic() - began < busy(3))
 """
 
 
@@ -177,7 +179,7 @@ def test_the_doctor_looks_no_longer_than_it_says(site: Site, name: str) -> None:
         began = time.monotonic()
         with pytest.raises(OSError, match=r"after 0\.3 s"):
             probe(f"{scheme}://127.0.0.1:{port}/x", site.root, seconds=0.3)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < busy(2)
 
 
 BIG = b"9" * 5000
