@@ -14,6 +14,8 @@ from builder.errors import EnvironmentFailure
 
 APPLICATION = "lvs-fullnat-builder"
 CACHE_VARIABLE = "LVS_BUILDER_CACHE"
+FOLDER_BYTES = 107 - 17
+"""What the path of a folder of sockets may have: unix(7)'s limit without a name of 16 bytes."""
 
 
 @dataclass(frozen=True)
@@ -158,13 +160,22 @@ def find_cache() -> Cache:
 
 
 def runtime_folder(name: str) -> Path:
-    """A folder of this user's own for sockets, whose path is short (unix(7)).
+    """A folder of this user's own for sockets, whose path leaves room for their names (unix(7)).
 
-    Raises EnvironmentFailure if another user has made it.
+    It is in ``$XDG_RUNTIME_DIR`` where that is set and short enough, and in the folder for
+    temporary files elsewhere.  Raises EnvironmentFailure if no place is short enough, or if
+    another user has made it.
     """
     given = os.environ.get("XDG_RUNTIME_DIR")
-    root = Path(given) if given else Path(tempfile.gettempdir())
-    folder = root / f"{APPLICATION}-{os.getuid()}" / name
+    roots = (Path(given), Path(tempfile.gettempdir())) if given else (Path(tempfile.gettempdir()),)
+    places = [root / f"{APPLICATION}-{os.getuid()}" / name for root in roots]
+    folder = next((at for at in places if len(os.fsencode(at)) <= FOLDER_BYTES), None)
+    if folder is None:
+        raise EnvironmentFailure(
+            f"the path of {places[-1]} is too long for a socket",
+            f"it has {len(os.fsencode(places[-1]))} bytes, and {FOLDER_BYTES} is the limit",
+            "set XDG_RUNTIME_DIR or TMPDIR to a shorter path",
+        )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for made in (folder.parent, folder):
         if made.is_symlink() or made.stat().st_uid != os.getuid():

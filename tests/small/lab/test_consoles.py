@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,12 @@ TCG = Accelerator("tcg", "the tests say so", 0.0)
 LIMITS = TimeLimits(total=60.0, silence=60.0)
 PACE = Pace(1.0, 1.0, 1.0)
 ALONE = Topology("one host", {}, {"web1": Host("server", (), 0, 0)})
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="run-", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 async def answers(path: Path) -> bool:
@@ -53,9 +61,11 @@ async def lab(folder: Path, shells: Path) -> None:
 
 
 def test_a_lab_of_another_cache_leaves_the_first_one_s_consoles(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    # As long as the path of a runner's workspace may be: the sockets' must not be.
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / ("workspace" * 10)))
+    monkeypatch.setattr(tempfile, "tempdir", str(short))
     first = shells_folder(Cache(tmp_path / "first"), "lts")
     second = shells_folder(Cache(tmp_path / "second"), "lts")
     guest = tmp_path / "guest.img"
