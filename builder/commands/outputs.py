@@ -20,7 +20,7 @@ from builder.profile.build import Build
 from builder.report import failure, history, html, logs, publish
 from builder.report import origin as origins
 from builder.report.history import BuildSummary
-from builder.report.origin import Origin
+from builder.report.origin import RunOrigin
 from builder.report.publish import COMPONENTS, LAB, Ending, Publication
 from builder.report.record import BuildRecord, ImageRecord, Outcome, State, Unfinished
 from builder.stages.session import Session, builds_path
@@ -186,7 +186,7 @@ def _publish(
     return made
 
 
-def _origin(session: Session, ending: Ending) -> Origin:
+def _origin(session: Session, ending: Ending) -> RunOrigin:
     """Of this run, if anything was done in it; else of the run whose results lie there."""
     known, idle = publish.read(place(session)), session.schedule.began is None
     if known is None or known.origin is None or (idle and ending.failure):
@@ -201,7 +201,7 @@ def _origin(session: Session, ending: Ending) -> Origin:
 
 
 def _builds(
-    session: Session, done: dict[str, Done], ending: Ending, origin: Origin
+    session: Session, done: dict[str, Done], ending: Ending, origin: RunOrigin
 ) -> tuple[BuildSummary, ...]:
     """The last builds that passed; this one is remembered, if it is one."""
     build = session.setting.build

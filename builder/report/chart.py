@@ -17,7 +17,7 @@ _SLACK = 1.0  # seconds by which two clocks of one machine may differ
 
 
 @dataclass(frozen=True)
-class Row:
+class ChartRow:
     """A stage.  ``x`` and ``width``: its bar on the chart's time; no width for none.
 
     ``state``: what became of it in this run.  ``critical``: the run waited for it.
@@ -38,7 +38,7 @@ class Chart:
     """``seconds``: from the first start to the last end.  ``critical``: the stages that decided
     how long it took, in their order, and their seconds together."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ChartRow, ...]
     seconds: float
     critical: tuple[str, ...]
     critical_seconds: float
@@ -93,15 +93,17 @@ def _end(stage: StageRecord) -> float:
     return stage.started + stage.seconds
 
 
-def _row(stage: StageRecord, log: str) -> Row:
-    return Row(stage.name, "nothing had changed" if stage.hit else "ran", stage.seconds, log)
+def _row(stage: StageRecord, log: str) -> ChartRow:
+    return ChartRow(stage.name, "nothing had changed" if stage.hit else "ran", stage.seconds, log)
 
 
-def _placed(row: Row, stage: StageRecord, begin: float, scale: float, critical: bool) -> Row:
+def _placed(
+    row: ChartRow, stage: StageRecord, begin: float, scale: float, critical: bool
+) -> ChartRow:
     x = min((stage.started - begin) * scale, WIDTH - _LEAST)
     width = max(stage.seconds * scale, _LEAST)
-    return Row(row.name, row.state, row.seconds, row.log, x, width, critical)
+    return ChartRow(row.name, row.state, row.seconds, row.log, x, width, critical)
 
 
-def _unfinished(stage: Unfinished, log: str) -> Row:
-    return Row(stage.name, stage.state, stage.seconds, log)
+def _unfinished(stage: Unfinished, log: str) -> ChartRow:
+    return ChartRow(stage.name, stage.state, stage.seconds, log)

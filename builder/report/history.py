@@ -15,7 +15,7 @@ import msgspec
 from builder.digest import decode, encode
 from builder.host.whole import write_whole
 from builder.pipeline.stage import OutputFile
-from builder.report.origin import Origin
+from builder.report.origin import RunOrigin
 
 KEPT = 20
 """Builds that are remembered."""
@@ -35,7 +35,7 @@ class BuildSummary(msgspec.Struct, frozen=True):
     """A build that passed.  ``products`` by name without version, ``stages``: the seconds of
     those that ran."""
 
-    origin: Origin
+    origin: RunOrigin
     products: dict[str, Product]
     stages: dict[str, float]
 
@@ -84,7 +84,7 @@ def _version(product: Product | None) -> str:
 
 
 @dataclass(frozen=True)
-class Change:
+class FigureChange:
     """A figure that both builds have, and that differs."""
 
     name: str
@@ -97,10 +97,10 @@ class Change:
         return f"{(self.now - self.before) / self.before:+.0%}" if self.before else ""
 
 
-def sizes(now: BuildSummary, before: BuildSummary) -> tuple[Change, ...]:
+def sizes(now: BuildSummary, before: BuildSummary) -> tuple[FigureChange, ...]:
     """Products of both builds whose size differs, the largest change first."""
     found = (
-        Change(name, before.products[name].size, product.size)
+        FigureChange(name, before.products[name].size, product.size)
         for name, product in now.products.items()
         if name in before.products and before.products[name].size != product.size
     )
@@ -111,10 +111,10 @@ NOTICED = 1.0
 """Seconds, and the tenth part of what it took: a time that differs by less is the same."""
 
 
-def times(now: BuildSummary, before: BuildSummary) -> tuple[Change, ...]:
+def times(now: BuildSummary, before: BuildSummary) -> tuple[FigureChange, ...]:
     """Stages that ran in both and took noticeably longer or shorter."""
     found = (
-        Change(name, before.stages[name], seconds)
+        FigureChange(name, before.stages[name], seconds)
         for name, seconds in now.stages.items()
         if name in before.stages
     )

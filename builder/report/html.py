@@ -28,7 +28,7 @@ _HIDDEN = "repo/repodata"
 
 
 @dataclass(frozen=True)
-class Group:
+class FileGroup:
     """A folder's files.  ``main``: what people came for."""
 
     folder: str
@@ -46,8 +46,8 @@ class Comparison:
 
     before: BuildSummary
     versions: tuple[history.Difference, ...]
-    sizes: tuple[history.Change, ...]
-    times: tuple[history.Change, ...]
+    sizes: tuple[history.FigureChange, ...]
+    times: tuple[history.FigureChange, ...]
 
 
 def _smoke(target: Path, record: BuildRecord) -> SmokeReport | None:
@@ -107,14 +107,14 @@ def _comparison(record: BuildRecord, build: BuildSummary | None) -> Comparison |
     )
 
 
-def _groups(outputs: tuple[OutputFile, ...]) -> Iterator[Group]:
+def _groups(outputs: tuple[OutputFile, ...]) -> Iterator[FileGroup]:
     """By published folder, what people came for first."""
     found: dict[str, list[OutputFile]] = {}
     for entry in sorted(outputs, key=lambda one: one.path):
         if not entry.path.startswith(_HIDDEN):
             found.setdefault(publish.folder_of(entry.path), []).append(entry)
     for folder in sorted(found, key=lambda one: (not one.startswith(MAIN), one)):
-        yield Group(folder, tuple(found[folder]), folder.startswith(MAIN))
+        yield FileGroup(folder, tuple(found[folder]), folder.startswith(MAIN))
 
 
 def _log_paths(record: BuildRecord, there: frozenset[str]) -> dict[str, str]:

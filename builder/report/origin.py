@@ -16,7 +16,7 @@ SECONDS = 20.0  # for git, whose file system may be slow
 GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false")  # nothing is written or started
 
 
-class Origin(msgspec.Struct, frozen=True):
+class RunOrigin(msgspec.Struct, frozen=True):
     """``began``: seconds since the epoch.  ``toolkit``: its version.  ``commit``: of the checkout,
     empty if that is none of git's; ``clean``: whether its files were those of the commit, None if
     that is not known.
@@ -35,11 +35,11 @@ class Origin(msgspec.Struct, frozen=True):
     busy: float | None = None
 
 
-def now(root: Path) -> Origin:
+def now(root: Path) -> RunOrigin:
     """Of a run that begins in the checkout ``root``."""
     commit = _git(root, "rev-parse", "--verify", "HEAD")
     changes = _git(root, "status", "--porcelain") if commit else None
-    return Origin(
+    return RunOrigin(
         time.time(),
         platform.node(),
         version.version(),

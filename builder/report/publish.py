@@ -21,7 +21,7 @@ from builder.pipeline.stagename import StageKind
 from builder.pipeline.status import Status, look, unchanged
 from builder.report import logs, proofs, record
 from builder.report.history import BuildSummary
-from builder.report.origin import Origin
+from builder.report.origin import RunOrigin
 from builder.report.record import BuildRecord, Earlier, Failure, ImageRecord, Outcome, Unfinished
 
 RECORD = "build.json"
@@ -107,7 +107,7 @@ def begin(
     profile: str,
     flavour: str,
     base: str,
-    origin: Origin | None = None,
+    origin: RunOrigin | None = None,
 ) -> BuildRecord:
     """Write a ``build.json`` that says that a run is under way, so that a kill leaves no other.
 
@@ -133,7 +133,7 @@ def publish(
     base: str,
     ending: Ending = PASSED,
     images: tuple[ImageRecord, ...] = (),
-    origin: Origin | None = None,
+    origin: RunOrigin | None = None,
     builds: tuple[BuildSummary, ...] = (),
 ) -> BuildRecord:
     """Copy the outputs of the stages ``renewed`` (see ``stale``) and write ``build.json``.

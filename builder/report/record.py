@@ -13,7 +13,7 @@ from builder.digest import Digest
 from builder.pipeline.facts import Facts, of_texts
 from builder.pipeline.stage import Done, OutputFile
 from builder.report.history import BuildSummary
-from builder.report.origin import Origin
+from builder.report.origin import RunOrigin
 
 FORMAT = 3
 """Of ``build.json``; until 2 all facts were texts, and of no kind."""
@@ -141,7 +141,7 @@ class BuildRecord(msgspec.Struct, frozen=True):
     earlier: tuple[Earlier, ...] = ()
     images: tuple[ImageRecord, ...] = ()
     lab: tuple[LabRecord, ...] = ()
-    origin: Origin | None = None
+    origin: RunOrigin | None = None
     builds: tuple[BuildSummary, ...] = ()
 
 

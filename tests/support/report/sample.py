@@ -9,7 +9,7 @@ from builder.pipeline.facts import NONE, Facts, FetchFacts
 from builder.pipeline.stage import OutputFile
 from builder.report import history, logs
 from builder.report.history import BuildSummary
-from builder.report.origin import Origin
+from builder.report.origin import RunOrigin
 from builder.report.record import (
     BuildRecord,
     Failure,
@@ -54,7 +54,7 @@ SIZES = {
     "vm/cmdline": 80,
     "smoke/smoke.json": 4_000,
 }
-ORIGIN = Origin(BEGAN, "build01", "0.1.0", "aa1c524f" + "0" * 32, False, 2, 484.0, 0.93)
+ORIGIN = RunOrigin(BEGAN, "build01", "0.1.0", "aa1c524f" + "0" * 32, False, 2, 484.0, 0.93)
 SMOKE = SmokeReport(
     "pass",
     "6.1.9-1.lvs.x86_64",
