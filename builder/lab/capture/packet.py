@@ -9,7 +9,7 @@ from builder.lab.capture.sums import Sums
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 FLAG_NAMES = ((SYN, "S"), (FIN, "F"), (RST, "R"), (PSH, "P"), (ACK, "."))
-OPT_NOP, OPT_MSS, OPT_SACK, OPT_TIMESTAMP = 1, 2, 5, 8
+OPT_NOP, OPT_MSS, OPT_WSCALE, OPT_SACK_OK, OPT_SACK, OPT_TIMESTAMP = 1, 2, 3, 4, 5, 8
 
 Ends = tuple[str, int, str, int]
 """Source address and port, destination address and port."""

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from builder.lab.capture.packet import ACK, OPT_TIMESTAMP, SYN, Ends, Packet, endpoint
+from builder.lab.capture.packet import (
+    ACK,
+    OPT_SACK_OK,
+    OPT_TIMESTAMP,
+    OPT_WSCALE,
+    SYN,
+    Ends,
+    Packet,
+    endpoint,
+)
 from builder.lab.capture.sums import Sums
 from builder.lab.oracle.judgement import Findings
 from builder.lab.oracle.stream import SPACE
@@ -79,6 +88,29 @@ def mss(found: Findings, room: int, given: Packet | None, asked: Packet | None) 
         given,
     )
     return f"{size} becomes {got}"
+
+
+def offer(found: Findings, given: Packet | None, told: Packet | None) -> str:
+    """What the client is offered beside the MSS is what its server offers (RFC 7323, 2018).
+
+    ``given``: the server's SYN-ACK, ``told``: the client's.  Returns the server's, in words.
+    """
+    server, client = (_offered(packet) for packet in (given, told))
+    words = ", ".join(server) or "no window scale, SACK or timestamps"
+    found.expect(None not in (given, told) and server == client, words, told, given)
+    return words
+
+
+def _offered(packet: Packet | None) -> tuple[str, ...]:
+    if packet is None:
+        return ()
+    scale = packet.option(OPT_WSCALE)
+    every = (
+        f"window scale {int.from_bytes(scale, 'big')}" if scale is not None else "",
+        "SACK" if packet.option(OPT_SACK_OK) is not None else "",
+        "timestamps" if packet.option(OPT_TIMESTAMP) is not None else "",
+    )
+    return tuple(filter(None, every))
 
 
 def timestamp(found: Findings, series: Fullnat, sent: Packet | None, got: Packet | None) -> None:
