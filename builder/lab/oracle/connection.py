@@ -7,16 +7,8 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from builder.lab.capture.packet import (
-    ACK,
-    OPT_SACK_OK,
-    OPT_TIMESTAMP,
-    OPT_WSCALE,
-    SYN,
-    Ends,
-    Packet,
-    endpoint,
-)
+from builder.lab.capture import tcpoption
+from builder.lab.capture.packet import ACK, OPT_TIMESTAMP, SYN, Ends, Packet, endpoint
 from builder.lab.capture.sums import Sums
 from builder.lab.oracle.judgement import Findings
 from builder.lab.oracle.stream import SPACE
@@ -39,7 +31,7 @@ def toa_room(series: Fullnat, client: str) -> int:
 
 
 def shown(option: Toa) -> str:
-    return f"{option[0]}:{option[1].hex()}"
+    return tcpoption.words(*option)
 
 
 def inner_source(
@@ -96,7 +88,7 @@ def offer(found: Findings, given: Packet | None, told: Packet | None) -> str:
     ``given``: the server's SYN-ACK, ``told``: the client's.  Returns the server's, in words.
     """
     server, client = (_offered(packet) for packet in (given, told))
-    words = ", ".join(server) or "no window scale, SACK or timestamps"
+    words = ", ".join(server) or "no wscale, sackOK or timestamps"
     found.expect(None not in (given, told) and server == client, words, told, given)
     return words
 
@@ -104,13 +96,12 @@ def offer(found: Findings, given: Packet | None, told: Packet | None) -> str:
 def _offered(packet: Packet | None) -> tuple[str, ...]:
     if packet is None:
         return ()
-    scale = packet.option(OPT_WSCALE)
-    every = (
-        f"window scale {int.from_bytes(scale, 'big')}" if scale is not None else "",
-        "SACK" if packet.option(OPT_SACK_OK) is not None else "",
-        "timestamps" if packet.option(OPT_TIMESTAMP) is not None else "",
+    known = (
+        tcpoption.words(kind, value)
+        for kind in (tcpoption.WSCALE, tcpoption.SACK_OK)
+        if (value := packet.option(kind)) is not None
     )
-    return tuple(filter(None, every))
+    return (*known, *(["timestamps"] if packet.option(OPT_TIMESTAMP) is not None else []))
 
 
 def timestamp(found: Findings, series: Fullnat, sent: Packet | None, got: Packet | None) -> None:
