@@ -51,4 +51,16 @@ sleep 3
 [ "$(in_ director cat /proc/net/ip_vs_conn_fullnat | grep -c " $first ")" = 1 ] || fail "$first is used again"
 sleep 70
 [ "$(entries 4203)" = 1 ] || fail "the first port is still held"
+
+# Where there is no other port it is recycled, and the server's TIME_WAIT is ended first.
+end_network
+network
+in_ director sysctl -qw net.ipv4.vs.fullnat_lport_min=5000
+in_ director sysctl -qw net.ipv4.vs.fullnat_lport_max=5000
+use 4
+closed 4204 c:S:700000:0:-:0 >/tmp/seen
+case $(tail -n 2 /tmp/seen) in
+"R seq=5002 "*"S seq=700000 "*) ;;
+*) fail "RST and then SYN was wanted: $(cat /tmp/seen)" ;;
+esac
 ok
