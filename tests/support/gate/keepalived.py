@@ -37,7 +37,8 @@ def build(tree: Path, folder: Path, jobs: int = 0) -> Path:
     for path in (home, *home.rglob("*")):
         path.chmod(path.stat().st_mode | 0o200)
     count = jobs or len(os.sched_getaffinity(0))
-    for argv in (("./configure", *OPTIONS, LIBRARIES), ("make", "-s", f"-j{count}", LIBRARIES)):
+    configure = (str(home / "configure"), *OPTIONS, LIBRARIES)
+    for argv in (configure, ("make", "-s", f"-j{count}", LIBRARIES)):
         ended = process.run(argv, cwd=home, env={"MAKEFLAGS": "", "LC_ALL": "C"})
         if not ended.ok:
             raise BuildError(
