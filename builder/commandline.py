@@ -25,13 +25,13 @@ from invoke.program import Program
 from invoke.tasks import Task
 from invoke.tasks import task as plain_task
 
-from builder import early, names
+from builder import early, names, shipped
 from builder.commands.interruption import interruptible, leave
 from builder.console import Console, put, put_json, put_lines
 from builder.errors import Interrupted, UsageError
 from builder.host import refusal
 from builder.host.outlets import CLOSED, close_quietly, is_closed, reopen
-from builder.host.paths import Cache, find_cache, find_project
+from builder.host.paths import Cache, Project, find_cache, find_project, project_around
 from builder.place import Place
 from builder.report import failure
 
@@ -46,17 +46,17 @@ _CORE = (
     "write-pyc",
 )
 # Options that may be given as a bare word: Invoke's positional arguments cannot be left out.
-_BARE = {"update": "source", "show": "what"}
+_BARE = {"init": "folder", "update": "source", "show": "what"}
 # What is made must be readable to whom containers run as, whatever the caller's own umask is.
 UMASK = 0o022
-_NAME = "invoke"
+_NAME = shipped.COMMAND if shipped.is_installed() else "invoke"
 PROFILE = os.environ.get("LVS_PROFILE") or "el6"
 """What is built if no profile is named."""
 GROUPS = {
     "Build": ("build", "fetch", "image", "patch", "tree", "repo", "vm", "smoke"),
     "Prove": ("lab", "judge", "lab-console"),
     "Understand": ("doctor", "show", "explain", "shell", "report"),
-    "Maintain": ("update", "verify", "clean"),
+    "Maintain": ("init", "update", "verify", "clean"),
     "Develop": ("test", "bench"),
 }
 """All tasks, as they are listed: in the order of use."""
@@ -111,17 +111,20 @@ def options(*shared: str, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def command(profile: str | None = None, *, json: bool = False) -> Iterator[Place]:
+def command(
+    profile: str | None = None, *, json: bool = False, project: Project | None = None
+) -> Iterator[Place]:
     """Run a task's block; a failure ends in three lines and its exit code, never a traceback.
 
     ``profile``: what it works on, so that hints name it.  ``json``: a failure is told in JSON, too.
+    ``project``: where it works, by default the project that the user is in.
     """
     os.umask(UMASK)
     cache: Cache | None = None
     try:
         cache = find_cache()
         with interruptible():
-            yield Place(find_project(), cache, Console())
+            yield Place(project or find_project(), cache, Console())
     except Exit:  # a command's own exit status, such as the shell's
         raise
     except (KeyboardInterrupt, Exception) as caught:
@@ -288,7 +291,8 @@ class _Program(Program):
     def _profiles() -> tuple[str, ...]:
         from builder.profile.load import available  # noqa: PLC0415 - only for what goes wrong
 
-        return available(find_project().specs)
+        project = project_around()
+        return () if project is None else available(project.specs)
 
     def _task_names(self) -> tuple[str, ...]:
         return tuple(sorted(self.collection.task_names))
