@@ -9,6 +9,7 @@ from builder import early
 def main() -> None:
     """Run the tasks of the command line, and end with their exit code."""
     early.listen()
+    early.go_back()
 
     import sys  # noqa: PLC0415 - an interrupt is heard before anything else is loaded
 

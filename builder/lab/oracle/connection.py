@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
+from builder.lab.capture import tcpoption
 from builder.lab.capture.packet import ACK, OPT_TIMESTAMP, SYN, Ends, Packet, endpoint
 from builder.lab.capture.sums import Sums
 from builder.lab.oracle.judgement import Findings
@@ -30,7 +31,7 @@ def toa_room(series: Fullnat, client: str) -> int:
 
 
 def shown(option: Toa) -> str:
-    return f"{option[0]}:{option[1].hex()}"
+    return tcpoption.words(*option)
 
 
 def inner_source(
@@ -79,6 +80,28 @@ def mss(found: Findings, room: int, given: Packet | None, asked: Packet | None) 
         given,
     )
     return f"{size} becomes {got}"
+
+
+def offer(found: Findings, given: Packet | None, told: Packet | None) -> str:
+    """What the client is offered beside the MSS is what its server offers (RFC 7323, 2018).
+
+    ``given``: the server's SYN-ACK, ``told``: the client's.  Returns the server's, in words.
+    """
+    server, client = (_offered(packet) for packet in (given, told))
+    words = ", ".join(server) or "no wscale, sackOK or timestamps"
+    found.expect(None not in (given, told) and server == client, words, told, given)
+    return words
+
+
+def _offered(packet: Packet | None) -> tuple[str, ...]:
+    if packet is None:
+        return ()
+    known = (
+        tcpoption.words(kind, value)
+        for kind in (tcpoption.WSCALE, tcpoption.SACK_OK)
+        if (value := packet.option(kind)) is not None
+    )
+    return (*known, *(["timestamps"] if packet.option(OPT_TIMESTAMP) is not None else []))
 
 
 def timestamp(found: Findings, series: Fullnat, sent: Packet | None, got: Packet | None) -> None:

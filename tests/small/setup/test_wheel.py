@@ -42,8 +42,8 @@ def installed(made: Path) -> Path:
     """The command, in an environment that has the wheel and sees this one's other packages."""
     home = made / "venv"
     run(sys.executable, "-m", "venv", home, cwd=made)
-    words = ("install", "--no-deps", "--no-index", next(made.glob("*.whl")))
-    run(home / "bin/python", "-m", "pip", *words, cwd=made)
+    pip = (home / "bin/python", "-m", "pip", "install", "--no-deps", "--no-index")
+    run(*pip, next(made.glob("*.whl")), cwd=made)
     packages = Path(run(home / "bin/python", "-c", SITE, cwd=made).stdout.strip())
     (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return home / "bin/lvs-builder"
