@@ -45,3 +45,12 @@ def test_a_guest_starts_the_self_test_of_a_disk_with_that_label(base: str, init:
     starters = [path for name, path in _files(base, init).items() if "selftest" in name]
     assert starters
     assert any("/run/selftest" in path.read_text() for path in starters)
+
+
+@pytest.mark.parametrize("base", sorted({base for base, init in GUESTS if init == "sysv"}))
+def test_kernel_devel_and_perf_are_tried_on_a_kernel_of_their_age(base: str) -> None:
+    loaded = load_base(BASES / base, "sysv")
+    assert {"kernel-devel", "perf"} <= set(loaded.guest.install)
+    compiled = {"gcc", "make"} <= set(loaded.guest_packages)
+    # No program of a current glibc starts there: then by kernel-devel's own programs alone.
+    assert compiled == (loaded.settings.method == "yum")
