@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from builder.archive.unpack import Limits
 from builder.console import Console
 from builder.host.paths import Cache, find_project
 from builder.lab import catalogue
+from builder.lab.hosts import network
 from builder.patch import series
 from builder.place import Place
 from builder.smoke import payload
@@ -32,6 +35,18 @@ def _assertions(_: Path) -> int:
     return len(scenario.run[0].rows)
 
 
+def _minutes(part: str) -> Callable[[Path], str]:
+    document = tomllib.loads((ROOT / "tests/budget.toml").read_text(encoding="utf-8"))
+    return lambda _: f"{document['minutes'][part]:.1f}"
+
+
+def _journal(_: Path) -> str:
+    """MiB that it may take."""
+    folder = ROOT / "dockerfiles/debian12/guest/systemd/files/etc/systemd/journald.conf.d"
+    (size,) = re.findall(r"^SystemMaxUse=(\d+)M$", (folder / "director.conf").read_text(), re.M)
+    return str(size)
+
+
 def _series(_: Path) -> int:
     return len(series.load(ROOT / "patches/el6/kernel-modern-toolchain").patches)
 
@@ -50,10 +65,19 @@ def _series(_: Path) -> int:
         ("docs/lab.md", r"(\d+) assertions hold", _assertions),
         (EL6, r"`fullnat` \((\d+) rows", _assertions),
         (EL6, r"kernel-modern-toolchain/`: (\d+) patches", _series),
+        ("docs/image.md", r"over reboots, in at most (\d+) MiB", _journal),
+        ("docs/lab.md", r"with (\d+) MiB each", lambda _: network.MEMORY),
+        ("docs/security.md", r"headers included \| (\d+) GiB", lambda _: Limits().bytes >> 30),
+        ("docs/security.md", r"together; one of them \| (\d+) MiB", lambda _: Limits().names >> 20),
+        ("docs/tests.md", r"linters +[\d.]+ of +([\d.]+) min", _minutes("linters")),
+        ("docs/tests.md", r"unit +[\d.]+ of +([\d.]+) min", _minutes("unit")),
+        ("docs/tests.md", r"small +[\d.]+ of +([\d.]+) min", _minutes("small")),
+        ("docs/tests.md", r"whole/fresh +[\d.]+ of +([\d.]+) min", _minutes("whole/fresh")),
+        ("docs/tests.md", r"\| (\d+) minutes from nothing", lambda _: _minutes("ci")(_)[:-2]),
     ],
 )
 def test_a_page_has_the_figure_of_the_code(
-    page: str, figure: str, count: Callable[[Path], int], tmp_path: Path
+    page: str, figure: str, count: Callable[[Path], int | str], tmp_path: Path
 ) -> None:
     found = re.findall(figure, (ROOT / page).read_text(encoding="utf-8"))
     assert found, f"{page} has no such figure: has its sentence changed?"
