@@ -22,7 +22,6 @@ from tests.support.installed.root import Root
 from tests.world import ROOT
 
 GUEST = ROOT / "dockerfiles" / "debian12" / "guest"
-REPOS = "/etc/yum.repos.d"
 # What a root of tests.support.installed lacks of EL6's programs.
 SETUP = """
     in_ /bin/busybox --install -s /usr/bin 2>/dev/null || :
@@ -89,19 +88,9 @@ class Machine:
         for kind, part in _parts(blocks):
             if kind == "packages":
                 for block in part:
-                    yield block, self._packages(block)
+                    yield block, self.host.typed("yum", block.script, YUM)
             else:
                 yield from self._boot(part)
-
-    def _packages(self, block: Block) -> str:
-        """With the machine's repositories and database in place of this host's."""
-        script = block.script.replace(f"{REPOS}/", "$repos/")
-        lines = (
-            f'yum() {{ dnf_ {YUM} "$@"; }}',
-            'rpm() { command rpm --root "$root" --dbpath /var/lib/rpm "$@"; }',
-            script,
-        )
-        return self.host.shell("\n".join(lines))
 
     def _boot(self, part: tuple[Block, ...]) -> Iterator[tuple[Block, str]]:
         typed = Path(tempfile.mkdtemp(dir=self.scratch))
