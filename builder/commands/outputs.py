@@ -17,7 +17,7 @@ from builder.lab.scenario import shipped
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 from builder.profile.build import Build
-from builder.report import failure, history, html, logs, publish
+from builder.report import failure, history, html, logs, matrix, publish
 from builder.report import origin as origins
 from builder.report.history import BuildSummary
 from builder.report.origin import RunOrigin
@@ -183,6 +183,8 @@ def _publish(
         builds=_builds(session, done, ending, origin),
     )
     html.write(target, made)
+    if made.lab and (session.schedule.began or not (target.parent / matrix.PAGE).is_file()):
+        matrix.write(setting.project)
     return made
 
 
