@@ -4,6 +4,7 @@ from builder import early
 
 if __name__ == "__main__":
     early.listen()
+    early.go_back()
 
     import sys
 

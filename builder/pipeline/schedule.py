@@ -34,6 +34,7 @@ from builder.pipeline.budget import Budget
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import NONE, Facts
 from builder.pipeline.ledger import Entry, Ledger
+from builder.pipeline.reasons import reasons
 from builder.pipeline.stage import Damaged, Done, Stage, Work
 from builder.pipeline.stagename import folder_of
 from builder.pipeline.store import OUTPUT, Store
@@ -201,8 +202,15 @@ class Schedule:
             self.begin()
         for stage, inputs in ready:
             self._begun[stage.name] = time.time()
+            if self.console.verbose:
+                self._tell_why(stage.name, inputs, asked=stage.name in forced)
             running.add(stage.name)
             threading.Thread(target=self._run_one, args=(stage, inputs, ended), daemon=True).start()
+
+    def _tell_why(self, stage: str, inputs: tuple[Input, ...], *, asked: bool) -> None:
+        why = [f"{stage}: runs, as was asked"] if asked else reasons(stage, inputs, self.ledger)
+        for line in (*why, f"    log: {self.log(stage)}"):
+            self.console.detail(line.replace("would run", "runs"))
 
     def _check(self, unsettled: list[Stage]) -> None:
         """Before the first stage is begun: can this host do all that is left?"""
