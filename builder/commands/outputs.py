@@ -183,14 +183,21 @@ def _publish(
         builds=_builds(session, done, ending, origin),
     )
     html.write(target, made)
-    if made.lab and (session.schedule.began or not (target.parent / matrix.PAGE).is_file()):
+    if made.lab and (_has_worked(session) or not (target.parent / matrix.PAGE).is_file()):
         matrix.write(setting.project)
     return made
 
 
+def _has_worked(session: Session) -> bool:
+    """Whether a stage of this run was begun."""
+    schedule = session.schedule
+    ran = any(not one.hit for one in schedule.done.values())
+    return ran or any(schedule.unfinished().values())
+
+
 def _origin(session: Session, ending: Ending) -> RunOrigin:
     """Of this run, if anything was done in it; else of the run whose results lie there."""
-    known, idle = publish.read(place(session)), session.schedule.began is None
+    known, idle = publish.read(place(session)), not _has_worked(session)
     if known is None or known.origin is None or (idle and ending.failure):
         return origins.now(session.setting.project.root)
     if idle:
