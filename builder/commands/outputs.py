@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from builder.commands import announcing
 from builder.commands.interruption import interrupted
 from builder.errors import BuilderError, EnvironmentFailure, Interrupted
 from builder.host import fulldisk, processors
@@ -17,7 +18,7 @@ from builder.lab.scenario import shipped
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 from builder.profile.build import Build
-from builder.report import failure, history, html, logs, matrix, publish
+from builder.report import failure, history, html, logs, machine, matrix, publish
 from builder.report import origin as origins
 from builder.report.history import BuildSummary
 from builder.report.origin import RunOrigin
@@ -185,6 +186,10 @@ def _publish(
     html.write(target, made)
     if made.lab and (_has_worked(session) or not (target.parent / matrix.PAGE).is_file()):
         matrix.write(setting.project)
+    if _has_worked(session) or ending.failure or not (target / machine.FOLDER).is_dir():
+        machine.write(target, made)
+    if ending.outcome in ("passed", "failed"):
+        announcing.tell(setting.console, target, made)
     return made
 
 
