@@ -50,10 +50,7 @@ POLL = 0.2
 
 
 def with_needs(stages: Mapping[str, Stage], goals: Iterable[str]) -> tuple[Stage, ...]:
-    """The goals and everything they need, needed ones first.
-
-    Raises UsageError for a name that is no stage.
-    """
+    """The goals and what they need, needed ones first; UsageError for what is no stage."""
     ordered: dict[str, Stage] = {}
 
     def visit(name: str) -> None:
