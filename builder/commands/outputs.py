@@ -169,7 +169,8 @@ def _publish(
     session: Session, done: dict[str, Done], renewed: tuple[str, ...], ending: Ending
 ) -> BuildRecord:
     setting, target = session.setting, place(session)
-    origin = _origin(session, ending)
+    known = publish.read(target)
+    origin = _origin(session, ending, known)
     made = publish.publish(
         target,
         publications(setting.build),
@@ -183,14 +184,21 @@ def _publish(
         origin=origin,
         builds=_builds(session, done, ending, origin),
     )
-    html.write(target, made)
-    if made.lab and (_has_worked(session) or not (target.parent / matrix.PAGE).is_file()):
-        matrix.write(setting.project)
-    if _has_worked(session) or ending.failure or not (target / machine.FOLDER).is_dir():
+    if made != known or not _is_told(target, made):
+        html.write(target, made)
         machine.write(target, made)
+        if made.lab:
+            matrix.write(setting.project)
     if ending.outcome in ("passed", "failed"):
         announcing.tell(setting.console, target, made)
     return made
+
+
+def _is_told(target: Path, made: BuildRecord) -> bool:
+    """Whether all that is written of a record is there: to write it takes its time."""
+    files = [target / html.PAGE, target / machine.FOLDER / machine.SUMMARY]
+    files += [target.parent / matrix.PAGE] if made.lab else []
+    return all(path.is_file() for path in files)
 
 
 def _has_worked(session: Session) -> bool:
@@ -200,9 +208,9 @@ def _has_worked(session: Session) -> bool:
     return ran or any(schedule.unfinished().values())
 
 
-def _origin(session: Session, ending: Ending) -> RunOrigin:
-    """Of this run, if anything was done in it; else of the run whose results lie there."""
-    known, idle = publish.read(place(session)), not _has_worked(session)
+def _origin(session: Session, ending: Ending, known: BuildRecord | None) -> RunOrigin:
+    """Of this run, if anything was done in it; else that of the record ``known``."""
+    idle = not _has_worked(session)
     if known is None or known.origin is None or (idle and ending.failure):
         return origins.now(session.setting.project.root)
     if idle:

@@ -257,6 +257,13 @@ def test_builds_that_pass_are_remembered_and_a_run_without_work_is_none(site: Si
     idle = build(site, "one")
     assert all(stage.hit for stage in idle.stages)
     assert (idle.origin, idle.builds) == (first.origin, first.builds)
+    page = site.target / "report.html"
+    before = page.stat().st_ino
+    assert build(site, "one") == idle
+    assert page.stat().st_ino == before, "what has not changed is not written again"
+    page.unlink()
+    build(site, "one")
+    assert page.is_file()
     second = build(site, "two")
     assert second.origin is not None
     assert second.origin.began > first.origin.began
