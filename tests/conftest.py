@@ -13,7 +13,12 @@ from hypothesis import settings
 from builder.host import ci
 from tests import world
 
-pytest_plugins = ("tests.levels", "tests.guard", "tests.support.source.fixtures")
+pytest_plugins = (
+    "tests.levels",
+    "tests.guard",
+    "tests.support.gate.fixtures",
+    "tests.support.source.fixtures",
+)
 LONG = 40
 
 # How long an example takes says how busy the machine is.

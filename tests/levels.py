@@ -40,6 +40,11 @@ def _file(item: pytest.Item) -> Path:
     return Path(os.path.relpath(item.path, item.config.rootpath))
 
 
+def _room(item: pytest.Item) -> str:
+    parts = _file(item).parts
+    return parts[2] if len(parts) > 3 else ""
+
+
 def misplaced(item: pytest.Item) -> str:
     """Why a test may not lie where it does, and where to move it; empty if it may."""
     level = level_of(item)
@@ -54,7 +59,13 @@ def misplaced(item: pytest.Item) -> str:
 
 
 def _group(item: pytest.Item) -> str:
-    """Tests of one group run one after the other, where several run side by side."""
+    """Tests of one group run one after the other, where several run side by side.
+
+    At the whole level the profile is built once, for one group; guests of the gate, which keep
+    time of their own, run beside it.
+    """
+    if level_of(item) == "whole":
+        return "gate" if _room(item) == "gate" else "built"
     machine = any(item.get_closest_marker(need) for need in MACHINES)
     return "machine" if machine else item.location[0]
 
@@ -68,6 +79,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         item.stash[LEVEL] = level_of(item)
         item.add_marker(pytest.mark.xdist_group(_group(item)))
+    # Its minutes are a promise to a person at the keyboard: nothing else is to run then.
+    items.sort(key=lambda item: item.stash[LEVEL] == "whole" and _room(item) == "fresh")
     others = [item for item in items if item.stash[LEVEL] not in wanted]
     if others:
         config.hook.pytest_deselected(items=others)

@@ -23,7 +23,7 @@ from builder.lab.scenario.shipped import SCENARIOS, TOPOLOGIES, available
 __all__ = ["SCENARIOS", "TOPOLOGIES", "available", "load", "load_topology"]
 
 FIRST_CLIENT_PORT = 50026
-"""The document's own."""
+"""The experiment's own (docs/experiment.md)."""
 KEYS = "see docs/lab.md for the keys and their types"
 
 

@@ -59,7 +59,7 @@ class RunVerdict(msgspec.Struct, frozen=True):
 
 
 class View(msgspec.Struct, frozen=True):
-    """One of the document's four views of a connection."""
+    """One of the experiment's four views of a connection."""
 
     title: str
     capture: str

@@ -73,7 +73,7 @@ def level(name: str, scratch: Path, *, coverage: bool) -> Part:
     argv += [f"--junitxml={outcomes}", "-o", "junit_family=xunit1"]
     if name == "unit":  # these share nothing
         argv += ["-n", "auto", "--dist", "loadfile"]
-    if name == "small":  # tests/levels.py keeps those together that share a machine
+    if name in ("small", "whole"):  # tests/levels.py keeps those together that share a machine
         argv += ["-n", "auto", "--dist", "loadgroup"]
     if not coverage:
         return Part(name, (CheckCommand(f"pytest {name}", tuple(argv)),), outcomes)

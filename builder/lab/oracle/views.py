@@ -1,4 +1,4 @@
-"""The document's four views of a connection, and the connection packet by packet."""
+"""The experiment's four views of a connection, and the connection packet by packet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from builder.lab.verdict import View
 
 def shown_connection(evidence: Evidence) -> Connection | None:
     """One that went through, to the first server of the topology if there is one (the
-    document's example is a request to web1)."""
+    experiment's example is a request to web1)."""
     whole = [one for one in evidence.connections if _server_leg(evidence, one) is not None]
     servers = evidence.topology.with_role("server")
 

@@ -9,7 +9,7 @@ from builder.lab.verdict import RunVerdict, Verdict
 
 
 def lines(verdict: Verdict) -> tuple[str, ...]:
-    """The document's four views, each run's outcome, and the verdict."""
+    """The experiment's four views, each run's outcome, and the verdict."""
     return tuple(_lines(verdict))
 
 

@@ -1,4 +1,4 @@
-"""The director's services: ipvsadm commands in the document's order."""
+"""The director's services: ipvsadm commands in the experiment's order."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def _switches(forward: bool) -> Iterable[str]:
 
 
 def director_commands(run: Run, series: Fullnat) -> tuple[str, ...]:
-    """What a run asks of the director, in the document's order."""
+    """What a run asks of the director, in the experiment's order."""
     if run.keep:
         return ()
     services = keepalived.commands(run) if run.keepalived else balancing.commands(run)

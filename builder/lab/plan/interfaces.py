@@ -43,7 +43,7 @@ def _route_commands(routes: tuple[Route, ...]) -> Iterator[str]:
 
 
 def ifcfg_files(host: Host, routes: tuple[Route, ...]) -> tuple[File, ...]:
-    """EL6's interface and route files (initscripts: sysconfig.txt), as the document has them."""
+    """EL6's interface and route files (initscripts: sysconfig.txt), as the experiment has them."""
     files: list[File] = []
     for number, card in enumerate(host.interface):
         name = f"eth{number}"

@@ -10,11 +10,14 @@ from tests.support.installed.root import Root, needs_root
 pytestmark = [pytest.mark.rpmbuild, needs_root]
 
 
-@pytest.mark.parametrize("unit", ["frr", "keepalived", "ipvsadm"])
+UNITS = {name: name for name in ("frr", "keepalived", "ipvsadm")} | {"lvs-synproxy": "lvs-director"}
+
+
+@pytest.mark.parametrize("unit", UNITS)
 def test_a_unit_is_off_at_first_and_as_it_was_after_an_upgrade(
     unit: str, root: Root, workshop: Workshop
 ) -> None:
-    first, second = (workshop.build("lts", unit, f"{number}.lvs") for number in (1, 2))
+    first, second = (workshop.build("lts", UNITS[unit], f"{number}.lvs") for number in (1, 2))
     told = root.shell(f"""
         is() {{ in_ systemctl is-enabled {unit}.service || :; }}
         rpm_ -i {first}; is

@@ -14,7 +14,7 @@ import pytest
 PROGRAMS = (
     *("sh", "cat", "sed", "sort", "grep", "id", "chown", "chmod", "rm", "mv", "stat", "xargs"),
     *("getent", "groupadd", "useradd", "usermod", "setpriv", "systemctl", "systemd-tmpfiles"),
-    "sysctl",
+    *("sysctl", "flock", "mkdir", "rmdir", "tr", "readlink", "cp", "sync"),
 )
 SYSCTL = "/usr/lib/systemd/systemd-sysctl"
 FILES = {
@@ -72,6 +72,12 @@ class Root:
 def _libraries(program: str) -> set[str]:
     listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
     return set(re.findall(r"(/\S+) \(0x", listed))
+
+
+def copy_program(program: str) -> str:
+    """Lines for ``shell`` that copy one more program of this machine into the root."""
+    files = (program, *sorted(_libraries(program)))
+    return "\n".join(f"mkdir -p ./$(dirname {one}); cp -L {one} .{one}" for one in files)
 
 
 def make(path: Path) -> Root:

@@ -145,7 +145,7 @@ def write(
 
 
 def proof() -> tuple[Run, Topology]:
-    """The document's run and its topology, as they are shipped."""
+    """The experiment's run and its topology, as they are shipped."""
     scenario, topology = catalogue.load("fullnat")
     return scenario.run[0], topology
 

@@ -17,7 +17,7 @@ from tests.support.el6.tools import KERNEL, SPECS, TOOLS, Tree, needs_rpm, rende
 __all__ = ["tree"]  # fixtures
 LINKINGS = ("static", "dynamic")
 SHELLS = [shell for shell in ("dash", "bash", "busybox") if shutil.which(shell)]
-# The LVS document's, word for word.
+# Those of the experiment of 2012, word for word.
 SWITCHES = (
     "--disable-ripd --disable-ripngd --disable-bgpd --disable-watchquagga --disable-doc "
     "--enable-user=root --enable-vty-group=root --enable-group=root --enable-zebra "

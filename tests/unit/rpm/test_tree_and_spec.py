@@ -1,4 +1,4 @@
-"""Trees have the seed document's seven macros; templates are strict."""
+"""Trees have the seven macros of the experiment of 2012; templates are strict."""
 
 from __future__ import annotations
 

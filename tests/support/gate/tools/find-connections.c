@@ -4,8 +4,8 @@
  *	find-connections local ADDRESS:PORT [TIMES]	of a local address and port
  *
  * A line for each: protocol, client, virtual, local, real address, state, seconds to expiry; the error
- * as the exit code.  With TIMES it says how many there are and the shortest of as many answers:
- * "N connections, shortest answer N us".
+ * as the exit code.  With TIMES it asks as often, in five rounds, and tells the shortest one:
+ * "N connections, N us".  The guest's clock may go in steps of 10 ms.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -195,17 +195,18 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	quiet = 1;
-	for (int times = atoi(argv[3]); times > 0; times--) {
+	for (int round = 0; round < 5; round++) {
 		struct timespec from, to;
 		long took;
 
 		clock_gettime(CLOCK_MONOTONIC, &from);
-		number = ask(fd, &m);
+		for (int times = atoi(argv[3]); times > 0; times--)
+			number = ask(fd, &m);
 		clock_gettime(CLOCK_MONOTONIC, &to);
 		took = (to.tv_sec - from.tv_sec) * 1000000 + (to.tv_nsec - from.tv_nsec) / 1000;
 		if (shortest < 0 || took < shortest)
 			shortest = took;
 	}
-	printf("%ld connections, shortest answer %ld us\n", number, shortest);
+	printf("%ld connections, %ld us\n", number, shortest);
 	return 0;
 }
