@@ -26,6 +26,8 @@ director_ client "$one" >/tmp/one
 [ "$(wc -l </tmp/one) $(cut -d' ' -f2 /tmp/one)" = "1 $one" ] || fail "client and port: $(cat /tmp/one)"
 director_ local "$local" >/tmp/one
 [ "$(wc -l </tmp/one) $(cut -d' ' -f2,4 /tmp/one)" = "1 $one $local" ] || fail "local address and port: $(cat /tmp/one)"
+director -L -c -n -z "$local" >/tmp/one
+grep -q " $one  *10.0.0.1:80  *$local  *10.1.0.2:8080" /tmp/one || fail "ipvsadm, $local: $(cat /tmp/one)"
 local6=$(director_ client "[fd00::2]" | head -1 | cut -d' ' -f4)
 [ "$(director_ local "$local6" | cut -d' ' -f4)" = "$local6" ] || fail "local address of IPv6: $(director_ local "$local6")"
 # nobody
