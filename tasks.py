@@ -1,6 +1,6 @@
 """The command line: Invoke tasks, each a thin call into ``builder.commands``.
 
-Only this file and builder/commandline.py know Invoke.  Exit codes: 2 usage or configuration,
+Only this file and builder/commandline/ know Invoke.  Exit codes: 2 usage or configuration,
 3 source not reachable, 4 verification, 5 patch, 6 build, 7 environment, 8 smoke or lab,
 130 interrupted.
 """
@@ -14,6 +14,7 @@ if early.is_run_by_invoke():
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -23,67 +24,72 @@ from builder.commandline import PROFILE, command, options, task
 from builder.commands.judge_options import HELP, Options
 from builder.console import put, put_lines
 from builder.host import ci
+from builder.host.paths import Project
 from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 
 
 def _produce(
-    profile: str,
-    flavour: str,
-    base: str,
-    jobs: str | None,
-    locked: bool,
-    hermetic: bool,
-    *,
-    goal: str = "",
-    only: str | None = None,
+    context: Context, profile: str, flavour: str, base: str, jobs: str | None, locked: bool,
+    hermetic: bool, dry: bool, *, goal: str = "", only: str | None = None,
     variant: str | None = None,
-) -> None:
+) -> None:  # fmt: skip
     from builder.commands import produce  # noqa: PLC0415 - keeps --list quick
     from builder.stages import session  # noqa: PLC0415
 
-    with command(profile) as place:
-        number, variants = session.read_jobs(jobs), names.split("--variant", variant)
+    with command(context, profile) as place:
         request = session.Request(
-            profile, flavour, base, number, locked, hermetic=hermetic, variants=variants
-        )
+            *(profile, flavour, base, session.read_jobs(jobs), locked),
+            hermetic=hermetic, variants=names.split("--variant", variant), dry=dry,
+        )  # fmt: skip
         chosen = names.split("--only", only)
         goals = produce.only(StageKind.BUILD, chosen) if chosen else produce.everything
-        produce.produce(request, produce.exactly(goal) if goal else goals, place)
+        produce.run(request, produce.exactly(goal) if goal else goals, place)
 
 
-@task(help=options("profile", "flavour", "base", "only", "jobs", "locked", "variant", "hermetic"))
+@task(
+    help=options(
+        *("profile", "flavour", "base", "only", "jobs", "locked", "variant", "hermetic", "dry-run")
+    )
+)
 def build(
-    context: Context,
-    profile: str = PROFILE,
-    flavour: str = "",
-    base: str = "",
-    only: str | None = None,
-    jobs: str | None = None,
-    locked: bool = False,
-    variant: str | None = None,
-    hermetic: bool = False,
-) -> None:
+    context: Context, profile: str = PROFILE, flavour: str = "", base: str = "",
+    only: str | None = None, jobs: str | None = None, locked: bool = False,
+    variant: str | None = None, hermetic: bool = False, dry_run: bool = False,
+) -> None:  # fmt: skip
     """Build everything: RPMs, repository, disk image, smoke test."""
-    _produce(profile, flavour, base, jobs, locked, hermetic, only=only, variant=variant)
+    chosen = (profile, flavour, base, jobs, locked, hermetic, dry_run)
+    _produce(context, *chosen, only=only, variant=variant)
 
 
-@task(help=options("profile", "locked", "variant", update="resolve and pin the sources anew"))
+@task(
+    help=options(
+        *("profile", "locked", "variant", "dry-run"), update="resolve and pin the sources anew"
+    )
+)
 def fetch(
-    context: Context,
-    profile: str = PROFILE,
-    locked: bool = False,
-    update: bool = False,
-    variant: str | None = None,
-) -> None:
+    context: Context, profile: str = PROFILE, locked: bool = False, update: bool = False,
+    variant: str | None = None, dry_run: bool = False,
+) -> None:  # fmt: skip
     """Download the sources into the cache and verify them."""
     from builder.commands import inputs  # noqa: PLC0415
     from builder.stages import session  # noqa: PLC0415
 
-    with command(profile) as place:
+    with command(context, profile) as place:
+        variants = names.split("--variant", variant)
         request = session.Request(
-            profile, locked=locked, update=update, variants=names.split("--variant", variant)
+            profile, locked=locked, update=update, variants=variants, dry=dry_run
         )
         put_lines(inputs.fetch(request, place))
+
+
+@task(help={"folder": "a new or empty folder (default: this one)"})
+def init(context: Context, folder: str = ".") -> None:
+    """Lay out a project folder with all profiles, to be changed."""
+    from builder.commands import init as laying  # noqa: PLC0415
+
+    with command(context, project=Project(Path(folder).absolute())) as place:
+        laying.init(place.project.root)
+        put(str(place.project.root))
 
 
 @task(
@@ -97,44 +103,42 @@ def update(context: Context, source: str = "", profile: str = PROFILE, check: bo
     """Move sources to newer point releases, if all patches apply."""
     from builder.commands import update as moving  # noqa: PLC0415
 
-    with command(profile) as place:
+    with command(context, profile) as place:
         moving.update(profile, source, place, check=check)
 
 
 @task(
     help=options(
-        *("profile", "base", "hermetic"),
+        *("profile", "base", "hermetic", "dry-run"),
         refresh="make the images anew from the packages of today",
         lock="write dockerfiles/<base>/packages.lock: of which packages they are made",
     )
 )
 def image(
-    context: Context,
-    profile: str = PROFILE,
-    base: str = "",
-    refresh: bool = False,
-    lock: bool = False,
-    hermetic: bool = False,
-) -> None:
+    context: Context, profile: str = PROFILE, base: str = "", refresh: bool = False,
+    lock: bool = False, hermetic: bool = False, dry_run: bool = False,
+) -> None:  # fmt: skip
     """Make the base: build image and root of the virtual machine."""
     from builder.commands import inputs  # noqa: PLC0415
     from builder.stages import session  # noqa: PLC0415
 
-    with command(profile) as place:
-        request = session.Request(profile, base=base, hermetic=hermetic)
+    with command(context, profile) as place:
+        request = session.Request(profile, base=base, hermetic=hermetic, dry=dry_run)
         put_lines(inputs.bootstrap(request, place, refresh=refresh, lock=lock))
 
 
-@task(help=options("profile", "flavour", "only"))
+@task(help=options("profile", "flavour", "only", "dry-run"))
 def tree(
-    context: Context, profile: str = PROFILE, flavour: str = "", only: str | None = None
-) -> None:
+    context: Context, profile: str = PROFILE, flavour: str = "", only: str | None = None,
+    dry_run: bool = False,
+) -> None:  # fmt: skip
     """Lay out an rpmbuild tree per component, to build by hand."""
     from builder.commands import produce, trees  # noqa: PLC0415
     from builder.stages import session  # noqa: PLC0415
 
-    with command(profile) as place:
-        request, chosen = session.Request(profile, flavour), names.split("--only", only)
+    with command(context, profile) as place:
+        request = session.Request(profile, flavour, dry=dry_run)
+        chosen = names.split("--only", only)
         goals = produce.only(StageKind.PREP, chosen)
         put_lines(trees.lay_out(request, goals, chosen, place))
 
@@ -146,22 +150,17 @@ def tree(
     )
 )
 def patch(
-    context: Context,
-    profile: str = PROFILE,
-    flavour: str = "",
-    base: str = "",
-    only: str | None = None,
-    variant: str | None = None,
-    check: bool = False,
-    json: bool = False,
-) -> None:
+    context: Context, profile: str = PROFILE, flavour: str = "", base: str = "",
+    only: str | None = None, variant: str | None = None, check: bool = False, json: bool = False,
+) -> None:  # fmt: skip
     """Apply the patch series and report every hunk."""
     from builder.commands import patches, produce  # noqa: PLC0415
     from builder.stages import session  # noqa: PLC0415
 
-    with command(profile, json=json) as place:
+    with command(context, profile, json=json) as place:
+        variants = names.split("--variant", variant)
         patches.report(
-            session.Request(profile, flavour, base, variants=names.split("--variant", variant)),
+            session.Request(profile, flavour, base, variants=variants),
             produce.only(StageKind.PREP, names.split("--only", only)),
             place,
             check=check,
@@ -173,18 +172,15 @@ def _up_to(goal: str, words: str) -> Callable[..., None]:
     """The task that makes one stage and all that it needs; ``words`` are its help."""
 
     def make(
-        context: Context,
-        profile: str = PROFILE,
-        flavour: str = "",
-        base: str = "",
-        jobs: str | None = None,
-        locked: bool = False,
-        hermetic: bool = False,
-    ) -> None:
-        _produce(profile, flavour, base, jobs, locked, hermetic, goal=goal)
+        context: Context, profile: str = PROFILE, flavour: str = "", base: str = "",
+        jobs: str | None = None, locked: bool = False, hermetic: bool = False,
+        dry_run: bool = False,
+    ) -> None:  # fmt: skip
+        chosen = (profile, flavour, base, jobs, locked, hermetic, dry_run)
+        _produce(context, *chosen, goal=goal)
 
     make.__doc__ = words
-    shared = options("profile", "flavour", "base", "jobs", "locked", "hermetic")
+    shared = options("profile", "flavour", "base", "jobs", "locked", "hermetic", "dry-run")
     return task(make, name=goal, help=shared)
 
 
@@ -195,7 +191,7 @@ smoke = _up_to(SMOKE, "Build up to the smoke test in the booted image.")
 
 @task(
     help=options(
-        *("profile", "flavour", "base", "hermetic"),
+        *("profile", "flavour", "base", "hermetic", "dry-run"),
         scenario="scenarios, separated by commas (default: all)",
         again="boot and record even if nothing has changed",
         check="load scenarios and say what is wrong with them; needs no image",
@@ -205,23 +201,16 @@ smoke = _up_to(SMOKE, "Build up to the smoke test in the booted image.")
     )
 )
 def lab(
-    context: Context,
-    profile: str = PROFILE,
-    flavour: str = "",
-    base: str = "",
-    scenario: str | None = None,
-    again: bool = False,
-    check: bool = False,
-    judge: str | None = None,
-    keep: bool = False,
-    load: bool = False,
-    hermetic: bool = False,
-) -> None:
+    context: Context, profile: str = PROFILE, flavour: str = "", base: str = "",
+    scenario: str | None = None, again: bool = False, check: bool = False,
+    judge: str | None = None, keep: bool = False, load: bool = False, hermetic: bool = False,
+    dry_run: bool = False,
+) -> None:  # fmt: skip
     """Prove FULLNAT by capture, on a network of virtual machines."""
     from builder.commands import judging  # noqa: PLC0415
     from builder.commands import lab as labs  # noqa: PLC0415
 
-    with command(profile) as place:
+    with command(context, profile) as place:
         chosen = names.split("--scenario", scenario)
         judging.require_one(judge=judge is not None, check=check, keep=keep, load=load)
         if judge is not None:
@@ -230,8 +219,8 @@ def lab(
         if check:
             put(judging.check(place.project, profile, chosen))
             return
-        request = labs.LabRequest(profile, chosen, keep, load, flavour, base, again, hermetic)
-        labs.run(request, place)
+        chosen_base = (flavour, base, again, hermetic, dry_run)
+        labs.run(labs.LabRequest(profile, chosen, keep, load, *chosen_base), place)
 
 
 @task(help=HELP)
@@ -244,7 +233,7 @@ def judge(
     """Judge captures of a director of your own; see docs/judge.md."""
     from builder.commands import judge as judging  # noqa: PLC0415
 
-    with command(profile, json=json) as place:
+    with command(context, profile, json=json) as place:
         ends = (outside, inside, vip, local, server, local_ports)
         judging.judge(Options(*ends, no_toa, strict, config, profile, output, json), place)
 
@@ -259,7 +248,7 @@ def lab_console(context: Context, host: str, profile: str = PROFILE) -> None:
     from builder.commands import lab as labs  # noqa: PLC0415
     from builder.commands import terminal  # noqa: PLC0415
 
-    with command(profile) as place:
+    with command(context, profile) as place:
         terminal.enter(host, labs.shells_folder(place, profile), profile, place.console)
 
 
@@ -275,7 +264,7 @@ def explain(
     from builder.commands import produce  # noqa: PLC0415
     from builder.stages import session  # noqa: PLC0415
 
-    with command(profile) as place:
+    with command(context, profile) as place:
         request = session.Request(profile, flavour, base)
         put_lines(explanation.explain_request(request, produce.exactly(stage), place))
 
@@ -295,7 +284,7 @@ def show(
     from builder.commands import listing  # noqa: PLC0415
     from builder.stages import session  # noqa: PLC0415
 
-    with command(profile) as place:
+    with command(context, profile) as place:
         put_lines(listing.show(what, session.Request(profile, flavour, base), place))
 
 
@@ -304,7 +293,7 @@ def shell(context: Context, stage: str) -> None:
     """Open a shell in the container of the stage that failed."""
     from builder.commands import shell as shells  # noqa: PLC0415
 
-    with command() as place:
+    with command(context) as place:
         raise Exit(code=shells.enter(stage, place))
 
 
@@ -324,7 +313,7 @@ def clean(
     """Remove artifacts and dead runs' folders; --all: the cache too."""
     from builder.commands import clean as cleaning  # noqa: PLC0415
 
-    with command(profile) as place:
+    with command(context, profile) as place:
         cleaning.clean(cleaning.CleanRequest(profile, everything=all, agreed=yes), place)
 
 
@@ -338,7 +327,7 @@ def verify(context: Context, profile: str | None = None, fix: bool = False) -> N
     """Verify the digests of sources, finished stages and artifacts."""
     from builder.commands import verify as verification  # noqa: PLC0415
 
-    with command(profile) as place:
+    with command(context, profile) as place:
         put(verification.verify(profile, place, fix=fix))
 
 
@@ -347,7 +336,7 @@ def report(context: Context, profile: str = PROFILE) -> None:
     """Write report.html again from build.json."""
     from builder.commands import reports  # noqa: PLC0415
 
-    with command(profile) as place:
+    with command(context, profile) as place:
         put(str(reports.write(place.project, profile)))
 
 
@@ -362,7 +351,7 @@ def doctor(
     """Check what this host can do, with the exact fix."""
     from builder.commands import doctor as examination  # noqa: PLC0415
 
-    with command(profile, json=json) as place:
+    with command(context, profile, json=json) as place:
         code = examination.examine(profile, place, base=base, fix=fix, json=json)
     raise Exit(code=code)
 
@@ -377,7 +366,7 @@ def test(context: Context, fast: bool = False, long: bool = False) -> None:
     """Run linters and tests as CI does; see docs/tests.md."""
     from builder.commands import selftest  # noqa: PLC0415
 
-    with command() as place:
+    with command(context) as place:
         scope = selftest.scope(fast=fast, long=long)
         code = selftest.run(place.project, place.console, scope=scope, strict=ci.is_ci())
     raise Exit(code=code)
@@ -388,7 +377,7 @@ def bench(context: Context, profile: str = "lts", flavour: str = "vm") -> None:
     """Measure the builder beside the bare commands, as ratios."""
     from builder.commands import bench as benchmark  # noqa: PLC0415
 
-    with command(profile) as place:
+    with command(context, profile) as place:
         put(benchmark.measure(profile, flavour, place))
 
 

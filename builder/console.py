@@ -35,7 +35,7 @@ class Progress:
         self._done = 0
         self._reported = time.monotonic()
         self._bar: Any = None
-        if console.interactive:
+        if console.interactive and not console.quiet:
             self._bar = tqdm(
                 total=total,
                 desc=label,
@@ -112,10 +112,15 @@ def put_json(result: str) -> None:
 
 @dataclass
 class Console:
-    """Where messages go.  One per command; passed down, never global."""
+    """Where messages go.  One per command; passed down, never global.
+
+    ``quiet``: warnings alone are said.  ``verbose``: details are, too.
+    """
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     interactive: bool = field(default_factory=_is_terminal)
+    quiet: bool = False
+    verbose: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def say(self, message: str) -> None:
@@ -123,6 +128,19 @@ class Console:
 
         What peers said in it cannot hurt the terminal, and URLs have no secrets.
         """
+        if not self.quiet:
+            self._write(message)
+
+    def warn(self, message: str) -> None:
+        """The same for what people must know, however quiet it is to be."""
+        self._write(message)
+
+    def detail(self, message: str) -> None:
+        """The same for those who want to know more."""
+        if self.verbose:
+            self._write(message)
+
+    def _write(self, message: str) -> None:
         message = shown(message)
         with self._lock, _writing():
             if self.interactive:

@@ -7,17 +7,20 @@ in a traceback.  Only the lightest modules are used here: this is the first thin
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = 130
 _STDERR = 2
+_FROM = "LVS_BUILDER_FROM"
 
 
 def is_run_by_invoke() -> bool:
@@ -50,6 +53,26 @@ def heard(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     finally:
         for number, handler_before in before.items():
             signal.signal(number, handler_before)
+
+
+def go_back() -> None:
+    """Return to the folder from which bootstrap was called: paths and hints are meant from there.
+
+    bootstrap leaves it to find its modules.  One that has gone, or is closed, is left.
+    """
+    before = os.environ.pop(_FROM, "")
+    if before:
+        with contextlib.suppress(OSError):
+            os.chdir(before)
+
+
+def leave_word(root: str) -> None:
+    """Go where the modules are; the program that this one becomes goes back from there."""
+    try:
+        os.environ[_FROM] = str(Path.cwd())
+    except OSError:  # it has been removed
+        os.environ.pop(_FROM, None)
+    os.chdir(root)
 
 
 def become(argv: list[str]) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from builder.commands import outputs, produce
+from builder.commands.foresight import foresee
 from builder.errors import UsageError
 from builder.host import ci
 from builder.pipeline.facts import FetchFacts, ImageFacts
@@ -17,6 +18,8 @@ def fetch(request: Request, place: Place) -> list[str]:
     A request to ``update`` resolves all of them anew.
     """
     forced = produce.each_source(choose(place.project, request)) if request.update else ()
+    if request.dry:
+        return foresee(request, produce.each_source, place, forced=forced)
     done = produce.produce(request, produce.each_source, place, forced=forced)
     facts = {name: stage.facts(FetchFacts) for name, stage in done.items()}
     return [
@@ -38,6 +41,9 @@ def bootstrap(
     if lock:
         _require_lockable(request, baselock.locking(build, "--lock"))
     stages = baselock.STAGES
+    if request.dry:
+        goals = produce.exactly(*stages)
+        return foresee(request, goals, place, forced=stages if refresh else ())
     with open_session(request, place) as session, outputs.published_if_failing(session):
         done = session.settle(*stages, forced=stages if refresh else ())
         lines = [

@@ -9,6 +9,8 @@ from pathlib import Path
 import msgspec
 
 from builder.commands import kept, outputs
+from builder.commands.foresight import foresee
+from builder.console import put_lines
 from builder.errors import SmokeError, UsageError
 from builder.host import ownership, paths
 from builder.lab import catalogue
@@ -39,7 +41,7 @@ class LabRequest:
     No ``flavour`` and no ``base``: those of the last build, else the profile's.  ``keep``: hosts
     go on running.  ``load``: not proof but ratios, of what goes through each method.  ``again``:
     machines are booted even if nothing has changed.  ``hermetic``: a base that is not the locked
-    one is refused.
+    one is refused.  ``dry``: nothing is tried; what would be is told.
     """
 
     profile: str
@@ -50,6 +52,7 @@ class LabRequest:
     base: str = ""
     again: bool = False
     hermetic: bool = False
+    dry: bool = False
 
 
 def shells_folder(place: Place, profile: str) -> Path:
@@ -64,6 +67,9 @@ def run(request: LabRequest, place: Place) -> None:
     cannot be tried at all.
     """
     chosen = _chosen(request, place)
+    if request.dry:
+        put_lines(_foresee(request, chosen, place))
+        return
     with ExitStack() as lab, ExitStack() as building:
         lab.enter_context(ownership.use(place.cache, place.console))
         opened = building.enter_context(session.open_session(_session(request, place), place))
@@ -82,6 +88,16 @@ def run(request: LabRequest, place: Place) -> None:
                 trial.keep(chosen[0])
             return
         _prove(opened, chosen, again=request.again)
+
+
+def _foresee(request: LabRequest, chosen: tuple[str, ...], place: Place) -> list[str]:
+    """Raises UsageError if the image of the session's flavour and base was not built."""
+    asked = _session(request, place)
+    with session.open_session(asked, place, reading=True) as opened:
+        require_image(opened)
+    again = tuple(StageKind.RECORD.of(name) for name in chosen) if request.again else ()
+    goals = tuple(StageKind.LAB.of(name) for name in chosen)
+    return foresee(asked, lambda build: goals, place, forced=again)
 
 
 def _work_name() -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from builder import names
 from builder.commands import outputs
+from builder.commands.foresight import foresee
+from builder.console import put_lines
 from builder.pipeline.schedule import with_needs
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, StageKind, is_of, parse
@@ -50,6 +52,14 @@ def each_source(build: Build) -> tuple[str, ...]:
 
 def exactly(*stages: str) -> Goals:
     return lambda build: stages
+
+
+def run(request: Request, goals: Goals, place: Place) -> None:
+    """Settle the goals, or say what that would take."""
+    if request.dry:
+        put_lines(foresee(request, goals, place))
+    else:
+        produce(request, goals, place)
 
 
 def produce(

@@ -12,6 +12,7 @@ from builder.host import ownership
 from builder.host.lock import hold_if_free
 from builder.host.paths import Cache
 from builder.pipeline.run import run_lock
+from builder.pipeline.stagename import StageKind
 from builder.place import Place
 from builder.stages.containers import Note, noted
 
@@ -51,6 +52,15 @@ def _enter(note: Note, cache: Cache, console: Console) -> int:
 
 def _none(stage: str, cache: Cache) -> UsageError:
     failed = sorted({note.stage for note in noted(cache.scratch)})
+    kinds = [str(kind) for kind in StageKind]
+    kind, _, _ = stage.partition(":")
+    if kind not in kinds:
+        nearest = names.nearest(kind, kinds)
+        return UsageError(
+            f"{names.shown(stage)} is no stage{nearest}",
+            f"a stage is one of these, most with a name behind it: {', '.join(kinds)}",
+            "invoke show stages",
+        )
     return UsageError(
         f"there is no failed container of stage {names.shown(stage)}{names.nearest(stage, failed)}",
         "it did not fail last time, it runs in no container, or a later run swept it",

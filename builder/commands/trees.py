@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from builder.commands import outputs
+from builder.commands.foresight import foresee
 from builder.commands.produce import Goals
 from builder.host.removal import remove
 from builder.place import Place
@@ -19,6 +20,8 @@ def lay_out(request: Request, goals: Goals, names: tuple[str, ...], place: Place
     Trees lie in ``artifacts/<profile>/tree/<component>/`` and are made anew each time.
     """
     goals(choose(place.project, request))  # refuses unknown components
+    if request.dry:
+        return foresee(request, goals, place)
     with (
         open_session(request, place) as session,
         outputs.published_if_failing(session),

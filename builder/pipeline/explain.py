@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
 
 from builder.digest import Digest
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
-from builder.pipeline.ledger import InputChange, Ledger, compare
+from builder.pipeline.estimate import Expectation, expect
+from builder.pipeline.ledger import Ledger
+from builder.pipeline.reasons import reasons
 from builder.pipeline.schedule import with_needs
 from builder.pipeline.stage import Damaged, Done, Stage
 from builder.pipeline.store import Store
-
-SHORT = 12
-
-
-def _short(value: str) -> str:
-    return value[:SHORT] if value else "(none)"
-
-
-def _line(change: InputChange) -> str:
-    return f"    {change.name}: {_short(change.old)} -> {_short(change.new)}"
 
 
 def _inputs(
@@ -32,6 +25,18 @@ def _inputs(
         Input(f"stage:{need}", keys[need]) for need in stage.needs if need not in unknown
     )
     return (*own, *inherited), not any(need in unknown for need in stage.needs)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What would become of a stage: ``lines`` say why, the first one with its name.
+
+    ``expected``: how long it would take, None if it need not run.
+    """
+
+    stage: Stage
+    lines: tuple[str, ...]
+    expected: Expectation | None
 
 
 def explain(
@@ -47,23 +52,48 @@ def explain(
     ``outdated``: an earlier version of the builder has made what is in the cache.  Nothing is
     run.  Raises UsageError for a name that is no stage.
     """
-    if outdated:
-        return [_outdated(stage.name, store) for stage in with_needs(stages, goals)]
-    lines: list[str] = []
+    found = outlooks(stages, goals, store, ledger, outdated=outdated)
+    return [line for one in found for line in one.lines]
+
+
+def outlooks(
+    stages: Mapping[str, Stage],
+    goals: Iterable[str],
+    store: Store,
+    ledger: Ledger,
+    *,
+    outdated: bool = False,
+    forced: Container[str] = (),
+) -> list[Outlook]:
+    """The same with times.  ``forced``: these would run even if nothing has changed."""
+    found: list[Outlook] = []
     keys: dict[str, Digest] = {}
     unknown: set[str] = set()
     for stage in with_needs(stages, goals):
+        if outdated:
+            found.append(_running(stage, [_outdated(stage.name, store)], ledger))
+            continue
         inputs, complete = _inputs(stage, keys, frozenset(unknown))
         key = digest.key(inputs)
-        found = _find(stage, key, store) if complete else None
-        lines += _tell(stage, inputs, complete, found, ledger)
-        if found is not None:
-            keys[stage.name] = found.content if found.by_content else found.key
-        elif stage.by_content or not complete:
+        done = _find(stage, key, store) if complete and stage.name not in forced else None
+        if done is not None:
+            line = f"{stage.name}: nothing has changed{stage.remark(done)}"
+            found.append(Outlook(stage, (line,), None))
+            keys[stage.name] = done.content if done.by_content else done.key
+            continue
+        asked = stage.name in forced
+        why = [f"{stage.name}: would run, as was asked"] if asked else []
+        lines = why or reasons(stage.name, inputs, ledger, complete=complete)
+        found.append(_running(stage, lines, ledger))
+        if stage.by_content or not complete:
             unknown.add(stage.name)
         else:
             keys[stage.name] = key
-    return lines
+    return found
+
+
+def _running(stage: Stage, lines: list[str], ledger: Ledger) -> Outlook:
+    return Outlook(stage, tuple(lines), expect(stage, ledger))
 
 
 def _find(stage: Stage, key: Digest, store: Store) -> Done | None:
@@ -77,28 +107,3 @@ def _outdated(stage: str, store: Store) -> str:
     if store.folder(stage).is_dir():
         return f"{stage}: would run, its output was made by an earlier version of the builder"
     return f"{stage}: would run, it never did in this cache"
-
-
-def _tell(
-    stage: Stage,
-    inputs: tuple[Input, ...],
-    complete: bool,
-    found: Done | None,
-    ledger: Ledger,
-) -> list[str]:
-    if found is not None:
-        return [f"{stage.name}: nothing has changed{stage.remark(found)}"]
-    last = ledger.last(stage.name)
-    if last is None:
-        return [f"{stage.name}: would run, it never did in this cache"]
-    old = dict(last.inputs)
-    if not complete:
-        known = {entry.name for entry in inputs}
-        old = {name: value for name, value in old.items() if name in known}
-    changes = compare(old, inputs)
-    lines = [_line(change) for change in changes]
-    if not complete:
-        lines.append("    a stage it needs would run, and what comes out of that is not known yet")
-    if not lines:
-        lines.append("    its output is not in the cache any more, or has changed there")
-    return [f"{stage.name}: would run", *lines]

@@ -34,6 +34,7 @@ from builder.pipeline.budget import Budget
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import NONE, Facts
 from builder.pipeline.ledger import Entry, Ledger
+from builder.pipeline.reasons import reasons
 from builder.pipeline.stage import Damaged, Done, Stage, Work
 from builder.pipeline.stagename import folder_of
 from builder.pipeline.store import OUTPUT, Store
@@ -49,10 +50,7 @@ POLL = 0.2
 
 
 def with_needs(stages: Mapping[str, Stage], goals: Iterable[str]) -> tuple[Stage, ...]:
-    """The goals and everything they need, needed ones first.
-
-    Raises UsageError for a name that is no stage.
-    """
+    """The goals and what they need, needed ones first; UsageError for what is no stage."""
     ordered: dict[str, Stage] = {}
 
     def visit(name: str) -> None:
@@ -201,8 +199,15 @@ class Schedule:
             self.begin()
         for stage, inputs in ready:
             self._begun[stage.name] = time.time()
+            if self.console.verbose:
+                self._tell_why(stage.name, inputs, asked=stage.name in forced)
             running.add(stage.name)
             threading.Thread(target=self._run_one, args=(stage, inputs, ended), daemon=True).start()
+
+    def _tell_why(self, stage: str, inputs: tuple[Input, ...], *, asked: bool) -> None:
+        why = [f"{stage}: runs, as was asked"] if asked else reasons(stage, inputs, self.ledger)
+        for line in (*why, f"    log: {self.log(stage)}"):
+            self.console.detail(line.replace("would run", "runs"))
 
     def _check(self, unsettled: list[Stage]) -> None:
         """Before the first stage is begun: can this host do all that is left?"""

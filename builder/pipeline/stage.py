@@ -141,6 +141,7 @@ class Stage:
     finds out whether they still have them. All other needs are held against their digests before
     it runs. ``check``: raises if this host cannot do it; called before the first stage of a run
     is begun, if this one may have to run. ``remark``: what ``explain`` adds if it need not run.
+    ``objects``: how many files it compiles, as far as that is known before it has ever run.
     """
 
     name: str
@@ -154,3 +155,4 @@ class Stage:
     carries: tuple[str, ...] = ()
     check: Callable[[], None] = lambda: None
     remark: Callable[[Done], str] = lambda done: ""
+    objects: int = 0

@@ -72,7 +72,8 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
 
     ``profile``, ``flavour``: their names. ``default_base``: the profile's own. ``fragments``:
     files of ``kernel-config/`` that make the kernel's configuration. ``install``: packages that
-    the disk image gets, the guest's own among them. What is not named here is as in ``Profile``.
+    the disk image gets, the guest's own among them. ``objects``: how many files its kernel
+    compiles, 0 if nobody has counted them. What is not named here is as in ``Profile``.
     """
 
     profile: str
@@ -88,6 +89,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     init: Init
     layout: tuple[LayoutCheck, ...]
     lab: Fullnat | None
+    objects: int = 0
 
     @property
     def epoch(self) -> int:
@@ -117,6 +119,7 @@ def resolve(profile: Profile, flavour: str, base: Base) -> Build:
         init=profile.init,
         layout=profile.layout,
         lab=profile.lab,
+        objects=chosen.objects,
     )
 
 

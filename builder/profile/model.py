@@ -5,6 +5,8 @@ Every field is data; code never asks for a profile's or a component's name.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from builder.forensics.copies import KabiList, LayoutCheck
@@ -29,12 +31,14 @@ class Flavour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``fragments``: files of ``kernel-config/``, later ones add to earlier ones.
     ``suffix``: appended to the release of flavoured components, so that two flavours
-    never share a version.
+    never share a version.  ``objects``: how many files its kernel compiles, for the progress of a
+    first build; 0 if nobody has counted them.
     """
 
     summary: str
     fragments: tuple[FileName, ...] = ()
     suffix: Suffix = ""
+    objects: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
 
 class ForeignPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

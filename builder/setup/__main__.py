@@ -19,9 +19,11 @@ from types import FrameType
 from builder.errors import BuilderError, EnvironmentFailure, Interrupted
 from builder.host import tools
 from builder.host.tools import Need
+from builder.invocation import pasted
 from builder.setup import environment, packages
 
 YES = ("--yes", "-y")
+ROOT = Path(__file__).resolve().parents[2]
 # Tasks that run the linters and tests.
 TEST_TASKS = ("test",)
 
@@ -75,24 +77,25 @@ def _require_encoding(root: Path) -> None:
 
 
 def _fail(error: BuilderError) -> int:
-    lines = (f"failed: {error.what}", f"cause: {error.cause}", f"next:  {error.hint}")
+    hint = pasted(error.hint, ROOT)
+    lines = (f"failed: {error.what}", f"cause: {error.cause}", f"next:  {hint}")
     print("\n".join(lines), file=sys.stderr)
     return error.exit_code
 
 
 def main(arguments: Sequence[str]) -> int:
-    root = Path(__file__).resolve().parents[2]
+    early.go_back()
     yes, words = split(arguments)
     try:
         with early.heard(_raise_interrupt):
-            folder = prepare(root, words, yes=yes)
+            folder = prepare(ROOT, words, yes=yes)
     except KeyboardInterrupt:
         packages.say("interrupted")
         return Interrupted.exit_code
     except BuilderError as error:
         return _fail(error)
     except OSError as error:
-        return _fail(environment.refused(error, root))
+        return _fail(environment.refused(error, ROOT))
     return environment.run(folder, words or ["--list"])
 
 

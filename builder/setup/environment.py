@@ -55,6 +55,7 @@ def run(folder: Path, words: Sequence[str]) -> NoReturn:
         from builder import commandline  # noqa: PLC0415 - needs what the environment has
 
         commandline.main(import_module("tasks"), words)
+    early.leave_word(str(folder.parents[1]))
     early.become([str(folder / "bin/python"), "-X", "utf8", "-m", "builder", *words])
 
 

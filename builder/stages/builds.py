@@ -33,6 +33,7 @@ def build_stage(setting: Setting, part: BuildPart, ledger: Ledger, image: ReadyI
     stage_name = StageKind.BUILD.of(part.name)
     manner = packaging(setting, part)
     needs = tuple(StageKind.BUILD.of(need) for need in part.needs)
+    objects = setting.build.objects if part.is_kernel else 0
     if part.name in checked(setting.build):
         needs = (CHECKS, *needs)
 
@@ -56,7 +57,7 @@ def build_stage(setting: Setting, part: BuildPart, ledger: Ledger, image: ReadyI
             ccache=_folder(setting.cache.ccache),
             needs={need: work.needs[StageKind.BUILD.of(need)].path / RPMS for need in part.needs},
             jobs=setting.jobs(),
-            expected=_objects(ledger.last(stage_name)),
+            expected=_objects(ledger.last(stage_name)) or objects or None,
             explain=manner.explain,
         )
 
@@ -77,7 +78,8 @@ def build_stage(setting: Setting, part: BuildPart, ledger: Ledger, image: ReadyI
         _keep(built.source, work.output / SRPMS)
         work.note(BuildFacts(built.objects, sum(seconds)))
 
-    return Stage(stage_name, (*manner.needs, *needs, BUILD_ROOT), inputs, run, check=require_engine)
+    needed = (*manner.needs, *needs, BUILD_ROOT)
+    return Stage(stage_name, needed, inputs, run, check=require_engine, objects=objects)
 
 
 def _foreseen(part: BuildPart, manner: Packaging) -> build.BuildPlan:

@@ -59,6 +59,7 @@ class Request:
     ``locked``: unpinned sources are refused, as they always are in CI.
     ``hermetic``: a base that is not the locked one is refused.
     ``variants``: of sources, each as ``SOURCE=VARIANT``.
+    ``dry``: nothing is run; what would be is told.
     """
 
     profile: str
@@ -69,6 +70,7 @@ class Request:
     update: bool = False
     hermetic: bool = False
     variants: tuple[str, ...] = ()
+    dry: bool = False
 
 
 class _Once(Generic[T]):

@@ -96,6 +96,8 @@ def test_it_runs_however_it_is_called(ready: Checkout, tmp_path: Path) -> None:
     require_list(checkout.run(["./link"], tmp_path))
     require_list(checkout.run(["sh", "bootstrap"], ready.root, CDPATH="/:/tmp"))
     require_list(checkout.run(["sh", "../bootstrap"], ready.root / "builder", CDPATH="/usr"))
+    told = checkout.run(["sh", "../bootstrap", "no-such-task"], ready.root / "builder")
+    assert "next:  ../bootstrap --list" in told.stderr, "it can be pasted where the user stands"
     path = f"{ready.root}:{os.environ['PATH']}"
     require_list(checkout.run(["bootstrap", "--list"], Path("/"), PATH=path))
 

@@ -78,7 +78,7 @@ def parse(command: str) -> None:
         words = shlex.split(one)
         start = next(n for n, word in enumerate(words) if word in ("invoke", "./bootstrap"))
         assert words[:start] in ([], ["env", "-u", "CI"], [VALUE]), f"{one!r} is no command"
-        program = commandline._Program(tasks)
+        program = commandline.Program(tasks)
         program.create_config()
         program.parse_core(["invoke", *(w for w in words[start + 1 :] if w != "--yes")])
         program.parse_collection()

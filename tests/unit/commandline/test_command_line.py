@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from invoke.collection import Collection
+from invoke.parser.argument import Argument
 
 import tasks
 from builder import commandline
+from builder.commandline import vocabulary
 from tests.world import ROOT
 
 MISTAKES = [
@@ -30,10 +32,18 @@ MISTAKES = [
         "there is no option '--echo'; did you mean '--version'?",
         "./bootstrap --list",
     ),
-    ("--dry build", "there is no option --dry", "./bootstrap explain smoke"),
-    ("build --dry", "there is no option --dry", "./bootstrap explain smoke"),
-    ("-R build", "there is no option -R", "./bootstrap explain smoke"),
-    ("build -R", "there is no option -R", "./bootstrap explain smoke"),
+    (
+        "--dry build",
+        "there is no option --dry; did you mean '--dry-run'?",
+        "build --dry-run",
+    ),
+    (
+        "build --dry",
+        "there is no option --dry; did you mean '--dry-run'?",
+        "build --dry-run",
+    ),
+    ("-R build", "there is no option -R; did you mean '--dry-run'?", "build --dry-run"),
+    ("build -R", "there is no option -R; did you mean '--dry-run'?", "build --dry-run"),
     ("explain", "task explain needs a stage", "./bootstrap show stages"),
     ("shell", "task shell needs a stage", "./bootstrap show stages"),
     ("lab-console --profile lts", "task lab-console needs a host", "./bootstrap lab --help"),
@@ -59,6 +69,31 @@ MISTAKES = [
     ("build --only kernel,kernel", "--only names 'kernel' twice", "--only A,B"),
     ("lab --scenario ,", "--scenario names nothing", "--scenario A,B"),
     ("lab --scenario nat,nat", "--scenario names 'nat' twice", "--scenario A,B"),
+    ("buidl --profile lts", "there is no task 'buidl'; did you mean 'build'?", "--list"),
+    ("smoke --jbos=3", "task smoke has no option '--jbos'; did you mean '--jobs'?", "smoke --help"),
+    ("clean -x", "task clean has no option '-x'", "./bootstrap clean --help"),
+    ("build --quiet --verbose", "--quiet and --verbose contradict each other", "leave one"),
+    ("-q build -v", "--quiet and --verbose contradict each other", "leave one"),
+    ("build --profile ltz", "there is no profile 'ltz'; did you mean 'lts'?", "el6, lts"),
+    ("build -p lts -f wm", "profile lts has no flavour 'wm'; did you mean 'vm'?", "director, vm"),
+    ("build --base debain12", "there is no base 'debain12'; did you mean 'debian12'?", "centos6"),
+    ("build -n --only kernal", "profile el6 has no component 'kernal'; did you mean 'kernel'?", ""),
+    ("explain smok", "there is no stage 'smok'; did you mean 'smoke'?", "name one of these"),
+    ("explain build:kernal", "there is no stage 'build:kernal'; did you mean 'build:kernel'?", ""),
+    ("shell buidl:kernel", "'buidl:kernel' is no stage; did you mean 'build'?", "show stages"),
+    ("lab --scenario fulnat -p lts", "there is no scenario 'fulnat'; did you mean 'fullnat'?", ""),
+    ("lab --check --scenario fulnat", "there is no scenario 'fulnat'; did you mean 'fullnat'?", ""),
+    ("lab --keep --load", "--keep and --load do not go together", ""),
+    ("update kernal -p lts", "profile lts has no source 'kernal'; did you mean 'kernel'?", ""),
+    ("fetch --variant kernal=x", "profile el6 has no source 'kernal'; did you mean 'kernel'?", ""),
+    ("show profils", "there is no kind 'profils'; did you mean 'profiles'?", "profiles, flavours"),
+    ("clean --profile ltz", "there is no profile 'ltz'; did you mean 'lts'?", ""),
+    ("verify --profile ltz", "there is no profile 'ltz'; did you mean 'lts'?", ""),
+    ("report --profile ltz", "there is no profile 'ltz'; did you mean 'lts'?", ""),
+    ("doctor --base debain12", "there is no base 'debain12'; did you mean 'debian12'?", ""),
+    ("lab-console web1 -p ltz", "there is no profile 'ltz'; did you mean 'lts'?", ""),
+    ("bench --profile ltz", "there is no profile 'ltz'; did you mean 'lts'?", ""),
+    ("test --fast --long", "--fast and --long cannot be given together", ""),
 ]
 
 
@@ -140,6 +175,39 @@ def test_a_stream_may_be_closed(redirection: str, status: int) -> None:
 def test_plain_locales_are_utf_8_too(locale: str) -> None:
     said = shell("$INVOKE build --profile '\u65e5\u672c\u00e9'", LC_ALL=locale)
     assert "'\u65e5\u672c\u00e9' is not the name of a profile" in said.stderr.decode()
+
+
+def arguments() -> list[Argument]:
+    """Every option of every task, and the program's own."""
+    known = Collection.from_module(tasks).tasks.values()
+    of_tasks = [argument for task in known for argument in task.get_arguments()]
+    return [*of_tasks, *commandline.Program(tasks).core_args()]
+
+
+def test_one_letter_means_one_thing_in_all_tasks() -> None:
+    """Also before a task: ``-v build`` is ``build -v``."""
+    meanings: dict[str, set[str]] = {}
+    for argument in arguments():
+        name, *letters = argument.names
+        assert len(name) > 1
+        assert len(letters) <= 1
+        for letter in letters:
+            meanings.setdefault(letter, set()).add(name)
+    assert {letter: names for letter, names in meanings.items() if len(names) > 1} == {}
+    assert {"q", "v", "n", "h", "V"} <= set(meanings)
+
+
+def test_every_letter_of_the_vocabulary_is_some_option_s() -> None:
+    found = {one.names[0]: one.names[1] for one in arguments() if len(one.names) > 1}
+    assert found == vocabulary.LETTERS
+
+
+@pytest.mark.parametrize("words", ["-q --help build", "build -q -h", "build --quiet --help"])
+def test_the_options_of_every_task_may_stand_anywhere(
+    capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    assert commandline.run(tasks, words.split()) == 0
+    assert "--verbose" in capsys.readouterr().out
 
 
 def test_h_is_help_whatever_a_tasks_options_are_called(capsys: pytest.CaptureFixture[str]) -> None:

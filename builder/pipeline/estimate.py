@@ -1,0 +1,74 @@
+"""How long stages take: as long as the last time, and before the first time as elsewhere.
+
+A run takes as long as the longest way through its stages: they run side by side, and those that
+compute share the processors, which the times of the last run have in them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from builder.pipeline.facts import BuildFacts
+from builder.pipeline.ledger import Ledger
+from builder.pipeline.stage import Stage
+from builder.pipeline.stagename import StageKind, parse
+
+TYPICAL = {
+    StageKind.FETCH: 10.0,
+    StageKind.UNPACK: 20.0,
+    StageKind.INNER: 5.0,
+    StageKind.PREP: 4.0,
+    StageKind.IMAGE: 120.0,
+    StageKind.CHECKS: 1.0,
+    StageKind.BUILD: 40.0,
+    StageKind.REPO: 20.0,
+    StageKind.VM: 25.0,
+    StageKind.SMOKE: 40.0,
+    StageKind.RECORD: 60.0,
+    StageKind.LAB: 1.0,
+}
+"""Seconds on a machine with two processors (README.md, Figures)."""
+PROCESSOR_SECONDS = 0.65
+"""Of one compiled object of a kernel: 4,400 took 24 min 40 s of two processors."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a stage should take: seconds, and compiled objects (0 if unknown or none).
+
+    ``known``: it has run here before.
+    """
+
+    seconds: float
+    objects: int
+    known: bool
+
+
+def expect(stage: Stage, ledger: Ledger) -> Expectation:
+    """As the ledger has it, or else a guess."""
+    last = ledger.last(stage.name)
+    if last is not None:
+        counted = last.facts.objects if isinstance(last.facts, BuildFacts) else 0
+        return Expectation(last.seconds, counted, known=True)
+    if stage.objects:
+        seconds = stage.objects * PROCESSOR_SECONDS / (os.cpu_count() or 1)
+        return Expectation(seconds, stage.objects, known=False)
+    try:
+        guess = TYPICAL.get(parse(stage.name).kind, 0.0)
+    except ValueError:  # no stage of a build
+        guess = 0.0
+    return Expectation(guess, 0, known=False)
+
+
+def longest(stages: Iterable[Stage], seconds: Mapping[str, float]) -> float:
+    """Seconds of the longest way through ``stages``, which come after what they need.
+
+    ``seconds``: what each one still takes; what is not in it takes none.
+    """
+    until: dict[str, float] = {}
+    for stage in stages:
+        before = max((until.get(need, 0.0) for need in stage.needs), default=0.0)
+        until[stage.name] = before + seconds.get(stage.name, 0.0)
+    return max(until.values(), default=0.0)

@@ -1,0 +1,124 @@
+"""--dry-run says which stages would run, why, and about how long: and nothing has run."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+import tasks
+from builder import commandline
+from builder.commands.foresight import foresee
+from builder.commands.produce import exactly
+from builder.console import Console
+from builder.digest import Digest
+from builder.host import ownership
+from builder.host.paths import Cache, Project
+from builder.pipeline.facts import NONE, FetchFacts
+from builder.pipeline.ledger import Entry, Ledger
+from builder.pipeline.schedule import all_inputs
+from builder.pipeline.store import OUTPUT
+from builder.place import Place
+from builder.spans import about, span
+from builder.stages.session import Request, ledger_path, open_session
+from tests.world import ROOT
+
+SUM = re.compile(r"(\d+) of (\d+) stages would run: (about .*|a few seconds) \((.*)\)$")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
+    monkeypatch.setenv("LVS_BUILDER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    return Cache(tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("words", "ends"),
+    [
+        ("build", "smoke: would run (about 40 s, at a guess), it never did in this cache"),
+        ("repo -n", "repo: would run (about 20 s, at a guess), it never did in this cache"),
+        ("build -n --only frr", "build:frr: would run (about 40 s, at a guess), it never did"),
+        ("fetch", "fetch:ipvsadm: would run (about 10 s, at a guess), it never did"),
+        ("fetch --update", "fetch:ipvsadm: would run (about 10 s, at a guess), as was asked"),
+        ("image --refresh", "image:guest: would run (about 2 min, at a guess), as was asked"),
+        ("tree --only frr", "prep:frr: would run (a few seconds, at a guess), it never did"),
+    ],
+)
+def test_what_would_run_is_told_and_nothing_is_made(
+    capsys: pytest.CaptureFixture[str], cache: Cache, words: str, ends: str
+) -> None:
+    given = [*words.split(), "--profile", "lts", "--dry-run"]
+    assert commandline.run(tasks, given) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    *stages, last = told.out.splitlines()
+    assert any(line.startswith(ends) for line in stages), told.out
+    assert SUM.match(last)
+    assert not cache.root.exists()
+
+
+def test_a_lab_without_an_image_is_refused_as_the_lab_itself_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = "lab --profile lts -n"
+    assert commandline.run(tasks, words.split()) == 2
+    assert "failed: " in capsys.readouterr().err
+
+
+def test_times_are_those_of_the_ledger_and_settled_stages_are_left_out(
+    tmp_path: Path, cache: Cache
+) -> None:
+    request, place = Request("lts", "vm"), Place(Project(ROOT), cache, Console())
+    ledger = Ledger(ledger_path(cache, "lts", "vm", "debian12"))
+    with ownership.use(cache, place.console):
+        cache.stages.mkdir(exist_ok=True)
+    with open_session(request, place, reading=True) as session:
+        stage = session.stages["fetch:frr"]
+        (tmp_path / "work" / OUTPUT).mkdir(parents=True)
+        facts = FetchFacts("file:frr", Digest("0" * 64), "1", "one", "by nobody")
+        session.store.commit(
+            stage.name, all_inputs(stage, {}), tmp_path / "work",
+            listed=True, by_content=stage.by_content, started=time.time(), facts=facts,
+            log=tmp_path / "log",
+        )  # fmt: skip
+    ledger.record("fetch:ipvsadm", Entry(Digest("0" * 64), {"gone": "1" * 64}, 7260.0, NONE))
+    lines = foresee(request, exactly("fetch:frr", "fetch:ipvsadm"), place)
+    assert lines[0] == "fetch:ipvsadm: would run (about 2 h 01 min)"
+    assert "    gone: 111111111111 -> (none)" in lines
+    assert lines[-1] == (
+        "1 of 2 stages would run: about 2 h 01 min (as long as the last times in this cache)"
+    )
+    assert foresee(request, exactly("fetch:frr"), place) == [
+        "nothing has changed: none of 1 stages would run"
+    ]
+
+
+def test_a_first_kernel_takes_as_long_as_its_objects(capsys: pytest.CaptureFixture[str]) -> None:
+    told = {}
+    for flavour in ("vm", "director"):
+        words = f"build -n -p lts -f {flavour} --only kernel"
+        assert commandline.run(tasks, words.split()) == 0
+        out = capsys.readouterr().out
+        found = re.search(r"build:kernel: would run \(about (\d+) min, at a guess\)", out)
+        assert found, out
+        told[flavour] = int(found[1])
+    assert 0 < told["vm"] < told["director"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "exact", "guess"),
+    [
+        (0.04, "0.0 s", "a few seconds"),
+        (9.94, "9.9 s", "a few seconds"),
+        (38.2, "38 s", "about 40 s"),
+        (99.4, "99 s", "about 2 min"),
+        (263.8, "4 min 24 s", "about 4 min"),
+        (3600, "1 h 00 min", "about 1 h 00 min"),
+        (7325, "2 h 02 min", "about 2 h 02 min"),
+    ],
+)
+def test_spans_are_as_fine_as_they_are_known(seconds: float, exact: str, guess: str) -> None:
+    assert (span(seconds), about(seconds)) == (exact, guess)
