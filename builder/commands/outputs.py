@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from builder.commands import announcing
 from builder.commands.interruption import interrupted
 from builder.errors import BuilderError, EnvironmentFailure, Interrupted
 from builder.host import fulldisk, processors
@@ -17,7 +18,7 @@ from builder.lab.scenario import shipped
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 from builder.profile.build import Build
-from builder.report import failure, history, html, logs, publish
+from builder.report import failure, history, html, logs, machine, matrix, publish
 from builder.report import origin as origins
 from builder.report.history import BuildSummary
 from builder.report.origin import RunOrigin
@@ -183,12 +184,25 @@ def _publish(
         builds=_builds(session, done, ending, origin),
     )
     html.write(target, made)
+    if made.lab and (_has_worked(session) or not (target.parent / matrix.PAGE).is_file()):
+        matrix.write(setting.project)
+    if _has_worked(session) or ending.failure or not (target / machine.FOLDER).is_dir():
+        machine.write(target, made)
+    if ending.outcome in ("passed", "failed"):
+        announcing.tell(setting.console, target, made)
     return made
+
+
+def _has_worked(session: Session) -> bool:
+    """Whether a stage of this run was begun."""
+    schedule = session.schedule
+    ran = any(not one.hit for one in schedule.done.values())
+    return ran or any(schedule.unfinished().values())
 
 
 def _origin(session: Session, ending: Ending) -> RunOrigin:
     """Of this run, if anything was done in it; else of the run whose results lie there."""
-    known, idle = publish.read(place(session)), session.schedule.began is None
+    known, idle = publish.read(place(session)), not _has_worked(session)
     if known is None or known.origin is None or (idle and ending.failure):
         return origins.now(session.setting.project.root)
     if idle:
