@@ -21,7 +21,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.program import Program as InvokeProgram
 
-from builder import early
+from builder import colour, early
 from builder.commandline.mistakes import Spoken
 from builder.commandline.task import flag
 from builder.commandline.vocabulary import BARE, EVERYWHERE, GROUPS
@@ -141,7 +141,8 @@ class Program(InvokeProgram):
             told = self._explained(error)
             if _wants_json(error):
                 put_json(failure.as_json(failure.of(told)))
-            raise Exit(failure.render(told, can_enter=False), told.exit_code) from None
+            message = colour.failure(failure.render(told, can_enter=False), sys.stderr)
+            raise Exit(message, told.exit_code) from None
 
     def _explained(self, error: ParseError | ValueError) -> UsageError:
         if not hasattr(self, "parser"):  # the program's own options come first

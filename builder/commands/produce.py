@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from builder import names
+from builder.colour import Tone
 from builder.commands import outputs
 from builder.commands.foresight import foresee
 from builder.console import put_lines
+from builder.invocation import pasted
 from builder.pipeline.schedule import with_needs
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, StageKind, is_of, parse
 from builder.place import Place
 from builder.profile.build import Build
+from builder.report.html import PAGE
 from builder.report.publish import COMPONENTS
+from builder.spans import span
 from builder.stages.session import Request, Session, choose, open_session
 
 Goals = Callable[[Build], tuple[str, ...]]
@@ -80,8 +85,9 @@ def produce(
     ):
         if _are_published(session, wanted):
             session.schedule.begin = lambda: outputs.begin(session)
+            begun = time.monotonic()
             done = outputs.publish_done(session, session.settle(*wanted, forced=forced))
-            _tell(session, done)
+            _tell(session, done, time.monotonic() - begun)
             return done
         return session.settle(*wanted, forced=forced)
 
@@ -92,13 +98,20 @@ def _are_published(session: Session, wanted: tuple[str, ...]) -> bool:
     return any(stage.name in published for stage in with_needs(session.stages, wanted))
 
 
-def _tell(session: Session, done: dict[str, Done]) -> None:
-    """Say how much was done, and where the results are."""
-    place = outputs.place(session)
+def _tell(session: Session, done: dict[str, Done], took: float) -> None:
+    """Say how much was done, how long it took, where the results are, and what to do next."""
+    setting = session.setting
+    say, place = setting.console.say, outputs.place(session)
     if REPO not in done:
         alone = [parse(name).subject for name in done if is_of(name, StageKind.BUILD)]
         place = place / COMPONENTS / (alone[0] if len(alone) == 1 else "")
     ran = sum(not stage.hit for stage in done.values())
-    words = f"{ran} of {len(done)} stages ran" if ran else "nothing has changed"
-    shown = place.relative_to(session.setting.project.root)
-    session.setting.console.say(f"{words}; results are in {shown}/")
+    words = f"{ran} of {len(done)} stages ran in {span(took)}" if ran else "nothing has changed"
+    shown = place.relative_to(setting.project.root)
+    say(f"{words}; results are in {shown}/", Tone.GOOD)
+    if not ran:
+        return
+    say(f"report: {outputs.place(session).relative_to(setting.project.root)}/{PAGE}")
+    if SMOKE in done and setting.build.lab is not None:
+        hint = f"invoke lab --profile {setting.build.profile}"
+        say(f"next:   {pasted(hint, setting.project.root)} (FULLNAT, proven packet by packet)")
