@@ -137,11 +137,11 @@ class Console:
     interactive: bool = field(default_factory=_is_terminal)
     quiet: bool = False
     verbose: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _said: float = field(default_factory=time.monotonic)
-    _lines: dict[int, Line] = field(default_factory=dict)  # of stages, by their threads
-    _board: Board | None = None
-    _folded: Fold | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _said: float = field(default_factory=time.monotonic, init=False)
+    _lines: dict[int, Line] = field(default_factory=dict, init=False)  # of stages, by their threads
+    _board: Board | None = field(default=None, init=False)
+    _folded: Fold | None = field(default=None, init=False)
 
     def say(self, message: str, tone: Tone = Tone.PLAIN) -> None:
         """One event: a line of its own, with the time of day when not on a terminal.

@@ -22,6 +22,7 @@ from invoke.parser.argument import Argument
 from invoke.program import Program as InvokeProgram
 
 from builder import colour, early
+from builder.commandline import completion
 from builder.commandline.mistakes import Spoken
 from builder.commandline.task import flag
 from builder.commandline.vocabulary import BARE, EVERYWHERE, GROUPS
@@ -42,6 +43,7 @@ _CORE = (
     "write-pyc",
 )
 _NAME = "invoke"
+_COMPLETE = "--complete"
 _HELP = {"-h", "--help"}
 _FULL_HINT = "lead the output to a file system with free space (df -h shows them), or to a terminal"
 _FORMATS = ("flat", "nested", "json")
@@ -72,6 +74,20 @@ class Program(InvokeProgram):
 
     def load_collection(self) -> None:
         self.collection = Collection.from_module(self._tasks)
+
+    def parse_core_args(self) -> None:
+        super().parse_core_args()
+        if shell := self.args["print-completion-script"].value:
+            try:
+                put(completion.script(shell).rstrip("\n"))
+            except UsageError as error:
+                raise _told(error) from None
+            raise Exit
+
+    def complete(self, words: Sequence[str]) -> None:
+        """Say what may stand next, a line for each."""
+        self.load_collection()
+        put_lines(completion.answer(self.collection, self.core_args(), words))
 
     def parse_core(self, argv: list[str] | None) -> None:
         with self._judged():
@@ -141,8 +157,7 @@ class Program(InvokeProgram):
             told = self._explained(error)
             if _wants_json(error):
                 put_json(failure.as_json(failure.of(told)))
-            message = colour.failure(failure.render(told, can_enter=False), sys.stderr)
-            raise Exit(message, told.exit_code) from None
+            raise _told(told) from None
 
     def _explained(self, error: ParseError | ValueError) -> UsageError:
         if not hasattr(self, "parser"):  # the program's own options come first
@@ -153,6 +168,11 @@ class Program(InvokeProgram):
 
     def _task_names(self) -> tuple[str, ...]:
         return tuple(sorted(self.collection.task_names))
+
+
+def _told(error: UsageError) -> Exit:
+    message = colour.failure(failure.render(error, can_enter=False), sys.stderr)
+    return Exit(message, error.exit_code)
 
 
 def _wants_json(error: ParseError | ValueError) -> bool:
@@ -176,8 +196,12 @@ def main(tasks: ModuleType, words: Sequence[str]) -> NoReturn:
 
 def run(tasks: ModuleType, words: Sequence[str]) -> int:
     """Run the tasks that ``words`` name; the exit code."""
+    program = Program(tasks)
+    if words[:1] == [_COMPLETE]:
+        program.complete(words[2:])
+        return 0
     try:
-        Program(tasks).run([_NAME, *words])
+        program.run([_NAME, *words])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0
