@@ -8,17 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from builder.commands.interruption import interrupted
 from builder.errors import BuilderError, EnvironmentFailure, Interrupted
-from builder.host import fulldisk
+from builder.host import fulldisk, processors
 from builder.lab.scenario import shipped
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 from builder.profile.build import Build
-from builder.report import failure, html, logs, publish
+from builder.report import failure, history, html, logs, publish
+from builder.report import origin as origins
+from builder.report.history import BuildSummary
+from builder.report.origin import RunOrigin
 from builder.report.publish import COMPONENTS, LAB, Ending, Publication
 from builder.report.record import BuildRecord, ImageRecord, Outcome, State, Unfinished
-from builder.stages.session import Session
+from builder.stages.session import Session, builds_path
 
 PUBLICATIONS = (
     Publication(REPO, "repo"),
@@ -62,6 +67,7 @@ def begin(session: Session) -> None:
         profile=setting.build.profile,
         flavour=setting.build.flavour,
         base=setting.build.base.name,
+        origin=origins.now(setting.project.root),
     )
     html.write(place(session), made)
 
@@ -162,6 +168,7 @@ def _publish(
     session: Session, done: dict[str, Done], renewed: tuple[str, ...], ending: Ending
 ) -> BuildRecord:
     setting, target = session.setting, place(session)
+    origin = _origin(session, ending)
     made = publish.publish(
         target,
         publications(setting.build),
@@ -172,9 +179,40 @@ def _publish(
         base=setting.build.base.name,
         ending=ending,
         images=_images(session, done, ending),
+        origin=origin,
+        builds=_builds(session, done, ending, origin),
     )
     html.write(target, made)
     return made
+
+
+def _origin(session: Session, ending: Ending) -> RunOrigin:
+    """Of this run, if anything was done in it; else of the run whose results lie there."""
+    known, idle = publish.read(place(session)), session.schedule.began is None
+    if known is None or known.origin is None or (idle and ending.failure):
+        return origins.now(session.setting.project.root)
+    if idle:
+        return known.origin
+    return msgspec.structs.replace(
+        known.origin,
+        seconds=round(time.time() - known.origin.began, 1),
+        busy=processors.count().share_since(session.processors),
+    )
+
+
+def _builds(
+    session: Session, done: dict[str, Done], ending: Ending, origin: RunOrigin
+) -> tuple[BuildSummary, ...]:
+    """The last builds that passed; this one is remembered, if it is one."""
+    build = session.setting.build
+    path = builds_path(session.setting.cache, build.profile, build.flavour, build.base.name)
+    goals = [done[name] for name in (REPO, VM) if name in done]
+    if ending.outcome != "passed" or all(one.hit for one in goals):
+        return history.read(path)
+    chosen = publish.current(publications(build), done)
+    outputs = publish.outputs_of(chosen, done)
+    ran = {name: round(one.manifest.seconds, 1) for name, one in done.items() if not one.hit}
+    return history.remember(path, BuildSummary(origin, history.products(outputs), ran))
 
 
 def _images(session: Session, done: dict[str, Done], ending: Ending) -> tuple[ImageRecord, ...]:

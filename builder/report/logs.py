@@ -39,6 +39,14 @@ def publish(target: Path, origins: Mapping[str, Path]) -> None:
             path.unlink()
 
 
+def there(target: Path) -> frozenset[str]:
+    """The names of the logs in ``target``."""
+    try:
+        return frozenset(one.name for one in (target / FOLDER).iterdir() if one.name[0] != ".")
+    except OSError:
+        return frozenset()
+
+
 def _is_copy(copy: Path, origin: Path) -> bool:
     """Whether they have one size and time, as a copy is given them."""
     try:

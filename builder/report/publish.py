@@ -20,6 +20,8 @@ from builder.pipeline.stage import Done, OutputFile
 from builder.pipeline.stagename import StageKind
 from builder.pipeline.status import Status, look, unchanged
 from builder.report import logs, proofs, record
+from builder.report.history import BuildSummary
+from builder.report.origin import RunOrigin
 from builder.report.record import BuildRecord, Earlier, Failure, ImageRecord, Outcome, Unfinished
 
 RECORD = "build.json"
@@ -105,6 +107,7 @@ def begin(
     profile: str,
     flavour: str,
     base: str,
+    origin: RunOrigin | None = None,
 ) -> BuildRecord:
     """Write a ``build.json`` that says that a run is under way, so that a kill leaves no other.
 
@@ -113,7 +116,7 @@ def begin(
     target.mkdir(parents=True, exist_ok=True)
     earlier = _earlier(target, publications, frozenset())
     made = record.record(profile, flavour, base, {}, ())
-    made = msgspec.structs.replace(made, outcome="running", earlier=earlier)
+    made = msgspec.structs.replace(made, outcome="running", earlier=earlier, origin=origin)
     made = proofs.told(target, made)
     write_whole(target / RECORD, record.encode(made))
     return made
@@ -130,11 +133,13 @@ def publish(
     base: str,
     ending: Ending = PASSED,
     images: tuple[ImageRecord, ...] = (),
+    origin: RunOrigin | None = None,
+    builds: tuple[BuildSummary, ...] = (),
 ) -> BuildRecord:
     """Copy the outputs of the stages ``renewed`` (see ``stale``) and write ``build.json``.
 
-    ``images``: what it says of the base.  What is there already is left alone.  After a failure, a
-    folder that cannot be copied is on record as such.
+    ``images``, ``origin`` and ``builds``: what it says of these.  What is there already is left
+    alone.  After a failure, a folder that cannot be copied is on record as such.
     """
     target.mkdir(parents=True, exist_ok=True)
     settled = current(publications, done)
@@ -152,9 +157,9 @@ def publish(
             with _noting(lost, folder, ending):
                 _bring(stage, target, folder, renew=stage.name in renewed)
                 outputs += _below(folder, stage.manifest.outputs)
-    for folder, origin in ending.evidence.items():
+    for folder, left in ending.evidence.items():
         with _noting(lost, folder, ending):
-            _copy(origin, target / folder)
+            _copy(left, target / folder)
             outputs += _below(folder, _files(target / folder))
     if superseded:
         for top in {folder.partition("/")[0] for folder in superseded}:
@@ -168,12 +173,20 @@ def publish(
         unpublished=lost,
         earlier=_earlier(target, publications, {folder_of(one.path) for one in outputs}),
         images=images,
+        origin=origin,
+        builds=builds,
     )
     made = proofs.told(target, made)
     text = record.encode(made)
     if not (target / RECORD).is_file() or (target / RECORD).read_bytes() != text:
         write_whole(target / RECORD, text)
     return made
+
+
+def outputs_of(chosen: Iterable[Publication], done: Mapping[str, Done]) -> Iterator[OutputFile]:
+    """The files of settled publications, with their paths below ``artifacts/<profile>/``."""
+    for one in chosen:
+        yield from _below(one.folder, done[one.stage].manifest.outputs)
 
 
 def folder_of(path: str) -> str:
@@ -217,7 +230,7 @@ def _forget(target: Path, publications: tuple[Publication, ...], folders: Collec
     for publication in publications:
         folder = target / publication.folder
         remove(folder.with_name(_NEW.format(name=folder.name)), target)
-    made = _read_record(target)
+    made = read(target)
     if made is None or not folders:
         return
     kept = _without(made, folders)
@@ -243,7 +256,7 @@ def _earlier(
     target: Path, publications: Iterable[Publication], own: Collection[str]
 ) -> tuple[Earlier, ...]:
     """What lies in ``target`` and is not of this run, whose folders are ``own``."""
-    made = _read_record(target)
+    made = read(target)
     known = {one.folder: one for one in made.earlier} if made is not None else {}
     if made is not None:
         stages = {stage.name: stage for stage in made.stages}
@@ -275,7 +288,7 @@ def _stages_of(folder: str) -> tuple[str, ...]:
     return (StageKind.BUILD.of(name),) if top == COMPONENTS else (top,)
 
 
-def _read_record(target: Path) -> BuildRecord | None:
+def read(target: Path) -> BuildRecord | None:
     """What is on record; None if nothing is, or nothing that can be read."""
     try:
         return record.decode((target / RECORD).read_bytes())

@@ -12,6 +12,8 @@ from builder.base.packages import BasePackage
 from builder.digest import Digest
 from builder.pipeline.facts import Facts, of_texts
 from builder.pipeline.stage import Done, OutputFile
+from builder.report.history import BuildSummary
+from builder.report.origin import RunOrigin
 
 FORMAT = 3
 """Of ``build.json``; until 2 all facts were texts, and of no kind."""
@@ -122,7 +124,8 @@ class BuildRecord(msgspec.Struct, frozen=True):
     Only ``outputs`` belong to this run.  ``images``: what it was built in.  ``lab``: the verdicts
     that lie there, whoever made them.  ``earlier`` is what else lies there, ``unpublished`` what
     was finished and could not be brought there, with the reason.  A run that is ``running`` goes
-    on still, or was killed.
+    on still, or was killed.  ``origin``: of the last run in which anything was done.  ``builds``:
+    the last ones of this flavour and base that passed, the newest first.
     """
 
     profile: str
@@ -138,6 +141,8 @@ class BuildRecord(msgspec.Struct, frozen=True):
     earlier: tuple[Earlier, ...] = ()
     images: tuple[ImageRecord, ...] = ()
     lab: tuple[LabRecord, ...] = ()
+    origin: RunOrigin | None = None
+    builds: tuple[BuildSummary, ...] = ()
 
 
 def record(

@@ -19,9 +19,10 @@ from builder.base import load_base
 from builder.console import Console
 from builder.engine import connect
 from builder.errors import UsageError
-from builder.host import ci, ownership
+from builder.host import ci, ownership, processors
 from builder.host.children import end_children
 from builder.host.paths import Cache, Project
+from builder.host.processors import ProcessorCount
 from builder.host.removal import remove
 from builder.pipeline import run as runs
 from builder.pipeline.budget import Budget
@@ -95,7 +96,8 @@ class _Once(Generic[T]):
 class Session:
     """A run under way.  ``settle`` runs what the goals need and returns it.
 
-    ``read``: outputs that the caller is about to use (see ``Schedule.run``).
+    ``read``: outputs that the caller is about to use (see ``Schedule.run``).  ``processors``:
+    what this machine's processors had done when it began.
     """
 
     setting: Setting
@@ -105,6 +107,7 @@ class Session:
     schedule: Schedule
     base: BaseLock
     told: set[str] = field(default_factory=set)
+    processors: ProcessorCount = field(default_factory=processors.count)
 
     def settle(
         self, *goals: str, forced: tuple[str, ...] = (), read: tuple[str, ...] = ()
@@ -180,6 +183,11 @@ def _listed(name: str, variants: tuple[str, ...]) -> str:
 
 def ledger_path(cache: Cache, profile: str, flavour: str, base: str) -> Path:
     return cache.ledger / profile / f"{flavour}-{base}.json"
+
+
+def builds_path(cache: Cache, profile: str, flavour: str, base: str) -> Path:
+    """Where the last builds of a flavour in a base are remembered."""
+    return cache.ledger / profile / f"{flavour}-{base}.builds.json"
 
 
 @contextmanager

@@ -32,13 +32,14 @@ INSIDE = sums.undecided("a fragment inside a tunnel")
 
 @dataclass(frozen=True)
 class _Seen:
-    """Where and when a frame was captured, and who sent it."""
+    """Where and when a frame was captured, who sent it, and to whom."""
 
     place: str
     frame: int
     time: float
     mac: str
     vlans: tuple[int, ...]
+    to: str
 
 
 @dataclass
@@ -120,7 +121,7 @@ class Decoder:
 
 def _frame(place: str, frame: Frame, assembler: Assembler) -> list[_Found]:
     head = link.unwrap(frame.link, frame.data)
-    seen = _Seen(place, frame.number, frame.time, head.mac, head.vlans)
+    seen = _Seen(place, frame.number, frame.time, head.mac, head.vlans, head.to)
     rest, wire = frame.data[head.at :], max(frame.wire - head.at, 0)
     if head.type == link.CONTROL or head.type in TALK:
         return []

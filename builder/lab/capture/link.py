@@ -22,13 +22,15 @@ class Wrapped(NamedTuple):
     """What a frame carries.  ``type``: Ethernet's, negative if it was cut off.
 
     ``mac``: the sender, empty where the link type has none.  ``vlans``: from the outer tag to
-    the inner.  ``at``: where the packet begins in the frame.
+    the inner.  ``at``: where the packet begins in the frame.  ``to``: whom it is for, empty like
+    ``mac``.
     """
 
     type: int
     mac: str
     vlans: tuple[int, ...]
     at: int
+    to: str = ""
 
 
 def unwrap(link: int, data: bytes) -> Wrapped:
@@ -57,7 +59,7 @@ def _typed(data: bytes, at: int, mac: str) -> Wrapped:
 
 
 def _ethernet(data: bytes) -> Wrapped:
-    return _typed(data, 12, data[6:12].hex(":"))
+    return _typed(data, 12, data[6:12].hex(":"))._replace(to=data[:6].hex(":"))
 
 
 def _cooked(data: bytes) -> Wrapped:

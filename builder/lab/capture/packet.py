@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
+from builder.lab.capture import tcpoption
 from builder.lab.capture.internet import Piece
 from builder.lab.capture.sums import Sums
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 FLAG_NAMES = ((SYN, "S"), (FIN, "F"), (RST, "R"), (PSH, "P"), (ACK, "."))
-OPT_NOP, OPT_MSS, OPT_SACK, OPT_TIMESTAMP = 1, 2, 5, 8
+OPT_NOP, OPT_MSS = tcpoption.NOP, tcpoption.MSS
+OPT_SACK, OPT_TIMESTAMP = tcpoption.SACK, tcpoption.TIMESTAMP
 
 Ends = tuple[str, int, str, int]
 """Source address and port, destination address and port."""
@@ -41,9 +43,10 @@ class Packet(Transport, frozen=True, kw_only=True):
 
     ``place``: ``HOST-LINK``, the capture's name.  ``time``: seconds, by that host's own clock.
     ``source`` and ``destination``: empty where they could not be read.  ``sums``: of every
-    checksum that covers it.  ``mac``: the sender on this link.  ``vlans``: its tags, the outer
-    first.  ``cut``: not all of it was captured; ``missing`` bytes are not there.  ``ident``: of
-    IPv4.  ``inner``: the packet that a tunnel carries.
+    checksum that covers it.  ``mac``: the sender on this link, ``to``: whom it is for, empty where
+    the capture does not tell.  ``vlans``: its tags, the outer first.  ``cut``: not all of it was
+    captured; ``missing`` bytes are not there.  ``ident``: of IPv4.  ``inner``: the packet that a
+    tunnel carries.
 
     Each fragment is a packet of its own, with ``piece``.  The datagram follows in the frame of
     the fragment that was the last to come; ``frames`` has all of them.
@@ -65,6 +68,7 @@ class Packet(Transport, frozen=True, kw_only=True):
     piece: Piece | None = None
     frames: tuple[int, ...] = ()
     inner: Packet | None = None
+    to: str = ""
 
     @property
     def sums_right(self) -> bool:
@@ -111,7 +115,7 @@ class Packet(Transport, frozen=True, kw_only=True):
             if self.flags & ACK:
                 said.append(f"ack {self.acknowledgement}")
             if self.options:
-                said.append("options " + ",".join(_option_text(*one) for one in self.options))
+                said.append("options " + ", ".join(tcpoption.words(*one) for one in self.options))
             if self.payload:
                 said.append(f"{len(self.payload)} bytes")
             return " ".join(said)
@@ -133,17 +137,3 @@ def endpoint(address: str, port: int) -> str:
     if not port:
         return address
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
-def _option_text(kind: int, value: bytes) -> str:
-    if kind == OPT_MSS:
-        return f"mss {int.from_bytes(value, 'big')}"
-    names = {
-        0: "eol",
-        OPT_NOP: "nop",
-        3: "wscale",
-        4: "sackOK",
-        OPT_SACK: "sack",
-        OPT_TIMESTAMP: "TS",
-    }
-    return names.get(kind, f"{kind}:{value.hex()}")

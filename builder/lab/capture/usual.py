@@ -124,6 +124,7 @@ def _tcp(place: str, frame: Frame, head: Head, body: bytes) -> Packet | None:
         length=head[3],
         sums=RIGHT,
         mac=frame.data[6:12].hex(":"),
+        to=frame.data[:6].hex(":"),
         ident=head[4],
     )
 
@@ -143,5 +144,6 @@ def _udp(place: str, frame: Frame, head: Head, ports: tuple[int, int], payload: 
         length=head[3],
         sums=RIGHT,
         mac=frame.data[6:12].hex(":"),
+        to=frame.data[:6].hex(":"),
         ident=head[4],
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
+from builder.lab.capture import tcpoption
 from builder.lab.capture.packet import ACK, OPT_TIMESTAMP, SYN, Ends, Packet, endpoint
 from builder.lab.capture.sums import Sums
 from builder.lab.oracle.judgement import Findings
@@ -30,7 +31,7 @@ def toa_room(series: Fullnat, client: str) -> int:
 
 
 def shown(option: Toa) -> str:
-    return f"{option[0]}:{option[1].hex()}"
+    return tcpoption.words(*option)
 
 
 def inner_source(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from builder.lab.capture.packet import SYN, Packet, endpoint
 from builder.lab.oracle.evidence import Connection, Evidence, Leg
@@ -24,7 +25,7 @@ def shown_connection(evidence: Evidence) -> Connection | None:
     return min(whole, key=rank, default=None)
 
 
-def _outer_leg(evidence: Evidence, connection: Connection) -> Leg | None:
+def outer_leg(evidence: Evidence, connection: Connection) -> Leg | None:
     return next(
         (
             leg
@@ -54,7 +55,7 @@ def four(evidence: Evidence) -> tuple[View, ...]:
     connection = None if evidence.run.control else shown_connection(evidence)
     if connection is None:
         return ()
-    outer, inner = _outer_leg(evidence, connection), _server_leg(evidence, connection)
+    outer, inner = outer_leg(evidence, connection), _server_leg(evidence, connection)
     if outer is None or inner is None:
         return ()
     owner = evidence.topology.owner(inner.ends[2])
@@ -91,47 +92,78 @@ class Step:
     skipped: int = 0
 
 
+Place = tuple[str, int]
+"""A packet's capture and frame."""
 SHOWN_STEPS = 12
+TAIL = 4
+AROUND = 2
+"""Steps that are shown before and behind one that is wanted."""
+MOST_WANTED = 6
 
 
-def steps(evidence: Evidence, connection: Connection) -> tuple[Step, ...]:
-    """The connection's packets on the client's link, each with its counterparts beyond.
+def place_of(packet: Packet) -> Place:
+    return (packet.place, packet.frame)
 
-    Of a long connection its beginning and its end are shown.
+
+@dataclass(eq=False)
+class _Passage:
+    """A packet as the links have it; ``key``: what its counterparts on other links share."""
+
+    key: tuple[object, ...]
+    forth: bool
+    packets: list[Packet] = field(default_factory=list)
+
+
+def steps(
+    evidence: Evidence, connection: Connection, wanted: frozenset[Place] = frozenset()
+) -> tuple[Step, ...]:
+    """The connection's packets, each as the links have it from the client's on.
+
+    What only links beyond have comes behind the packet that was before it there.  Of a long
+    connection its beginning and its end are shown, and what is around the packets ``wanted``.
     """
-    outer = _outer_leg(evidence, connection)
-    if outer is None:
-        return ()
-    beyond = [leg for leg in connection.legs.values() if leg is not outer]
-    used: set[tuple[str, int]] = set()
-    found: list[Step] = []
-    for packet in outer.packets:
-        forth = packet.ends == outer.ends
-        packets = [packet]
-        for leg in beyond:
-            match = _counterpart(packet, forth, outer, leg, used)
-            if match is not None:
-                used.add((match.place, match.frame))
-                packets.append(match)
-        found.append(Step(forth, tuple(packets if forth else reversed(packets))))
+    outer = outer_leg(evidence, connection)
+    legs = sorted(connection.legs.values(), key=lambda leg: leg is not outer)
+    passages: list[_Passage] = []
+    for leg in legs:
+        _follow(leg, passages)
+    found = [
+        Step(one.forth, tuple(one.packets if one.forth else reversed(one.packets)))
+        for one in passages
+    ]
+    return tuple(_shortened(found, wanted))
+
+
+def _follow(leg: Leg, passages: list[_Passage]) -> None:
+    """Add a leg's packets to their passages; those that have none begin one, in their place."""
+    known: dict[tuple[object, ...], list[_Passage]] = {}
+    for one in passages:
+        known.setdefault(one.key, []).append(one)
+    at = -1
+    for packet in leg.packets:
+        forth = packet.ends == leg.ends
+        key = (forth, *_relative(packet, forth, leg))
+        same = known.get(key)
+        if same:
+            at = passages.index(same.pop(0))
+        else:
+            at += 1
+            passages.insert(at, _Passage(key, forth))
+        passages[at].packets.append(packet)
+
+
+def _shortened(found: list[Step], wanted: frozenset[Place]) -> Iterator[Step]:
     if len(found) <= SHOWN_STEPS + 1:
-        return tuple(found)
-    head, tail = found[: SHOWN_STEPS - 4], found[-4:]
-    left_out = len(found) - len(head) - len(tail)
-    first, *rest = tail
-    return (*head, Step(first.forth, first.packets, left_out), *rest)
-
-
-def _counterpart(
-    packet: Packet, forth: bool, outer: Leg, leg: Leg, used: set[tuple[str, int]]
-) -> Packet | None:
-    """The same packet on another link, whose numbers may be shifted."""
-    wanted = _relative(packet, forth, outer)
-    for other in leg.there if forth else leg.back:
-        known = (other.place, other.frame) in used
-        if not known and _relative(other, forth, leg) == wanted:
-            return other
-    return None
+        yield from found
+        return
+    chosen = set(range(SHOWN_STEPS - TAIL)) | set(range(len(found) - TAIL, len(found)))
+    marked = [at for at, one in enumerate(found) if wanted & set(map(place_of, one.packets))]
+    for at in marked[:MOST_WANTED]:
+        chosen |= set(range(max(at - AROUND, 0), min(at + AROUND + 1, len(found))))
+    last = -1
+    for at in sorted(chosen):
+        yield Step(found[at].forth, found[at].packets, at - last - 1)
+        last = at
 
 
 def _relative(packet: Packet, forth: bool, leg: Leg) -> tuple[object, ...]:

@@ -10,7 +10,9 @@ from builder.lab import tally
 from builder.lab.judging import Judged
 from builder.lab.oracle.views import shown_connection
 from builder.lab.page import topology as drawing
-from builder.lab.page.ladder import Ladder, ladder
+from builder.lab.page.complaint import complaints
+from builder.lab.page.ladder import CHARACTER, Ladder, ladder
+from builder.lab.page.rewriting import Rewriting, rewritings
 from builder.vm.machine import tail
 
 PAGE = "report.html"
@@ -18,11 +20,7 @@ CONSOLE_LINES = 12
 
 
 def _ladder(judged: Judged) -> Ladder | None:
-    """Of the first proof's connection, where each link joins two hosts: on a hub it would not
-    show who sent what to whom."""
-    topology = judged.recording.topology
-    if any(len(topology.hosts_on(link)) > 2 for link in topology.link):
-        return None
+    """Of the first proof's connection."""
     for evidence in judged.evidence:
         connection = None if evidence.run.control else shown_connection(evidence)
         if connection is not None:
@@ -30,11 +28,22 @@ def _ladder(judged: Judged) -> Ladder | None:
     return None
 
 
+def _field_width(found: tuple[Rewriting, ...]) -> int:
+    """So wide that the longest address fits into its field, in the drawing's units."""
+    fields = (
+        field
+        for one in found
+        for passing in (*one.request, *one.answer)
+        for field in (passing.source, passing.destination)
+    )
+    return max((round(len(field.text) * CHARACTER) + 18 for field in fields), default=0)
+
+
 def render(judged: Judged, folder: Path) -> str:
     """The page for a verdict and the folder with its recording."""
     environment = pages.environment(Path(__file__).parent)
-    environment.filters["moment"] = pages.moment
     recording = judged.recording
+    wrong, rewritten = complaints(judged), rewritings(judged.evidence)
     return environment.get_template("lab.html.j2").render(
         verdict=judged.verdict,
         proven=tally.of_runs(judged.verdict.proofs),
@@ -42,8 +51,12 @@ def render(judged: Judged, folder: Path) -> str:
         scenario=recording.scenario,
         topology=recording.topology,
         drawing=drawing.draw(recording.topology, recording.scenario),
-        box=(drawing.BOX_WIDTH, drawing.BOX_HEIGHT),
+        width=drawing.BOX_WIDTH,
         ladder=_ladder(judged),
+        complaints=wrong,
+        drawn={f"{one.run}/{one.name}": one.anchor for one in wrong},
+        rewritings=rewritten,
+        field_width=_field_width(rewritten),
         hosts=recording.hosts,
         records=recording.runs,
         consoles={

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
 
-from builder.lab.capture.packet import Packet, endpoint
+from builder.lab.capture.packet import Packet
 from builder.lab.oracle.evidence import Connection, Evidence
-from builder.lab.oracle.views import Step, steps
-from builder.lab.series import Fullnat
+from builder.lab.oracle.views import Place, Step, place_of, steps
+from builder.lab.page.segment import LabelPart, detail, ends, plain
+from builder.lab.scenario.model import Topology
 
-COLUMN = 350
-ROW = 46
-MARGIN = 60
+COLUMN = 240
+ROW = 50
+MARGIN = 70
 HEAD = 30
-
-
-@dataclass(frozen=True)
-class LabelPart:
-    """A piece of a label; ``changed``: the host before the arrow made it different."""
-
-    text: str
-    changed: bool
+CHARACTER = 7.0
+"""Width of a character of the labels, in the drawing's units."""
+ROOM = 30
 
 
 @dataclass(frozen=True)
 class Arrow:
-    """A packet on one link."""
+    """A packet on one link, from host to host.
+
+    ``where``: capture and frame.  ``wrong``: it is one that an assertion speaks of.
+    """
 
     x1: float
     x2: float
@@ -34,6 +33,13 @@ class Arrow:
     parts: tuple[LabelPart, ...]
     detail: tuple[LabelPart, ...]
     where: str
+    sender: str
+    receiver: str
+    wrong: bool = False
+
+    @property
+    def words(self) -> str:
+        return f"{plain(self.parts)} {plain(self.detail)}"
 
 
 @dataclass(frozen=True)
@@ -48,107 +54,115 @@ class Ladder:
     gaps: tuple[tuple[float, int], ...]
 
 
-def ladder(evidence: Evidence, connection: Connection) -> Ladder:
-    """Draw ``connection``."""
-    way = _way(evidence, connection)
-    places: dict[str, float] = {name: MARGIN + index * COLUMN for index, name in enumerate(way)}
+@dataclass(frozen=True)
+class _Hop:
+    """A packet on one link, before it has a place on the page."""
+
+    packet: Packet
+    sender: str
+    receiver: str
+    parts: tuple[LabelPart, ...]
+    detail: tuple[LabelPart, ...]
+
+    @property
+    def length(self) -> float:
+        return max(len(plain(self.parts)), len(plain(self.detail))) * CHARACTER + ROOM
+
+
+def ladder(
+    evidence: Evidence, connection: Connection, wrong: frozenset[Place] = frozenset()
+) -> Ladder:
+    """Draw ``connection``; ``wrong``: packets to be marked, which are not left out."""
+    found = steps(evidence, connection, wrong)
+    return _drawn(connection.exchange.name, found, evidence, wrong)
+
+
+def loose(evidence: Evidence, packets: Iterable[Packet]) -> Ladder:
+    """Draw packets that belong to no exchange, all of them marked."""
+    chosen = tuple(packets)
+    found = tuple(Step(True, (packet,)) for packet in chosen)
+    return _drawn("", found, evidence, frozenset(map(place_of, chosen)))
+
+
+def _drawn(
+    exchange: str, found: tuple[Step, ...], evidence: Evidence, wrong: frozenset[Place]
+) -> Ladder:
+    rows = [(step, tuple(_hops(step, evidence))) for step in found]
+    hosts = _lifelines(evidence.topology, [hop for _, hops in rows for hop in hops])
+    order = {name: number for number, name in enumerate(hosts)}
+    needed = (hop.length / _span(hop, order) for _, hops in rows for hop in hops)
+    column = max(COLUMN, *needed, 0)
+    places = {name: MARGIN + number * column for name, number in order.items()}
     arrows: list[Arrow] = []
     gaps: list[tuple[float, int]] = []
     y: float = HEAD + ROW
-    for step in steps(evidence, connection):
+    for step, hops in rows:
         if step.skipped:
             gaps.append((y - 14, step.skipped))
             y += ROW * 0.6
-        arrows += _arrows(step, evidence, places, y)
+        arrows += (_arrow(hop, places, y, wrong) for hop in hops)
         y += ROW
-    width = MARGIN * 2 + COLUMN * (len(way) - 1)
-    return Ladder(
-        connection.exchange.name, width, y, tuple(places.items()), tuple(arrows), tuple(gaps)
+    width = MARGIN * 2 + column * (len(hosts) - 1)
+    return Ladder(exchange, width, y, tuple(places.items()), tuple(arrows), tuple(gaps))
+
+
+def _arrow(hop: _Hop, places: dict[str, float], y: float, wrong: frozenset[Place]) -> Arrow:
+    return Arrow(
+        places[hop.sender],
+        places[hop.receiver],
+        y,
+        hop.parts,
+        hop.detail,
+        f"{hop.packet.place} #{hop.packet.frame}",
+        hop.sender,
+        hop.receiver,
+        place_of(hop.packet) in wrong,
     )
 
 
-def _way(evidence: Evidence, connection: Connection) -> tuple[str, ...]:
-    """The hosts that the connection passes, from the client on."""
-    way = [connection.exchange.traffic.host]
-    links = list(connection.legs)
-    while links:
-        for link in links:
-            hosts = evidence.topology.hosts_on(link)
-            if way[-1] in hosts:
-                way += [_next(evidence, connection, hosts, way)]
-                links.remove(link)
-                break
-        else:
-            break
-    return tuple(way)
+def _span(hop: _Hop, order: dict[str, int]) -> int:
+    return abs(order[hop.receiver] - order[hop.sender])
 
 
-def _next(
-    evidence: Evidence, connection: Connection, hosts: tuple[str, ...], way: list[str]
-) -> str:
-    """The host on a link that comes next: the director, if there are several."""
-    others = [host for host in hosts if host not in way]
-    roles = {host: evidence.topology.host[host].role for host in others}
-    return next((host for host in others if roles[host] == "director"), others[0])
+def _lifelines(topology: Topology, hops: list[_Hop]) -> tuple[str, ...]:
+    """The hosts that take part, from left to right as the topology's drawing has them."""
+    part = {name for hop in hops for name in (hop.sender, hop.receiver)}
+    hosts = topology.host
+    return tuple(sorted(part, key=lambda name: (hosts[name].column, hosts[name].row)))
 
 
-def _arrows(step: Step, evidence: Evidence, places: dict[str, float], y: float) -> list[Arrow]:
-    arrows: list[Arrow] = []
+def _hops(step: Step, evidence: Evidence) -> Iterator[_Hop]:
+    """A packet's way, link by link, as far as it is known who sent it to whom."""
     before: Packet | None = None
     for packet in step.packets:
-        link = packet.place.partition("-")[2]
-        ends = [places[host] for host in evidence.topology.hosts_on(link) if host in places]
-        if len(ends) < 2:
-            continue
-        left, right = min(ends), max(ends)
-        x1, x2 = (left, right) if step.forth else (right, left)
-        where = f"{packet.place} #{packet.frame}"
-        arrows.append(
-            Arrow(x1, x2, y, _ends(packet, before), _detail(packet, before, evidence.series), where)
-        )
-        before = packet
-    return arrows
+        found = between(packet, evidence.topology, forth=step.forth)
+        if found is not None:
+            yield _Hop(
+                packet, *found, ends(packet, before), detail(packet, before, evidence.series)
+            )
+            before = packet
 
 
-def _ends(packet: Packet, before: Packet | None) -> tuple[LabelPart, ...]:
-    source = endpoint(packet.source, packet.source_port)
-    target = endpoint(packet.destination, packet.port)
-    if before is None:
-        return (LabelPart(source, False), LabelPart(" → ", False), LabelPart(target, False))
-    return (
-        LabelPart(source, packet.ends[:2] != before.ends[:2]),
-        LabelPart(" → ", False),
-        LabelPart(target, packet.ends[2:] != before.ends[2:]),
-    )
+def between(packet: Packet, topology: Topology, *, forth: bool) -> tuple[str, str] | None:
+    """Who sent a packet to whom on its link, None if that cannot be told.
+
+    By the addresses of the cards (on a hub many hosts hear it); where the capture has others, by
+    the packet's own addresses, and by its direction on a link of two.
+    """
+    link = packet.place.partition("-")[2]
+    hosts = topology.hosts_on(link)
+    cards = {topology.mac(name, link): name for name in hosts if topology.host[name].interface}
+    sender = cards.get(packet.mac, "") or _owner(packet.source, topology, hosts)
+    receiver = cards.get(packet.to, "") or _owner(packet.destination, topology, hosts)
+    if len(hosts) == 2:
+        first, second = sorted(hosts, key=lambda name: topology.host[name].column)
+        if not sender and not receiver:
+            return (first, second) if forth else (second, first)
+        sender = sender or (first if receiver == second else second)
+        receiver = receiver or (first if sender == second else second)
+    return (sender, receiver) if sender and receiver and sender != receiver else None
 
 
-def _detail(packet: Packet, before: Packet | None, series: Fullnat) -> tuple[LabelPart, ...]:
-    if packet.protocol != "tcp":
-        return (LabelPart(packet.detail, False),)
-    parts = [LabelPart(f"[{packet.flag_text}]", False)]
-    shifted = before is not None and packet.sequence != before.sequence
-    parts.append(LabelPart(f" seq {packet.sequence}", shifted))
-    if packet.payload:
-        parts.append(LabelPart(f" {len(packet.payload)} B", False))
-    if packet.mss is not None:
-        parts.append(
-            LabelPart(f" mss {packet.mss}", before is not None and packet.mss != before.mss)
-        )
-    told = _toa(packet, series)
-    if told is not None:
-        parts.append(
-            LabelPart(f" TOA {_client(told)}", before is not None and _toa(before, series) is None)
-        )
-    return tuple(parts)
-
-
-def _toa(packet: Packet, series: Fullnat) -> bytes | None:
-    """The client's address, by the series' options for it."""
-    return packet.option(series.toa_kind) or packet.option(series.toa_kind6)
-
-
-def _client(value: bytes) -> str:
-    """The client that an option names."""
-    if len(value) not in (6, 18):
-        return value.hex()
-    return endpoint(str(ip_address(value[2:])), int.from_bytes(value[:2], "big"))
+def _owner(address: str, topology: Topology, hosts: tuple[str, ...]) -> str:
+    owner = topology.owner(address)
+    return owner if owner in hosts else ""

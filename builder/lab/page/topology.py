@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_interface
 
+from builder.lab.page.labels import LINE, Label, Rectangle, Wire, place
 from builder.lab.scenario.model import Scenario, Topology
 
-COLUMN, ROW = 250, 96
+COLUMN, ROW = 270, 96
 BOX_WIDTH, BOX_HEIGHT = 132, 58
 MARGIN = 16
 
 
 @dataclass(frozen=True)
 class Box:
-    """A host.  ``lines``: what is written below its name; ``marks``: addresses with a part in
-    FULLNAT, and which."""
+    """A host.  ``lines``: what is written below its name: addresses, those that have a part in
+    FULLNAT with its word."""
 
     name: str
     role: str
@@ -23,25 +24,25 @@ class Box:
     y: float
     lines: tuple[str, ...]
 
+    @property
+    def height(self) -> float:
+        return max(BOX_HEIGHT, 26 + LINE * len(self.lines))
+
+    @property
+    def area(self) -> Rectangle:
+        return Rectangle(self.x, self.y, self.x + BOX_WIDTH, self.y + self.height)
+
+    @property
+    def words(self) -> str:
+        return f"{self.name} ({self.role}): {', '.join(self.lines)}"
+
 
 @dataclass(frozen=True)
-class Wire:
-    """A link between two hosts, or from a host to the middle of a hub."""
-
-    x1: float
-    y1: float
-    x2: float
-    y2: float
-
-
-@dataclass(frozen=True)
-class Label:
-    """Words at a place: a link's name or what an address is for."""
+class Hub:
+    """The middle of a link of more than two hosts."""
 
     x: float
     y: float
-    text: str
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Drawing:
     boxes: tuple[Box, ...]
     wires: tuple[Wire, ...]
     labels: tuple[Label, ...]
-    hubs: tuple[Label, ...]
+    hubs: tuple[Hub, ...]
 
 
 def _place(column: float, row: float) -> tuple[float, float]:
@@ -83,21 +84,24 @@ def draw(topology: Topology, scenario: Scenario) -> Drawing:
         x, y = _place(host.column, host.row)
         boxes[name] = Box(name, host.role, x, y, _lines(topology, scenario, name))
     wires: list[Wire] = []
-    labels: list[Label] = []
-    hubs: list[Label] = []
-    for name, link in topology.link.items():
+    middles: dict[str, tuple[float, float]] = {}
+    hubs: list[Hub] = []
+    for name in topology.link:
         ends = [boxes[host] for host in topology.hosts_on(name)]
-        middles = [(box.x + BOX_WIDTH / 2, box.y + BOX_HEIGHT / 2) for box in ends]
-        x = sum(one for one, _ in middles) / len(middles)
-        y = sum(one for _, one in middles) / len(middles)
+        points = [(box.x + BOX_WIDTH / 2, box.y + BOX_HEIGHT / 2) for box in ends]
+        x = sum(one for one, _ in points) / len(points)
+        y = sum(one for _, one in points) / len(points)
+        middles[name] = (x, y)
         if len(ends) == 2:
-            (x1, y1), (x2, y2) = middles
-            wires.append(Wire(x1, y1, x2, y2))
+            wires.append(Wire(*points[0], *points[1]))
         else:
-            wires += [Wire(one, other, x, y) for one, other in middles]
-            hubs.append(Label(x, y, name))
-        labels.append(Label(x, y - 8, name, link.title))
-    width = max(box.x for box in boxes.values()) + BOX_WIDTH + MARGIN
-    tallest = max(len(box.lines) for box in boxes.values())
-    height = max(box.y for box in boxes.values()) + BOX_HEIGHT + max(0, tallest - 2) * 14 + MARGIN
+            wires += [Wire(*point, x, y) for point in points]
+            hubs.append(Hub(x, y))
+    labels: list[Label] = []
+    for name, middle in middles.items():
+        taken = [box.area for box in boxes.values()] + [label.area for label in labels]
+        labels.append(place(middle, name, topology.link[name].title, wires, taken))
+    covered = [box.area for box in boxes.values()] + [label.area for label in labels]
+    width = max(area.right for area in covered) + MARGIN
+    height = max(area.bottom for area in covered) + MARGIN
     return Drawing(width, height, tuple(boxes.values()), tuple(wires), tuple(labels), tuple(hubs))

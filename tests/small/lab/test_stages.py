@@ -101,7 +101,7 @@ def test_the_verdict_names_image_kernel_and_experiment(site: Place) -> None:
     assert entry.key == keys["lab:fullnat"]
     assert outputs["lab/fullnat/verdict.json"]
     assert "smoke" in keys, "what was proven of the image before is not forgotten"
-    assert '<a href="lab/fullnat/report.html">fullnat</a></td><td class="pass">proven' in page(site)
+    assert '<a href="lab/fullnat/report.html">fullnat</a></th><td class="pass">proven' in page(site)
 
 
 def test_a_verdict_of_one_image_is_not_shown_for_another(site: Place) -> None:

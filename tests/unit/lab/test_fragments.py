@@ -251,7 +251,10 @@ def test_the_page_shows_datagrams_and_what_is_undecided(tmp_path: Path) -> None:
     )
     recording = Recording(recordings.TRIED, *catalogue.load("fragments"), hand.SERIES, 0.0)
     page = html.render(Judged(verdict, recording, (evidence,)), tmp_path)
-    assert '<td class="undecided">?</td><td class="name">checksums</td>' in page
+    assert (
+        '<span class="unseen">undecided</span></td><th scope="row" class="name">checksums</th>'
+        in page
+    )
     assert "undecided: fragments are missing: bytes 1448 to 2895 of the datagram" in page
     assert "udp 4000 bytes in fragments #1, #2, #3" in page
 

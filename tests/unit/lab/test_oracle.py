@@ -250,7 +250,7 @@ def test_a_failed_row_shows_the_packets_and_what_was_expected(tmp_path: Path) ->
     found = verdict(run, wire, tmp_path)
     row = next(row for row in found.rows if row.name == "toa-first")
     (fault,) = row.faults
-    assert fault.expected.startswith("254:c36a0a000102 as the first option")
+    assert fault.expected.startswith("TOA 10.0.1.2:50026 (kind 254) as the first option")
     assert (fault.packets[0].capture, fault.packets[0].frame) == ("router-inner", 1)
     assert "10.0.3.1:5014 > 10.0.4.2:8080 [S]" in fault.packets[0].text
 

@@ -38,7 +38,7 @@ def test_the_report_counts_packages_and_holds_them_against_the_lock(
     image: ImageRecord, words: str
 ) -> None:
     told = page(image)
-    assert "<td>image:build</td>" in told
+    assert '<th scope="row">image:build</th>' in told
     assert '<td class="n">417</td>' in told
     assert words in told
 

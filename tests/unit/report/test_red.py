@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from builder import pages
 from builder.errors import BuildError
 from builder.pipeline.stage import Done
 from builder.report import failure, html, publish, record
@@ -173,7 +174,7 @@ def test_a_red_report_says_where_why_and_what_next(site: Site) -> None:
 
 
 def test_a_command_in_a_hint_is_shown_as_one_and_nothing_else_is_markup() -> None:
-    assert html.quoted("run `a <b>`") == "run <code>a &lt;b&gt;</code>"
+    assert pages.quoted("run `a <b>`") == "run <code>a &lt;b&gt;</code>"
 
 
 def test_a_record_of_an_earlier_version_is_read(site: Site) -> None:

@@ -30,8 +30,8 @@ def test_keepalived_tests_its_configuration_with_the_options_that_it_runs_with()
 
 
 def test_systemd_waits_longer_for_keepalived_than_keepalived_for_its_children() -> None:
-    (patch,) = PATCHES.glob("*.patch")
-    waits = re.findall(r"^\+#define CHILD_WAIT_SECS\s+(\d+)$", text.read(patch), re.MULTILINE)
+    patches = "".join(text.read(patch) for patch in sorted(PATCHES.glob("*.patch")))
+    waits = re.findall(r"^\+#define CHILD_WAIT_SECS\s+(\d+)$", patches, re.MULTILINE)
     (patience,) = _settings("keepalived.service")["TimeoutStopSec"]
     assert int(patience) > int(waits[0]) >= 60
     assert _settings("keepalived.service")["TimeoutStartSec"] == [patience]

@@ -1,0 +1,185 @@
+"""The build's report: what came out, proof, differences, and the stages with their waits."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from builder import pages
+from builder.host import processors
+from builder.host.processors import ProcessorCount
+from builder.report import chart, history, html, origin
+from builder.report.record import BuildRecord
+from tests.support.report import sample
+from tests.support.report.reading import Page, contrast, faults, palettes
+
+
+def page(made: BuildRecord) -> str:
+    return html.render(made, sample.SMOKE, sample.log_names(made))
+
+
+@pytest.fixture(scope="module")
+def green() -> str:
+    return page(sample.green())
+
+
+def test_it_says_when_where_and_of_which_checkout(green: str) -> None:
+    for words in ("2026-11-26 ", "build01, 2 processors", "aa1c524f0000", "version 0.1.0"):
+        assert words in green
+    assert "with changes that are not committed" in green
+    clean = msgspec.structs.replace(sample.ORIGIN, clean=True)
+    assert ", clean" in page(msgspec.structs.replace(sample.green(), origin=clean))
+
+
+def test_first_what_came_out_then_proof_then_differences_then_the_stages(green: str) -> None:
+    headings = [one.text for one in Page(green).all("h2")]
+    assert headings == [
+        "What came out",
+        "Proof",
+        "Since the build before",
+        "The last 3 builds",
+        "Stages",
+        "Built from",
+        "Built in",
+        "Every input",
+    ]
+
+
+def test_every_file_log_and_verdict_is_linked(green: str) -> None:
+    links = {one.attributes["href"] for one in Page(green).all("a")}
+    made = sample.green()
+    assert {one.path for one in made.outputs if "repodata" not in one.path} <= links
+    assert {f"logs/{name}" for name in sample.log_names(made)} <= links
+    assert {"lab/fullnat/report.html", "../lab.html", "build.json"} <= links
+    assert "lab/nat/report.html" not in links, "it says nothing of this image"
+
+
+def test_digests_are_such_as_sha256sum_reads(green: str) -> None:
+    (block,) = (one for one in Page(green).all("pre") if "copy" in one.attributes["class"])
+    lines = block.text.strip().splitlines()
+    for one in sample.outputs():
+        assert ("repodata" in one.path) == (f"{one.sha256}  {one.path}" not in lines)
+
+
+def test_it_tells_how_it_differs_from_the_build_before(green: str) -> None:
+    rows = [one.text for one in Page(green).all("tr")]
+    assert "repo/packages/kernel-lvs.x86_646.1.8-1.lvs6.1.9-1.lvs" in rows
+    assert "repo/packages/gone.x86_641-1not there" in rows
+    assert "vm/director.qcow2400.0 MB412.0 MB+3%" in rows
+    assert "build:kernel5 min 23 s4 min 23 s-19%" in rows
+    assert not any(one.startswith("build:frr1 min") for one in rows), "it took the same time"
+
+
+def test_a_build_whose_outputs_do_not_lie_there_is_compared_with_nothing() -> None:
+    made = sample.green()
+    told = page(msgspec.structs.replace(made, outputs=made.outputs[:2]))
+    assert "Since the build before" not in told
+    assert "The last" not in told
+
+
+def test_the_stages_are_there_once_with_the_critical_path(green: str) -> None:
+    assert "image:build → build:kernel → repo → vm → smoke" in green
+    assert "processors were busy for 93 % of the run" in green
+    rows = [one.text for one in Page(green).all("tr")]
+    assert rows.count("log of build:kernelran, on the critical path4 min 23 s") == 1
+    assert rows.count("log of build:frrran1 min 39 s") == 1
+
+
+def test_the_critical_path_is_what_each_stage_had_to_wait_for() -> None:
+    ran = {
+        "a": sample.stage("a", 0, 5),
+        "b": sample.stage("b", 0, 9),
+        "c": sample.stage("c", 9, 1, "a", "b"),
+        "d": sample.stage("d", 5, 2, "a"),
+    }
+    assert chart.critical_path(ran) == ("b", "c")
+    assert chart.critical_path({}) == ()
+
+
+def test_after_a_trial_the_chart_is_still_that_of_the_build() -> None:
+    made = sample.green()
+    hits = tuple(msgspec.structs.replace(one, hit=True) for one in made.stages)
+    trial = sample.stage("record:fullnat", 90_000, 47)
+    now = msgspec.structs.replace(made, stages=(*hits, trial))
+    drawn = chart.chart(now, now.builds[0], {})
+    assert drawn.critical[-1] == "smoke"
+    assert {row.name: bool(row.width) for row in drawn.rows}["record:fullnat"] is False
+    assert 480 < drawn.seconds < 490
+
+
+def test_nothing_that_others_wrote_is_markup() -> None:
+    made = sample.red(sample.HOSTILE)
+    bad = msgspec.structs.replace(sample.ORIGIN, host=sample.HOSTILE, commit=sample.HOSTILE)
+    told = page(msgspec.structs.replace(made, origin=bad, unpublished={"vm": sample.HOSTILE}))
+    assert "<img" not in told
+    assert "&lt;img" in told
+    assert Page(told).all("img", "script") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "reference"),
+    [
+        ("repo/a b#c?.rpm", "repo/a%20b%23c%3F.rpm"),
+        ("javascript:alert(1)", "javascript%3Aalert%281%29"),
+        ("//evil.example/x", "evil.example/x"),
+        ("/root/.cache/x.log", "/root/.cache/x.log"),
+    ],
+)
+def test_a_file_name_stays_a_file_name_in_a_link(path: str, reference: str) -> None:
+    assert pages.link(path) == reference
+
+
+def test_people_with_keyboards_and_screen_readers_can_use_it(green: str) -> None:
+    assert faults(green) == []
+    assert faults(page(sample.red())) == []
+
+
+def test_a_page_that_shuts_people_out_is_told() -> None:
+    bad = "<html><body><h1>a</h1><h3>b</h3><svg></svg><table><tr><th></th></tr></table>"
+    bad += "<a href='#x'>y</a></body></html>"
+    assert len(faults(bad)) >= 6
+
+
+def test_every_colour_of_text_is_read_on_its_ground(green: str) -> None:
+    found = palettes(green)
+    assert len(found) == 3
+    for palette in (found[0], {**found[0], **found[1]}, {**found[0], **found[2]}):
+        for ink in ("ink", "soft", "bar", "ok", "bad", "wait", "mark"):
+            for ground in ("paper", "tint"):
+                assert contrast(palette[ink], palette[ground]) >= 4.5, (ink, ground)
+
+
+def test_builds_are_remembered_newest_first_and_not_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "builds.json"
+    for day in range(history.KEPT + 5, 0, -1):
+        found = history.remember(path, sample.summary(day))
+    assert history.read(path) == found
+    assert len(found) == history.KEPT
+    assert found[0].origin.began > found[-1].origin.began
+    path.write_text("{")
+    assert history.read(path) == ()
+
+
+def test_the_origin_knows_the_commit_and_whether_files_were_changed(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        who = ("-c", "user.name=n", "-c", "user.email=e@example.org")
+        subprocess.run(("git", "-C", tmp_path, *who, *words), check=True, capture_output=True)
+
+    assert origin.now(tmp_path).commit == ""
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "first")
+    now = origin.now(tmp_path)
+    assert (len(now.commit), now.clean) == (40, True)
+    (tmp_path / "new").write_text("")
+    assert origin.now(tmp_path).clean is False
+
+
+def test_processors_are_busy_for_a_part_of_the_time() -> None:
+    before, now = ProcessorCount(100, 1000), ProcessorCount(190, 1100)
+    assert now.share_since(before) == pytest.approx(0.9)
+    assert now.share_since(now) is None
+    assert processors.count().total > 0
+    assert processors.count(Path("/nonexistent")) == ProcessorCount(0, 0)
