@@ -25,6 +25,8 @@ class Fullnat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     if there is no ripd.  ``prepare``: commands on the director before it gets services, its
     package's own start among them.  ``settings``: the sysctl.d(5) file that its package ships:
     directors run with what it says, but for what a run changes; empty if it ships none.
+    ``synproxy``: the program that puts services behind SYNPROXY (``add``, ``del``); empty if
+    ipvsadm has a switch for it.
     ``companion``: the profile whose image all hosts but directors boot, if this one's runs too
     little for clients and servers.  ``unsupported``: scenarios and rows that this kernel or
     these tools cannot do, with the reason.
@@ -43,4 +45,5 @@ class Fullnat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     companion: OptionalName = ""
     prepare: tuple[str, ...] = ()
     settings: str = ""
+    synproxy: str = ""
     unsupported: dict[str, str] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-NOP, MSS, SACK, TIMESTAMP = 1, 2, 5, 8
+NOP, MSS, WSCALE, SACK_OK, SACK, TIMESTAMP = 1, 2, 3, 4, 5, 8
 _FIXED = {0: "eol", 1: "nop", 4: "sackOK"}
 _NAMED = {19: "md5", 28: "user timeout", 29: "tcp-ao", 30: "mptcp", 34: "fast open"}
 # Kinds from here on are no standard's; series take one of them for the client's address.

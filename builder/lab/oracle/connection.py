@@ -82,6 +82,28 @@ def mss(found: Findings, room: int, given: Packet | None, asked: Packet | None) 
     return f"{size} becomes {got}"
 
 
+def offer(found: Findings, given: Packet | None, told: Packet | None) -> str:
+    """What the client is offered beside the MSS is what its server offers (RFC 7323, 2018).
+
+    ``given``: the server's SYN-ACK, ``told``: the client's.  Returns the server's, in words.
+    """
+    server, client = (_offered(packet) for packet in (given, told))
+    words = ", ".join(server) or "no wscale, sackOK or timestamps"
+    found.expect(None not in (given, told) and server == client, words, told, given)
+    return words
+
+
+def _offered(packet: Packet | None) -> tuple[str, ...]:
+    if packet is None:
+        return ()
+    known = (
+        tcpoption.words(kind, value)
+        for kind in (tcpoption.WSCALE, tcpoption.SACK_OK)
+        if (value := packet.option(kind)) is not None
+    )
+    return (*known, *(["timestamps"] if packet.option(OPT_TIMESTAMP) is not None else []))
+
+
 def timestamp(found: Findings, series: Fullnat, sent: Packet | None, got: Packet | None) -> None:
     """As the series has it: the client's own, or none."""
     if sent is None or got is None or sent.option(OPT_TIMESTAMP) is None:

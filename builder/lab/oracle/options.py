@@ -89,6 +89,15 @@ def _mss(evidence: Evidence) -> Judgement:
     return found.close(shown, NO_TCP)
 
 
+def _offer(evidence: Evidence) -> Judgement:
+    """Whoever answers the client's SYN, the server is the one that must keep the promises."""
+    found = Findings()
+    shown = ""
+    for _, outer, inner in pairs(evidence):
+        shown = connection.offer(found, inner.syn_ack, outer.syn_ack)
+    return found.close(shown, NO_TCP)
+
+
 def _timestamp(evidence: Evidence) -> Judgement:
     """As the series has it: the client's own, or none."""
     found = Findings()
@@ -102,5 +111,6 @@ ROWS = (
     Row("toa-on-data", "the first data segment carries TOA again", _toa_on_data),
     Row("no-toa-later", "later data carries none", _no_toa_later),
     Row("mss", "the client is told an MSS with room for TOA", _mss),
+    Row("offer", "window scale, SACK and timestamps are offered as the server does", _offer),
     Row("timestamp", "the client's timestamps are treated as the series does", _timestamp),
 )

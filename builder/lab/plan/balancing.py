@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from builder.lab.capture.packet import endpoint
@@ -14,9 +15,25 @@ FLAGS = {"tcp": "-t", "udp": "-u"}
 LAST_PORT = 65535
 
 
-def commands(run: Run) -> tuple[str, ...]:
-    """``-C``, then for each service ``-A``, ``-a`` per server, ``-P`` per local address."""
-    return ("ipvsadm -C", *(word for one in run.service for word in _service(one, run.synproxy)))
+def commands(run: Run, series: Fullnat) -> tuple[str, ...]:
+    """``-C``, then for each service ``-A``, ``-a`` per server, ``-P`` per local address.
+
+    SYNPROXY is ipvsadm's switch, or a program's of the series.
+    """
+    switch = bool(run.synproxy) and not series.synproxy
+    services = (word for one in run.service for word in _service(one, switch))
+    return (*_without(run, series), "ipvsadm -C", *services, *_synproxy(run, series))
+
+
+def _without(run: Run, series: Fullnat) -> Iterator[str]:
+    if series.synproxy and run.synproxy is not None:
+        yield f"{series.synproxy} del --all"
+
+
+def _synproxy(run: Run, series: Fullnat) -> Iterator[str]:
+    if series.synproxy and run.synproxy:
+        names = (endpoint(one.address, one.port) for one in run.service if one.protocol == "tcp")
+        yield shlex.join((series.synproxy, "add", *names, *run.synproxy_options))
 
 
 def _service(service: Service, synproxy: bool) -> Iterator[str]:

@@ -84,5 +84,5 @@ def director_commands(run: Run, series: Fullnat) -> tuple[str, ...]:
     """What a run asks of the director, in the experiment's order."""
     if run.keep:
         return ()
-    services = keepalived.commands(run) if run.keepalived else balancing.commands(run)
+    services = keepalived.commands(run) if run.keepalived else balancing.commands(run, series)
     return (*balancing.switches(run, series), *services)

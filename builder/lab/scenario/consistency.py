@@ -83,6 +83,8 @@ def of_runs(scenario: Scenario) -> Iterator[Fault]:
         if run.name in seen:
             yield f"{place}.name", f"there are two runs {run.name!r}", "give each its own name"
         seen.add(run.name)
+        if run.synproxy_options and not run.synproxy:
+            yield f"{place}.synproxy_options", "the run has no SYNPROXY", "say synproxy = true"
         yield from _row_faults(place, run)
 
 

@@ -144,7 +144,9 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``rows``: names of the oracle's assertions.  ``must_fail``: makes it a negative control;
     these rows must fail.  ``only``: and no others may.  ``toa``: whether it is switched on.
-    ``synproxy``: whether the services have it.  ``keepalived``: it sets them up, not ipvsadm.
+    ``synproxy``: whether the services have it; what was there before is taken out where it says
+    false.  ``synproxy_options``: words for the series' program, which a switch of ipvsadm does
+    not take.  ``keepalived``: it sets the services up, not ipvsadm.
     ``local_ports``: first and last, if not the series' own.  ``logged``: the kernel must log
     the series' refusal.  ``keep``: services stay as the run before left them.  ``before``: ahead
     of the director's configuration, ``prepare``: behind it, ahead of the traffic.
@@ -160,7 +162,8 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     must_fail: tuple[str, ...] = ()
     only: bool = False
     toa: bool = True
-    synproxy: bool = False
+    synproxy: bool | None = None
+    synproxy_options: tuple[str, ...] = ()
     keepalived: bool = False
     local_ports: tuple[int, int] | None = None
     logged: bool = False

@@ -133,24 +133,43 @@ def test_a_verdict_that_names_no_image_is_shown_for_none(site: Place) -> None:
     assert "which the verdict does not name" in page(site)
 
 
-def test_what_the_kernel_cannot_do_is_told_without_a_machine(site: Place) -> None:
-    said = tried(site, replace(VM, names=("synproxy", "fullnat")))
+def cannot(place: Place, scenario: str, reason: str) -> None:
+    """The checkout's profile of its own, which has a scenario that is unsupported."""
+    specs = place.project.specs
+    specs.unlink()
+    shutil.copytree(ROOT / "specs", specs)
+    path = specs / "lts" / "profile.toml"
+    table = f'[lab.unsupported]\n{scenario} = "{reason}"'
+    path.write_text(path.read_text().replace("[lab.unsupported]", table, 1))
+
+
+@pytest.fixture
+def limited(built: Place, tmp_path: Path) -> Place:
+    """The same of a profile that cannot do scenario synproxy."""
+    cannot(built, "synproxy", "no SYNPROXY")
+    recorded = finished.recording(built, "vm", tmp_path / "fullnat")
+    finished.build(built, "vm", recorded={"fullnat": recorded})
+    return built
+
+
+def test_what_the_kernel_cannot_do_is_told_without_a_machine(limited: Place) -> None:
+    said = tried(limited, replace(VM, names=("synproxy", "fullnat")))
     assert "lab synproxy: unsupported: " in said
     assert "powering on" not in said
-    folder = site.project.artifacts("lts") / "lab" / "synproxy"
+    folder = limited.project.artifacts("lts") / "lab" / "synproxy"
     verdict = judging.judge(folder).verdict
     assert verdict.outcome == "unsupported"
     assert "no SYNPROXY" in verdict.complaint
-    assert {(one.scenario, one.outcome) for one in made(site).lab} == {
+    assert {(one.scenario, one.outcome) for one in made(limited).lab} == {
         ("fullnat", "pass"),
         ("synproxy", "unsupported"),
     }
 
 
-def test_there_is_no_machine_to_keep_of_what_cannot_be_done(site: Place) -> None:
-    said = tried(site, replace(VM, names=("synproxy",), keep=True))
+def test_there_is_no_machine_to_keep_of_what_cannot_be_done(limited: Place) -> None:
+    said = tried(limited, replace(VM, names=("synproxy",), keep=True))
     assert "lab synproxy: unsupported: " in said
-    assert (site.project.artifacts("lts") / "lab" / "synproxy" / "verdict.json").is_file()
+    assert (limited.project.artifacts("lts") / "lab" / "synproxy" / "verdict.json").is_file()
 
 
 def test_no_image_is_booted_that_has_changed_in_the_cache(

@@ -69,6 +69,40 @@ def from_nobody(run: Run, wire: Wire) -> Run:
     return run
 
 
+def _answers(wire: Wire, options: bytes, *links: str) -> None:
+    """The options of all SYN-ACKs on these links."""
+    for link in links:
+        for one in wire.frames[link]:
+            tcp = one.data.data
+            if tcp.flags & (hand.SYN | hand.ACK) == hand.SYN | hand.ACK:
+                tcp.opts = options
+                tcp.off = 5 + len(options) // 4
+
+
+def no_timestamps(run: Run, wire: Wire) -> Run:
+    _answers(wire, hand.MSS, "outer")
+    return run
+
+
+def no_timestamps_at_all(run: Run, wire: Wire) -> Run:
+    _answers(wire, hand.MSS, "outer", *INSIDE)
+    return run
+
+
+def scaled(run: Run, wire: Wire) -> Run:
+    """SACK, timestamps and a window scale of 7."""
+    options = hand.MSS + b"\x04\x02" + hand.TIMESTAMP[2:] + b"\x01\x03\x03\x07"
+    _answers(wire, options, "outer", *INSIDE)
+    return run
+
+
+def other_scale(run: Run, wire: Wire) -> Run:
+    run = scaled(run, wire)
+    options = hand.MSS + b"\x04\x02" + hand.TIMESTAMP[2:] + b"\x01\x03\x03\x08"
+    _answers(wire, options, "outer")
+    return run
+
+
 @pytest.mark.parametrize(
     ("row", "right", "wrong"),
     [
@@ -81,6 +115,9 @@ def from_nobody(run: Run, wire: Wire) -> Run:
         ("expiry-rst", resets, resets_outside),
         ("client-inside", from_the_client, as_it_is),
         ("director-source", as_it_is, from_nobody),
+        ("offer", as_it_is, no_timestamps),
+        ("offer", scaled, other_scale),
+        ("offer", no_timestamps_at_all, other_scale),
     ],
 )
 def test_a_row_tells_right_from_wrong(

@@ -97,7 +97,7 @@ def test_an_unknown_scenario_is_answered_with_the_list() -> None:
 
 def test_ipvsadm_is_called_in_the_document_s_order() -> None:
     scenario, _ = catalogue.load("fullnat")
-    assert balancing.commands(scenario.run[0]) == (
+    assert balancing.commands(scenario.run[0], SERIES) == (
         "ipvsadm -C",
         "ipvsadm -A -t 10.0.1.1:80 -s rr",
         "ipvsadm -a -t 10.0.1.1:80 -r 10.0.4.2:8080 -b",

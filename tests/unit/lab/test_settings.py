@@ -143,3 +143,22 @@ def test_the_exhausted_ports_are_let_go_by_the_exchanges_that_hold_them() -> Non
     assert words == [experiment.exchange_word(one) for one in held]
     assert "sleep" not in "".join(one.run for one in (*exhausted.before, *free.before))
     assert not set(range(*fits.local_ports or ())) & set(range(*free.local_ports or ()))
+
+
+def test_synproxy_is_the_series_program_or_ipvsadm_s_switch() -> None:
+    scenario, _ = catalogue.load("synproxy-options")
+    proof = scenario.run[0]
+    plain = msgspec.structs.replace(proof, synproxy=None, synproxy_options=())
+    without = msgspec.structs.replace(plain, synproxy=False)
+    lts, el6 = (
+        [
+            [one for one in plan.director_commands(run, series_of(name)) if "syn" in one]
+            for run in (proof, without, plain)
+        ]
+        for name in PROFILES
+    )
+    add = "lvs-synproxy add 10.0.1.1:80 '[fd00:1::1]:80' --wscale 6"
+    assert lts == [["lvs-synproxy del --all", add], ["lvs-synproxy del --all"], []]
+    assert el6 == [[], [], []]
+    switched = plan.director_commands(proof, series_of("el6"))
+    assert sum(one.endswith(" -j enable") for one in switched) == len(proof.service)

@@ -4,13 +4,16 @@
 # shellcheck source=/dev/null
 . /gate/probe.sh
 
-# masquerade: by iptables where there is one, otherwise by nft
-masquerade() {
+# translate iptables' TARGET...: of what goes to the servers, by iptables where there is one, otherwise by nft
+translate() {
     if command -v iptables >/dev/null; then
-        in_ director iptables -t nat -A POSTROUTING -o to-server -j MASQUERADE
-    else
-        in_ director nft "add table ip t; add chain ip t c { type nat hook postrouting priority 100; }; add rule ip t c oifname to-server masquerade"
+        in_ director iptables -t nat -F POSTROUTING
+        in_ director iptables -t nat -A POSTROUTING -o to-server -j "$@"
+        return
     fi
+    rule=masquerade
+    [ "$1" = MASQUERADE ] || rule="snat to $3"
+    in_ director nft "add table ip t; flush table ip t; add chain ip t c { type nat hook postrouting priority 100; }; add rule ip t c oifname to-server $rule"
 }
 
 network
@@ -19,11 +22,24 @@ web server 10.1.0.2:8080
 add_local 10.1.0.7/24
 fullnat 10.0.0.1:80 10.1.0.7 10.1.0.2:8080 || fail "the service is refused"
 in_ director sysctl -qw net.ipv4.vs.conntrack=1
-masquerade || fail "no rule can be added"
-said=$(get http://10.0.0.1/)
-[ "$said" = server ] || fail "behind MASQUERADE the client got: $said"
-said=$(get http://10.0.0.1/)
-[ "$said" = server ] || fail "the second time the client got: $said"
+for rule in MASQUERADE "SNAT --to-source 10.1.0.1"; do
+    # shellcheck disable=SC2086 # target and its options
+    translate $rule || fail "no rule can be added"
+    said=$(get http://10.0.0.1/)
+    [ "$said" = server ] || fail "behind $rule the client got: $said"
+    said=$(get http://10.0.0.1/)
+    [ "$said" = server ] || fail "behind $rule the second time the client got: $said"
+done
+
+# Datagrams: the server sends when the entry has expired, and the client after it.
+director -A -u 10.0.0.1:53 -s rr
+director -P -u 10.0.0.1:53 -z 10.1.0.7
+director -a -u 10.0.0.1:53 -r 10.1.0.2:53 -b
+in_ director sysctl -qw net.netfilter.nf_conntrack_udp_timeout=1 net.netfilter.nf_conntrack_udp_timeout_stream=1
+in_ server traffic late 10.1.0.2:53 1 5 &
+sleep 1
+said=$(in_ client traffic again 10.0.0.1:53 2 8)
+[ "$said" = aabb ] || fail "each datagram comes back twice, a and b, and the client got: $said"
 
 director -C
 use 4

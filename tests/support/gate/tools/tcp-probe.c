@@ -3,7 +3,8 @@
 //     tcp-probe 4|6 PORT STEP...        PORT is the client's
 //
 // A step is SIDE:FLAGS:SEQ:ACK:OPTIONS:DATA[:SIZE].  SIDE is c (the client sends to the VIP, port
-// 80), s (the server answers to where the last packet came from) or w (nobody sends for a second).
+// 80), s (the server answers to where the last packet came from), w (nobody sends for a second, what
+// comes to the client is told) or l (the same, what has come to the server is told).
 // FLAGS are letters of SAFRP.
 // OPTIONS are hexadecimal digits or -, DATA is a number of bytes.  With SIZE it is a packet that
 // still has to be cut into segments of that size, as GRO makes them.
@@ -254,8 +255,8 @@ int main(int count, char **word)
     open_side(&client, "client", "to-client");
     open_side(&server, "server", "to-server");
     for (int n = 3; n < count; n++) {
-        int ours = word[n][0] == 'c';
-        if (word[n][0] != 'w')
+        int ours = strchr("cl", word[n][0]) != NULL;
+        if (!strchr("wl", word[n][0]))
             send_step(ours ? &client : &server, word[n]);
         listen_at(ours ? &server : &client);
     }

@@ -8,9 +8,14 @@
  *	traffic serve ADDRESS:PORT			echo of TCP
  *	traffic echo ADDRESS:PORT			echo of UDP
  *	traffic ask ADDRESS:PORT COUNT RATE MS		datagrams, each from a socket of its own
+ *	traffic late ADDRESS:PORT COUNT SECONDS		echo of UDP, and COUNT times again after SECONDS
+ *	traffic own ADDRESS:PORT COUNT SECONDS		a datagram from each of COUNT sockets, and what comes
+ *	traffic again ADDRESS:PORT COUNT SECONDS	a datagram of one letter each SECONDS; tells what comes back
  *	traffic bind ADDRESS:FIRST COUNT SECONDS	TCP and UDP sockets on COUNT ports from FIRST on
  *
- * COUNT connections are told as "served N of COUNT".  IPv4, and [IPv6] where nothing is forged.
+ * COUNT connections are told as "served N of COUNT"; of `own`, "answers N strangers N": sockets that
+ * got their own datagram back, and datagrams of others.  IPv4, and [IPv6] where nothing is forged.
+ * Clients are bound to the address FROM of the environment (IPv4), if there is one.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -168,6 +173,13 @@ static int opened(int type)
 
 	if (one < 0)
 		die("socket");
+	if (getenv("FROM")) {
+		struct sockaddr_in from = { .sin_family = AF_INET };
+
+		if (inet_pton(AF_INET, getenv("FROM"), &from.sin_addr) != 1 ||
+		    bind(one, (void *)&from, sizeof(from)))
+			die("bind");
+	}
 	if (connect(one, (void *)&peer, peer_size) < 0 && errno != EINPROGRESS)
 		return close(one), -1;
 	return one;
@@ -321,6 +333,82 @@ static void echo(void)
 	}
 }
 
+/* What each client has sent comes back, and once more for everyone after the time */
+static void late(int count, double seconds)
+{
+	int one = socket(peer.ss_family, SOCK_DGRAM, 0);
+
+	if (bind(one, (void *)&peer, peer_size))
+		die("bind");
+	for (;;) {
+		struct sockaddr_storage from;
+		socklen_t size = sizeof(from);
+		char bytes[2048];
+		ssize_t got = recvfrom(one, bytes, sizeof(bytes), 0, (void *)&from, &size);
+
+		if (got < 0)
+			continue;
+		sendto(one, bytes, (size_t)got, 0, (void *)&from, size);
+		if (fork())
+			continue;
+		for (int n = 0; n < count; n++) {
+			until(now() + seconds);
+			sendto(one, bytes, (size_t)got, 0, (void *)&from, size);
+		}
+		_exit(0);
+	}
+}
+
+static void own(int count, double seconds)
+{
+	struct pollfd *all = calloc((size_t)count, sizeof(*all));
+	int *answered = calloc((size_t)count, sizeof(*answered));
+	double last = now() + seconds;
+	int answers = 0, strangers = 0, i;
+
+	for (i = 0; i < count; i++) {
+		char tag[32];
+		int size = snprintf(tag, sizeof(tag), "%d:%d", getpid(), i);
+
+		all[i] = (struct pollfd){ .fd = opened(SOCK_DGRAM), .events = POLLIN };
+		send(all[i].fd, tag, (size_t)size, 0);
+	}
+	while (now() < last) {
+		poll(all, (nfds_t)count, (int)((last - now()) * 1000) + 1);
+		for (i = 0; i < count; i++) {
+			char tag[32], got[32] = "";
+
+			if (!all[i].revents || recv(all[i].fd, got, sizeof(got) - 1, MSG_DONTWAIT) <= 0)
+				continue;
+			snprintf(tag, sizeof(tag), "%d:%d", getpid(), i);
+			if (strcmp(tag, got))
+				strangers++;
+			else
+				answered[i] = 1;
+		}
+	}
+	for (i = 0; i < count; i++)
+		answers += answered[i];
+	printf("answers %d strangers %d\n", answers, strangers);
+}
+
+static void again(int count, double seconds)
+{
+	struct pollfd one = { .fd = opened(SOCK_DGRAM), .events = POLLIN };
+
+	for (int i = 0; i < count; i++) {
+		double last = now() + seconds;
+		char letter = (char)('a' + i);
+
+		send(one.fd, &letter, 1, 0);
+		while (now() < last)
+			if (poll(&one, 1, (int)((last - now()) * 1000) + 1) == 1 &&
+			    recv(one.fd, &letter, 1, MSG_DONTWAIT) == 1)
+				putchar(letter);
+	}
+	putchar('\n');
+}
+
 static void bind_all(int count, double seconds)
 {
 	struct sockaddr_in *in = (void *)&peer;
@@ -354,6 +442,12 @@ int main(int argc, char **argv)
 		echo();
 	else if (!strcmp(what, "hold") && rate > 0)
 		hold(count, rate);
+	else if (!strcmp(what, "late") && rate > 0)
+		signal(SIGCHLD, SIG_IGN), late(count, rate);
+	else if (!strcmp(what, "again") && rate > 0)
+		again(count, rate);
+	else if (!strcmp(what, "own") && rate > 0)
+		own(count, rate);
 	else if (!strcmp(what, "bind") && rate > 0)
 		bind_all(count, rate);
 	else if (!strcmp(what, "honest") && ms > 0)
