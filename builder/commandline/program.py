@@ -22,15 +22,12 @@ from invoke.parser.argument import Argument
 from invoke.program import Program as InvokeProgram
 
 from builder import colour, early
-from builder.commandline import completion
 from builder.commandline.mistakes import Spoken
 from builder.commandline.task import flag
 from builder.commandline.vocabulary import BARE, EVERYWHERE, GROUPS
 from builder.console import put, put_json, put_lines
 from builder.errors import UsageError
-from builder.host import refusal
 from builder.host.outlets import CLOSED, close_quietly, is_closed, reopen
-from builder.report import failure
 
 # Of Invoke's own options those that mean something here: no task runs shell commands by it.
 _CORE = (
@@ -78,6 +75,8 @@ class Program(InvokeProgram):
     def parse_core_args(self) -> None:
         super().parse_core_args()
         if shell := self.args["print-completion-script"].value:
+            from builder.commandline import completion  # noqa: PLC0415 - shells ask for it once
+
             try:
                 put(completion.script(shell).rstrip("\n"))
             except UsageError as error:
@@ -86,6 +85,8 @@ class Program(InvokeProgram):
 
     def complete(self, words: Sequence[str]) -> None:
         """Say what may stand next, a line for each."""
+        from builder.commandline import completion  # noqa: PLC0415
+
         self.load_collection()
         put_lines(completion.answer(self.collection, self.core_args(), words))
 
@@ -154,6 +155,8 @@ class Program(InvokeProgram):
         try:
             yield
         except (ParseError, ValueError) as error:
+            from builder.report import failure  # noqa: PLC0415 - only for what goes wrong
+
             told = self._explained(error)
             if _wants_json(error):
                 put_json(failure.as_json(failure.of(told)))
@@ -171,6 +174,8 @@ class Program(InvokeProgram):
 
 
 def _told(error: UsageError) -> Exit:
+    from builder.report import failure  # noqa: PLC0415 - only for what goes wrong
+
     message = colour.failure(failure.render(error, can_enter=False), sys.stderr)
     return Exit(message, error.exit_code)
 
@@ -212,6 +217,9 @@ def _unspeakable(error: OSError) -> int:
     if is_closed(error):
         close_quietly()
         return CLOSED
+    from builder.host import refusal  # noqa: PLC0415 - only for what goes wrong
+    from builder.report import failure  # noqa: PLC0415
+
     told = refusal.told(error, "the output cannot be written", _FULL_HINT)
     try:
         sys.stderr.write(f"{failure.render(told, can_enter=False)}\n")
