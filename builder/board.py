@@ -45,7 +45,7 @@ class Whole:
 
 
 @dataclass
-class Line:
+class Running:
     """One running stage.
 
     ``expected``: seconds, 0 if unknown.  ``done`` of ``total`` ``unit``: what it counts just now,
@@ -118,7 +118,7 @@ class Board:
         self._stream, self._whole, self._interactive = stream, whole, interactive
         self._say, self._quiet_for = say, quiet_for
         self._begun = time.monotonic()
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, Running] = {}
         self._bars: dict[str, tqdm[Any]] = {}
         self._guard = threading.Lock()
         self._ended = threading.Event()
@@ -140,9 +140,9 @@ class Board:
             self._bars.clear()
 
     @contextmanager
-    def stage(self, name: str, expected: float) -> Iterator[Line]:
+    def stage(self, name: str, expected: float) -> Iterator[Running]:
         """A line for a stage, as long as the block lasts; ``expected``: seconds, 0 if unknown."""
-        line = Line(name, expected)
+        line = Running(name, expected)
         with self._guard:
             self._lines[name] = line
         self._start()
@@ -175,7 +175,7 @@ class Board:
         head = f"[{whole.settled}/{whole.total}] {whole.text(now - self._begun)}"
         return "; ".join([head, *running])
 
-    def _running(self) -> list[Line]:
+    def _running(self) -> list[Running]:
         with self._guard:
             return list(self._lines.values())
 

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from builder.board import Board, Line, Whole
+from builder.board import Board, Running, Whole
 from builder.colour import Tone, is_coloured, is_terminal, painted
 from builder.errors import EnvironmentFailure
-from builder.host.folding import Fold, fold
+from builder.folding import Fold, fold
 from builder.shown import printable, printable_json, shown
 
 PLAIN_INTERVAL = 15.0
@@ -31,7 +31,7 @@ class Progress:
     """
 
     def __init__(
-        self, console: Console, label: str, total: int | None, unit: str, line: Line | None
+        self, console: Console, label: str, total: int | None, unit: str, line: Running | None
     ) -> None:
         self._console = console
         self._label = label
@@ -139,7 +139,7 @@ class Console:
     verbose: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _said: float = field(default_factory=time.monotonic, init=False)
-    _lines: dict[int, Line] = field(default_factory=dict, init=False)  # of stages, by their threads
+    _lines: dict[int, Running] = field(default_factory=dict, init=False)
     _board: Board | None = field(default=None, init=False)
     _folded: Fold | None = field(default=None, init=False)
 

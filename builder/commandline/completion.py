@@ -75,7 +75,7 @@ def _options(arguments: Iterable[Argument]) -> dict[str, Argument]:
     return {("-" if len(name) == 1 else "--") + name: one for name, one in listed}
 
 
-class _Reader:
+class _WordReader:
     """Takes words one after the other, as the parser would, but refuses none."""
 
     def __init__(self, tasks: Collection, program: Sequence[Argument]) -> None:
@@ -118,7 +118,7 @@ class _Reader:
 
 
 def _read(tasks: Collection, program: Sequence[Argument], words: Sequence[str]) -> Typed:
-    reader = _Reader(tasks, program)
+    reader = _WordReader(tasks, program)
     for word in words[:-1]:
         reader.take(word)
     return reader.typed(words[-1])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import traceback
 
-from builder import colour
+from builder import colour, folding
 from builder.commands import shell
 from builder.commands.interruption import interrupted
 from builder.errors import BuilderError
-from builder.host import folding, fulldisk, outlets
+from builder.host import fulldisk, outlets
 from builder.host.paths import Cache, find_project
 from builder.report import failure
 from builder.shown import shown

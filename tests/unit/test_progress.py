@@ -19,13 +19,13 @@ from typing import TextIO
 import pytest
 
 from builder import board, colour
-from builder.board import Line, Whole
+from builder.board import Running, Whole
 from builder.colour import Tone
 from builder.commands import outcome
 from builder.console import Console
 from builder.digest import of_text
 from builder.errors import BuildError
-from builder.host.folding import fold
+from builder.folding import fold
 from builder.host.paths import Cache
 from builder.pipeline.estimate import expect, longest, whole
 from builder.pipeline.facts import NONE, BuildFacts
@@ -250,7 +250,7 @@ def test_a_failed_stage_s_log_is_folded_and_commands_the_runner_nothing(
 def test_what_is_left_of_a_stage_goes_by_its_speed_or_by_the_last_time(
     expected: float, done: int, total: int | None, left: float, share: float | None
 ) -> None:
-    line = Line("x", expected, begun=1000.0)
+    line = Running("x", expected, begun=1000.0)
     line.done, line.total, line.unit, line.since = done, total, "objects", 1000.0
     assert line.left(1010.0) == pytest.approx(left)
     assert line.share(1010.0) == (None if share is None else pytest.approx(share))

@@ -105,7 +105,7 @@ def shell(request: pytest.FixtureRequest, folder: Path) -> Iterator[Shell]:
 def test_tab_finishes_tasks_options_and_values(shell: Shell) -> None:
     for typed, whole in COMPLETIONS:
         shell.send(f"{typed}\t")
-        shell.wait_for(re.escape(whole))
+        assert whole in shell.wait_for(re.escape(whole))
         shell.send("\x15")  # Ctrl-U: the line is taken back
 
 
