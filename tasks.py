@@ -14,6 +14,7 @@ if early.is_run_by_invoke():
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -23,6 +24,7 @@ from builder.commandline import PROFILE, command, options, task
 from builder.commands.judge_options import HELP, Options
 from builder.console import put, put_lines
 from builder.host import ci
+from builder.host.paths import Project
 from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 
 
@@ -78,6 +80,16 @@ def fetch(
             profile, locked=locked, update=update, variants=variants, dry=dry_run
         )
         put_lines(inputs.fetch(request, place))
+
+
+@task(help={"folder": "a new or empty folder (default: this one)"})
+def init(context: Context, folder: str = ".") -> None:
+    """Lay out a project folder with all profiles, to be changed."""
+    from builder.commands import init as laying  # noqa: PLC0415
+
+    with command(context, project=Project(Path(folder).absolute())) as place:
+        laying.init(place.project.root)
+        put(str(place.project.root))
 
 
 @task(

@@ -1,14 +1,22 @@
-"""``python -m builder [TASK ...]``: run tasks, as bootstrap does in the environment it made."""
+"""``python -m builder [TASK ...]``: run tasks, as bootstrap does in the environment it made.
+
+The command that the wheel installs does the same.
+"""
 
 from builder import early
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Run the tasks of the command line, and end with their exit code."""
     early.listen()
     early.go_back()
 
-    import sys
+    import sys  # noqa: PLC0415 - an interrupt is heard before anything else is loaded
 
-    import tasks
-    from builder import commandline
+    from builder import commandline, shipped  # noqa: PLC0415
 
-    commandline.main(tasks, sys.argv[1:])
+    commandline.main(shipped.tasks(), sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,8 @@
 """Commands and pages in messages, written so that they can be pasted where the user is.
 
 Messages of the source say ``invoke TASK`` and ``docs/NAME.md``.  People read ``./bootstrap TASK``,
-or its path from where they are, and a path that leads to the page.  Only the standard library is
-used: bootstrap's own messages go through here, too.
+or its path from where they are, or ``lvs-builder TASK``, and a path that leads to the page.  Only
+the standard library is used: bootstrap's own messages go through here, too.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import os
 import re
 import shlex
 from pathlib import Path
+
+from builder import shipped
 
 SCRIPT = "bootstrap"
 _COMMAND = re.compile(r"(?<!-m )\binvoke(?= --?[a-z]| [a-z])|(?<![\w/.])\./bootstrap(?= )")
@@ -26,13 +28,15 @@ _OF_NO_PROFILE = frozenset({"bench", "clean", "shell", "test", "verify"})
 def pasted(text: str, root: Path, *, profile: str = "") -> str:
     """``text`` with commands and pages as they are reached from the working folder.
 
-    ``root``: the checkout.  ``profile``: what the commands are for, where they do not say it and
-    it is not the default one.
+    ``root``: the checkout, or the folder of an installed toolkit's own files.  ``profile``: what
+    the commands are for, where they do not say it and it is not the default one.
     """
     if _NAME.match(profile):
         text = _TASK.sub(lambda found: _of_profile(found, profile), text)
     script = root / SCRIPT
-    if script.is_file():
+    if shipped.is_installed():
+        text = _COMMAND.sub(shipped.COMMAND, text)
+    elif script.is_file():
         text = _COMMAND.sub(lambda _: _word(script, root), text)
     return _PAGE.sub(lambda found: _from_here(root / found[0], root), text)
 

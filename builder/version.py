@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
+
+from builder import shipped
 
 TOOLKIT = "lvs-fullnat-builder"
 
 
 def version() -> str:
-    """Such as ``0.1.0``; ``unknown`` where pyproject.toml is not beside the package."""
+    """Such as ``0.1.0``; ``unknown`` where there is no pyproject.toml."""
     try:
-        text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+        text = (shipped.folder() / "pyproject.toml").read_text(encoding="utf-8")
         return str(tomllib.loads(text)["project"]["version"])
     except (OSError, KeyError, tomllib.TOMLDecodeError):
         return "unknown"

@@ -117,6 +117,7 @@ class World:
     project: Path
     cache: Path
     env: dict[str, str] = field(default_factory=dict)
+    program: tuple[str | Path, ...] = (sys.executable, "-m", "invoke")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -124,7 +125,7 @@ class World:
         return {**base, "LVS_BUILDER_CACHE": str(self.cache), **self.env}
 
     def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "invoke", *words]
+        return [*map(str, self.program), *words]
 
     def run(self, *words: str, timeout: float = 900) -> Outcome:
         """Run ``invoke WORDS`` in the project."""
@@ -228,11 +229,17 @@ def make(project: Path, cache: Path) -> World:
     shutil.copy(ROOT / "tasks.py", project)
     for folder in ("builder", "dockerfiles"):
         copy(ROOT / folder, project / folder)
-    (project / "specs" / "small").mkdir(parents=True)
-    (project / "specs" / "small" / "profile.toml").write_text(PROFILE)
-    (project / "specs" / "small" / "target.toml").write_text("")
     world = World(project, cache)
+    add_profile(world)
+    return world
+
+
+def add_profile(world: World) -> None:
+    """Give a project the profile ``small``."""
+    home = world.project / "specs" / "small"
+    home.mkdir(parents=True)
+    (home / "profile.toml").write_text(PROFILE)
+    (home / "target.toml").write_text("")
     world.write_spec(SPEC)
     world.write_source(SOURCE)
     world.write_patches(say_two=PATCH)
-    return world

@@ -13,7 +13,7 @@ from builder.commandline.vocabulary import PROFILE
 from builder.commands.interruption import interruptible, leave
 from builder.console import Console, put_json
 from builder.errors import Interrupted, UsageError
-from builder.host.paths import Cache, find_cache, find_project
+from builder.host.paths import Cache, Project, find_cache, find_project
 from builder.place import Place
 
 # What is made must be readable to whom containers run as, whatever the caller's own umask is.
@@ -21,11 +21,18 @@ UMASK = 0o022
 
 
 @contextmanager
-def command(context: Context, profile: str | None = None, *, json: bool = False) -> Iterator[Place]:
+def command(
+    context: Context,
+    profile: str | None = None,
+    *,
+    json: bool = False,
+    project: Project | None = None,
+) -> Iterator[Place]:
     """Run a task's block; a failure ends in three lines and its exit code, never a traceback.
 
     ``context``: the task's, which says how loud it is.  ``profile``: what it works on, so that
-    hints name it.  ``json``: a failure is told in JSON, too.
+    hints name it.  ``json``: a failure is told in JSON, too.  ``project``: where it
+    works, by default the project that the user is in.
     """
     os.umask(UMASK)
     cache: Cache | None = None
@@ -33,7 +40,7 @@ def command(context: Context, profile: str | None = None, *, json: bool = False)
         cache = find_cache()
         console = _console(context)
         with interruptible():
-            yield Place(find_project(), cache, console)
+            yield Place(project or find_project(), cache, console)
     except Exit:  # a command's own exit status, such as the shell's
         raise
     except (KeyboardInterrupt, Exception) as caught:

@@ -12,7 +12,7 @@ from invoke.parser.context import ParserContext
 from builder import names
 from builder.commandline.vocabulary import CHOICES
 from builder.errors import UsageError
-from builder.host.paths import find_project
+from builder.host.paths import project_around
 
 _DRY = ("--dry", "-R")
 _UNKNOWN = re.compile(r"^No idea what '(.*)' is!$", re.DOTALL)
@@ -88,4 +88,5 @@ def _lacking(task: str, missing: str) -> UsageError:
 def _profiles() -> tuple[str, ...]:
     from builder.profile.load import available  # noqa: PLC0415 - only for what goes wrong
 
-    return available(find_project().specs)
+    project = project_around()
+    return () if project is None else available(project.specs)

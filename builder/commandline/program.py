@@ -21,7 +21,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.program import Program as InvokeProgram
 
-from builder import colour, early
+from builder import colour, early, shipped
 from builder.commandline.mistakes import Spoken
 from builder.commandline.task import flag
 from builder.commandline.vocabulary import BARE, EVERYWHERE, GROUPS
@@ -39,7 +39,7 @@ _CORE = (
     "print-completion-script",
     "write-pyc",
 )
-_NAME = "invoke"
+_NAME = shipped.COMMAND if shipped.is_installed() else "invoke"
 _COMPLETE = "--complete"
 _HELP = {"-h", "--help"}
 _FULL_HINT = "lead the output to a file system with free space (df -h shows them), or to a terminal"

@@ -10,7 +10,7 @@ GROUPS = {
     "Build": ("build", "fetch", "image", "patch", "tree", "repo", "vm", "smoke"),
     "Prove": ("lab", "judge", "lab-console"),
     "Understand": ("doctor", "show", "explain", "shell", "report"),
-    "Maintain": ("update", "verify", "clean"),
+    "Maintain": ("init", "update", "verify", "clean"),
     "Develop": ("test", "bench"),
 }
 """All tasks, as they are listed: in the order of use."""
@@ -38,7 +38,7 @@ LETTERS = {
     "version": "V",
 }
 """The one letter of an option, in all tasks; others have none."""
-BARE = {"update": "source", "show": "what"}
+BARE = {"init": "folder", "update": "source", "show": "what"}
 """Options that may be given as a bare word: Invoke's positional arguments cannot be left out."""
 CHOICES = {
     "stage": ("such as build:kernel, or smoke for everything", "invoke show stages"),

@@ -52,6 +52,7 @@ def measure(profile: str, flavour: str, place: Place) -> str:
     used meanwhile, as if it had all been missing there.
     """
     project, cache, console = place.project, place.cache, place.console
+    project.require_checkout("bench")
     choose(project, Request(profile, flavour))  # refuses names that do not exist
     bench = Cache(cache.bench / "cache")
     copy = Project(cache.bench / "project")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from builder import shipped
 from builder.console import put, put_json
 from builder.doctor import examination, finding
 from builder.errors import EnvironmentFailure
@@ -64,7 +65,7 @@ def examine(
     if fix and examination.fix(findings, _agree, place.console):
         findings = examination.examine(scope)
     findings = tuple(
-        msgspec.structs.replace(one, fix=pasted(one.fix, project.root)) for one in findings
+        msgspec.structs.replace(one, fix=pasted(one.fix, shipped.folder())) for one in findings
     )
     what = f"profile {build.profile} in base {build.base.name}"
     if json:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from builder import shipped
 from builder.commands import outputs
 from builder.console import put
 from builder.errors import SmokeError
-from builder.host.paths import find_project, shells_folder
+from builder.host.paths import shells_folder
 from builder.host.removal import remove
 from builder.invocation import pasted
 from builder.lab import catalogue, judging, laboratory
@@ -120,7 +121,7 @@ def _ways_in(bench: Bench, net: Network) -> tuple[str, ...]:
     shell = f"invoke lab-console {next(iter(net.hosts))} --profile {bench.subject.profile}"
     return (
         "the lab goes on; Ctrl-C ends it",
-        f"  a shell: {pasted(shell, find_project().root)}",
+        f"  a shell: {pasted(shell, shipped.folder())}",
         f"           ({', '.join(net.hosts)})",
         f"  a link:  tail -c +1 -f {net.captures[place]} | tshark -l -i -",
         f"           ({', '.join(net.captures)})",

@@ -10,7 +10,7 @@ from builder.commands import shell
 from builder.commands.interruption import interrupted
 from builder.errors import BuilderError
 from builder.host import fulldisk, outlets
-from builder.host.paths import Cache, find_project
+from builder.host.paths import Cache
 from builder.report import failure
 from builder.shown import shown
 
@@ -69,7 +69,7 @@ def answer(caught: BaseException, cache: Cache | None, profile: str = "") -> str
 def _told(caught: BaseException, cache: Cache | None) -> BaseException:
     if isinstance(caught, KeyboardInterrupt):
         return interrupted()
-    places = fulldisk.places(cache) if cache is not None else (find_project().root,)
+    places = fulldisk.places(cache) if cache is not None else fulldisk.project()
     told = fulldisk.told(caught, places) if isinstance(caught, Exception) else caught
     if cache is not None and isinstance(told, BuilderError):
         told.hint = _kept_out(told.hint, cache)

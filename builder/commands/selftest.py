@@ -46,6 +46,7 @@ def run(project: Project, console: Console, *, scope: Scope, strict: bool) -> in
     machine that the lines are made for; else it is only told.  ``long`` writes
     ``tests/long-result.json``.
     """
+    project.require_checkout("test")
     limits = budget.load(project.root / BUDGET)
     tested = record.checked_out(project.root, project.root / RESULT) if scope == "long" else None
     begun, clock = datetime.now(UTC), time.monotonic()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from builder import names
+from builder import names, shipped
 from builder.console import put
 from builder.errors import BuilderError, PatchError, UsageError
 from builder.host import ci, ownership, temporary
@@ -174,7 +174,7 @@ def _commit(work: Updating, before: bytes, tried: UpdateTrial, sources: tuple[st
     folder = shlex.quote(str(work.file.parent))
     put(f"moved: review it (git -C {folder} diff .), then build and prove it:")
     for task in ("build", "lab"):
-        put(pasted(f"invoke {task} --profile {work.profile}", work.place.project.root))
+        put(pasted(f"invoke {task} --profile {work.profile}", shipped.folder()))
 
 
 def _move_files(commit: Commit, work: Updating) -> None:

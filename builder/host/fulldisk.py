@@ -22,7 +22,7 @@ from builder.errors import (
 )
 from builder.host import refusal, space
 from builder.host.buildlog import read_tail
-from builder.host.paths import Cache, find_project
+from builder.host.paths import Cache, project_around
 from builder.host.space import FileSystem, file_system
 
 MOST_LINES = 3
@@ -31,7 +31,13 @@ MOST_LINES = 3
 def places(cache: Cache) -> tuple[Path, ...]:
     """Where a run writes: any of these may be a file system of its own."""
     folders = (cache.scratch, cache.stages, cache.ccache, cache.logs, cache.engine, cache.blobs)
-    return (*folders, cache.ledger, cache.locks, _temporary(), find_project().root)
+    return (*folders, cache.ledger, cache.locks, _temporary(), *project())
+
+
+def project() -> tuple[Path, ...]:
+    """The project's folder, if there is one here."""
+    found = project_around()
+    return () if found is None else (found.root,)
 
 
 def _temporary() -> Path:

@@ -24,7 +24,7 @@ from builder.errors import EnvironmentFailure, UsageError
 from builder.host import refusal
 from builder.host.builduser import is_for_builds
 from builder.host.lock import hold
-from builder.host.paths import APPLICATION, CACHE_VARIABLE, Cache, find_project
+from builder.host.paths import APPLICATION, CACHE_VARIABLE, Cache, project_around
 from builder.host.removal import remove
 from builder.host.space import is_full
 from builder.host.whole import write_whole
@@ -168,7 +168,8 @@ def _marked_layout(path: Path) -> int:
 def _holds_more(root: Path) -> bool:
     """Whether a home or the checkout is in the folder: no cache has that."""
     place = root.resolve()
-    homes = [find_project().root]
+    project = project_around()
+    homes = [] if project is None else [project.root]
     with contextlib.suppress(RuntimeError):  # a user without one
         homes.append(Path.home().resolve())
     return any(place == home or place in home.parents for home in homes)
@@ -177,8 +178,8 @@ def _holds_more(root: Path) -> bool:
 def _require_outside(cache: Cache) -> None:
     """Refuse a cache among files that people edit or that ``clean`` removes."""
     place = Path(os.path.realpath(cache.root))
-    project = find_project()
-    for folder in project.folders:
+    project = project_around()
+    for folder in () if project is None else project.folders:
         if place.is_relative_to(os.path.realpath(folder)):
             raise UsageError(
                 f"the cache cannot be {cache.root}",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import platformdirs
 
-from builder import digest, names
-from builder.errors import EnvironmentFailure
+from builder import digest, names, shipped
+from builder.errors import EnvironmentFailure, UsageError
 
 APPLICATION = "lvs-fullnat-builder"
 CACHE_VARIABLE = "LVS_BUILDER_CACHE"
@@ -35,6 +35,20 @@ class Project:
     @property
     def bases(self) -> Path:
         return self.root / "dockerfiles"
+
+    @property
+    def is_laid_out(self) -> bool:
+        """Whether the folder is a project at all."""
+        return all(folder.is_dir() for folder in (self.specs, self.patches, self.bases))
+
+    def require_checkout(self, what: str) -> None:
+        """Raise UsageError where ``what``, a task, has not got the program's own sources."""
+        if not (self.root / "tasks.py").is_file():
+            raise UsageError(
+                f"{what} works in a checkout alone",
+                f"{self.root} has no sources of the program",
+                f"clone the toolkit's repository, then ./bootstrap {what}",
+            )
 
     @property
     def dropin(self) -> Path:
@@ -197,6 +211,28 @@ def shells_folder(cache: Cache, profile: str) -> Path:
     return runtime_folder(f"lab-{profile}-{place[:8]}")
 
 
+def project_around() -> Project | None:
+    """The project: the checkout that this code runs from.
+
+    An installed toolkit works on the folder in which the user is, or the nearest one above it
+    that has what ``lvs-builder init`` lays out.
+    """
+    if not shipped.is_installed():
+        return Project(shipped.folder())
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # it has been removed
+        return None
+    return next((one for one in map(Project, (here, *here.parents)) if one.is_laid_out), None)
+
+
 def find_project() -> Project:
-    """The checkout that this code runs from."""
-    return Project(Path(__file__).resolve().parents[2])
+    """The same.  Raises UsageError if there is none."""
+    found = project_around()
+    if found is None:
+        raise UsageError(
+            "there is no project here",
+            "neither this folder nor one above it has specs/, patches/ and dockerfiles/",
+            f"{shipped.COMMAND} init FOLDER && cd FOLDER",
+        )
+    return found

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from builder import shipped
 from builder.errors import BuilderError
-from builder.host.paths import find_project
 from builder.invocation import pasted, pasted_quotes
 from builder.report.record import Failure
 from builder.shown import shown
@@ -21,7 +21,7 @@ def render(error: BuilderError, *, can_enter: bool, profile: str = "") -> str:
     ``can_enter``: a container of the failed stage can be entered.  ``profile``: what was worked
     on, if it is not the default one.
     """
-    root = find_project().root
+    root = shipped.folder()
     stage = f" (stage {error.stage})" if error.stage else ""
     lines = [f"failed: {error.what}{stage}"]
     if error.cause:
@@ -37,7 +37,7 @@ def render(error: BuilderError, *, can_enter: bool, profile: str = "") -> str:
 
 def of(error: BuilderError, *, log: str = "", profile: str = "") -> Failure:
     """A failure as programs get it; ``log``: where its log is, by default where it was written."""
-    root = find_project().root
+    root = shipped.folder()
     found = str(error.log) if error.log is not None and error.log.is_file() else ""
     return Failure(
         what=shown(error.what),

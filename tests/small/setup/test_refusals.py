@@ -19,7 +19,7 @@ from tests.support.setup.checkout import Checkout, program
 
 ROOT = Path(__file__).parents[3]
 # What the shell part of bootstrap itself runs.
-PLAIN = ("sh", "readlink", "id", "cat", "env")
+PLAIN = ("sh", "readlink", "id", "cat", "env", "uname")
 
 
 @pytest.fixture
@@ -47,6 +47,14 @@ def test_an_old_python_is_refused_by_name(fresh: Checkout, tmp_path: Path, versi
     program(tmp_path / "bin", "python3", f"echo {version}")
     ended = fresh.run("--list", PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     ended.require_refusal(f"Python 3.11 or newer is needed, this is {version}")
+    assert ended.stderr.count("\n") == 3
+
+
+def test_another_system_than_linux_is_refused_by_name(fresh: Checkout, tmp_path: Path) -> None:
+    program(tmp_path / "bin", "uname", "echo Darwin")
+    ended = fresh.run("--list", PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    ended.require_refusal("this toolkit does not run on Darwin")
+    assert "virtual machine" in ended.stderr
     assert ended.stderr.count("\n") == 3
 
 

@@ -37,7 +37,8 @@ class Program:
     def test(self, text: str) -> subprocess.CompletedProcess[str]:
         """``--config-test`` of a file with this text; what is wrong is in ``stderr``."""
         (self.tree / "conf").write_text(text)
-        return run(("bin/keepalived", "--config-test", "--use-file", "conf"), self.tree)
+        program = str(self.tree / "bin/keepalived")
+        return run((program, "--config-test", "--use-file", "conf"), self.tree)
 
 
 def run(argv: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:

@@ -37,8 +37,8 @@ ESSENTIAL = {
         "sha256sum",
     ),
 }
-# What tests look for before they run it, have built, and this project's own script.
-OPTIONAL = {"usermod", "invoke-rc.d", "bootstrap", "/usr/bin/python3", "bin/keepalived"}
+# What tests look for before they run it, and this project's own script.
+OPTIONAL = {"usermod", "invoke-rc.d", "bootstrap", "/usr/bin/python3"}
 
 
 def sources(folder: str) -> list[Path]:
