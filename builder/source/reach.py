@@ -1,6 +1,6 @@
 """Which servers take a connection at all, so that a dead network is told in seconds.
 
-The patience of a download (retries, waits, long time-outs) is for servers that are there.
+The patience of a download (retries, waits, long timeouts) is for servers that are there.
 A name that is not resolved or packets that vanish would use it up at every location in turn.
 """
 

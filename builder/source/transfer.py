@@ -198,7 +198,7 @@ def receive(
 
 
 def persist(order: Transfer, attempt: Callable[[Progress], tuple[str, ...]]) -> Arrival:
-    """Call ``attempt`` until it succeeds; raise LocationFailed when patience is at its end.
+    """Call ``attempt`` until it succeeds; raise LocationFailed when all tries are used up.
 
     ``attempt`` returns the addresses that it asked.  Waits grow exponentially with full jitter;
     tries that brought new bytes do not count.  A part of an earlier try that the server does not

@@ -19,7 +19,8 @@ from builder.vm.machine import End, TimeLimits
 from tests.support.disk.operate.page import Block
 
 HERE = Path(__file__).parent
-TYPED = Payload((HERE / "run", HERE / "agent"), (), frozenset(), cpus=2)
+# One processor, as in tests/support/vm/image.py.
+TYPED = Payload((HERE / "run", HERE / "agent"), (), frozenset(), cpus=1)
 LIMITS = TimeLimits(total=900.0, silence=900.0)
 BOOT = 300.0
 ANSWER = 120.0
