@@ -26,6 +26,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tree", type=Path, help="a kernel tree, instead of the profile's")
     parser.add_argument("--modules", type=Path, help="IPVS alone of this kernel tree instead")
     parser.add_argument("--ipvsadm", type=Path, help="an ipvsadm tree, instead of the profile's")
+    parser.add_argument("--keepalived", type=Path, help="a keepalived tree of yours")
     parser.add_argument("--folder", type=Path, help="where it is built and kept")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
     parser.add_argument("--seconds", type=float, default=900.0, help="for the whole guest")
@@ -33,11 +34,15 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _trees(kernel: Path | None, ipvsadm: Path | None) -> Trees:
-    if kernel and ipvsadm:
-        return Trees(kernel.resolve(), ipvsadm.resolve())
+def _trees(kernel: Path | None, ipvsadm: Path | None, keepalived: Path | None) -> Trees:
+    if kernel and ipvsadm and keepalived:
+        return Trees(kernel.resolve(), ipvsadm.resolve(), keepalived.resolve())
     made = workshop.trees(Place(find_project(), find_cache(), Console()))
-    return Trees((kernel or made.kernel).resolve(), (ipvsadm or made.ipvsadm).resolve())
+    return Trees(
+        (kernel or made.kernel).resolve(),
+        (ipvsadm or made.ipvsadm).resolve(),
+        (keepalived or made.keepalived).resolve(),
+    )
 
 
 def _tell(heard: Heard, names: tuple[str, ...]) -> bool:
@@ -54,7 +59,7 @@ def _tell(heard: Heard, names: tuple[str, ...]) -> bool:
 
 def main() -> int:
     given = _options()
-    source = _trees(given.tree, given.ipvsadm)
+    source = _trees(given.tree, given.ipvsadm, given.keepalived)
     digest = of_text(str(source.kernel))[:8]
     folder = given.folder or Path(tempfile.gettempdir(), f"lvs-gate-{digest}")
     print(f"kernel of {source.kernel}, built in {folder}; seed {given.seed}", flush=True)

@@ -20,10 +20,13 @@ NEEDED, WELCOME = ("ip", "iptables-legacy"), ("tc", "ss")
 PATHS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
-def make(root: Path, kernel: GateKernel, ipvsadm: Path, scripts: Iterable[Path]) -> None:
+def make(
+    root: Path, kernel: GateKernel, ipvsadm: Path, keepalived: Path, scripts: Iterable[Path]
+) -> None:
     """Fill the new folder ``root``.
 
     ``ipvsadm``: its patched source tree, which is compiled without shared libraries.
+    ``keepalived``: a program without them.
     ``scripts``: cases and storms, which come to lie in ``/gate``.
     """
     for name in FOLDERS:
@@ -42,6 +45,7 @@ def make(root: Path, kernel: GateKernel, ipvsadm: Path, scripts: Iterable[Path])
     (root / "etc/group").write_text("root:x:0:\nnogroup:x:65534:\n")
     compile_tools(root / "bin")
     compile_ipvsadm(ipvsadm, root.with_name(f"{root.name}-ipvsadm"), root / "sbin/ipvsadm")
+    shutil.copy(keepalived, root / "sbin/keepalived")
     _modules(root, kernel)
     for path in (*sorted(GUEST.iterdir()), *scripts):
         _place(path, root / "gate" / path.name)

@@ -12,7 +12,7 @@ from builder.pipeline.stagename import StageKind
 from builder.place import Place
 from builder.stages.products import TREE
 from builder.stages.session import Request
-from tests.support.gate import console, guest, kernel, root
+from tests.support.gate import console, guest, keepalived, kernel, root
 from tests.support.gate.guest import Plan
 from tests.support.gate.kernel import GateKernel
 
@@ -39,15 +39,14 @@ class Trees:
 
     kernel: Path
     ipvsadm: Path
+    keepalived: Path
 
 
 def trees(place: Place) -> Trees:
     """The patched trees of the profile, from the pipeline: patches are applied in no other way."""
-    kernel_stage, tool_stage = StageKind.PREP.of("kernel"), StageKind.PREP.of("ipvsadm")
-    done = produce.produce(
-        Request(PROFILE, locked=True), produce.exactly(kernel_stage, tool_stage), place
-    )
-    return Trees(done[kernel_stage].path / TREE, done[tool_stage].path / TREE)
+    stages = [StageKind.PREP.of(name) for name in ("kernel", "ipvsadm", "keepalived")]
+    done = produce.produce(Request(PROFILE, locked=True), produce.exactly(*stages), place)
+    return Trees(*(done[stage].path / TREE for stage in stages))
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,7 @@ class Workshop:
 
     kernel: GateKernel
     ipvsadm: Path
+    keepalived: Path
     folder: Path
 
     def run(self, name: str, plan: Plan) -> console.Heard:
@@ -63,7 +63,7 @@ class Workshop:
         home = self.folder / name
         remove(home, self.folder)
         scripts = (*sorted(CASES.glob("*.sh")), *sorted(STORMS.glob("*.sh")))
-        root.make(home / "root", self.kernel, self.ipvsadm, scripts)
+        root.make(home / "root", self.kernel, self.ipvsadm, self.keepalived, scripts)
         try:
             return guest.run(self.kernel, home / "root", plan, home)
         finally:
@@ -90,4 +90,5 @@ def open_workshop(source: Trees, folder: Path, jobs: int = 0) -> Workshop:
     folder.mkdir(parents=True, exist_ok=True)
     with flock.held(folder / "lock"):
         built = kernel.build(source.kernel, folder / "objects", jobs=jobs)
-    return Workshop(built, source.ipvsadm, folder)
+        program = keepalived.build(source.keepalived, folder, jobs)
+    return Workshop(built, source.ipvsadm, program, folder)

@@ -38,6 +38,15 @@ for target in 10.1.0.2:7 10.0.0.1:7; do
     [ "$said" = "served 5 of 5" ] || fail "from the local address to $target: $said"
 done
 
+# With ranges that are apart, as the manual says, no port of it is in use by a connection of FULLNAT.
+in_ director sysctl -qw net.ipv4.ip_local_port_range="4000 4999"
+in_ director sysctl -qw net.ipv4.vs.fullnat_lport_max=5019
+in_ client traffic hold 10.0.0.1:7 20 3000 >/tmp/held &
+sleep 2
+grep -q "served 20 of 20" /tmp/held || fail "all ports of the range: $(cat /tmp/held)"
+said=$(FROM=10.1.0.1 in_ director traffic honest 10.1.0.2:7 40 20 500)
+[ "$said" = "served 40 of 40" ] || fail "from the local address beside its ports: $said"
+
 # A server that is a client: its own answers would bypass a director with NAT.
 in_ server ip route add 10.0.0.1/32 via 10.1.0.1
 in_ server ip route add fd00::1/128 via fd01::1

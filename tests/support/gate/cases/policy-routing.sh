@@ -58,6 +58,13 @@ in_ director ip rule add from 10.1.0.7 prohibit
 [ -z "$(get http://10.0.0.1:81/ 2)" ] || fail "a prohibited local address is served"
 [ "$(get http://10.0.0.1:80/)" = server ] || fail "the other local address beside a prohibited one"
 
+# A VIP that the director has by a rule alone, as services by firewall mark have it
+in_ director ip route add local 10.9.9.0/24 dev lo table 300
+in_ director ip rule add to 10.9.9.0/24 table 300
+in_ client ip route add 10.9.9.0/24 via 10.0.0.1
+fullnat 10.9.9.9:80 10.1.0.1 10.1.0.2:8080
+[ "$(get http://10.9.9.9/)" = server ] || fail "a VIP by a rule"
+
 # Servers and clients on the director beside rules
 in_ director ip rule add from 10.99.0.0/16 prohibit
 web director 10.1.0.7:8080
