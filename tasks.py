@@ -261,12 +261,12 @@ def explain(
 ) -> None:
     """Say why a stage would run: which input changed."""
     from builder.commands import explain as explanation  # noqa: PLC0415
-    from builder.commands import produce  # noqa: PLC0415
+    from builder.commands import goals  # noqa: PLC0415
     from builder.stages import session  # noqa: PLC0415
 
     with command(context, profile) as place:
         request = session.Request(profile, flavour, base)
-        put_lines(explanation.explain_request(request, produce.exactly(stage), place))
+        put_lines(explanation.explain_request(request, goals.exactly(stage), place))
 
 
 @task(
