@@ -372,13 +372,22 @@ def test(context: Context, fast: bool = False, long: bool = False) -> None:
     raise Exit(code=code)
 
 
-@task(help=options("flavour", profile="whose kernel is measured (default lts)"))
-def bench(context: Context, profile: str = "lts", flavour: str = "vm") -> None:
+@task(
+    help=options(
+        "flavour",
+        profile="whose kernel is measured (default lts)",
+        quick="only how quickly commands start; builds nothing",
+    )
+)
+def bench(context: Context, profile: str = "lts", flavour: str = "vm", quick: bool = False) -> None:
     """Measure the builder beside the bare commands, as ratios."""
     from builder.commands import bench as benchmark  # noqa: PLC0415
 
     with command(context, profile) as place:
-        put(benchmark.measure(profile, flavour, place))
+        if quick:
+            put(benchmark.measure_quickly(profile, place))
+        else:
+            put(benchmark.measure(profile, flavour, place))
 
 
 if __name__ == "__main__":
