@@ -3,60 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
-from builder import names
 from builder.colour import Tone
 from builder.commands import outputs
 from builder.commands.foresight import foresee
+from builder.commands.goals import Goals, each_source, everything, exactly, only
 from builder.console import put_lines
 from builder.invocation import pasted
 from builder.pipeline.schedule import with_needs
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, StageKind, is_of, parse
 from builder.place import Place
-from builder.profile.build import Build
 from builder.report.html import PAGE
 from builder.report.publish import COMPONENTS
 from builder.spans import span
 from builder.stages.session import Request, Session, choose, open_session
 
-Goals = Callable[[Build], tuple[str, ...]]
-
-
-def everything(build: Build) -> tuple[str, ...]:
-    """All that there is to build: the smoke test needs the image, which needs the rest."""
-    return (SMOKE,)
-
-
-def only(kind: StageKind, components: tuple[str, ...]) -> Goals:
-    """One stage of a kind for each name, for all components if no name is given."""
-
-    def goals(build: Build) -> tuple[str, ...]:
-        for component in components:
-            names.choose(
-                "component",
-                component,
-                build.parts,
-                "--only names tables [component.NAME] of profile.toml, separated by commas",
-                of=f"profile {build.profile}",
-            )
-        chosen = components or tuple(build.parts)
-        return tuple(
-            kind.of(name)
-            for name in chosen
-            if kind is StageKind.BUILD or build.parts[name].source is not None
-        )
-
-    return goals
-
-
-def each_source(build: Build) -> tuple[str, ...]:
-    return tuple(StageKind.FETCH.of(name) for name in build.sources)
-
-
-def exactly(*stages: str) -> Goals:
-    return lambda build: stages
+__all__ = ["Goals", "each_source", "everything", "exactly", "only", "produce", "run"]
 
 
 def run(request: Request, goals: Goals, place: Place) -> None:
