@@ -28,7 +28,7 @@ def script(shell: str) -> str:
         raise UsageError(
             f"there is no completion for the shell {shell!r}",
             f"shells: {', '.join(SHELLS)}",
-            "invoke --print-completion-script=bash",
+            "name one of these",
         )
     path = Path(__file__).parent / "shells" / f"completion.{shell}"
     return path.read_text(encoding="utf-8")

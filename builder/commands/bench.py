@@ -17,7 +17,7 @@ from pathlib import Path
 
 from builder.commands import judge_speed as speed
 from builder.commands import startup
-from builder.commands.startup import Command, Figure
+from builder.commands.startup import Figure, StartedCommand
 from builder.console import Console
 from builder.errors import BuildError, UsageError
 from builder.host import ownership, process
@@ -97,7 +97,7 @@ def _measure(profile: str, flavour: str, place: Place) -> list[Figure]:
     bare = _container_seconds(ledger, component) - cold.used / (os.cpu_count() or 1)
     console.say("the same again")
     words = ("build", "--profile", profile, "--flavour", flavour, "--only", component)
-    quick = (Command(words, 2.2), *startup.commands(profile))
+    quick = (StartedCommand(words, 2.2), *startup.commands(profile))
     starting = startup.measure(place, quick)
     console.say(f"one line of {CHANGED} changed")
     _change_line(project, prepared, profile, component)

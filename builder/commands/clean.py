@@ -26,7 +26,7 @@ from builder.host.removal import remove
 from builder.pipeline import run as runs
 from builder.place import Place
 from builder.profile import load
-from builder.report import publish, record
+from builder.report import matrix, publish, record
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ def clean(request: CleanRequest, place: Place) -> None:
         runs.alone(ours, project, locks, console),
     ):
         _remove_all(targets, cache, console)
+        matrix.write(project)
         removal.sweep(project.results, project.results)
         if state is State.MARKED:
             for profile in profiles:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from builder.commands import announcing
 from builder.commands.interruption import interrupted
 from builder.errors import BuilderError, EnvironmentFailure, Interrupted
 from builder.host import fulldisk, processors
@@ -17,7 +18,7 @@ from builder.lab.scenario import shipped
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 from builder.profile.build import Build
-from builder.report import failure, history, html, logs, publish
+from builder.report import failure, history, html, logs, machine, matrix, publish
 from builder.report import origin as origins
 from builder.report.history import BuildSummary
 from builder.report.origin import RunOrigin
@@ -168,7 +169,8 @@ def _publish(
     session: Session, done: dict[str, Done], renewed: tuple[str, ...], ending: Ending
 ) -> BuildRecord:
     setting, target = session.setting, place(session)
-    origin = _origin(session, ending)
+    known = publish.read(target)
+    origin = _origin(session, ending, known)
     made = publish.publish(
         target,
         publications(setting.build),
@@ -182,13 +184,33 @@ def _publish(
         origin=origin,
         builds=_builds(session, done, ending, origin),
     )
-    html.write(target, made)
+    if made != known or not _is_told(target, made):
+        html.write(target, made)
+        machine.write(target, made)
+        if made.lab:
+            matrix.write(setting.project)
+    if ending.outcome in ("passed", "failed"):
+        announcing.tell(setting.console, target, made)
     return made
 
 
-def _origin(session: Session, ending: Ending) -> RunOrigin:
-    """Of this run, if anything was done in it; else of the run whose results lie there."""
-    known, idle = publish.read(place(session)), session.schedule.began is None
+def _is_told(target: Path, made: BuildRecord) -> bool:
+    """Whether all that is written of a record is there: to write it takes its time."""
+    files = [target / html.PAGE, target / machine.FOLDER / machine.SUMMARY]
+    files += [target.parent / matrix.PAGE] if made.lab else []
+    return all(path.is_file() for path in files)
+
+
+def _has_worked(session: Session) -> bool:
+    """Whether a stage of this run was begun."""
+    schedule = session.schedule
+    ran = any(not one.hit for one in schedule.done.values())
+    return ran or any(schedule.unfinished().values())
+
+
+def _origin(session: Session, ending: Ending, known: BuildRecord | None) -> RunOrigin:
+    """Of this run, if anything was done in it; else that of the record ``known``."""
+    idle = not _has_worked(session)
     if known is None or known.origin is None or (idle and ending.failure):
         return origins.now(session.setting.project.root)
     if idle:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-from builder.commands import outputs
+from builder.commands import announcing, outputs
 from builder.commands.goals import Goals
 from builder.console import put_json, put_lines
 from builder.errors import BuilderError
 from builder.forensics.findings import ProfileFindings
+from builder.host import ci
 from builder.pipeline.stagename import StageKind, parse
 from builder.place import Place
-from builder.report import failure
+from builder.report import failure, machine
 from builder.stages import inspection
 from builder.stages.session import Request, choose, open_session
 
@@ -37,6 +38,10 @@ def report(
             with outputs.published_if_failing(session):
                 session.settle(*(StageKind.PREP.of(name) for name in names))
         found = inspection.find_all(session, names)
+    if ci.is_ci():
+        target = place.project.artifacts(request.profile)
+        findings = machine.write_findings(target, found, place.project.root)
+        announcing.annotate(place.console, findings)
     refusal = _refusal(found)
     if json:
         failed = failure.of(refusal, profile=request.profile) if refusal is not None else None

@@ -1,4 +1,4 @@
-"""Writes ``report.html`` anew from what ``build.json`` says."""
+"""Writes ``report.html`` and the lab's index anew from what ``build.json`` says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from builder.errors import UsageError
 from builder.host.paths import Project
 from builder.profile import load
-from builder.report import html, publish, record
+from builder.report import html, machine, matrix, publish, record
 
 
 def write(project: Project, profile: str) -> Path:
@@ -28,4 +28,7 @@ def write(project: Project, profile: str) -> Path:
         raise UsageError(
             f"{path} cannot be read", str(error), "build again, it is written anew"
         ) from error
-    return html.write(target, made)
+    machine.write(target, made)
+    page = html.write(target, made)
+    matrix.write(project)
+    return page

@@ -29,7 +29,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Command:
+class StartedCommand:
     """Words behind the program's name, and the ratio to ``BARE`` that it should not exceed.
 
     ``first``: until it has said its first line.
@@ -45,22 +45,22 @@ class Command:
         return f"first line of {shown}" if self.first else shown
 
 
-def commands(profile: str) -> tuple[Command, ...]:
+def commands(profile: str) -> tuple[StartedCommand, ...]:
     """What needs nothing built."""
     return (
-        Command(("--list",), 1.35),
-        Command(("explain", "smoke", "--profile", profile), 2.4),
-        Command(("doctor", "--profile", profile), 1.5, first=True),
-        Command(("show", "stages", "--profile", profile), 2.4, first=True),
+        StartedCommand(("--list",), 1.35),
+        StartedCommand(("explain", "smoke", "--profile", profile), 2.4),
+        StartedCommand(("doctor", "--profile", profile), 1.5, first=True),
+        StartedCommand(("show", "stages", "--profile", profile), 2.4, first=True),
     )
 
 
-def measure(place: Place, wanted: tuple[Command, ...], rounds: int = ROUNDS) -> list[Figure]:
+def measure(place: Place, wanted: tuple[StartedCommand, ...], rounds: int = ROUNDS) -> list[Figure]:
     """Seconds and ratios of ``wanted``, in the project and with the cache of ``place``.
 
     What a command ends with makes no difference: it is timed, not judged.
     """
-    taken: dict[Command | None, list[float]] = {one: [] for one in (None, *wanted)}
+    taken: dict[StartedCommand | None, list[float]] = {one: [] for one in (None, *wanted)}
     environment = {**os.environ, "LVS_BUILDER_CACHE": str(place.cache.root)}
     for _ in range(rounds):
         for one, seconds in taken.items():

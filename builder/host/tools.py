@@ -29,6 +29,7 @@ class Need(StrEnum):
     INSTALL = "install"
     MEASURE = "measure"
     TEST = "test"
+    LONG = "long"
 
 
 @dataclass(frozen=True)

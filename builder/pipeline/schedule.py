@@ -260,11 +260,6 @@ class Schedule:
             done.name, Entry(done.key, manifest.inputs, manifest.seconds, manifest.facts)
         )
 
-    @property
-    def began(self) -> float | None:
-        """When the first stage of this run was begun; None if nothing had to be run."""
-        return min(self._begun.values(), default=None)
-
     def unfinished(self) -> dict[str, float | None]:
         """Stages that are wanted and not settled: when each was begun, None if it never was."""
         return {name: self._begun.get(name) for name in self._stages if name not in self.done}

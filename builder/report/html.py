@@ -50,7 +50,7 @@ class Comparison:
     times: tuple[history.FigureChange, ...]
 
 
-def _smoke(target: Path, record: BuildRecord) -> SmokeReport | None:
+def smoke_of(target: Path, record: BuildRecord) -> SmokeReport | None:
     """This run's smoke test; None if it had none, or left no verdict."""
     if not any(entry.path == SMOKE for entry in record.outputs):
         return None
@@ -128,7 +128,7 @@ def write(target: Path, record: BuildRecord) -> Path:
     """Write the page into ``artifacts/<profile>/``; returns its path."""
     page = target / PAGE
     record = proofs.told(target, record)
-    text = render(record, _smoke(target, record), logs.there(target)).encode()
+    text = render(record, smoke_of(target, record), logs.there(target)).encode()
     if not page.is_file() or page.read_bytes() != text:
         write_whole(page, text)
     return page

@@ -39,15 +39,18 @@ def split(words: Sequence[str]) -> tuple[bool, list[str]]:
     return len(before) < task, [*before, *words[task:]]
 
 
-def needs(task: str, *, root: bool) -> tuple[Need, ...]:
-    """Whose tools a task takes: those of every shipped base, so that any can be built."""
+def needs(task: str, *, root: bool, long: bool = False) -> tuple[Need, ...]:
+    """Whose tools a task takes: those of every shipped base, so that any can be built.
+
+    ``long``: also what is too long for CI.
+    """
     found = [Need.BUILD, Need.MMDEBSTRAP, Need.YUM]
     if not packages.engine_is_named_or_present():
         found.append(Need.ENGINE)
     if not root:
         found.append(Need.MMDEBSTRAP_USER)
     if task in TEST_TASKS:
-        found += [Need.MEASURE, Need.TEST]
+        found += [Need.MEASURE, Need.TEST, *([Need.LONG] if long else [])]
     return tuple(found)
 
 
@@ -58,7 +61,8 @@ def prepare(root: Path, words: Sequence[str], *, yes: bool) -> Path:
     """
     _require_encoding(root)
     task = next((word for word in words if not word.startswith("-")), "")
-    missing = packages.missing(tools.of(*needs(task, root=os.getuid() == 0)))
+    wanted = needs(task, root=os.getuid() == 0, long="--long" in words)
+    missing = packages.missing(tools.of(*wanted))
     if missing:
         packages.install(missing, yes=yes)
     kind = "test" if task in TEST_TASKS else "runtime"

@@ -74,7 +74,8 @@ def _ladder(wrong: frozenset[Place], evidence: Evidence) -> Ladder | None:
             marked = frozenset(_in_leg(connection, packets))
             if marked and _is_of(packet, connection):
                 return ladder(evidence, connection, marked)
-    return loose(evidence, packets) if packets else None
+    drawn = loose(evidence, packets)
+    return drawn if drawn.arrows else None
 
 
 def _found(wrong: frozenset[Place], evidence: Evidence) -> Iterator[Packet]:

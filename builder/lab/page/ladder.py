@@ -102,7 +102,7 @@ def _drawn(
             y += ROW * 0.6
         arrows += (_arrow(hop, places, y, wrong) for hop in hops)
         y += ROW
-    width = MARGIN * 2 + column * (len(hosts) - 1)
+    width = MARGIN * 2 + column * max(len(hosts) - 1, 0)
     return Ladder(exchange, width, y, tuple(places.items()), tuple(arrows), tuple(gaps))
 
 

@@ -12,7 +12,7 @@ mkdir -p "$target"
 # Makefiles and headers of the sources.
 (
     cd "$tree"
-    tar -cf - --exclude='scripts/dtc' --exclude='include/dt-bindings' --exclude='.gitignore' \
+    tar -cf - --exclude='scripts/dtc' --exclude='.gitignore' \
         Makefile Kbuild Kconfig include scripts \
         arch/x86/Makefile arch/x86/Makefile_32.cpu arch/x86/Kbuild arch/x86/Kconfig arch/x86/Kconfig.* \
         arch/x86/include arch/x86/entry/syscalls

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,10 @@ def test_what_is_pinned_goes_through_and_changes_nothing(ci: World) -> None:
         ended = ci.run(*words)
         assert ended.status == 0, ended.errors
     assert state(ci.project) == before
+    told = ci.project / "artifacts" / "small" / "ci"
+    assert {path.name for path in told.iterdir()} == {"patches.xml", "patches.sarif"}
+    (run,) = json.loads((told / "patches.sarif").read_bytes())["runs"]
+    assert run["results"] == [], "its patches have no fault"
 
 
 @pytest.mark.engine

@@ -95,6 +95,9 @@ def rest_of(rpms: tuple[Path, ...]) -> Stub:
     return Stub("rest", "1", "1", tags="".join(f"Provides: {one}\n" for one in sorted(wanted)))
 
 
+REPOS = "/etc/yum.repos.d"
+
+
 @dataclass(frozen=True)
 class DnfHost:
     """A root with a dnf of its own: ``dnf_`` in the scripts of ``shell``."""
@@ -132,9 +135,21 @@ class DnfHost:
         ]
         lines = (
             f"export HOME={self.place}",
-            f'dnf_() {{ dnf -y --installroot="$root" {" ".join(options)} "$@"; }}',
+            f'dnf_() {{ command dnf -y --installroot="$root" {" ".join(options)} "$@"; }}',
             f"repos={self.place}/repos",
             'list() { rpm --root "$root" --dbpath /var/lib/rpm -qa --qf "%{nvr}\\n" | sort; }',
             script,
         )
         return self.root.shell("\n".join(lines))
+
+    def typed(self, manager: str, script: str, options: str = "") -> str:
+        """Type an operator's lines of ``manager``, ``rpm`` and the folder of ``.repo`` files.
+
+        They see this host's root, database and repositories in place of the machine's.
+        """
+        lines = (
+            f'{manager}() {{ dnf_ {options} "$@"; }}',
+            'rpm() { command rpm --root "$root" --dbpath /var/lib/rpm "$@"; }',
+            script.replace(f"{REPOS}/", "$repos/"),
+        )
+        return self.shell("\n".join(lines))

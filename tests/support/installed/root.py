@@ -14,7 +14,7 @@ import pytest
 PROGRAMS = (
     *("sh", "cat", "sed", "sort", "grep", "id", "chown", "chmod", "rm", "mv", "stat", "xargs"),
     *("getent", "groupadd", "useradd", "usermod", "setpriv", "systemctl", "systemd-tmpfiles"),
-    *("sysctl", "flock", "mkdir", "rmdir", "tr", "readlink", "cp", "sync"),
+    *("sysctl", "flock", "mkdir", "rmdir", "tr", "readlink", "cp", "sync", "mountpoint"),
 )
 SYSCTL = "/usr/lib/systemd/systemd-sysctl"
 FILES = {

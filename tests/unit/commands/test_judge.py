@@ -18,6 +18,7 @@ from builder.lab.trace import sample
 from builder.lab.trace.sample import SampleShape
 from builder.place import Place
 from tests.support.lab import wire as hand
+from tests.support.report.reading import faults
 from tests.unit.lab import test_oracle as oracle
 
 
@@ -70,6 +71,9 @@ def test_a_fault_is_told_with_its_frames_and_status_8(
     assert "the bytes that were sent: out.pcap #6, in.pcap #6" in said
     page = (tmp_path / "told" / "report.html").read_text()
     assert "Not proven" in page and "in.pcap #6" in page
+    assert '<a href="#connection-1">drawn<span class="unseen">: payload of' in page
+    assert page.count('<g class="wrong">') == 2, "the packet on both sides"
+    assert faults(page) == []
 
 
 def test_programs_are_told_in_json(

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.disk.operate.page import Block, blocks
 
-PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "operate.md"
+PAGES = Path(__file__).parents[3] / "docs" / "how-to"
 
 
 def test_blocks_come_in_the_order_of_the_page_with_their_hosts() -> None:
@@ -30,8 +30,11 @@ def test_a_mark_that_marks_nothing_is_an_error(text: str) -> None:
         blocks(text)
 
 
-def test_a_director_has_a_block_that_is_tried_for_every_step() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    tried = [block for block in blocks(page) if block.where]
-    assert {"director", "client"} <= {block.where for block in tried}
+@pytest.mark.parametrize(
+    ("page", "hosts"),
+    [("operate.md", {"director", "client"}), ("operate-el6.md", {"director", "packages"})],
+)
+def test_a_director_has_a_block_that_is_tried_for_every_step(page: str, hosts: set[str]) -> None:
+    tried = [block for block in blocks((PAGES / page).read_text(encoding="utf-8")) if block.where]
+    assert hosts <= {block.where for block in tried}
     assert any(block.reboots for block in tried)

@@ -258,21 +258,42 @@ def test_a_daemon_is_known_as_running_after_its_upgrade(daemon: str, tmp_path: P
     assert run("sh", script, "status").returncode == 3
 
 
-def test_the_ipvs_table_is_restored_without_comments(tmp_path: Path) -> None:
-    script = init_script(tmp_path, SPECS / "ipvsadm/ipvsadm.init", "")
-    program = tmp_path / "ipvsadm"
-    program.write_text(
-        f'#!/bin/sh\necho "$@" >>{tmp_path}/told\n[ "$1" != -R ] || cat >>{tmp_path}/told\n'
-    )
+def ipvs_script(folder: Path, body: str) -> Path:
+    """ipvsadm's; ``body``: of an ipvsadm that writes to ``told`` how it is called."""
+    script = init_script(folder, SPECS / "ipvsadm/ipvsadm.init", "")
+    program = folder / "ipvsadm"
+    program.write_text(f'#!/bin/sh\necho "$@" >>{folder}/told\n{body}\n')
     program.chmod(0o755)
     script.write_text(script.read_text().replace("=/sbin/ipvsadm", f"={program}"))
+    return script
+
+
+def test_the_saved_table_takes_the_place_of_the_one_that_is_there(tmp_path: Path) -> None:
+    """In one call, which changes nothing for a file with an error."""
+    script = ipvs_script(tmp_path, "exit 0")
     assert run("sh", script, "start").returncode == 6
     assert not (tmp_path / "told").exists(), "the table is cleared, but there is nothing to restore"
     rules = tmp_path / "etc/sysconfig/ipvsadm"
-    rules.write_text("# a comment\n-A -t 192.0.2.1:80 -s rr\n-P -t 192.0.2.1:80 -z 192.0.2.9\n")
+    rules.write_text("# a comment\n")
     assert run("sh", script, "start").returncode == 0
-    told = (tmp_path / "told").read_text().splitlines()
-    assert told == ["-C", "-R", *rules.read_text().splitlines()[1:]]
+    assert (tmp_path / "told").read_text() == f"-R --replace {rules}\n"
+    (tmp_path / "second").mkdir()
+    refusing = ipvs_script(tmp_path / "second", "exit 2")
+    shutil.copy(rules, tmp_path / "second/etc/sysconfig/ipvsadm")
+    assert run("sh", refusing, "start").returncode == 1
+    assert not (tmp_path / "second/var/lock/subsys/ipvsadm").exists()
+
+
+@pytest.mark.parametrize("failing", ["-S", "-R"])
+def test_a_table_that_would_not_be_loaded_is_not_saved(failing: str, tmp_path: Path) -> None:
+    script = ipvs_script(tmp_path, f'[ "$1" != -S ] || echo new; [ "$1" != {failing} ]')
+    rules = tmp_path / "etc/sysconfig/ipvsadm"
+    rules.write_text("old\n")
+    ended = run("sh", script, "save")
+    assert ended.returncode == 1
+    assert ended.stderr == f"ipvsadm: not saved, {rules} is as it was\n"
+    assert rules.read_text() == "old\n"
+    assert [path.name for path in rules.parent.iterdir()] == ["ipvsadm"]
 
 
 # Busybox takes its own modprobe and sysctl.

@@ -88,6 +88,16 @@ def test_a_packet_of_no_exchange_is_drawn_alone(green: Judged) -> None:
     ]
 
 
+def test_a_packet_of_whom_nobody_can_be_told_is_in_no_ladder(green: Judged) -> None:
+    evidence = green.evidence[0]
+    there = evidence.captures["router-inner"][0]
+    unread = msgspec.structs.replace(there, place="nobody-outer", source="", destination="")
+    lost = msgspec.structs.replace(unread, place="nobody-nowhere")
+    assert loose(evidence, ()).arrows == loose(evidence, (lost,)).arrows == ()
+    assert loose(evidence, (lost,)).width > 0
+    assert len(loose(evidence, (unread,)).arrows) == 1, "a link of two has one way for each side"
+
+
 def test_a_packet_that_only_the_inner_links_have_is_in_the_ladder(green: Judged) -> None:
     evidence = green.evidence[0]
     connection = evidence.connections[0]

@@ -233,3 +233,47 @@ def test_a_place_that_cannot_be_written_hides_no_failure(site: Site) -> None:
     site.target.write_text("a file is in the way")
     site.run_failing(site.stage("repo", break_now), kind=BuildError)
     assert "could not be published" in site.said.getvalue()
+
+
+def build(site: Site, words: str) -> record.BuildRecord:
+    """Build repository and image as a command does; ``words``: what they are made of."""
+
+    def made_of(name: str, *needs: str) -> Stage:
+        return Stage(name, needs, lambda: (Input("x", f"{name} {words}"),), write)
+
+    session = site.session(made_of("repo"), made_of("vm", "repo"))
+    session.schedule.begin = lambda: outputs.begin(session)
+    with outputs.published_if_failing(session):
+        outputs.publish_done(session, session.settle("repo", "vm"))
+    return site.record
+
+
+def test_builds_that_pass_are_remembered_and_a_run_without_work_is_none(site: Site) -> None:
+    first = build(site, "one")
+    assert first.origin is not None
+    assert len(first.builds) == 1
+    assert first.builds[0].stages.keys() == {"repo", "vm"}
+    assert first.builds[0].products.keys() == {"vm/made"}
+    idle = build(site, "one")
+    assert all(stage.hit for stage in idle.stages)
+    assert (idle.origin, idle.builds) == (first.origin, first.builds)
+    page = site.target / "report.html"
+    before = page.stat().st_ino
+    assert build(site, "one") == idle
+    assert page.stat().st_ino == before, "what has not changed is not written again"
+    page.unlink()
+    build(site, "one")
+    assert page.is_file()
+    second = build(site, "two")
+    assert second.origin is not None
+    assert second.origin.began > first.origin.began
+    assert [one.origin.began for one in second.builds] == [
+        second.origin.began,
+        first.origin.began,
+    ]
+    assert "Since the build before" in (site.target / "report.html").read_text()
+    site.run_failing(site.stage("vm", fail_to_boot), kind=SmokeError)
+    failed = site.record
+    assert failed.origin is not None
+    assert failed.origin.began >= second.origin.began
+    assert failed.builds == second.builds, "a run that failed is no build"

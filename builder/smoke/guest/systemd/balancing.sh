@@ -111,6 +111,8 @@ fullnat_translates() { # PROTOCOL VIP PORT LOCAL
 	[ "$wrong" -eq 0 ] || fail "not the local address: $(cat "$work/pages.$name")"
 	connections "$flag" "$service" "$lip"
 	[ "$counted" != "$before" ] || fail "counters did not grow: $counted"
+	ipvsadm -G --stats -n | grep -q "^$lip  *[1-9]" ||
+		fail "not counted for the network namespace: $(ipvsadm -G --stats -n)"
 	echo "4 pages of s1 and s2, who see $lip; ipvsadm -G: $counted"
 }
 

@@ -6,14 +6,17 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Where = Literal["director", "client", ""]
+Where = Literal["director", "client", "packages", ""]
 _MARK = re.compile(r"<!-- try: (?P<where>[a-z]+)(?P<reboot> reboot)? -->")
 _FENCE = "```"
 
 
 @dataclass(frozen=True)
 class Block:
-    """``line``: of the page, where the commands begin.  ``where``: the host; empty: untried."""
+    """``line``: of the page, where the commands begin.  ``where``: the host; empty: untried.
+
+    ``packages``: the director, as its package manager sees it.
+    """
 
     line: int
     where: Where

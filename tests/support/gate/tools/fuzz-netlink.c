@@ -28,8 +28,8 @@
 
 enum { NEW_SERVICE = 1, SET_SERVICE, DEL_SERVICE, GET_SERVICE, NEW_DEST, SET_DEST, DEL_DEST,
 	GET_DEST, NEW_DAEMON, DEL_DAEMON, GET_DAEMON, SET_CONFIG, GET_CONFIG, SET_INFO, GET_INFO,
-	ZERO, FLUSH, NEW_LADDR, DEL_LADDR, GET_LADDR };
-enum { SERVICE = 1, DEST, DAEMON, TIMEOUT_TCP, TIMEOUT_FIN, TIMEOUT_UDP, LADDR };
+	ZERO, FLUSH, NEW_LADDR, DEL_LADDR, GET_LADDR, GET_CONN };
+enum { SERVICE = 1, DEST, DAEMON, TIMEOUT_TCP, TIMEOUT_FIN, TIMEOUT_UDP, LADDR, CONN };
 
 struct message {
 	union {
@@ -209,6 +209,25 @@ static void local_address(struct message *m, int v6)
 	close_nest(m, at);
 }
 
+/* Of which connections: a client's, or those of a local port */
+static void filter(struct message *m, int v6)
+{
+	int at = open_nest(m, CONN);
+
+	number16(m, 1, draw(25) ? (v6 ? 10 : 2) : some(2));
+	if (!draw(3))
+		number16(m, 2, some(draw(2) ? 6 : 17));
+	if (draw(2)) {
+		address(m, 3, v6, 0, 2);
+		if (draw(2))
+			number16(m, 4, htobe16(some(5000)));
+	} else {
+		address(m, 7, v6, 1, 1);
+		number16(m, 8, htobe16(some(5000 + draw(1000))));
+	}
+	close_nest(m, at);
+}
+
 static void sync_daemon(struct message *m)
 {
 	int at = open_nest(m, DAEMON);
@@ -225,7 +244,7 @@ static void make(struct message *m, int family, int number)
 {
 	/* Half are additions, so that there is something to change. */
 	static const uint8_t often[] = { NEW_SERVICE, NEW_DEST, NEW_LADDR, NEW_LADDR, SET_DEST,
-		SET_SERVICE, DEL_LADDR, DEL_DEST, GET_LADDR, GET_DEST, GET_SERVICE };
+		SET_SERVICE, DEL_LADDR, DEL_DEST, GET_LADDR, GET_CONN, GET_DEST, GET_SERVICE };
 	struct genlmsghdr *g = NLMSG_DATA(&m->head);
 	int command = draw(5) ? often[draw(sizeof(often))] : draw(COMMANDS);
 	int v6 = !draw(3), rare = !draw(12);
@@ -235,7 +254,7 @@ static void make(struct message *m, int family, int number)
 	m->head.nlmsg_type = family;
 	m->head.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
 	if ((command == GET_SERVICE || command == GET_DEST || command == GET_DAEMON ||
-	     command == GET_LADDR) ? draw(5) : !draw(40))
+	     command == GET_LADDR || command == GET_CONN) ? draw(5) : !draw(40))
 		m->head.nlmsg_flags |= NLM_F_DUMP;
 	m->head.nlmsg_seq = number;
 	g->cmd = command == FLUSH && draw(20) ? ZERO : command;
@@ -247,7 +266,9 @@ static void make(struct message *m, int family, int number)
 		number32(m, TIMEOUT_UDP, some(300));
 	} else if (command == NEW_DAEMON || command == DEL_DAEMON) {
 		sync_daemon(m);
-	} else {
+	} else if (command == GET_CONN && draw(20)) {
+		filter(m, v6);
+	} else if (command != GET_LADDR || draw(4)) {
 		service(m, rare ? !v6 : v6);
 		if (command >= NEW_DEST && command <= GET_DEST)
 			server(m, v6);
