@@ -100,7 +100,7 @@ class Machine:
             (typed / f"{at:03}").write_text(script)
         told = _run(BOOT, self.root.path, typed)
         said = dict(re.findall(r"^== (\w+)\n(.*?)(?=^== |\Z)", told, re.MULTILINE | re.DOTALL))
-        assert "off" in said, f"{part[len(said) - 2]}\n{told}"
+        assert "off" in said, f"{part[max(len(said) - 1, 0)]}\n{told}"
         for at, block in enumerate(part):
             yield block, said[f"{at:03}"]
 
