@@ -261,12 +261,12 @@ def explain(
 ) -> None:
     """Say why a stage would run: which input changed."""
     from builder.commands import explain as explanation  # noqa: PLC0415
-    from builder.commands import produce  # noqa: PLC0415
+    from builder.commands import goals  # noqa: PLC0415
     from builder.stages import session  # noqa: PLC0415
 
     with command(context, profile) as place:
         request = session.Request(profile, flavour, base)
-        put_lines(explanation.explain_request(request, produce.exactly(stage), place))
+        put_lines(explanation.explain_request(request, goals.exactly(stage), place))
 
 
 @task(
@@ -372,13 +372,22 @@ def test(context: Context, fast: bool = False, long: bool = False) -> None:
     raise Exit(code=code)
 
 
-@task(help=options("flavour", profile="whose kernel is measured (default lts)"))
-def bench(context: Context, profile: str = "lts", flavour: str = "vm") -> None:
+@task(
+    help=options(
+        "flavour",
+        profile="whose kernel is measured (default lts)",
+        quick="only how quickly commands start; builds nothing",
+    )
+)
+def bench(context: Context, profile: str = "lts", flavour: str = "vm", quick: bool = False) -> None:
     """Measure the builder beside the bare commands, as ratios."""
     from builder.commands import bench as benchmark  # noqa: PLC0415
 
     with command(context, profile) as place:
-        put(benchmark.measure(profile, flavour, place))
+        if quick:
+            put(benchmark.measure_quickly(profile, place))
+        else:
+            put(benchmark.measure(profile, flavour, place))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """What the user sees while work goes on: events and progress.
 
-On a terminal, long work has a tqdm bar; elsewhere (CI, pipes) the same events become
-plain lines with a time stamp, and progress is reported at most every ``PLAIN_INTERVAL``
-seconds.  Everything goes to standard error, so that standard output stays free for
-results (``--json``).
+On a terminal, each stage that runs has a line (``builder.board``); elsewhere (CI, pipes, a terminal
+of no columns, TERM=dumb) there are plain lines with a time stamp.  Everything goes to standard
+error, so that standard output stays free for results (``--json``).
 """
 
 from __future__ import annotations
@@ -11,31 +10,42 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from tqdm import tqdm
-
+from builder.board import Board, Running, Whole
+from builder.colour import Tone, is_coloured, is_terminal, painted
 from builder.errors import EnvironmentFailure
+from builder.folding import Fold, fold
 from builder.shown import printable, printable_json, shown
 
 PLAIN_INTERVAL = 15.0
 
 
 class Progress:
-    """A running total of one piece of work; ``advance`` may be called from any thread."""
+    """A running total of one piece of work; ``advance`` may be called from any thread.
 
-    def __init__(self, console: Console, label: str, total: int | None, unit: str) -> None:
+    It drives the line of the stage that it is part of, if there is one.
+    """
+
+    def __init__(
+        self, console: Console, label: str, total: int | None, unit: str, line: Running | None
+    ) -> None:
         self._console = console
         self._label = label
         self._total = total
         self._unit = unit
         self._done = 0
         self._reported = time.monotonic()
+        self._line = line
         self._bar: Any = None
-        if console.interactive and not console.quiet:
+        if line is not None:
+            line.count(total, unit)
+        elif console.interactive and not console.quiet:
+            from tqdm import tqdm  # noqa: PLC0415 - only who has a terminal pays for it
+
             self._bar = tqdm(
                 total=total,
                 desc=label,
@@ -54,6 +64,9 @@ class Progress:
     def advance(self, amount: int = 1) -> None:
         """Add ``amount`` units."""
         self._done += amount
+        if self._line is not None:
+            self._line.done = self._done
+            return
         if self._bar is not None:
             self._bar.update(amount)
             return
@@ -71,6 +84,8 @@ class Progress:
 
     def close(self) -> None:
         """Take the bar off the screen."""
+        if self._line is not None:
+            self._line.count(None, "")
         if self._bar is not None:
             self._bar.close()
 
@@ -91,7 +106,7 @@ def _writing() -> Iterator[None]:
 
 
 def _is_terminal() -> bool:
-    return sys.stderr.isatty()  # the one of now: at the start it may have been closed
+    return is_terminal(sys.stderr)  # the one of now: at the start it may have been closed
 
 
 def put(result: str) -> None:
@@ -114,46 +129,109 @@ def put_json(result: str) -> None:
 class Console:
     """Where messages go.  One per command; passed down, never global.
 
-    ``quiet``: warnings alone are said.  ``verbose``: details are, too.
+    ``interactive``: lines can be drawn anew.  ``quiet``: warnings alone are said.  ``verbose``:
+    details are, too.
     """
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     interactive: bool = field(default_factory=_is_terminal)
     quiet: bool = False
     verbose: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _said: float = field(default_factory=time.monotonic, init=False)
+    _lines: dict[int, Running] = field(default_factory=dict, init=False)
+    _board: Board | None = field(default=None, init=False)
+    _folded: Fold | None = field(default=None, init=False)
 
-    def say(self, message: str) -> None:
+    def say(self, message: str, tone: Tone = Tone.PLAIN) -> None:
         """One event: a line of its own, with the time of day when not on a terminal.
 
         What peers said in it cannot hurt the terminal, and URLs have no secrets.
         """
         if not self.quiet:
-            self._write(message)
+            self._write(message, tone)
 
     def warn(self, message: str) -> None:
         """The same for what people must know, however quiet it is to be."""
-        self._write(message)
+        self._write(message, Tone.WARNING)
 
     def detail(self, message: str) -> None:
         """The same for those who want to know more."""
         if self.verbose:
-            self._write(message)
+            self._write(message, Tone.PLAIN)
 
-    def _write(self, message: str) -> None:
+    def _write(self, message: str, tone: Tone) -> None:
         message = shown(message)
         with self._lock, _writing():
+            self._said = time.monotonic()
             if self.interactive:
-                tqdm.write(message, file=self.stream)
+                from tqdm import tqdm  # noqa: PLC0415 - only who has a terminal pays for it
+
+                coloured = is_coloured(self.stream)
+                tqdm.write(painted(message, tone) if coloured else message, file=self.stream)
             else:
                 stamp = time.strftime("%H:%M:%S")
                 self.stream.write(f"{stamp} {message}\n")
                 self.stream.flush()
 
+    def put_raw(self, line: str) -> None:
+        """A line for the program that keeps this log, as it is."""
+        with self._lock, _writing():
+            self.stream.write(f"{line}\n")
+            self.stream.flush()
+
+    @contextmanager
+    def board(self, whole: Callable[[Mapping[str, float]], Whole]) -> Iterator[None]:
+        """Within the block stages have lines (``stage``); ``whole``: see ``Board``."""
+        self._board = Board(
+            self.stream,
+            whole,
+            interactive=self.interactive,
+            say=self.say,
+            quiet_for=lambda: time.monotonic() - self._said,
+        )
+        try:
+            yield
+        finally:
+            self._board.close()
+            self._board = None
+            if self._folded is not None:
+                self.put_raw(self._folded.end)
+                self._folded = None
+
+    @contextmanager
+    def stage(self, name: str, expected: float) -> Iterator[None]:
+        """This thread works on a stage: what it counts within the block is shown in its line."""
+        if self._board is None or self.quiet:
+            yield
+            return
+        self._fold()
+        thread = threading.get_ident()
+        with self._board.stage(name, expected) as line:
+            self._lines[thread] = line
+            try:
+                yield
+            finally:
+                del self._lines[thread]
+
+    def _fold(self) -> None:
+        """Have a CI fold what the run says; how it ends stands below."""
+        with self._lock:
+            if self._folded is not None or self.interactive:
+                return
+            self._folded = fold("stages")
+        if self._folded is not None:
+            self.put_raw(self._folded.begin)
+
+    def position(self) -> str:
+        """How far the run has come, such as ``[12/23] ``; empty if none is under way."""
+        return f"{self._board.position()} " if self._board is not None else ""
+
     @contextmanager
     def progress(self, label: str, total: int | None, unit: str) -> Iterator[Progress]:
         """Report progress of ``label`` in ``unit`` ("B" for bytes) up to ``total`` if known."""
-        progress = Progress(self, label, total, unit)
+        line = self._lines.get(threading.get_ident())
+        progress = Progress(self, label, total, unit, line)
         try:
             yield progress
         finally:

@@ -21,15 +21,13 @@ from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.program import Program as InvokeProgram
 
-from builder import early, shipped
+from builder import colour, early, shipped
 from builder.commandline.mistakes import Spoken
 from builder.commandline.task import flag
 from builder.commandline.vocabulary import BARE, EVERYWHERE, GROUPS
 from builder.console import put, put_json, put_lines
 from builder.errors import UsageError
-from builder.host import refusal
 from builder.host.outlets import CLOSED, close_quietly, is_closed, reopen
-from builder.report import failure
 
 # Of Invoke's own options those that mean something here: no task runs shell commands by it.
 _CORE = (
@@ -42,6 +40,7 @@ _CORE = (
     "write-pyc",
 )
 _NAME = shipped.COMMAND if shipped.is_installed() else "invoke"
+_COMPLETE = "--complete"
 _HELP = {"-h", "--help"}
 _FULL_HINT = "lead the output to a file system with free space (df -h shows them), or to a terminal"
 _FORMATS = ("flat", "nested", "json")
@@ -72,6 +71,24 @@ class Program(InvokeProgram):
 
     def load_collection(self) -> None:
         self.collection = Collection.from_module(self._tasks)
+
+    def parse_core_args(self) -> None:
+        super().parse_core_args()
+        if shell := self.args["print-completion-script"].value:
+            from builder.commandline import completion  # noqa: PLC0415 - shells ask for it once
+
+            try:
+                put(completion.script(shell).rstrip("\n"))
+            except UsageError as error:
+                raise _told(error) from None
+            raise Exit
+
+    def complete(self, words: Sequence[str]) -> None:
+        """Say what may stand next, a line for each."""
+        from builder.commandline import completion  # noqa: PLC0415
+
+        self.load_collection()
+        put_lines(completion.answer(self.collection, self.core_args(), words))
 
     def parse_core(self, argv: list[str] | None) -> None:
         with self._judged():
@@ -138,10 +155,12 @@ class Program(InvokeProgram):
         try:
             yield
         except (ParseError, ValueError) as error:
+            from builder.report import failure  # noqa: PLC0415 - only for what goes wrong
+
             told = self._explained(error)
             if _wants_json(error):
                 put_json(failure.as_json(failure.of(told)))
-            raise Exit(failure.render(told, can_enter=False), told.exit_code) from None
+            raise _told(told) from None
 
     def _explained(self, error: ParseError | ValueError) -> UsageError:
         if not hasattr(self, "parser"):  # the program's own options come first
@@ -152,6 +171,13 @@ class Program(InvokeProgram):
 
     def _task_names(self) -> tuple[str, ...]:
         return tuple(sorted(self.collection.task_names))
+
+
+def _told(error: UsageError) -> Exit:
+    from builder.report import failure  # noqa: PLC0415 - only for what goes wrong
+
+    message = colour.failure(failure.render(error, can_enter=False), sys.stderr)
+    return Exit(message, error.exit_code)
 
 
 def _wants_json(error: ParseError | ValueError) -> bool:
@@ -175,8 +201,12 @@ def main(tasks: ModuleType, words: Sequence[str]) -> NoReturn:
 
 def run(tasks: ModuleType, words: Sequence[str]) -> int:
     """Run the tasks that ``words`` name; the exit code."""
+    program = Program(tasks)
+    if words[:1] == [_COMPLETE]:
+        program.complete(words[2:])
+        return 0
     try:
-        Program(tasks).run([_NAME, *words])
+        program.run([_NAME, *words])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0
@@ -187,6 +217,9 @@ def _unspeakable(error: OSError) -> int:
     if is_closed(error):
         close_quietly()
         return CLOSED
+    from builder.host import refusal  # noqa: PLC0415 - only for what goes wrong
+    from builder.report import failure  # noqa: PLC0415
+
     told = refusal.told(error, "the output cannot be written", _FULL_HINT)
     try:
         sys.stderr.write(f"{failure.render(told, can_enter=False)}\n")

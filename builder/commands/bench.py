@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.commands import judge_speed as speed
+from builder.commands import startup
+from builder.commands.startup import Figure, StartedCommand
 from builder.console import Console
 from builder.errors import BuildError, UsageError
 from builder.host import ownership, process
@@ -32,15 +34,6 @@ from builder.stages.session import Request, choose, ledger_path, open_session
 
 CHANGED = Path("net/netfilter/ipvs/ip_vs_core.c")
 LINE = "/* one more line */\n"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One measurement: what, its value with unit, and what it is held against."""
-
-    what: str
-    value: str
-    bound: str
 
 
 def measure(profile: str, flavour: str, place: Place) -> str:
@@ -64,7 +57,14 @@ def measure(profile: str, flavour: str, place: Place) -> str:
         _copy_project(project, copy)
         _share(cache, bench)
         figures = _measure(profile, flavour, Place(copy, bench, console))
-        return _table([*figures, *_judging(copy, cache.bench, console)])
+        return startup.table([*figures, *_judging(copy, cache.bench, console)])
+
+
+def measure_quickly(profile: str, place: Place) -> str:
+    """How quickly commands start, with what is built here and nothing else; a Markdown table."""
+    place.project.require_checkout("bench")
+    choose(place.project, Request(profile))  # refuses names that do not exist
+    return startup.table(startup.measure(place, startup.commands(profile)))
 
 
 def _judging(project: Project, folder: Path, console: Console) -> list[Figure]:
@@ -96,18 +96,20 @@ def _measure(profile: str, flavour: str, place: Place) -> list[Figure]:
     cold = _timed(lambda: _invoke(project, cache, profile, flavour, component))
     bare = _container_seconds(ledger, component) - cold.used / (os.cpu_count() or 1)
     console.say("the same again")
-    nothing = _timed(lambda: _invoke(project, cache, profile, flavour, component))
+    words = ("build", "--profile", profile, "--flavour", flavour, "--only", component)
+    quick = (StartedCommand(words, 2.2), *startup.commands(profile))
+    starting = startup.measure(place, quick)
     console.say(f"one line of {CHANGED} changed")
     _change_line(project, prepared, profile, component)
     changed = _timed(lambda: _invoke(project, cache, profile, flavour, component))
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return [
         Figure("builder over bare commands, cold", f"{cold.took / bare:.3f}", "1.03"),
-        Figure("nothing changed", f"{nothing.took:.2f} s", "1 s"),
         Figure("one changed line over cold", f"{changed.took / cold.took:.2f}", "0.2"),
         Figure("processors busy in the cold build", f"{cold.busy:.2f}", "at least 0.9"),
         Figure("peak memory of one process", f"{peak:.0f} MB", "150 MB"),
         Figure("cold build of the kernel", f"{cold.took:.0f} s", f"{os.cpu_count()} processors"),
+        *starting,
     ]
 
 
@@ -214,8 +216,3 @@ def _change_line(copy: Project, tree: Path, profile: str, component: str) -> Non
     )
     with (folder / "series").open("a", encoding="utf-8") as series:
         series.write("bench.patch\n")
-
-
-def _table(figures: list[Figure]) -> str:
-    rows = [f"| {one.what} | {one.value} | {one.bound} |" for one in figures]
-    return "\n".join(["| measured | value | bound |", "| --- | --- | --- |", *rows])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builder.commands.produce import Goals
+from builder.commands.goals import Goals
 from builder.host import ownership
 from builder.pipeline.explain import explain
 from builder.pipeline.schedule import with_needs

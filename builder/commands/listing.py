@@ -72,7 +72,7 @@ def _components(request: Request, place: Place) -> list[Row]:
     ]
 
 
-def _stages(request: Request, place: Place) -> list[Row]:
+def stages(request: Request, place: Place) -> list[Row]:
     from builder.stages.session import open_session  # noqa: PLC0415
 
     with open_session(request, place, reading=True) as session:
@@ -99,7 +99,7 @@ KINDS: dict[str, tuple[str, Callable[[Request, Place], list[Row]]]] = {
     "flavours": ("configurations of a profile's kernel", _flavours),
     "bases": ("distributions to build in: folders of dockerfiles/", _bases),
     "components": ("what becomes RPMs", _components),
-    "stages": ("steps of a build, in their order, and what each needs", _stages),
+    "stages": ("steps of a build, in their order, and what each needs", stages),
     "scenarios": ("experiments of the lab", _scenarios),
     "assertions": ("what the lab holds captures against", _assertions),
 }

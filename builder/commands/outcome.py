@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 
+from builder import colour, folding
 from builder.commands import shell
 from builder.commands.interruption import interrupted
 from builder.errors import BuilderError
 from builder.host import fulldisk, outlets
 from builder.host.paths import Cache
 from builder.report import failure
+from builder.shown import shown
 
 COPY = (
     "the file is the builder's copy: change what it was made of (the archive of the source, or "
     "your own patch in patches/), never the copy"
 )
+LOG_LINES = 200
+"""How much of a failed stage's log is shown in CI; the rest is in artifacts/<profile>/logs/."""
 BUG = "this is a bug in the builder; please report it with the lines above"
 
 
@@ -31,9 +36,24 @@ def of(caught: BaseException, cache: Cache | None, profile: str = "") -> tuple[s
     if not isinstance(told, BuilderError):
         traceback.print_exception(caught)
         return BUG, 1
-    stage = told.stage
+    stage, log = told.stage, _folded_log(told)
     can_enter = stage is not None and cache is not None and shell.can_enter(cache, stage)
-    return failure.render(told, can_enter=can_enter, profile=profile), told.exit_code
+    rendered = failure.render(told, can_enter=can_enter, profile=profile)
+    return log + colour.failure(rendered, sys.stderr), told.exit_code
+
+
+def _folded_log(told: BuilderError) -> str:
+    """The end of the failed stage's log, where a CI folds it; empty elsewhere."""
+    if told.log is None:
+        return ""
+    try:
+        text = told.log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return folding.folded(
+        f"log of {told.stage or told.log.stem}",
+        [shown(line) for line in text.splitlines()[-LOG_LINES:]],
+    )
 
 
 def answer(caught: BaseException, cache: Cache | None, profile: str = "") -> str:

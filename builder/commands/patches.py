@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from builder.commands import announcing, outputs
-from builder.commands.produce import Goals
+from builder.commands.goals import Goals
 from builder.console import put_json, put_lines
 from builder.errors import BuilderError
 from builder.forensics.findings import ProfileFindings

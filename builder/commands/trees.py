@@ -6,7 +6,7 @@ import shlex
 
 from builder.commands import outputs
 from builder.commands.foresight import foresee
-from builder.commands.produce import Goals
+from builder.commands.goals import Goals
 from builder.host.removal import remove
 from builder.place import Place
 from builder.rpm import tree as rpm_tree

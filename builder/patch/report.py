@@ -94,6 +94,16 @@ class PatchReport(msgspec.Struct, frozen=True):
     def failed(self) -> bool:
         return any(file.failed for file in self.files)
 
+    @property
+    def clean(self) -> bool:
+        """Whether there is nothing to say of it."""
+        return not self.note and all(
+            not file.problem
+            and not file.note
+            and all(hunk.outcome is HunkOutcome.CLEAN for hunk in file.hunks)
+            for file in self.files
+        )
+
     def lines(self) -> Iterator[str]:
         """One line, and details of whatever is not clean."""
         if self.note:
@@ -129,6 +139,17 @@ class SeriesReport(msgspec.Struct, frozen=True):
     def lines(self) -> tuple[str, ...]:
         """For people."""
         return tuple(line for patch in self.patches for line in patch.lines())
+
+    def brief(self) -> tuple[str, ...]:
+        """For people who wait: all that is clean in one line, and whatever is not."""
+        clean = [patch for patch in self.patches if patch.clean]
+        files = [file for patch in clean for file in patch.files]
+        hunks = sum(len(file.hunks) for file in files)
+        verb = "applies" if len(clean) == 1 else "apply"
+        size = f"{_count(len(files), 'file')}, {_count(hunks, 'hunk')}"
+        first = f"{len(clean)} {'patch' if len(clean) == 1 else 'patches'} {verb} cleanly: {size}"
+        others = (line for patch in self.patches if not patch.clean for line in patch.lines())
+        return (first, *others) if clean else tuple(others)
 
     def as_json(self) -> str:
         """For programs: the fields of these classes, UTF-8, indented."""

@@ -7,9 +7,10 @@ compute share the processors, which the times of the last run have in them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from builder.board import Whole
 from builder.pipeline.facts import BuildFacts
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.stage import Stage
@@ -60,6 +61,17 @@ def expect(stage: Stage, ledger: Ledger) -> Expectation:
     except ValueError:  # no stage of a build
         guess = 0.0
     return Expectation(guess, 0, known=False)
+
+
+def whole(
+    stages: tuple[Stage, ...], settled: Collection[str], ledger: Ledger, left: Mapping[str, float]
+) -> Whole:
+    """How far a run has come.  ``left``: seconds that running stages still need."""
+    waiting = [one for one in stages if one.name not in settled]
+    expected = {one.name: expect(one, ledger) for one in waiting}
+    seconds = {name: left.get(name, one.seconds) for name, one in expected.items()}
+    known = all(one.known for one in expected.values())
+    return Whole(len(stages) - len(waiting), len(stages), longest(waiting, seconds), known)
 
 
 def longest(stages: Iterable[Stage], seconds: Mapping[str, float]) -> float:

@@ -15,14 +15,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builder import names
+from builder.board import Whole
+from builder.colour import Tone
 from builder.console import Console
 from builder.errors import (
     BuilderError,
     DiskFull,
     Interrupted,
     SourceUnreachable,
-    UsageError,
     VerificationError,
 )
 from builder.host import fulldisk
@@ -32,13 +32,18 @@ from builder.host.removal import remove
 from builder.pipeline import digest
 from builder.pipeline.budget import Budget
 from builder.pipeline.digest import Input
+from builder.pipeline.estimate import expect, whole
 from builder.pipeline.facts import NONE, Facts
 from builder.pipeline.ledger import Entry, Ledger
+from builder.pipeline.needs import all_inputs, with_needs
 from builder.pipeline.reasons import reasons
 from builder.pipeline.stage import Damaged, Done, Stage, Work
 from builder.pipeline.stagename import folder_of
 from builder.pipeline.store import OUTPUT, Store
 from builder.pipeline.trust import Trust
+from builder.spans import span
+
+__all__ = ["Schedule", "all_inputs", "with_needs"]
 
 Outcome = Done | BaseException
 # Seconds for which a run that fails for want of a source waits for the other sources' answers.
@@ -47,37 +52,6 @@ HEARD_OUT = 10.0
 STOPPING = 5.0
 STOPPING_AT_ONCE = 0.4  # when a user waits at the terminal
 POLL = 0.2
-
-
-def with_needs(stages: Mapping[str, Stage], goals: Iterable[str]) -> tuple[Stage, ...]:
-    """The goals and what they need, needed ones first; UsageError for what is no stage."""
-    ordered: dict[str, Stage] = {}
-
-    def visit(name: str) -> None:
-        if name in ordered:
-            return
-        if name not in stages:
-            raise UsageError(
-                f"there is no stage {names.shown(name)}{names.nearest(name, stages)}",
-                f"stages: {', '.join(stages)}",
-                "name one of these",
-            )
-        for need in stages[name].needs:
-            visit(need)
-        ordered[name] = stages[name]
-
-    for goal in goals:
-        visit(goal)
-    return tuple(ordered.values())
-
-
-def all_inputs(stage: Stage, done: Mapping[str, Done]) -> tuple[Input, ...]:
-    """The stage's own inputs and those that come from the stages it needs."""
-    inherited = (
-        Input(f"stage:{name}", done[name].content if done[name].by_content else done[name].key)
-        for name in stage.needs
-    )
-    return (*stage.inputs(), *inherited)
 
 
 @dataclass
@@ -120,6 +94,20 @@ class Schedule:
         forced: frozenset[str] = frozenset(),
         read: Iterable[str] = (),
     ) -> dict[str, Done]:
+        """Settle all stages; returns them by name, and says meanwhile how far it has come.
+
+        See ``_run``.
+        """
+        self._stages |= {stage.name: stage for stage in stages}
+        with self.console.board(self._whole):
+            return self._run(stages, forced, read)
+
+    def _whole(self, left: Mapping[str, float]) -> Whole:
+        return whole(tuple(self._stages.values()), tuple(self.done), self.ledger, left)
+
+    def _run(
+        self, stages: tuple[Stage, ...], forced: frozenset[str], read: Iterable[str]
+    ) -> dict[str, Done]:
         """Settle all stages; returns them by name.
 
         ``forced``: run these even if nothing has changed.  ``read``: the caller is about to use
@@ -128,7 +116,6 @@ class Schedule:
         that needs it.  Raises the first failure, with the stage's name and log in it.
         """
         waiting = {stage.name: stage for stage in stages}
-        self._stages |= waiting
         running: set[str] = set()
         ended: queue.Queue[tuple[str, Outcome]] = queue.Queue()
         try:
@@ -145,7 +132,7 @@ class Schedule:
                 if isinstance(outcome, BaseException):
                     self.failed.add(name)
                     raise outcome
-                self.done[name] = outcome
+                self._note_done(outcome)
                 self.settled(outcome)
         except BaseException as error:
             self._give_up(error, running, ended)
@@ -306,7 +293,8 @@ class Schedule:
     def _perform(self, stage: Stage, inputs: tuple[Input, ...]) -> Done:
         self.trust.require_needs(stage, self.done)
         slot = self.budget().slot(self.stop) if stage.slot else nullcontext()
-        with slot:
+        expected = expect(stage, self.ledger)
+        with slot, self.console.stage(stage.name, expected.seconds):
             self.console.say(f"{stage.name}: started")
             started = time.time()
             folder = self._folder(stage.name)
@@ -345,8 +333,12 @@ class Schedule:
         self.trust.note_made(stage, done, self.done)
         self._throw_away(folder)
         self._record(done)
-        self.console.say(f"{stage.name}: done in {done.manifest.seconds:.1f} s")
         return done
+
+    def _note_done(self, done: Done) -> None:
+        self.done[done.name] = done
+        took = span(done.manifest.seconds)
+        self.console.say(f"{self.console.position()}{done.name}: done in {took}", Tone.GOOD)
 
     def _throw_away(self, folder: Path) -> None:
         """Remove a finished stage's scratch beside what runs next: it may have many files."""
@@ -369,7 +361,7 @@ class Schedule:
                 return
             running.discard(name)
             if isinstance(outcome, Done):
-                self.done[name] = outcome
+                self._note_done(outcome)
             elif isinstance(outcome, SourceUnreachable):
                 self.failed.add(name)
                 error.add(outcome)
@@ -391,4 +383,4 @@ class Schedule:
                 continue
             running.discard(name)
             if isinstance(outcome, Done):
-                self.done[name] = outcome
+                self._note_done(outcome)

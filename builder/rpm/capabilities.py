@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import createrepo_c
 import msgspec
 
 from builder import text as texts
 from builder import toml
 from builder.archive import rpm
 from builder.errors import UsageError, VerificationError
+from builder.rpm.library import createrepo_c
 
 _SONAME = re.compile(r"^(?P<name>[^()]+)\((?P<version>[^()]*)\)\(64bit\)$")
 _PREFIXED = re.compile(r"^(?P<prefix>.*?)(?P<numbers>\d+(?:\.\d+)*)$")

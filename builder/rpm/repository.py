@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import createrepo_c
+from builder.rpm.library import createrepo_c
 
 PACKAGES = "packages"
 SOURCE_PACKAGES = "source"

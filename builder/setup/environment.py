@@ -23,6 +23,7 @@ from typing import NoReturn
 from builder import early
 from builder.errors import EnvironmentFailure
 from builder.host import flock, mounts, removal
+from builder.invocation import SCRIPT
 from builder.setup import contents, making
 from builder.setup.making import USED, lock_of, refused
 from builder.setup.packages import say
@@ -120,10 +121,8 @@ def _make(root: Path, kind: str) -> Path:
         _remove(folder, home)
         raise
     _lead(root, folder)
-    python = shlex.quote(str(root / LINK / "bin/python"))
-    say(
-        f'for completion in this shell: eval "$({python} -m invoke --print-completion-script=bash)"'
-    )
+    script = shlex.quote(str(root / SCRIPT))
+    say(f'for completion in this shell: eval "$({script} --print-completion-script=bash)"')
     found = _current(root, kind)
     if found is None:
         raise EnvironmentFailure(

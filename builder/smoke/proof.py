@@ -62,9 +62,10 @@ def prove(
         cpus=test.cpus,
         port=PORT,
     )
-    console.say(f"booting {image.name} with {accelerator.kind.upper()}: {accelerator.why}")
+    console.say(f"booting {image.name}{accelerator.remark}")
+    console.detail(f"{accelerator.kind.upper()}: {accelerator.why}")
     if warning := sandbox.warning():
-        console.say(warning)
+        console.warn(warning)
     limits = limits or LIMITS[accelerator.kind]
     transcript, run = _boot(hardware, limits, console, log_dir, len(test.checks))
     machine.require_started(run)

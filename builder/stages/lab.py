@@ -185,15 +185,15 @@ class Benches:
         with self._guard:
             way = accelerator(self._setting.cache, scratch, kernel)
             if not self._fence_told and (warning := sandbox.warning()):
-                self._setting.console.say(f"lab: {warning}")
+                self._setting.console.warn(f"lab: {warning}")
             self._fence_told = True
             if way.kind == "tcg" and not self._told:
                 self._told = True
                 times = PACES["tcg"].boot / PACES["kvm"].boot
-                reason = way.why.splitlines()[0]
                 self._setting.console.say(
-                    f"lab: without KVM, so time limits are {times:.0f} times as long: {reason}"
+                    f"lab{way.remark}, so time limits are {times:.0f} times as long"
                 )
+                self._setting.console.detail(f"lab: {way.why}")
             return way
 
 

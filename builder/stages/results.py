@@ -155,10 +155,12 @@ def smoke_stage(setting: Setting) -> Stage:
         from builder.stages.accelerator import accelerator  # noqa: PLC0415 - only a run pays for it
 
         made = disk_image.read(work.needs[VM].path)
+        way = accelerator(setting.cache, work.scratch / "probe", made.folder / "vmlinuz")
+        work.log.write_text(f"{way.kind}: {way.why}\n", encoding="utf-8")
         report = proof.prove(
             made.image,
             kernel_release=made.release,
-            accelerator=accelerator(setting.cache, work.scratch / "probe", made.folder / "vmlinuz"),
+            accelerator=way,
             scratch=work.scratch,
             console=setting.console,
             log_dir=work.output,

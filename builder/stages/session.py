@@ -215,6 +215,11 @@ def _reading(cache: Cache, console: Console) -> Iterator[str]:
         yield runs.new_name()
 
 
+def _has_ledgers(cache: Cache) -> bool:
+    """Whether builds of this version have kept something here: then who reads may, too."""
+    return cache.ledger.is_dir() and not ownership.is_outdated(cache)
+
+
 def _keep(code: Code) -> None:
     with contextlib.suppress(OSError):  # found again by the next run
         code.keep()
@@ -244,7 +249,7 @@ def open_session(
         enter = _reading(cache, console) if reading else _writing(place, profile)
         run_id = f"{profile}/{stack.enter_context(enter)}"
         code = Code(cache.ledger / MEMO)
-        if not reading:
+        if not reading or _has_ledgers(cache):
             stack.callback(_keep, code)
         engine: _Once[Engine] = _Once(lambda: stack.enter_context(connect(cache, console)))
         jobs = request.jobs or os.cpu_count() or 1

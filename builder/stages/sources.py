@@ -224,7 +224,7 @@ def prep_stage(setting: Setting, part: BuildPart, source: Source) -> Stage:
             raise
         (work.output / REPORT).write_text(report.as_json(), encoding="utf-8")
         work.log.write_text("".join(f"{line}\n" for line in report.lines()), encoding="utf-8")
-        for line in report.lines():
+        for line in report.lines() if setting.console.verbose else report.brief():
             setting.console.say(f"{stage_name}: {line}")
         patches = [f"{PATCHES}/{path.name}" for path in sorted(kept.iterdir())]
         work.state(before.renewed(work.output, [*changing, PATCHES, *patches, REPORT]))

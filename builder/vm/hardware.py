@@ -30,6 +30,11 @@ class Accelerator:
     seconds: float
 
     @property
+    def remark(self) -> str:
+        """For people, behind what is booted; ``invoke doctor`` has the reason."""
+        return " with KVM" if self.kind == "kvm" else ": KVM unusable here, emulating (slower)"
+
+    @property
     def option(self) -> str:
         """QEMU's -accel."""
         return "kvm" if self.kind == "kvm" else "tcg,thread=multi"

@@ -29,7 +29,9 @@ QUIET = {"ASAN_OPTIONS": "detect_leaks=0", "LC_ALL": "C"}
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("restore")
     own = [word for name in ("restore.c", "restore.h") for word in ("--include", name)]
-    subprocess.run(["git", "apply", *own, PATCH], cwd=folder, check=True)
+    # Within a checkout, git would leave out what it calls other folders' files.
+    alone = {**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent)}
+    subprocess.run(["git", "apply", *own, PATCH], cwd=folder, env=alone, check=True)
     sources = (folder / "restore.c", DATA / "restore" / "names.c")
     words = ["gcc", *FLAGS, *SANITIZED, f"-I{folder}", *map(str, sources), "-o", "names"]
     made = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)

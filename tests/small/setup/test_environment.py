@@ -113,8 +113,12 @@ def test_the_line_for_completion_can_be_pasted(tmp_path: Path) -> None:
     require_list(ended)
     (line,) = [one for one in ended.stderr.splitlines() if "--print-completion-script" in one]
     command = line.partition(": ")[2]
-    told = checkout.run(["bash", "-c", f"{command}; complete -p invoke"], Path("/"))
-    assert "-F _complete_invoke invoke" in told.stdout, told.stderr
+    told = checkout.run(["bash", "-c", f"{command}; complete -p invoke ./bootstrap"], Path("/"))
+    assert "-F _lvs_builder invoke" in told.stdout, told.stderr
+    assert "-F _lvs_builder ./bootstrap" in told.stdout, told.stderr
+    (made.root / ".venv").unlink()
+    silent = made.run("--complete", "--", "buil")
+    assert (silent.status, silent.stdout, silent.stderr) == (0, "", ""), "nothing is made for it"
 
 
 def test_a_hostile_environment_does_no_harm(fresh: Checkout, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from builder.errors import PatchError, VerificationError
 from builder.patch.apply import apply, attempt, check
-from builder.patch.report import HunkOutcome, SeriesReport
+from builder.patch.report import FileReport, HunkOutcome, HunkReport, PatchReport, SeriesReport
 from builder.patch.series import load
 from tests.support.patch.tree import Bench, replace
 
@@ -393,3 +393,18 @@ def test_any_unified_diff_gives_the_expected_file(
         report = apply(load(bench.folder), bench.tree)
         assert (bench.tree / "x").read_bytes() == "".join(after).encode()
         assert set(outcomes(report)) <= {HunkOutcome.CLEAN}
+
+
+def test_patches_that_are_clean_take_one_line_together_and_others_their_own() -> None:
+    def patch(name: str, outcome: HunkOutcome) -> PatchReport:
+        hunk = HunkReport("@@ -1 +1 @@", outcome, 1, offset=int(outcome is not HunkOutcome.CLEAN))
+        return PatchReport(name, "a subject", (FileReport("x.c", "change", (hunk,)),))
+
+    clean = [patch(f"{number}.patch", HunkOutcome.CLEAN) for number in range(3)]
+    moved = patch("moved.patch", HunkOutcome.OFFSET)
+    assert SeriesReport(tuple(clean)).brief() == ("3 patches apply cleanly: 3 files, 3 hunks",)
+    assert SeriesReport(tuple(clean[:1])).brief() == ("1 patch applies cleanly: 1 file, 1 hunk",)
+    first, *others = SeriesReport((clean[0], moved)).brief()
+    assert first == "1 patch applies cleanly: 1 file, 1 hunk"
+    assert others == list(moved.lines())
+    assert SeriesReport((moved,)).brief() == tuple(moved.lines())

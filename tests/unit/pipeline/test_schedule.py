@@ -216,3 +216,25 @@ def test_a_damaged_ledger_costs_only_explanations(world: World) -> None:
     (world.root / "ledger" / "l.json").write_text("{broken")
     world.run("c")
     assert world.ran == []
+
+
+def test_how_far_a_run_has_come_is_told_with_each_stage(world: World) -> None:
+    said = io.StringIO()
+    schedule = world.schedule()
+    schedule.console = Console(said, interactive=False)
+    schedule.run(with_needs(world.stages(), ["c"]))
+    done = [line.split(" ", 1)[1] for line in said.getvalue().splitlines() if "done in" in line]
+    assert done == ["[1/3] a: done in 0.0 s", "[2/3] b: done in 0.0 s", "[3/3] c: done in 0.0 s"]
+
+
+def test_verbose_says_why_each_stage_runs_and_where_its_log_is(world: World) -> None:
+    world.run("b")
+    world.values["b"] = "2"
+    said = io.StringIO()
+    schedule = world.schedule()
+    schedule.console = Console(said, interactive=False, verbose=True)
+    schedule.run(with_needs(world.stages(), ["b"]))
+    lines = [line.split(" ", 1)[1] for line in said.getvalue().splitlines()]
+    assert lines[0] == "b: runs"
+    assert lines[1].startswith("    value: ")
+    assert lines[2] == f"    log: {schedule.log('b')}"
