@@ -43,7 +43,7 @@ class Project:
 
     def require_checkout(self, what: str) -> None:
         """Raise UsageError where ``what``, a task, has not got the program's own sources."""
-        if not (self.root / "tasks.py").is_file():
+        if not any((self.root / name).exists() for name in ("tasks.py", "tests")):
             raise UsageError(
                 f"{what} works in a checkout alone",
                 f"{self.root} has no sources of the program",

@@ -77,7 +77,8 @@ def file(place: Place, request: pytest.FixtureRequest) -> Iterator[Path]:
 def _edit(file: Path, old: str, new: str) -> None:
     text = file.read_text()
     assert old in text
-    file.write_text(text.replace(old, new, 1))
+    # Python takes byte code for that of a file of the same size and second.
+    file.write_text(text.replace(old, new, 1) + "\n")
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,8 @@ class Workshop:
         ``edits``: by the name of one of our files, or of the spec, a text in it and what
         stands there instead in this release.
         """
-        top = self.top / f"{profile}-{name}-{release}"
+        # What has been built stays, for tests that come later.
+        top = self.top / f"{profile}-{name}-{release}{'-edited' if edits else ''}"
         sources = top / "SOURCES"
         shutil.copytree(SPECS / profile / name, sources, dirs_exist_ok=True)
         path = top / f"{name}.spec"
