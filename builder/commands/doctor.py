@@ -45,6 +45,8 @@ def examine(
     """
     project, cache = place.project, place.cache
     build = choose(project, Request(profile, base=base))
+    what = f"profile {build.profile} in base {build.base.name}"
+    place.console.say(f"examining this host for {what}")
     settings = build.base.settings
     scope = examination.Scope(
         cache=cache.root,
@@ -67,7 +69,6 @@ def examine(
     findings = tuple(
         msgspec.structs.replace(one, fix=pasted(one.fix, shipped.folder())) for one in findings
     )
-    what = f"profile {build.profile} in base {build.base.name}"
     if json:
         put_json(finding.as_json(findings, what))
     else:
