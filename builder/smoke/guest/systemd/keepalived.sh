@@ -46,29 +46,29 @@ config_judged() {
 }
 
 journal_names_it() {
-	journalctl --unit keepalived.service --output cat | grep 'Line 17) .*unknown \[FNAT\] routing method'
+	journalctl --unit keepalived.service --output cat | grep 'FNAT needs local addresses'
 }
 
-# What keepalived would take for NAT and run with, its unit refuses: at the start, and at a reload.
+# What keepalived would pass by and run with, its unit refuses: at the start, and at a reload.
 unknown_words_refused() {
 	cp "$keepalived_conf" "$work/good.conf"
 	sed 's/lb_kind NAT/lb_kind FNAT/' "$work/good.conf" >"$keepalived_conf"
-	! systemctl start keepalived.service || fail 'keepalived starts with lb_kind FNAT'
+	! systemctl start keepalived.service || fail 'keepalived starts with FNAT and no local address'
 	systemctl stop keepalived.service
 	within 20 journal_names_it
 	! ipvsadm -L -n -t "$checked_vip:80" 2>/dev/null || fail 'a service was set up'
 	cp "$work/good.conf" "$keepalived_conf"
 	systemctl start keepalived.service
 	{
-		echo 'local_address_group g1 {'
+		echo 'local_address_grp g1 {'
 		echo '	198.51.100.1'
 		echo '}'
 	} >>"$keepalived_conf"
-	! systemctl reload keepalived.service || fail 'keepalived rereads a local_address_group'
+	! systemctl reload keepalived.service || fail 'keepalived rereads a word that it does not know'
 	keepalived_runs || fail 'a refused reload ended keepalived'
 	cp "$work/good.conf" "$keepalived_conf"
 	systemctl reload keepalived.service
-	echo 'FNAT and local_address_group are refused'
+	echo 'FNAT without local addresses and unknown words are refused'
 }
 
 listed() { ipvsadm -L -n -t "$checked_vip:80" | grep -E '10\.0\.6\.2:8081 +Masq +1 '; }
