@@ -57,7 +57,7 @@ def _series(_: Path) -> int:
         ("README.md", r"of (\d+) checks", lambda _: len(payload.load("systemd").checks)),
         ("README.md", r"test passed: (\d+) checks", lambda _: len(payload.load("systemd").checks)),
         (EL6, r"today's (\d+) checks", lambda _: len(payload.load("sysv").checks)),
-        ("README.md", r"(\d+) of \d+ stages ran", lambda at: _stages("lts", "debian12", at)),
+        ("README.md", r"\d+ of (\d+) stages ran", lambda at: _stages("lts", "debian12", at)),
         ("README.md", r"(\d+) stages of `lts`", lambda at: _stages("lts", "debian12", at)),
         ("docs/security.md", r"(\d+) stages of lts", lambda at: _stages("lts", "debian12", at)),
         (EL6, r"All (\d+) stages", lambda at: _stages("el6", "debian12", at)),
