@@ -30,6 +30,7 @@ ESSENTIAL = {
         "true",
         "false",
         "cat",
+        "du",
         "kill",
         "id",
         "mkfifo",
