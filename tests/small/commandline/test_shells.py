@@ -58,8 +58,7 @@ def surroundings(folder: Path) -> dict[str, str]:
 
 def require_shell(name: str) -> str:
     path = shutil.which(name)
-    if path is None:
-        pytest.skip(f"there is no {name} on this machine")
+    assert path is not None, f"{name} is missing, which ./bootstrap test installs"
     return path
 
 
