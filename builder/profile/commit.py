@@ -58,8 +58,10 @@ class Commit:
 def finish(lock: SourcesLock, load: Callable[[], Mapping[str, Source]]) -> None:
     """Bring to its end what a command that was killed has left in the lock and beside it.
 
-    ``load`` reads profile.toml, where that is needed.
+    ``load`` reads profile.toml, where that is needed.  The lock is read again: who was stopped
+    while it wrote does not know how far it came.
     """
+    lock.reload()
     for path in (lock.path, lock.path.with_name(FILE_NAME).resolve()):
         with contextlib.suppress(OSError):  # a checkout that nobody can write to
             aside(path).unlink(missing_ok=True)

@@ -127,10 +127,13 @@ def _others() -> dict[int, str]:
         if entry.name.isdigit() and entry.name != "1":
             try:
                 words = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
+                stat = (entry / "stat").read_bytes()
             except OSError:
                 continue
-            if words:  # a zombie has none
-                found[int(entry.name)] = words.decode(errors="replace").strip()
+            # One without words is a zombie, or becomes another program at this moment.
+            name, _, state = stat.partition(b"(")[2].rpartition(b") ")
+            if words or state[:1] not in b"ZX":
+                found[int(entry.name)] = (words or name).decode(errors="replace").strip()
     return found
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from builder.digest import Digest
 from builder.errors import EnvironmentFailure, UsageError
+from builder.host.whole import write_whole
 from builder.profile.commit import Commit, finish
 from builder.source import Location, Source
 from builder.source.pins import Pin, SourcesLock
@@ -81,6 +82,28 @@ def test_the_next_update_finishes_what_was_killed(site: Site, count: int) -> Non
     assert pin.url == half.current.locations[0].url
     finish(site.lock, lambda: {"tool": half.current})
     assert list(site.lock.pins("tool").values()) == [pin]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_write_that_is_stopped_when_it_has_replaced_the_lock_is_finished(
+    site: Site, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    half = Half(site, "tool-1.tar", "file:two.tar")
+    written: list[Path] = []
+
+    def write_and_stop(path: Path, data: bytes, *, alone: bool) -> None:
+        write_whole(path, data, alone=alone)
+        written.append(path)
+        if len(written) == count:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("builder.source.pins.write_whole", write_and_stop)
+    commit = half.commit()
+    with pytest.raises(KeyboardInterrupt):
+        commit.run()
+    finish(commit.lock, lambda: {"tool": half.current})
+    (pin,) = SourcesLock(site.lock.path).pins("tool").values()
+    assert pin.url == half.current.locations[0].url
 
 
 def test_what_a_kill_has_left_beside_the_files_is_removed(site: Site) -> None:
