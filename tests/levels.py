@@ -79,8 +79,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         item.stash[LEVEL] = level_of(item)
         item.add_marker(pytest.mark.xdist_group(_group(item)))
-    # Its minutes are a promise to a person at the keyboard: nothing else is to run then.
-    items.sort(key=lambda item: item.stash[LEVEL] == "whole" and _room(item) == "fresh")
+    # Its minutes are a promise to a person at the keyboard: nothing else is to run then.  And the
+    # longest of the long ones comes when the others have shown their faults.
+    items.sort(key=lambda item: item.stash[LEVEL] in ("whole", "long") and _room(item) == "fresh")
     others = [item for item in items if item.stash[LEVEL] not in wanted]
     if others:
         config.hook.pytest_deselected(items=others)
