@@ -12,6 +12,8 @@ in_ director sysctl -qw net.ipv4.vs.fullnat_recycle="$recycle"
 # Without recycling a half-open connection had NAT's 60 s.
 [ "$recycle" = 1 ] || in_ director sysctl -qw net.ipv4.vs.fullnat_timeout_half_open=0
 in_ server sysctl -qw net.ipv4.tcp_syncookies="$cookies"
+# Without cookies a server drops SYNs when three quarters of its backlog are half-open, whatever comes of them here.
+in_ server sysctl -qw net.ipv4.tcp_max_syn_backlog=$((2 * ports))
 fullnat 10.0.0.1:80 10.1.0.1 10.1.0.2:8080
 in_ director ip route add 11.0.0.0/8 via 10.0.0.2
 in_ client ip route add blackhole 11.0.0.0/8
