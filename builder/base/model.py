@@ -20,15 +20,16 @@ Kind = Literal["build", "guest"]
 Limits = tuple[Amount, Amount]
 
 FILE_NAME = "base.toml"
-KEYS = "see docs/profiles.md for the keys and their types"
+KEYS = "see docs/reference/configuration.md for the keys and their types"
 OPEN_FILES: Limits = (4096, 4096)
 
 
 class GuestRoot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A root of virtual machines, one of those that a base offers; paths are in its folder.
+    """A root file system of virtual machines; paths are below the base's folder.
 
-    ``packages``: lists of packages.  ``files``: folders that are copied into the root in turn.
-    ``provides``: what RPMs may require of it by the target distribution's names.
+    ``packages``: lists of packages, one package a line.
+    ``files``: folders that are copied into the root, one after the other.
+    ``provides``: a table of what RPMs may require of it, by the target distribution's names.
     ``install``: packages of the profile's repository that it needs itself.
     """
 
@@ -39,13 +40,21 @@ class GuestRoot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
 
 class Mmdebstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A base made of Debian packages.  ``epoch``: seconds since 1970, no file is newer.
+    """A base made of Debian packages by mmdebstrap(1).
 
-    ``guest``: roots of virtual machines, by what they start first.
-    ``vsyscall``: its programs need the page of that name (vsyscall in the kernel's
-    admin-guide/kernel-parameters).  ``nofile``: open files of a process in its containers, soft
-    and hard limit.  ``noprep``: its rpmbuild can leave %prep out.  ``snapshot``: entries for apt
-    (sources.list(5)) that are used instead of the host's.
+    ``name``: the name of the folder.
+    ``method``: how the base is made.
+    ``suite``: Debian's release.
+    ``variant``: mmdebstrap's variant.
+    ``components``: components of the archive, such as ``main``.
+    ``epoch``: seconds since 1970; no file of the base is newer.
+    ``build``: lists of packages of the build image.
+    ``guest``: roots of virtual machines, by the first program that they run.
+    ``snapshot``: entries for apt (sources.list(5)) that are used instead of the host's.
+    ``vsyscall``: its programs need the vsyscall page (see ``vsyscall`` in the kernel's
+    admin-guide/kernel-parameters).
+    ``noprep``: its rpmbuild can skip %prep.
+    ``nofile``: open files of a process in its containers: soft and hard limit.
     """
 
     # Debian Policy 5.6.1: names of packages.
@@ -71,13 +80,26 @@ class Mmdebstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 
 
 class Yum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A base made of RPMs by an rpm of their own time; the rest is as for ``Mmdebstrap``.
+    """A base made of RPMs, by an rpm of their own time.
 
-    ``mirrors``: of the vault, in order of preference; below each lie ``release``, then the
-    ``repositories``, then ``arch``.  ``keys``: files of the base's folder with the OpenPGP keys
-    that sign the RPMs.  ``first``: packages of the root whose rpm installs the real one, unless
-    ``image`` (``NAME@sha256:DIGEST``) has it.  ``uname``: what ``uname -r`` says in builds.
+    ``name``: the name of the folder.
+    ``method``: how the base is made.
+    ``release``: the release, a folder of the mirrors.
+    ``arch``: the architecture, a folder of the repositories.
+    ``repositories``: repositories, folders below the release.
+    ``mirrors``: URLs of the vault, in order of preference.
+    ``keys``: files of the base's folder with the OpenPGP keys that sign the RPMs.
+    ``first``: packages of the root whose rpm installs the real one, unless ``image`` has it.
+    ``uname``: what ``uname -r`` prints in builds.
+    ``epoch``: seconds since 1970; no file of the base is newer.
+    ``build``: lists of packages of the build image.
+    ``guest``: roots of virtual machines, by the first program that they run.
+    ``image``: ``NAME@sha256:DIGEST`` of an image that has an rpm of that time.
     ``snapshot``: mirrors that are asked instead of all others.
+    ``vsyscall``: its programs need the vsyscall page (see ``vsyscall`` in the kernel's
+    admin-guide/kernel-parameters).
+    ``noprep``: its rpmbuild can skip %prep.
+    ``nofile``: open files of a process in its containers: soft and hard limit.
     """
 
     # A name, or what a package provides: perl(ExtUtils::Embed).

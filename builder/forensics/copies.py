@@ -12,10 +12,12 @@ from builder.values import PathBelow
 
 
 class HeaderCopy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A component's copy of a header: ``file`` is its path in the patched tree.
+    """A component's copy of a header.
 
-    ``names``: structures that are called otherwise in this copy, by the name in the first
-    copy.  ``defines``: macros that are set when it is compiled.
+    ``component``: the component.
+    ``file``: path of the header in the patched tree.
+    ``names``: structures that have another name in this copy, by their name in the first copy.
+    ``defines``: macros that are set when it is compiled.
     """
 
     component: Name
@@ -31,9 +33,9 @@ class HeaderCopy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LayoutCheck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Structures and numbers that user space and kernel exchange.
 
-    ``structures`` and ``numbers`` (macros, enumerators): names or shell patterns; one with an
-    exclamation mark before it takes numbers out again.  The first of the ``copies`` is what
-    the others are held against.
+    ``structures``: names or shell patterns of structures.
+    ``copies``: copies of the header; the first one is the reference.
+    ``numbers``: names or shell patterns of macros and enumerators; ``!PATTERN`` excludes.
     """
 
     structures: tuple[str, ...]
@@ -53,8 +55,8 @@ def _fits(name: str, patterns: Iterable[str]) -> bool:
 class KabiList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A vendor's list of symbols that keep their CRCs.
 
-    ``file``: its path in the unpacked source.  ``arch``: the folder of ``arch/`` whose
-    headers count.
+    ``file``: its path in the unpacked source.
+    ``arch``: the folder of ``arch/`` whose headers count.
     """
 
     file: PathBelow

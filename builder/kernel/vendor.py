@@ -30,18 +30,24 @@ _BARE = re.compile(r"CONFIG_[A-Za-z0-9_]+")
 
 
 class LineEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``line`` of the spec, which must be there exactly once, becomes the lines ``to``."""
+    """One line of the vendor's spec that is replaced.
+
+    ``line``: the line, which must be there exactly once.
+    ``to``: the lines that take its place.
+    """
 
     line: str
     to: tuple[str, ...]
 
 
 class Additions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is amended.
+    """What is amended in the vendor's source RPM.
 
-    ``replace``: edits of the spec.  ``config``: options by the vendor's configuration file
-    that gets them, in ``.config`` syntax.  ``with_`` (``with`` in TOML) and ``without``: the
-    spec's switches.  ``defines``: macros that rpmbuild is given.
+    ``replace``: edits of the spec.
+    ``config``: options in ``.config`` syntax, by the configuration file that gets them.
+    ``with``: switches of the spec that are set.
+    ``without``: switches of the spec that are unset.
+    ``defines``: macros for rpmbuild.
     """
 
     replace: tuple[LineEdit, ...] = ()
@@ -52,11 +58,13 @@ class Additions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PatchPlaces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where patches enter the spec: tags go before ``tags``, commands before ``apply``.
+    """Where patches enter the vendor's spec.
 
-    ``command``: applies one patch, ``{name}`` standing for its file name.  ``first``: the
-    first patch's number; the others follow.  ``fuzz``: what the command tolerates, in context
-    lines at either end of a hunk.
+    ``tags``: the line before which the tags of the patches go.
+    ``apply``: the line before which the commands that apply them go.
+    ``command``: the command that applies one patch; ``{name}`` is its file name.
+    ``first``: number of the first patch.
+    ``fuzz``: lines of context at either end of a hunk that the command tolerates to differ.
     """
 
     tags: str
@@ -67,10 +75,12 @@ class PatchPlaces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Vendor(Additions, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``[component.X.vendor]``: a component that is built by its vendor's own spec.
+    """A component that is built by its vendor's own spec.
 
-    ``spec``: its file name in the source RPM.  ``base`` and ``flavour``: what is amended
-    besides when it is built in that base, or in that flavour.
+    ``spec``: file name of the spec in the source RPM.
+    ``patches``: where patches enter the spec.
+    ``base``: what is amended besides in a base.
+    ``flavour``: what is amended besides in a flavour.
     """
 
     spec: FileName

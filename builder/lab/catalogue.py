@@ -24,7 +24,7 @@ __all__ = ["SCENARIOS", "TOPOLOGIES", "available", "load", "load_topology"]
 
 FIRST_CLIENT_PORT = 50026
 """The experiment's own (docs/experiment.md)."""
-KEYS = "see docs/lab.md for the keys and their types"
+KEYS = "see docs/reference/configuration.md for the keys and their types"
 
 
 def load(

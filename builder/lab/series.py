@@ -14,22 +14,29 @@ OptionKind = Annotated[int, msgspec.Meta(ge=0, le=255)]
 
 
 class Fullnat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A profile's FULLNAT: the table ``[lab]`` of its profile.toml.
+    """What FULLNAT of a profile looks like on the wire.
 
-    ``local_ports``: first and last port towards servers.  ``sequence``: whether the client's
-    sequence numbers are kept towards servers.  ``timestamp``: whether its timestamp option is.
-    ``toa_kind``: TCP option with the client's address; ``toa_kind6``: the same for IPv6, 0 if
-    there is none.  ``toa_switches`` and ``port_switches``: sysctls.  ``refusal``: what the
-    kernel logs, as a regular expression, when a connection finds no local address.
-    ``init``: the profile's own.  ``routing``: folder of zebra and ripd, empty
-    if there is no ripd.  ``prepare``: commands on the director before it gets services, its
-    package's own start among them.  ``settings``: the sysctl.d(5) file that its package ships:
-    directors run with what it says, but for what a run changes; empty if it ships none.
+    ``local_ports``: first and last port towards servers.
+    ``sequence``: whether the client's sequence numbers are kept towards servers.
+    ``timestamp``: whether the client's timestamp option is kept towards servers.
+    ``toa_kind``: kind of the TCP option that has the client's IPv4 address.
+    ``toa_switches``: sysctls that switch this option on.
+    ``port_switches``: sysctls of the first and the last local port.
+    ``refusal``: what the kernel logs when a connection finds no local address; a regular
+    expression.
+    ``toa_kind6``: kind of the option for IPv6; 0 if there is none.
+    ``init``: the profile's own ``init``.
+    ``routing``: folder of zebra and ripd; empty if there is no ripd.
+    ``companion``: the profile whose image all hosts but directors boot, if this profile's image
+    runs too little for clients and servers.
+    ``prepare``: commands on the director before it gets services, the start of its own package
+    among them.
+    ``settings``: the sysctl.d(5) file that its package ships; directors of the lab run with it.
+    Empty if it ships none.
     ``synproxy``: the program that puts services behind SYNPROXY (``add``, ``del``); empty if
     ipvsadm has a switch for it.
-    ``companion``: the profile whose image all hosts but directors boot, if this one's runs too
-    little for clients and servers.  ``unsupported``: scenarios and rows that this kernel or
-    these tools cannot do, with the reason.
+    ``unsupported``: scenarios and assertions that this kernel or these tools cannot do, with the
+    reason.
     """
 
     local_ports: tuple[Port, Port]

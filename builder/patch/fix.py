@@ -11,10 +11,12 @@ from builder.values import Line, PathBelow
 
 
 class Fix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[[component.X.fixes]]``: the patch of that name is applied only where its fault is.
+    """A patch that is applied only where the source has the fault that it fixes.
 
-    ``file``: where the fault is, in the patched tree.  ``fault``: a piece of it, blanks aside.
-    ``says``: what it is, in a few words.
+    ``patch``: file name of the patch.
+    ``file``: the file of the patched tree that has the fault.
+    ``fault``: a piece of that file, by which the fault is known; blanks do not count.
+    ``says``: what the fault is, in a few words.
     """
 
     patch: FileName

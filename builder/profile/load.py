@@ -18,7 +18,7 @@ RENAMED = {
     **dict.fromkeys(("guest", "selftest", "lab.interfaces", "lab.init"), "init"),
 }
 """Keys of earlier versions, and those of today."""
-KEYS = "see docs/profiles.md for the keys and their types"
+KEYS = "see docs/reference/configuration.md for the keys and their types"
 
 
 def available(specs: Path) -> tuple[str, ...]:

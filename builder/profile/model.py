@@ -19,7 +19,12 @@ from builder.values import Author, Init, Line, PathBelow, Suffix, Version
 
 
 class Changelog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The newest entry of every spec's changelog; its date is the builds' SOURCE_DATE_EPOCH."""
+    """The newest changelog entry of every spec.
+
+    ``date``: a day such as ``Mon Nov 23 2026``; it is the SOURCE_DATE_EPOCH of the builds.
+    ``author``: ``NAME <USER@HOST>``.
+    ``text``: one line.
+    """
 
     date: str
     author: Author
@@ -29,10 +34,12 @@ class Changelog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Flavour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One configuration of the kernel.
 
-    ``fragments``: files of ``kernel-config/``, later ones add to earlier ones.
-    ``suffix``: appended to the release of flavoured components, so that two flavours
-    never share a version.  ``objects``: how many files its kernel compiles, for the progress of a
-    first build; 0 if nobody has counted them.
+    ``summary``: one line about it.
+    ``fragments``: files of ``kernel-config/``; later ones add to earlier ones.
+    ``suffix``: appended to the release of flavoured components, so that two flavours never share a
+    version.
+    ``objects``: number of files that its kernel compiles, for the progress of a first build; 0 if
+    nobody has counted them.
     """
 
     summary: str
@@ -42,9 +49,12 @@ class Flavour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ForeignPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A patch that comes out of a source: ``file`` is its path in that source's tree.
+    """A patch that comes out of another source.
 
-    ``crlf``: its author wrote it with CRLF line ends; else they tell of a spoilt archive.
+    ``source``: name of that source.
+    ``file``: path of the patch in that source's tree.
+    ``crlf``: its author wrote it with CRLF line ends; without this they are taken for a damaged
+    archive.
     """
 
     source: Name
@@ -57,11 +67,12 @@ class ForeignPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is different when a component is built in a certain base, or flavour.
+    """What is different when a component is built in a certain base, or in a certain flavour.
 
-    ``settings``: added to the component's own.  ``patches``: out of sources, applied after
-    the component's.  ``series``: folders of the profile's patches that are applied after the
-    component's own series.
+    ``settings``: added to the component's settings.
+    ``patches``: patches out of sources, applied after those of the component.
+    ``series``: folders of ``patches/<profile>/`` whose series are applied after the component's
+    own.
     """
 
     settings: dict[str, str] = {}
@@ -72,18 +83,27 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing that becomes RPMs.
 
-    ``name``: its table's. ``package``: Name of the spec. ``source``: name of the source table,
-    empty for packages that hold only files of ours. ``packages``: the binary RPMs that the build
-    must produce. ``inside``: its tree is not the source's own but that of an archive in it, or of
-    a folder in that archive. ``flavoured``: its release carries the flavour's suffix.
-    ``configured``: its sources have ``kernel.config``, made of the flavour's fragments.
-    ``settings``: handed to the spec template as they are. ``patches``: come out of other sources,
-    and are applied before the component's own series. ``fixes``: those of all its patches that
-    are applied only where the source has their fault. ``needs``: components whose RPMs it is
-    built with. ``flavour`` and ``base``: what is different there, by name; the base has the last
-    word. ``vendor``: its source is a source RPM, whose spec is amended. ``kabi``: the vendor's
-    list of symbols that must keep their CRCs. ``bases``: those that it is built in, all if none
-    is named. ``guest_only``: its RPMs are for the test guest, and in no operator's repository.
+    ``name``: the name of its table.
+    ``package``: Name of the spec.
+    ``version``: Version of the RPMs.
+    ``release``: Release of the RPMs.
+    ``packages``: the binary RPMs that the build must produce.
+    ``source``: name of the source; empty for packages that hold only files of the project.
+    ``inside``: an archive in the source, and a folder in that archive, if the tree is not the
+    source's own.
+    ``flavoured``: the release carries the suffix of the flavour.
+    ``configured``: its sources have ``kernel.config``, merged from the fragments of the flavour.
+    ``settings``: values for the spec template.
+    ``patches``: patches out of other sources, applied before the component's own series.
+    ``fixes``: those of its patches that are applied only where the source has the fault.
+    ``needs``: components that are built before; their RPMs' files are below
+    ``%{needs}/COMPONENT``.
+    ``flavour``: what is different in a flavour.
+    ``base``: what is different in a base; the base has the last word.
+    ``vendor``: its source is a source RPM that is built by its own spec, amended.
+    ``kabi``: the vendor's list of symbols that must keep their CRCs.
+    ``bases``: the bases that it is built in; all if none is named.
+    ``guest_only``: its RPMs are installed in the test guest and are in no repository.
     """
 
     name: Name
@@ -120,15 +140,23 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A profile: components, their sources, and the base they are built in.
+    """What is built: components, their sources, and the base in which they are built.
 
-    ``target``: the table of what the distribution that the RPMs are for provides, in the
-    profile's folder.
-    ``install``: the packages that the disk image gets, with what they require.
-    ``init``: what the disk image starts first: names the root that it is made of, in the base,
-    and its self-test, in ``builder/smoke/guest``.
-    ``layout``: what the components' copies of a header must agree on.
-    ``lab``: its FULLNAT as the lab's captures must show it, if it can be tried there.
+    ``name``: the name of the profile's folder.
+    ``summary``: one line about it.
+    ``base``: the folder of ``dockerfiles/`` in which everything is built; ``--base`` overrides it.
+    ``default_flavour``: the flavour that is built if none is named.
+    ``target``: a file in the profile's folder: what the distribution provides for which the RPMs
+    are.
+    ``changelog``: the newest entry of every changelog.
+    ``flavour``: configurations of the kernel, by name.
+    ``component``: components, by name.
+    ``source``: sources, by name.
+    ``install``: the packages that the disk image gets, with all that they require.
+    ``init``: the first program of the disk image; it selects ``[guest.INIT]`` of the base and the
+    self-test ``builder/smoke/guest/INIT/``.
+    ``layout``: headers of which several components have copies that must agree.
+    ``lab``: what FULLNAT of this profile looks like in captures, if the lab can try it.
     """
 
     name: Name

@@ -15,14 +15,16 @@ _GIB = 1 << 30
 
 
 class Location(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One place a source can be had from.
+    """One place that serves a source.
 
-    ``url``: ``apt:PACKAGE[=VERSION]``, ``apt-source:PACKAGE[=VERSION]``, ``https:``, ``http:``,
-    ``ftp:`` or ``file:`` (absolute or relative to the project).  ``sha256``: this location's own
-    digest, where its bytes differ from those of the others.  ``member``: the file is this
-    member of the .deb that the location serves.  ``variant``: which variant of the source
-    it serves, if it is not that of its kind.  ``signature``: the URL of its author's, which one
-    of the source's ``signed_by`` must have made.
+    ``url``: ``apt:PACKAGE[=VERSION]``, ``apt-source:PACKAGE[=VERSION]``, or a URL of ``https``,
+    ``http``, ``ftp`` or ``file`` (absolute, or relative to the project).
+    ``sha256``: the digest of this location's file, where it differs from that of the others.
+    ``member``: the path of the file inside the package; for ``apt:`` only.
+    ``variant``: the variant of the source that it serves; ``apt``, ``apt-source`` or ``upstream``
+    by default, according to the URL.
+    ``signature``: the URL of its author's signature, of the file (``x.tar.xz.asc``) or of the
+    uncompressed tar (``x.tar.sign``); one of ``signed_by`` must have made it.
     """
 
     url: str
@@ -56,9 +58,10 @@ class Location(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SigningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who may have signed a source: ``key``, an armoured file in the profile's folder.
+    """A key that may have signed a source.
 
-    ``fingerprint``: the 40 hexadecimal digits that the file's key must have.
+    ``key``: an armoured public key, a file in the profile's folder.
+    ``fingerprint``: 40 hexadecimal digits in capitals, which the key in the file must have.
     """
 
     key: PathBelow
@@ -68,13 +71,21 @@ class SigningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One input: its file name, its locations in order of preference, and its digest.
 
-    ``sha256`` holds for every location that has none of its own.  ``max_bytes``: nothing
-    larger is taken.  ``signed_by``: an RPM that none of these signed is not taken, nor what has a
-    ``signature`` beside it.
-    ``alternative``: what else to do if no location serves it, the end of a sentence.
-    ``variant``: the one that is built if it is available, the first location's if not given.
-    ``releases``: URL of upstream's list of releases, in the form of kernel.org's.
-    ``members``: files that it must have, so that a first use of something else is refused.
+    ``name``: the name of its table.
+    ``file``: name of the file in SOURCES, in the drop-in folder and in messages.
+    ``locations``: where it is served, in order of preference.
+    ``sha256``: digest of the file, for all locations that have none of their own; ``sources.lock``
+    has it otherwise.
+    ``max_bytes``: anything larger is refused; bytes.
+    ``signed_by``: keys, one of which must have signed it: an RPM, or a file that has a
+    ``signature``.
+    ``alternative``: the end of the message when no location serves it: what else to do.
+    ``variant``: the variant that is built if it is available; that of the first location by
+    default.
+    ``releases``: URL of upstream's list of releases, in the form of kernel.org's, for ``invoke
+    update``.
+    ``members``: paths, without the tar's top folder, that it must have, so that a first use of
+    something else is refused.
     """
 
     name: Name

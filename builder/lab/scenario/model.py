@@ -18,9 +18,10 @@ Method = Literal["fullnat", "nat", "dr", "tun"]
 
 
 class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One wire, or hub if more than two hosts are on it.
+    """A wire, or a hub if more than two hosts are on it.
 
-    ``side``: seen from the director.  ``title``: for diagrams.
+    ``side``: outside or inside, as seen from the director.
+    ``title``: its title in diagrams.
     """
 
     side: Side
@@ -28,22 +29,37 @@ class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Interface(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A host's card: eth0 is the first in its list."""
+    """A network card of a host: eth0 is the first in its list.
+
+    ``link``: the link that it is on.
+    ``addresses``: ``ADDRESS/PREFIX`` in canonical form.
+    """
 
     link: Name
     addresses: tuple[str, ...]
 
 
 class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``to``: a network, or ``default`` (IPv4's)."""
+    """A route of a host.
+
+    ``to``: a network, or ``default`` (of IPv4).
+    ``via``: address of the gateway.
+    """
 
     to: str
     via: str
 
 
 class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A machine.  ``forward``: it passes on what is not for itself.  ``column``/``row``: where
-    the diagram has it, from 0."""
+    """A machine.
+
+    ``role``: what it does.
+    ``interface``: its network cards.
+    ``column``: column of the diagram, from 0.
+    ``row``: row of the diagram, from 0.
+    ``forward``: it forwards packets.
+    ``routes``: its routes.
+    """
 
     role: Literal["client", "director", "router", "server"]
     interface: tuple[Interface, ...]
@@ -61,7 +77,12 @@ class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Topology(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Hosts and links by name."""
+    """Hosts and links.
+
+    ``summary``: one line about it.
+    ``link``: links, by name.
+    ``host``: hosts, by name.
+    """
 
     summary: str
     link: dict[Name, Link]
@@ -90,7 +111,16 @@ class Topology(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A virtual service.  ``servers``: ``address:port``.  ``local``: FULLNAT's local addresses."""
+    """A virtual service.
+
+    ``address``: its address.
+    ``port``: its port.
+    ``servers``: ``ADDRESS:PORT`` of each server.
+    ``method``: how packets are forwarded.
+    ``protocol``: its protocol.
+    ``scheduler``: ipvsadm's name of the scheduler.
+    ``local``: local addresses of FULLNAT.
+    """
 
     address: str
     port: int
@@ -104,11 +134,18 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Exchanges of one host with a service, one after the other.
 
-    ``send`` and ``receive``: bytes of the bodies; for UDP, of the datagrams' content, which is
-    longer if its first line does not fit.  ``seconds``: how long one exchange may take,
-    ``pause``: before each.
-    ``from_port``: the first one's own port, each further one has the next; the loader gives
-    them out.
+    ``address``: address of the service.
+    ``port``: port of the service.
+    ``from_port``: the client's port in the first exchange; each further one has the next. The
+    loader assigns it.
+    ``count``: number of exchanges.
+    ``host``: the host that begins them.
+    ``protocol``: the protocol.
+    ``send``: bytes of the request's body; for UDP of the datagram's content, which is longer if
+    its first line does not fit.
+    ``receive``: bytes of the answer's body; for UDP of the datagram's content.
+    ``seconds``: timeout of one exchange.
+    ``pause``: seconds before each exchange.
     """
 
     address: str
@@ -124,14 +161,22 @@ class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A shell command on a host, for what the other tables have no word for."""
+    """A shell command on a host.
+
+    ``host``: the host.
+    ``run``: the command line.
+    """
 
     host: Name
     run: str
 
 
 class Kill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A host loses its power ``after`` seconds of traffic, from the first exchanges on."""
+    """A host that loses its power while traffic flows.
+
+    ``host``: the host.
+    ``after``: seconds since the first exchange.
+    """
 
     host: Name
     after: float
@@ -140,18 +185,25 @@ class Kill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One configuration of the director, traffic, and what its captures must show.
 
-    In the file, ``like`` names an earlier run that has all that is not said here.
-
-    ``rows``: names of the oracle's assertions.  ``must_fail``: makes it a negative control;
-    these rows must fail.  ``only``: and no others may.  ``toa``: whether it is switched on.
-    ``synproxy``: whether the services have it; what was there before is taken out where it says
-    false.  ``synproxy_options``: words for the series' program, which a switch of ipvsadm does
-    not take.  ``keepalived``: it sets the services up, not ipvsadm.
-    ``local_ports``: first and last, if not the series' own.  ``logged``: the kernel must log
-    the series' refusal.  ``keep``: services stay as the run before left them.  ``before``: ahead
-    of the director's configuration, ``prepare``: behind it, ahead of the traffic.
-    ``during``: as part of the traffic, behind the exchanges.  ``kill``: a host that dies while
-    the traffic flows.
+    ``name``: its name.
+    ``title``: its title in the report.
+    ``service``: virtual services.
+    ``traffic``: traffic.
+    ``rows``: names of assertions that must hold.
+    ``must_fail``: makes the run a negative control: these assertions must fail.
+    ``only``: of a negative control: no other assertion may fail.
+    ``toa``: whether the option with the client's address is switched on.
+    ``synproxy``: whether the services are behind SYNPROXY; ``false`` also takes away an earlier
+    one.
+    ``synproxy_options``: arguments for the profile's ``synproxy`` program.
+    ``keepalived``: keepalived sets the services up, instead of ipvsadm.
+    ``local_ports``: first and last local port, if not those of the profile.
+    ``logged``: the kernel must log the profile's ``refusal``.
+    ``keep``: services stay as the run before left them.
+    ``kill``: a host that loses its power while traffic flows.
+    ``before``: commands before the director is configured.
+    ``prepare``: commands after the director is configured, before the traffic.
+    ``during``: commands that are part of the traffic, after the exchanges.
     """
 
     name: Name
@@ -179,10 +231,16 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An experiment.  ``routes``: added to the topology's, by host.
+    """An experiment.
 
-    ``routing``: how hosts learn of networks beyond their own.  ``setup``: before any run.
-    ``shared``: addresses that hosts have in turn, and the topology gives to none.
+    ``name``: the name of the file.
+    ``summary``: one line about it.
+    ``topology``: a file of ``builder/lab/topologies/``.
+    ``run``: runs, in order.
+    ``routing``: how hosts learn of networks beyond their own.
+    ``routes``: routes that are added to those of the topology, by host.
+    ``setup``: commands before any run.
+    ``shared``: addresses that several hosts have in turn, and the topology gives to none.
     """
 
     name: Name

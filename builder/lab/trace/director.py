@@ -16,18 +16,23 @@ from builder.lab.capture.packet import endpoint
 from builder.lab.series import Fullnat, Port
 from builder.names import shown
 
-KEYS = "see docs/judge.md for the keys and their types"
+KEYS = "see docs/reference/configuration.md for the keys and their types"
 FORMS = "ADDRESS:PORT, with IPv6 as [ADDRESS]:PORT; of a VIP also ADDRESS:PORT/udp"
 PROTOCOLS = ("tcp", "udp")
 End = tuple[str, int]
 
 
 class Described(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The keys of ``--config``; they are the options' names.
+    """A director whose captures are judged.
 
-    ``outside``, ``inside``: captures, relative to the file.  ``vip``, ``server``: ends.
-    ``local``: addresses.  ``local_ports``: first and last, if not the profile's.  ``toa``:
-    whether it is switched on.
+    ``outside``: captures of the clients' side, relative to the file.
+    ``inside``: captures of the servers' side, relative to the file.
+    ``vip``: virtual services: ``ADDRESS:PORT``, with IPv6 as ``[ADDRESS]:PORT``, with ``/udp``
+    after it for UDP.
+    ``local``: local addresses.
+    ``server``: servers: ``ADDRESS:PORT``.
+    ``local_ports``: first and last local port, if not those of the profile.
+    ``toa``: whether the option with the client's address is switched on.
     """
 
     outside: tuple[str, ...] = ()
