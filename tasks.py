@@ -230,7 +230,7 @@ def judge(
     local_ports: str | None = None, no_toa: bool = False, strict: bool = False,
     config: str | None = None, profile: str = "lts", output: str | None = None, json: bool = False,
 ) -> None:  # fmt: skip
-    """Judge captures of a director of your own; see docs/judge.md."""
+    """Judge captures of a director of your own; see docs/how-to/judge.md."""
     from builder.commands import judge as judging  # noqa: PLC0415
 
     with command(context, profile, json=json) as place:
@@ -363,7 +363,7 @@ def doctor(
     }
 )
 def test(context: Context, fast: bool = False, long: bool = False) -> None:
-    """Run linters and tests as CI does; see docs/tests.md."""
+    """Run linters and tests as CI does; see docs/explanation/tests.md."""
     from builder.commands import selftest  # noqa: PLC0415
 
     with command(context) as place:

@@ -1,8 +1,8 @@
 """Commands and pages in messages, written so that they can be pasted where the user is.
 
-Messages of the source say ``invoke TASK`` and ``docs/NAME.md``.  People read ``./bootstrap TASK``,
-or its path from where they are, or ``lvs-builder TASK``, and a path that leads to the page.  Only
-the standard library is used: bootstrap's own messages go through here, too.
+Messages of the source say ``invoke TASK`` and ``docs/KIND/NAME.md``.  People read ``./bootstrap
+TASK``, or its path from where they are, or ``lvs-builder TASK``, and a path that leads to the
+page.  Only the standard library is used: bootstrap's own messages go through here, too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from builder import shipped
 SCRIPT = "bootstrap"
 _COMMAND = re.compile(r"(?<!-m )\binvoke(?= --?[a-z]| [a-z])|(?<![\w/.])\./bootstrap(?= )")
 _QUOTED = re.compile(r"`(?:[^`\n]* )?(?:invoke|\./bootstrap) [^`]*`")
-_PAGE = re.compile(r"(?<![\w/.-])(?:README\.md|docs/[a-z0-9-]+\.md)")
+_PAGE = re.compile(r"(?<![\w/.-])(?:README\.md|docs/(?:[a-z-]+/)?[a-z0-9-]+\.md)")
 # A task that works on the default profile if none is named; what follows it in the command.
 _TASK = re.compile(r"\binvoke ([a-z][a-z-]*)(?![a-z-])(?![^`\n;()]*--profile)")
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._-]*$")  # others would be words of the shell's

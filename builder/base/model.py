@@ -234,7 +234,7 @@ def _with_snapshot(settings: Settings) -> Settings:
         raise UsageError(
             f"{snapshot.VARIABLE} cannot be used for base {settings.name}",
             fault,
-            f"unset {snapshot.VARIABLE}, or see docs/profiles.md (values of a base)",
+            f"unset {snapshot.VARIABLE}, or see docs/explanation/profiles.md (values of a base)",
         )
     return msgspec.structs.replace(settings, snapshot=entries) if entries else settings
 

@@ -23,7 +23,7 @@ from builder.lab.scenario.shipped import SCENARIOS, TOPOLOGIES, available
 __all__ = ["SCENARIOS", "TOPOLOGIES", "available", "load", "load_topology"]
 
 FIRST_CLIENT_PORT = 50026
-"""The experiment's own (docs/experiment.md)."""
+"""The experiment's own (docs/explanation/experiment.md)."""
 KEYS = "see docs/reference/configuration.md for the keys and their types"
 
 

@@ -92,7 +92,7 @@ def render(specs: Path, context: SpecContext) -> str:
         raise UsageError(
             f"{specs.name}/{name}:{_line_of(error)} names an unknown variable",
             error.message or "",
-            "docs/profiles.md lists the variables of a spec template",
+            "docs/explanation/profiles.md lists the variables of a spec template",
         ) from error
 
 

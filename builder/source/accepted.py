@@ -23,7 +23,7 @@ from builder.values import Fingerprint, PathBelow
 
 FILE = "accepted.toml"
 BY_YOU = f"accepted by you (sources/{FILE})"
-_HINT = 'docs/security.md, "An exception of your own", has the form'
+_HINT = 'docs/explanation/security.md, "An exception of your own", has the form'
 
 
 class Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -100,7 +100,7 @@ def _warnings(hops: tuple[str, ...], expected: Expected) -> tuple[str, ...]:
         f"it came over plain {urlsplit(plain).scheme.lower()}, where anybody on the way can "
         f"change it, and it is {code}: nothing vouches for it",
         "compare its digest with one from elsewhere before you use what is built "
-        '(docs/security.md, "Comparing a first use")',
+        '(docs/explanation/security.md, "Comparing a first use")',
     )
 
 

@@ -213,5 +213,5 @@ def _advice(setting: Setting, *, made_now: bool) -> str:
     return (
         f"lock what is present: {locking(setting.build, '--lock')}\n"
         f"or name a mirror that has the locked packages: {snapshot.VARIABLE}=..., "
-        "see docs/profiles.md#pinning-the-base"
+        "see docs/explanation/profiles.md#pinning-the-base"
     )

@@ -87,7 +87,7 @@ def no_series(profile: str) -> UsageError:
     return UsageError(
         f"profile {profile} has no table [lab]",
         "nothing says what its FULLNAT looks like on the wire",
-        "see docs/lab.md",
+        "see docs/explanation/lab.md",
     )
 
 

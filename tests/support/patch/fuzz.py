@@ -47,7 +47,8 @@ MESSAGE = (
 )
 TIMES = ("", "\t2026-01-02 03:04:05.000000000 +0000", " 2026-01-02 03:04:05", "\t", " ")
 NEVER = "\t1970-01-01 00:00:00.000000000 +0000"
-# Where the builder refuses on purpose what GNU patch takes: docs/patches.md, "Stricter".
+# Where the builder refuses on purpose what GNU patch takes: "Stricter" in
+# docs/explanation/patches.md.
 STRICTER = re.compile(
     r"more lines than its header says|other lines than its header says|indented by"
     r"|rename or copy|does not say what to do|patch is cut|takes? its name|exists already"

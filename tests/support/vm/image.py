@@ -85,7 +85,7 @@ def boot(folder: Path, hardware: Hardware, *files: Path) -> Guest:
 
 
 def first_boot_disk(folder: Path, files: dict[str, bytes]) -> Disk:
-    """A disk of ``files``, made as docs/image.md says."""
+    """A disk of ``files``, made as docs/reference/image.md says."""
     content, image = folder / "first-boot", folder / "first-boot.img"
     shutil.rmtree(content, ignore_errors=True)
     content.mkdir(parents=True)

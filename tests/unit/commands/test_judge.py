@@ -125,5 +125,5 @@ def test_one_file_cannot_be_both_sides(options: Options, place: Place) -> None:
 
 
 def test_every_option_is_documented() -> None:
-    text = (find_project().root / "docs" / "judge.md").read_text()
+    text = (find_project().root / "docs" / "how-to" / "judge.md").read_text()
     assert not [name for name in HELP if f"`--{name}" not in text]

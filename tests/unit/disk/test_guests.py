@@ -31,7 +31,7 @@ def _files(base: str, init: str) -> dict[str, Path]:
 
 @pytest.mark.parametrize(("base", "init"), GUESTS)
 def test_a_guest_has_the_files_that_are_asked_for_by_name(base: str, init: str) -> None:
-    """docs/profiles.md: guest roots of a base."""
+    """docs/explanation/profiles.md: guest roots of a base."""
     files = _files(base, init)
     assert "console=ttyS0" in files["etc/kernel/cmdline"].read_text()
     (root,) = [line for line in files["etc/fstab"].read_text().splitlines() if " / " in line]

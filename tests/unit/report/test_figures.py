@@ -20,7 +20,8 @@ from builder.smoke import payload
 from builder.stages.session import Request, open_session
 from tests.world import ROOT
 
-EL6 = "docs/el6-on-real-sources.md"
+EXPLAINED = "docs/explanation"
+EL6 = "docs/how-to/el6-on-real-sources.md"
 
 
 def _stages(profile: str, base: str, folder: Path) -> int:
@@ -59,21 +60,37 @@ def _series(_: Path) -> int:
         (EL6, r"today's (\d+) checks", lambda _: len(payload.load("sysv").checks)),
         ("README.md", r"\d+ of (\d+) stages ran", lambda at: _stages("lts", "debian12", at)),
         ("README.md", r"(\d+) stages of `lts`", lambda at: _stages("lts", "debian12", at)),
-        ("docs/security.md", r"(\d+) stages of lts", lambda at: _stages("lts", "debian12", at)),
+        (
+            f"{EXPLAINED}/security.md",
+            r"(\d+) stages of lts",
+            lambda at: _stages("lts", "debian12", at),
+        ),
         (EL6, r"All (\d+) stages", lambda at: _stages("el6", "debian12", at)),
         ("README.md", r"(\d+) assertions", _assertions),
-        ("docs/lab.md", r"(\d+) assertions hold", _assertions),
+        (f"{EXPLAINED}/lab.md", r"(\d+) assertions hold", _assertions),
         (EL6, r"`fullnat` \((\d+) rows", _assertions),
         (EL6, r"kernel-modern-toolchain/`: (\d+) patches", _series),
-        ("docs/image.md", r"over reboots, in at most (\d+) MiB", _journal),
-        ("docs/lab.md", r"with (\d+) MiB each", lambda _: network.MEMORY),
-        ("docs/security.md", r"headers included \| (\d+) GiB", lambda _: Limits().bytes >> 30),
-        ("docs/security.md", r"together; one of them \| (\d+) MiB", lambda _: Limits().names >> 20),
-        ("docs/tests.md", r"linters +[\d.]+ of +([\d.]+) min", _minutes("linters")),
-        ("docs/tests.md", r"unit +[\d.]+ of +([\d.]+) min", _minutes("unit")),
-        ("docs/tests.md", r"small +[\d.]+ of +([\d.]+) min", _minutes("small")),
-        ("docs/tests.md", r"whole/fresh +[\d.]+ of +([\d.]+) min", _minutes("whole/fresh")),
-        ("docs/tests.md", r"\| (\d+) minutes from nothing", lambda _: _minutes("ci")(_)[:-2]),
+        ("docs/reference/image.md", r"over reboots, in at most (\d+) MiB", _journal),
+        (f"{EXPLAINED}/lab.md", r"with (\d+) MiB each", lambda _: network.MEMORY),
+        (
+            f"{EXPLAINED}/security.md",
+            r"headers included \| (\d+) GiB",
+            lambda _: Limits().bytes >> 30,
+        ),
+        (
+            f"{EXPLAINED}/security.md",
+            r"together; one of them \| (\d+) MiB",
+            lambda _: Limits().names >> 20,
+        ),
+        (f"{EXPLAINED}/tests.md", r"linters +[\d.]+ of +([\d.]+) min", _minutes("linters")),
+        (f"{EXPLAINED}/tests.md", r"unit +[\d.]+ of +([\d.]+) min", _minutes("unit")),
+        (f"{EXPLAINED}/tests.md", r"small +[\d.]+ of +([\d.]+) min", _minutes("small")),
+        (f"{EXPLAINED}/tests.md", r"whole/fresh +[\d.]+ of +([\d.]+) min", _minutes("whole/fresh")),
+        (
+            f"{EXPLAINED}/tests.md",
+            r"\| (\d+) minutes from nothing",
+            lambda _: _minutes("ci")(_)[:-2],
+        ),
     ],
 )
 def test_a_page_has_the_figure_of_the_code(

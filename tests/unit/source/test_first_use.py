@@ -201,7 +201,7 @@ def test_first_use_over_plain_http_says_what_it_is(site: Site, server: Habits) -
     assert "main.c, Makefile" in said
     assert "came over plain http" in said
     assert "code for a kernel" in said
-    assert "docs/security.md" in said
+    assert "docs/explanation/security.md" in said
 
 
 def test_a_first_use_by_hand_came_over_no_network(site: Site) -> None:

@@ -15,8 +15,8 @@ from tests.whole.conftest import Built
 
 pytestmark = [pytest.mark.timeout(3000), pytest.mark.guest]
 DIFFERENCE = 0.005
-# FULLNAT over NAT.  The goal is 1.05; docs/fullnat.md says what was seen, and what a new
-# connection costs more.
+# FULLNAT over NAT.  The goal is 1.05; docs/explanation/fullnat.md says what was seen, and what a
+# new connection costs more.
 CONNECTION, PACKET = 1.25, 1.10
 BOUNDS = {
     "connection": CONNECTION,
