@@ -230,7 +230,7 @@ def judge(
     local_ports: str | None = None, no_toa: bool = False, strict: bool = False,
     config: str | None = None, profile: str = "lts", output: str | None = None, json: bool = False,
 ) -> None:  # fmt: skip
-    """Judge captures of a director of your own; see docs/how-to/judge.md."""
+    """Judge captures of your own director; see docs/how-to/judge.md."""
     from builder.commands import judge as judging  # noqa: PLC0415
 
     with command(context, profile, json=json) as place:

@@ -31,7 +31,7 @@ _NO_BAR = "{desc} {unit}"
 class Whole:
     """A run: how many stages are settled, of how many, and the seconds that it still needs.
 
-    ``known``: all that is left has run here before, so that its time is no guess.
+    ``known``: all that is left has run here before, so that its time is not a guess.
     """
 
     settled: int
@@ -40,7 +40,7 @@ class Whole:
     known: bool = True
 
     def text(self, elapsed: float) -> str:
-        guess = "" if self.known else ", at a guess"
+        guess = "" if self.known else ", estimated"
         return f"{span(elapsed)}, {about(self.left)} left{guess}"
 
 

@@ -101,7 +101,7 @@ def _writing() -> Iterator[None]:
         raise EnvironmentFailure(
             "messages cannot be written to standard error",
             error.strerror or str(error),
-            "lead standard error to a place that has free space, or to a terminal",
+            "redirect standard error to a place that has free space, or to a terminal",
         ) from error
 
 

@@ -31,7 +31,7 @@ class Digest(str):
 
     def __new__(cls, text: str) -> Self:
         if not _FORM.fullmatch(text):
-            raise ValueError(f"{text!r} is no SHA-256 digest, which has 64 hexadecimal digits")
+            raise ValueError(f"{text!r} is not a SHA-256 digest, which has 64 hexadecimal digits")
         return super().__new__(cls, text.lower())
 
 
@@ -55,7 +55,7 @@ def read_hook(kind: type[Any], value: Any) -> Any:
     """msgspec's ``dec_hook``: makes digests of strings; raises ValueError for what is none."""
     if kind is Digest and isinstance(value, str):
         return Digest(value)
-    raise ValueError(f"{value!r} is no SHA-256 digest, which is a string")
+    raise ValueError(f"{value!r} is not a SHA-256 digest, which is a string")
 
 
 def write_hook(value: Any) -> Any:

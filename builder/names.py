@@ -28,7 +28,7 @@ RULE = (
 FILE_RULE = "a file's name has no '/', begins with a letter, a digit or '_', and has no blanks"
 
 Name = Annotated[str, msgspec.Meta(pattern=FORM, max_length=LONGEST)]
-"""A field of a file that people write: msgspec refuses what is no name."""
+"""A field of a file that people write: msgspec refuses what is not a name."""
 OptionalName = Annotated[str, msgspec.Meta(pattern=OPTIONAL_FORM, max_length=LONGEST)]
 """The same, or an empty text."""
 FileName = Annotated[str, msgspec.Meta(pattern=FILE_FORM, max_length=200)]
@@ -69,7 +69,7 @@ def choose(kind: str, word: str, known: Iterable[str], rule: str, *, of: str = "
 
     ``kind``: what it names, such as ``profile``.  ``rule``: where it is given and what it stands
     for.  ``of``: what has it, such as ``profile lts``.
-    Raises UsageError for what is no name at all, and with the nearest name for one that does not
+    Raises UsageError for what is not a name at all, and with the nearest name for one that does not
     exist.
     """
     existing = tuple(known)

@@ -29,7 +29,7 @@ def folder() -> Path:
 def tasks() -> ModuleType:
     """The module of the tasks, whatever else goes by that name where the user stands."""
     spec = importlib.util.spec_from_file_location(_TASKS, folder() / f"{_TASKS}.py")
-    if spec is None or spec.loader is None:  # only for a name that is no module's
+    if spec is None or spec.loader is None:  # only for a name that is not a module's
         raise ImportError(_TASKS)
     module = importlib.util.module_from_spec(spec)
     sys.modules[_TASKS] = module

@@ -21,7 +21,7 @@ def read(path: Path, *, hint: str = "") -> str:
 def read_bytes(path: Path) -> bytes:
     """The file's content.
 
-    Raises UsageError for what is no file, has no end or waits for a writer (folders, devices,
+    Raises UsageError for what is not a file, has no end or waits for a writer (folders, devices,
     pipes, sockets), and OSError.
     """
     if not stat.S_ISREG(path.stat().st_mode):

@@ -83,7 +83,7 @@ def date_fault(text: str) -> str:
         return f"{text!r} is not in the calendar"
     weekday = WEEKDAYS[day.weekday()]
     if weekday != found[1]:
-        return f"{text!r} is no {found[1]}: that day is a {weekday}"
+        return f"{text!r} is not a {found[1]}: that day is a {weekday}"
     return ""
 
 

@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def level_of(item: pytest.Item) -> str:
-    """The level of a test, by its folder; empty if that is no level's."""
+    """The level of a test, by its folder; empty if that is not a level's."""
     file = _file(item)
     return file.parts[1] if file.parts[0] == "tests" and file.parts[1] in LEVELS else ""
 

@@ -58,7 +58,7 @@ def _head(reader: ForwardReader) -> _Head:
     start = reader.tell()
     raw = reader.read(_HEADER)
     if len(raw) < _HEADER:
-        raise DamagedArchive("it ends in the middle")
+        raise DamagedArchive("it is truncated")
     if raw[:6] not in _MAGICS or not _FIELDS.match(raw[6:]):
         raise DamagedArchive(f"no header of a member at byte {start}")
     fields = [int(raw[at : at + 8], 16) for at in range(6, _HEADER, 8)]
@@ -67,7 +67,7 @@ def _head(reader: ForwardReader) -> _Head:
         raise DamagedArchive(f"a name of {length} bytes")
     name = reader.read(length)
     if len(name) < length or not name.endswith(b"\0"):
-        raise DamagedArchive("it ends within a name")
+        raise DamagedArchive("it is truncated inside a name")
     reader.seek(_padded(reader.tell()))
     return _Head(fields[1], fields[4], fields[5], fields[6], name[:-1])
 
@@ -79,7 +79,7 @@ def _member(head: _Head, reader: ForwardReader) -> Member:
             raise DamagedArchive(f"a link of {head.size} bytes")
         link = reader.read(head.size)
         if len(link) < head.size:
-            raise DamagedArchive("it ends within a link")
+            raise DamagedArchive("it is truncated inside a link")
     size = head.size if kind is Kind.FILE else 0
     mode = stat.S_IMODE(head.mode)
     return Member(head.name, kind, link, size, mode, head.time, _odd(head, kind))

@@ -32,7 +32,7 @@ def extract_member(package: Path, member: str, target: Path, *, max_bytes: int) 
             if _plain(found.name) != wanted:
                 continue
             if found.odd or found.kind is not Kind.FILE or found.size > max_bytes:
-                raise _refuse(package, f"{member} is no plain file of at most {max_bytes} bytes")
+                raise _refuse(package, f"{member} is not a plain file of at most {max_bytes} bytes")
             _copy(reader.read, found.size, target, package)
             return found.size
     raise _refuse(package, f"{member} is not in it")
@@ -57,7 +57,7 @@ def _copy(read: Callable[[int], bytes], size: int, target: Path, package: Path) 
             while left:
                 data = read(min(left, CHUNK))
                 if not data:
-                    raise DamagedArchive("it ends in the middle")
+                    raise DamagedArchive("it is truncated")
                 out.write(data)
                 left -= len(data)
     except OSError as error:

@@ -38,7 +38,7 @@ def unpack_inner(
     if not 1 <= len(inside) <= 2 or any(_leads_out(name) for name in inside):
         raise UsageError(
             f"source {source} cannot be looked into",
-            f"inside = {list(inside)} is no archive and a folder in it",
+            f"inside = {list(inside)} is not an archive and a folder in it",
             "correct `inside` in profile.toml",
         )
     archive = tree / inside[0]
@@ -58,5 +58,5 @@ def _lacks(tree: Path, name: str, source: str) -> VerificationError:
     return VerificationError(
         f"source {source} has no {name}",
         f"it has: {', '.join(found[:_SHOWN]) or 'nothing'}{more}",
-        "it is another release than the profile is for; get the one that fits",
+        "it is a different release than the profile is for; get the one that fits",
     )

@@ -20,7 +20,7 @@ def check(links: Mapping[bytes, bytes], deepest: int) -> None:
     """Raises Stray for a link that leads out of the tree, also by way of others, or nowhere.
 
     ``links``: what each leads to, by its name below the tree's root, which has ``deepest``
-    parts at most; none of them is absolute.  What is no link there is taken for a folder or
+    parts at most; none of them is absolute.  What is not a link there is taken for a folder or
     for missing, which makes no difference.
     """
     left = _STEPS

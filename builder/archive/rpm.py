@@ -127,7 +127,7 @@ def read(path: Path) -> RpmPackage:
     with path.open("rb") as file:
         lead = file.read(_LEAD)
         if not lead.startswith(MAGIC):
-            raise _refuse(path, f"it begins with {lead[:4].hex() or 'nothing'}, not as an RPM does")
+            raise _refuse(path, f"it begins with {lead[:4].hex() or 'nothing'}, unlike an RPM")
         signature = _read_header(file, path, "signature header")
         file.seek(-signature.end % 8, 1)  # it is filled up to eight bytes
         header = _read_header(file, path, "header")
@@ -138,14 +138,14 @@ def _read_header(file: IO[bytes], path: Path, what: str) -> RpmHeader:
     start = file.tell()
     intro = file.read(_INTRO.size)
     if len(intro) < _INTRO.size:
-        raise _refuse(path, f"it ends in its {what}")
+        raise _refuse(path, f"it is truncated inside its {what}")
     magic, count, size = _INTRO.unpack(intro)
     if magic != _HEADER_MAGIC:
         raise _refuse(path, f"its {what} does not begin as one (at byte {start})")
     if not 0 < count <= _MOST_ENTRIES or size > _MOST_DATA:
         raise _refuse(path, f"its {what} claims {count} entries and {size} bytes")
     if count * _ENTRY.size + size > os.fstat(file.fileno()).st_size - file.tell():
-        raise _refuse(path, f"it ends in its {what}")  # before memory for it is taken
+        raise _refuse(path, f"it is truncated inside its {what}")  # before memory for it is taken
     index, data = file.read(count * _ENTRY.size), file.read(size)
     entries: dict[int, _Entry] = {}
     for tag, entry in _entries(index):
@@ -177,7 +177,7 @@ def _is_sealed(index: bytes, data: bytes) -> bool:
 
 def _refuse(path: Path, cause: str) -> VerificationError:
     return VerificationError(
-        f"{path.name} is no whole RPM",
+        f"{path.name} is not a complete RPM",
         cause,
         "fetch it again (`invoke fetch --update` if it was replaced on purpose)",
     )

@@ -71,9 +71,9 @@ class ForwardReader:
         end = self._position
         while data := self.read(CHUNK):
             if data.strip(b"\0"):
-                raise DamagedArchive(f"it goes on behind its end, which is at byte {end}")
+                raise DamagedArchive(f"it continues after its end, which is at byte {end}")
             if self._position - end > _PADDING:
-                raise DamagedArchive(f"more than {_PADDING} bytes of padding are behind its end")
+                raise DamagedArchive(f"more than {_PADDING} bytes of padding are after its end")
 
 
 def _decompressor(archive: Path, offset: int) -> tuple[str, ...] | None:

@@ -100,7 +100,7 @@ def _next(reader: ForwardReader, shared: dict[bytes, bytes]) -> Member | None:
             reader.finish()
             return None
         if len(block) < BLOCK:
-            raise DamagedArchive("it ends in the middle")
+            raise DamagedArchive("it is truncated")
         kind = block[156:157]
         if kind not in _EXTENDED:
             return _member(block, extension, shared)
@@ -109,12 +109,12 @@ def _next(reader: ForwardReader, shared: dict[bytes, bytes]) -> Member | None:
 
 
 def _check(block: bytes) -> None:
-    """Raises Damaged if the block is no header."""
+    """Raises Damaged if the block is not a header."""
     if sum(block) - sum(block[_SUM]) + _SUM_AS_BLANKS != _octal(block[_SUM], "checksum"):
         raise DamagedArchive("a damaged header: its checksum is wrong")
     magic = block[257:265]
     if magic[:6] not in (_POSIX, _GNU) and magic != _OLD:
-        raise DamagedArchive(f"a header of a format that is no tar's ({magic!r})")
+        raise DamagedArchive(f"a header of a format that is not a tar's ({magic!r})")
 
 
 def _member(block: bytes, extension: _Extension | None, shared: dict[bytes, bytes]) -> Member:
@@ -199,7 +199,7 @@ def _body(reader: ForwardReader, size: int, what: str) -> bytes:
         raise DamagedArchive(f"a header of {size} bytes ({what})")
     data = reader.read(size)
     if len(data) < size:
-        raise DamagedArchive(f"it ends within a header ({what})")
+        raise DamagedArchive(f"it is truncated inside a header ({what})")
     reader.seek(reader.tell() + -size % BLOCK)
     return data
 

@@ -234,7 +234,7 @@ class _Tree:
         return VerificationError(
             f"{self.archive} has no {os.fsdecode(b'/'.join(self.only))}",
             f"it has: {found or 'nothing'}",
-            "it is another release than the profile is for; get the one that fits",
+            "it is a different release than the profile is for; get the one that fits",
         )
 
     def _add_file(self, name: bytes, member: Member, reader: ForwardReader) -> None:
@@ -247,7 +247,7 @@ class _Tree:
                 self.needed = left
                 data = reader.read(min(left, CHUNK))
                 if not data:
-                    raise DamagedArchive(f"it ends within member {shown(member.name)}")
+                    raise DamagedArchive(f"it is truncated inside member {shown(member.name)}")
                 _write(descriptor, data)
                 made.update(data)
                 left -= len(data)
@@ -335,7 +335,7 @@ class _Tree:
         try:
             os.mkdir(self._path(name), 0o755)
         except FileExistsError:
-            self._reject(member.name, f"{shown(name)} came before it and is no folder")
+            self._reject(member.name, f"{shown(name)} came before it and is not a folder")
         os.chmod(self._path(name), 0o755)  # noqa: S103 - whatever the umask is
 
     def _moment(self, member: Member) -> int:

@@ -24,7 +24,7 @@ from builder.values import Line
 
 FILE_NAME = "packages.lock"
 BUILD, GUEST = "build", "guest"
-_HINT = "take its last good version from git, or remove it and run: invoke image --lock"
+_HINT = "restore its last good version from git, or remove it and run: invoke image --lock"
 _LABEL = re.compile(r"^([A-Za-z0-9][A-Za-z0-9+._-]*):([A-Za-z0-9_-]+)$")
 _HEADER = """\
 # The packages that the images of base {base} are made of: name and architecture, version, and the

@@ -75,7 +75,7 @@ _USER = (
 def debian(base: Base) -> Mmdebstrap:
     """The settings of a base of this method."""
     if not isinstance(base.settings, Mmdebstrap):
-        raise TypeError(f"{base.settings.name} is no base of Debian packages")
+        raise TypeError(f"{base.settings.name} is not a base of Debian packages")
     return base.settings
 
 

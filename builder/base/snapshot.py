@@ -49,7 +49,7 @@ def entry_fault(entry: str, release: str) -> str:
         known = ", ".join(sorted(name.lower() for name in _OPTIONS))
         return f"an entry has the option {names.shown(refused[0].lower())}, and may have: {known}"
     if fields["Suites"] not in suites(release):
-        return f"{names.shown(fields['Suites'])} is no suite of {release}"
+        return f"{names.shown(fields['Suites'])} is not a suite of {release}"
     return url_fault(fields["URIs"])
 
 

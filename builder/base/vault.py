@@ -66,7 +66,7 @@ def choose(settings: Yum, probe: Probe) -> str:
             return mirror
         answers.append(refused)
     raise SourceUnreachable(
-        f"the packages of base {settings.name} cannot be had",
+        f"the packages of base {settings.name} are not available",
         "\n".join(answers) or "it names no mirror",
         _advice(settings),
     )
@@ -156,7 +156,7 @@ def bring(
 
 def _failure(settings: Yum, words: str, log: Path) -> BuilderError:
     lines = [line for line in words.splitlines() if line.strip()]
-    what = f"the packages of base {settings.name} could not be brought"
+    what = f"the packages of base {settings.name} could not be downloaded"
     if tells_full(words):
         told = "\n".join(line for line in lines if tells_full(line))
         return DiskFull(what, told, "free space on the cache's disk", log=log)

@@ -89,7 +89,7 @@ def bootstrap(order: Order) -> Bootstrapped:
 
 def _settings(base: Base) -> Yum:
     if not isinstance(base.settings, Yum):
-        raise TypeError(f"{base.settings.name} is no base of RPMs")
+        raise TypeError(f"{base.settings.name} is not a base of RPMs")
     return base.settings
 
 

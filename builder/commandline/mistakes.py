@@ -45,7 +45,7 @@ class Spoken:
         if lacking:
             return _lacking(lacking[1], lacking[2].replace("'", ""))
         if valueless:
-            return UsageError(f"option --{valueless[1]} needs a value", "it was given none", hint)
+            return UsageError(f"option --{valueless[1]} needs a value", "no value was given", hint)
         return UsageError("the command line cannot be understood", said, hint)
 
     def _unknown_task(self, word: str) -> UsageError:
@@ -67,7 +67,7 @@ class Spoken:
         if option in _DRY:
             return UsageError(
                 f"there is no option {option}; did you mean '--dry-run'?",
-                "nothing is run by way of Invoke, so that its dry run would run everything",
+                "tasks do not run through Invoke, so its dry run would run everything",
                 "invoke build --dry-run (it says what would run, why, and about how long)",
             )
         contexts = [one for one in self.contexts if one.name == task]

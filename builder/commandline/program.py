@@ -42,7 +42,9 @@ _CORE = (
 _NAME = shipped.COMMAND if shipped.is_installed() else "invoke"
 _COMPLETE = "--complete"
 _HELP = {"-h", "--help"}
-_FULL_HINT = "lead the output to a file system with free space (df -h shows them), or to a terminal"
+_FULL_HINT = (
+    "redirect the output to a file system with free space (df -h shows them), or to a terminal"
+)
 _FORMATS = ("flat", "nested", "json")
 
 

@@ -57,7 +57,7 @@ OPTIONS = {
     "locked": "refuse sources that sources.lock does not pin (default in CI)",
     "only": "components, separated by commas (default: all)",
     "variant": "variants of sources, each as SOURCE=VARIANT (default: what is available first)",
-    "json": "print the result for programs",
+    "json": "print the result as JSON",
 }
 """Help for options that several tasks have."""
 DRY = "dry-run"

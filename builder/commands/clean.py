@@ -134,7 +134,7 @@ def _tell_left(request: CleanRequest, place: Place) -> None:
     if request.profile is None and project.results.is_dir():
         for path in sorted(project.results.iterdir()):
             if path.is_dir() and not path.name.startswith("."):
-                console.say(f"left: {path.relative_to(project.root)}, which is no profile's")
+                console.say(f"left: {path.relative_to(project.root)}, which is not a profile's")
     if request.everything and cache.root.is_dir():
         for name in ownership.strangers(cache):
             console.say(f"left: {cache.root / name}, which is not the builder's")
@@ -198,7 +198,7 @@ def _agreed(request: CleanRequest, targets: list[_Target], console: Console) -> 
         return _ask(f"Remove these ({total})?")
     if request.everything:
         raise UsageError(
-            f"clean --all would remove {total}, and nobody has agreed to that",
+            f"clean --all would remove {total}, and this was not confirmed",
             "standard input is no terminal, so nobody can be asked; nothing was removed",
             "invoke clean --all --yes",
         )

@@ -46,7 +46,7 @@ def examine(
     project, cache = place.project, place.cache
     build = choose(project, Request(profile, base=base))
     what = f"profile {build.profile} in base {build.base.name}"
-    place.console.say(f"examining this host for {what}")
+    place.console.say(f"checking this host for {what}")
     settings = build.base.settings
     scope = examination.Scope(
         cache=cache.root,

@@ -13,7 +13,7 @@ from builder.stages.session import Request, open_session
 def explain_request(request: Request, goals: Goals, place: Place) -> list[str]:
     """``explain`` for what a request means; does not wait for a run that is under way.
 
-    A base's lock is no input of its images: the last line says how they compare.
+    A base's lock is not an input of its images: the last line says how they compare.
     """
     with open_session(request, place, reading=True) as session:
         wanted = goals(session.setting.build)

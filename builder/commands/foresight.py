@@ -39,7 +39,7 @@ def _with_time(one: Outlook) -> list[str]:
     """The outlook's lines, with the time that it takes where it says that it would run."""
     if one.expected is None:
         return list(one.lines)
-    guess = about(one.expected.seconds) + ("" if one.expected.known else ", at a guess")
+    guess = about(one.expected.seconds) + ("" if one.expected.known else ", estimated")
     first, *more = one.lines
     return [first.replace("would run", f"would run ({guess})", 1), *more]
 

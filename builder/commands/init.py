@@ -26,7 +26,7 @@ def init(target: Path) -> None:
     Raises UsageError if there is something in the folder, OSError where it cannot be written.
     """
     if target.exists() and not target.is_dir():
-        raise UsageError(f"{target} is no folder", "a project is a folder", "give another name")
+        raise UsageError(f"{target} is not a folder", "a project is a folder", "give another name")
     target.mkdir(parents=True, exist_ok=True)
     if found := sorted(path.name for path in target.iterdir()):
         raise UsageError(

@@ -93,7 +93,7 @@ def _ports(word: str) -> tuple[int, int]:
     low, _, high = word.partition("-")
     if not (low.isascii() and low.isdigit() and high.isascii() and high.isdigit()):
         raise UsageError(
-            f"{names.shown(word)} is no range of ports",
+            f"{names.shown(word)} is not a range of ports",
             "it is FIRST-LAST",
             "--local-ports 5000-65535",
         )

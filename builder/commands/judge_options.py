@@ -17,7 +17,7 @@ HELP = {
     "config": "a TOML file with these keys",
     "profile": f"whose FULLNAT the director runs (default {PROFILE})",
     "output": "folder for report.html and verdict.json (default artifacts/judge)",
-    "json": "print the result for programs",
+    "json": "print the result as JSON",
 }
 
 

@@ -120,7 +120,7 @@ def _ways_in(bench: Bench, net: Network) -> tuple[str, ...]:
     place = next(iter(net.captures))
     shell = f"invoke lab-console {next(iter(net.hosts))} --profile {bench.subject.profile}"
     return (
-        "the lab goes on; Ctrl-C ends it",
+        "the lab is running; Ctrl-C ends it",
         f"  a shell: {pasted(shell, shipped.folder())}",
         f"           ({', '.join(net.hosts)})",
         f"  a link:  tail -c +1 -f {net.captures[place]} | tshark -l -i -",

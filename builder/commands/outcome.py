@@ -26,7 +26,7 @@ BUG = "this is a bug in the builder; please report it with the lines above"
 def of(caught: BaseException, cache: Cache | None, profile: str = "") -> tuple[str, int]:
     """Text and exit code for what was raised; a traceback is printed for bugs only.
 
-    What the operating system refuses is no bug.  No text at all if nobody reads it any more.
+    What the operating system refuses is not a bug.  No text at all if nobody reads it any more.
     ``cache``: None if it could not even be found out where that is.  ``profile``: what was worked
     on, if it is not the default one.
     """

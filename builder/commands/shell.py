@@ -57,12 +57,12 @@ def _none(stage: str, cache: Cache) -> UsageError:
     if kind not in kinds:
         nearest = names.nearest(kind, kinds)
         return UsageError(
-            f"{names.shown(stage)} is no stage{nearest}",
-            f"a stage is one of these, most with a name behind it: {', '.join(kinds)}",
+            f"{names.shown(stage)} is not a stage{nearest}",
+            f"a stage is one of these, most followed by a name: {', '.join(kinds)}",
             "invoke show stages",
         )
     return UsageError(
         f"there is no failed container of stage {names.shown(stage)}{names.nearest(stage, failed)}",
-        "it did not fail last time, it runs in no container, or a later run swept it",
+        "its last run succeeded, it uses no container, or a later run cleaned up",
         "run the build again; when it fails, it names the shell to open",
     )

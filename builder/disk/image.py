@@ -60,7 +60,7 @@ def make(
     missing = [name for name in FILES if not (out / name).is_file()]
     if missing:
         raise BuildError(
-            f"the disk image's script ended well, but made no {', '.join(missing)}",
+            f"the disk image's script succeeded, but made no {', '.join(missing)}",
             "it is broken",
             "see builder/disk/container/make-disk.sh",
             log=log,

@@ -41,7 +41,7 @@ def prove(inputs: RootInputs, *, scratch: Path, log: Path, run: RunContainer) ->
         raise BuildError(
             "the repository cannot be installed",
             buildlog.cause(log),
-            "the solver's words tell which requirement nobody provides; see the log for the rest",
+            "the solver names the requirement that nothing provides; the log has the rest",
             log=log,
         )
     out = scratch / "out"

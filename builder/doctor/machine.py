@@ -55,7 +55,7 @@ def examine_memory(read: Callable[[], int] = read_memory) -> Finding:
         free = read()
     except OSError as error:
         return Finding("memory", Status.WARNING, "unknown", str(error), "mount /proc")
-    fix = "end other programs or give the machine more; fewer --jobs need less"
+    fix = "stop other programs or add memory; fewer --jobs need less"
     return _grade("memory", free, (LEAST_MEMORY, GOOD_MEMORY), "compiling and the guest", fix)
 
 

@@ -123,7 +123,7 @@ class Engine:
         raise EnvironmentFailure(
             f"{Path(spec.argv[0]).name} ran out of memory in its container",
             f"the kernel ended a process of it; {limit}",
-            "give the machine more memory or run fewer jobs at once (--jobs 1)",
+            "add memory or run fewer jobs at once (--jobs 1)",
             log=log,
         )
 

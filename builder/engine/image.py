@@ -50,7 +50,7 @@ def pull_image(client: APIClient, reference: str) -> None:
 
 def _unserved(reference: str, words: str) -> SourceUnreachable:
     return SourceUnreachable(
-        f"image {reference} cannot be had",
+        f"image {reference} is not available",
         words,
         "try again, or take `image` out of base.toml: then it is made from packages",
     )

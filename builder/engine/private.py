@@ -257,7 +257,7 @@ def _last_words(log: Path, before: int) -> str:
     with log.open("rb") as handle:
         handle.seek(before)
         lines = handle.read()[-8192:].decode(errors="replace").splitlines()
-    return "\n".join(lines[-TAIL_LINES:]) or "it ended without a word"
+    return "\n".join(lines[-TAIL_LINES:]) or "it ended without a message"
 
 
 def _launch_keeper(engine: PrivateEngine) -> None:

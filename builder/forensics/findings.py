@@ -100,6 +100,6 @@ def _read(copy: HeaderCopy, read: Callable[[str], str | None]) -> str:
         raise VerificationError(
             f"{copy.component} has no {copy.file}",
             "its layouts must be compared with those of the other components",
-            "it is another release than the profile is for, or the profile's layout table is wrong",
+            "it is a different release than the profile is for, or its layout table is wrong",
         )
     return text

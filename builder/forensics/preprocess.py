@@ -121,7 +121,7 @@ def _holds(state: Preprocessed, word: str, rest: str, number: int, evaluate: Eva
     if word in ("ifdef", "ifndef"):
         return (rest.partition(" ")[0] in state.macros) == (word == "ifdef")
     known = _DEFINED.sub(lambda found: str(int((found[1] or found[2]) in state.macros)), rest)
-    # What is no macro counts as 0 (C11, 6.10.1, paragraph 4).
+    # What is not a macro counts as 0 (C11, 6.10.1, paragraph 4).
     plain = re.sub(r"\b[A-Za-z_]\w*", "0", state.expand(known))
     try:
         return evaluate(plain) != 0

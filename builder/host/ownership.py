@@ -85,7 +85,7 @@ def examine(cache: Cache) -> State:
         layout = _marked_layout(cache.root / MARK)
         if layout > LAYOUT:
             raise UsageError(
-                f"the cache {cache.root} is a newer version's",
+                f"the cache {cache.root} was made by a newer version",
                 f"its layout is {layout}, this version knows layouts up to {LAYOUT}",
                 f"update this checkout, or {_HINT}",
             )
@@ -239,7 +239,7 @@ def _refuse_foreign(cache: Cache) -> None:
 
 
 def foreign(cache: Cache) -> UsageError:
-    """The refusal of a folder that is no cache of ours."""
+    """The refusal of a folder that is not a cache of ours."""
     if _holds_more(cache.root):
         reason = "a home or this checkout is in it"
     else:

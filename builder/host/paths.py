@@ -73,7 +73,7 @@ class Project:
         return (*own, *(self.root / name for name in names))
 
     def artifacts(self, profile: str) -> Path:
-        """One profile's; raises UsageError for what is no name."""
+        """One profile's; raises UsageError for what is not a name."""
         return self.results / names.require("profile", profile)
 
 

@@ -53,7 +53,7 @@ def seal_of(folder: Path) -> Digest:
 def read(folder: Path) -> Recording:
     """The recording that lies there, whole and as it was written.
 
-    Raises UsageError for what is no recording, or one of a newer version; VerificationError for
+    Raises UsageError for what is not a recording, or one of a newer version; VerificationError for
     one that has changed or lacks something.
     """
     recording = _decoded(folder)
@@ -101,7 +101,7 @@ def _bytes(folder: Path) -> bytes:
     if not (folder / FILE).is_file():  # a pipe would be waited for
         raise UsageError(
             f"there is no recording in {folder}",
-            f"there is no file {FILE}: the experiment came to no end, or is of an earlier version",
+            f"there is no file {FILE}: the experiment did not finish, or is of an earlier version",
             "recordings lie in artifacts/PROFILE/lab/SCENARIO after: invoke lab",
         )
     return (folder / FILE).read_bytes()
@@ -147,7 +147,7 @@ def _sealed(folder: Path) -> dict[str, Digest]:
 
 def _file_faults(file: Path, path: str, wanted: Digest) -> Iterator[str]:
     if not file.is_file():
-        yield f"{path} is missing" if not file.exists() else f"{path} is no file"
+        yield f"{path} is missing" if not file.exists() else f"{path} is not a file"
     elif digest.of_file(file) != wanted:
         yield f"{path} has changed ({file.stat().st_size} bytes now)"
 

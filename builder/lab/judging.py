@@ -32,8 +32,8 @@ class Judged:
 def judge(folder: Path) -> Judged:
     """Judge what was recorded in ``folder``; the same folder always gives the same verdict.
 
-    Raises UsageError and VerificationError for what is no whole recording (``folder.read``), and
-    SmokeError for captures that cannot be read.
+    Raises UsageError and VerificationError for what is not a complete recording
+    (``folder.read``), and SmokeError for captures that cannot be read.
     """
     recording = folders.read(folder)
     captures = {

@@ -206,7 +206,7 @@ def keep_captures(scenario: Scenario, topology: Topology, origin: Path, target: 
 
 
 def _keep_remains(trial: LabTrial, target: Path, error: SmokeError) -> None:
-    """What there is of an experiment that came to no end; ``error`` then names its log."""
+    """What there is of an experiment that did not finish; ``error`` then names its log."""
     bench = trial.bench
     for part in (folders.CONSOLES, folders.CAPTURES):
         if any((bench.folder / part).glob("*")):

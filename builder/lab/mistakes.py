@@ -27,7 +27,7 @@ def check(
     """Those in the scenarios of these names (all if none is named), in all topologies, and in what
     is driven under load.
 
-    Raises UsageError for a name that is no scenario.
+    Raises UsageError for a name that is not a scenario.
     """
     found: list[UsageError] = []
     for name in wanted:

@@ -74,7 +74,7 @@ class Verdict(msgspec.Struct, frozen=True):
     or tools cannot do the scenario at all.  ``subject``: the image that it speaks of, and of no
     other; none in verdicts of earlier versions.  ``companion``: the image of all hosts but
     directors, if another.  ``experiment``: SHA-256 of scenario and topology.  ``recording``: of
-    the recording's seal, empty if the experiment came to no end.  ``recorded``: when that
+    the recording's seal, empty if the experiment did not finish.  ``recorded``: when that
     began, in seconds since the epoch.
     """
 
@@ -114,5 +114,5 @@ def encode(verdict: Verdict) -> bytes:
 
 
 def load(path: Path) -> Verdict:
-    """Raises msgspec.DecodeError for what is no verdict."""
+    """Raises msgspec.DecodeError for what is not a verdict."""
     return digest.decode(path.read_bytes(), Verdict)

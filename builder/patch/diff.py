@@ -58,7 +58,7 @@ class PatchedFile:
 def parse(path: Path, data: bytes) -> tuple[PatchedFile, ...]:
     """The files that the patch ``data``, read from ``path``, touches, in its order.
 
-    Raises PatchError with file and line if it is no well-formed unified diff or holds what
+    Raises PatchError with file and line if it is not a well-formed unified diff or holds what
     GNU patch cannot do (binary changes, symbolic links, submodules), and VerificationError
     if it names a path outside the tree.
     """

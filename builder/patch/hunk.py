@@ -17,8 +17,8 @@ MOST_CHOPPED = 3
 """Blank context lines that may be missing at the patch file's end."""
 _LARGEST = 2**31
 _SIGNATURE = b"--"
-CUT = "the patch is cut: its last hunk ends before it has the lines that its header counts"
-CUT_HINT = "get the whole patch again, or make it anew with `git format-patch` or `quilt refresh`"
+CUT = "the patch is truncated: its last hunk ends before it has the lines that its header counts"
+CUT_HINT = "get the patch again, or make it anew with `git format-patch` or `quilt refresh`"
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class _Body:
         shown = line[:40].rstrip(b"\r\n").decode(errors="replace")
         return (
             f"a hunk's line begins with a blank, + or -, not like {shown!r}; the header counts "
-            f"{self._old} old and {self._new} new lines more: is the patch cut?"
+            f"{self._old} old and {self._new} new lines more: is the patch truncated?"
         )
 
 

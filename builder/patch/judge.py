@@ -122,7 +122,7 @@ def _is_applied(file: PatchedFile, hunk: Hunk, content: bytes | None) -> bool:
 
 
 def _content(path: Path) -> bytes | None:
-    """The file's bytes; None if it does not exist; nothing if it is no regular file."""
+    """The file's bytes; None if it does not exist; nothing if it is not a regular file."""
     if not path.exists():
         return None
     return path.read_bytes() if path.is_file() else b""

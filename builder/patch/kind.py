@@ -60,7 +60,7 @@ def refuse(path: Path, data: bytes) -> str:
         raise PatchError(
             f"{path}:1: malformed patch",
             "it begins with a byte-order mark, behind which GNU patch does not see the header",
-            f"take it off:\nsed -i '1s/^\\xef\\xbb\\xbf//' {shlex.quote(str(path))}",
+            f"remove it:\nsed -i '1s/^\\xef\\xbb\\xbf//' {shlex.quote(str(path))}",
         )
     return PASSED_MARK
 

@@ -43,7 +43,7 @@ class Header:
     """What stands behind ``---``, ``+++`` or ``Index:``.
 
     ``name`` is None for /dev/null, and for a name of which ``-p1`` leaves nothing; the latter
-    is no name at all (``counts`` is false).  ``is_epoch``: the file does not exist.
+    is not a name at all (``counts`` is false).  ``is_epoch``: the file does not exist.
     """
 
     name: Name | None

@@ -31,7 +31,7 @@ def bring(tree: Path, names: Iterable[str], scratch: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """What is no regular file comes as a folder.
+    """What is not a regular file comes as a folder.
 
     patch(1) refuses to patch a folder in so many words, which is the answer wanted for
     devices, pipes and real folders.

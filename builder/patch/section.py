@@ -240,7 +240,7 @@ def _refuse_unfinished(lines: Lines, after: int) -> None:
     if begun or last.startswith((b"--- ", b"+++ ", b"diff -", b"@@")):
         raise lines.malformed(
             len(lines.lines),
-            "the patch is cut: it ends in a header that no hunk follows",
+            "the patch is truncated: it ends in a header that no hunk follows",
             hunk.CUT_HINT,
         )
 
@@ -251,7 +251,7 @@ def indented(lines: Lines, line: int, count: int) -> PatchError:
         f"{lines.path}:{line}: the diff is indented by {count} characters",
         "GNU patch would take it for a part of the patch, whether it is meant so or quoted in"
         " the message",
-        "if it is meant, take the characters before its lines away; if it is quoted, take it out"
+        "if it is meant, remove the characters before its lines; if it is quoted, take it out"
         " of the message",
     )
 
@@ -263,7 +263,7 @@ def require_unquoted(lines: Lines) -> None:
             raise PatchError(
                 f"{lines.path}:{number}: the diff is quoted with > as in an answer to a mail",
                 "there is no other diff in the file",
-                "get the mail that it answers, or take the > before its lines away",
+                "get the mail that it answers, or remove the > before its lines",
             )
 
 

@@ -105,7 +105,7 @@ def run(patch: Patch, text: Path, folder: Path, max_fuzz: int) -> tuple[FileAnsw
     )
     if done.status not in (0, 1):
         raise PatchError(
-            f"{patch.name}: the patch tool broke down (status {done.status})",
+            f"{patch.name}: the patch tool failed (status {done.status})",
             done.complaint,
             f"see whether `patch -p1 --dry-run < {patch.path}` does the same by hand",
         )

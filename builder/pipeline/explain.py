@@ -50,7 +50,7 @@ def explain(
     """For every stage that the goals need: settled, or why it would run.
 
     ``outdated``: an earlier version of the builder has made what is in the cache.  Nothing is
-    run.  Raises UsageError for a name that is no stage.
+    run.  Raises UsageError for a name that is not a stage.
     """
     found = outlooks(stages, goals, store, ledger, outdated=outdated)
     return [line for one in found for line in one.lines]
@@ -82,7 +82,7 @@ def outlooks(
             keys[stage.name] = done.content if done.by_content else done.key
             continue
         asked = stage.name in forced
-        why = [f"{stage.name}: would run, as was asked"] if asked else []
+        why = [f"{stage.name}: would run, as requested"] if asked else []
         lines = why or reasons(stage.name, inputs, ledger, complete=complete)
         found.append(_running(stage, lines, ledger))
         if stage.by_content or not complete:
@@ -106,4 +106,4 @@ def _find(stage: Stage, key: Digest, store: Store) -> Done | None:
 def _outdated(stage: str, store: Store) -> str:
     if store.folder(stage).is_dir():
         return f"{stage}: would run, its output was made by an earlier version of the builder"
-    return f"{stage}: would run, it never did in this cache"
+    return f"{stage}: would run, it never ran in this cache"

@@ -15,7 +15,7 @@ from builder.pipeline.store import Store
 def settled(stages: Mapping[str, Stage], goal: str, store: Store) -> Done | None:
     """The output of the stage ``goal`` if it is finished and nothing it is made of has changed.
 
-    None if it would have to run.  Raises UsageError for a name that is no stage.
+    None if it would have to run.  Raises UsageError for a name that is not a stage.
     """
     found: Done | None = None
     values: dict[str, str] = {}

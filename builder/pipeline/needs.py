@@ -13,7 +13,7 @@ from builder.pipeline.stage import Done, Stage
 def with_needs(stages: Mapping[str, Stage], goals: Iterable[str]) -> tuple[Stage, ...]:
     """The goals and everything they need, needed ones first.
 
-    Raises UsageError for a name that is no stage.
+    Raises UsageError for a name that is not a stage.
     """
     ordered: dict[str, Stage] = {}
 

@@ -25,7 +25,7 @@ def reasons(
     """
     last = ledger.last(stage)
     if last is None:
-        return [f"{stage}: would run, it never did in this cache"]
+        return [f"{stage}: would run, it never ran in this cache"]
     old = dict(last.inputs)
     if not complete:
         known = {entry.name for entry in inputs}
@@ -33,7 +33,7 @@ def reasons(
     changes = compare(old, inputs)
     lines = [_line(change) for change in changes]
     if not complete:
-        lines.append("    a stage it needs would run, and what comes out of that is not known yet")
+        lines.append("    a stage that it needs would run, and its output is not known yet")
     if not lines:
-        lines.append("    its output is not in the cache any more, or has changed there")
+        lines.append("    its output is missing from the cache, or has changed there")
     return [f"{stage}: would run", *lines]

@@ -192,7 +192,7 @@ class Schedule:
             threading.Thread(target=self._run_one, args=(stage, inputs, ended), daemon=True).start()
 
     def _tell_why(self, stage: str, inputs: tuple[Input, ...], *, asked: bool) -> None:
-        why = [f"{stage}: runs, as was asked"] if asked else reasons(stage, inputs, self.ledger)
+        why = [f"{stage}: runs, as requested"] if asked else reasons(stage, inputs, self.ledger)
         for line in (*why, f"    log: {self.log(stage)}"):
             self.console.detail(line.replace("would run", "runs"))
 
@@ -242,9 +242,9 @@ class Schedule:
         name = damaged.done.name
         if name in self._made_anew:
             raise VerificationError(
-                f"the output of {name} does not stay as it is made",
-                f"{damaged.cause}\nit was made anew in this run already",
-                f"look at the disk and its file system: df -T {shlex.quote(str(self.cache.root))}",
+                f"the output of {name} changes after it was made",
+                f"{damaged.cause}\nit was already made again in this run",
+                f"check the disk and its file system: df -T {shlex.quote(str(self.cache.root))}",
             )
         self._made_anew.add(name)
         kept = self.store.set_aside(damaged.done)

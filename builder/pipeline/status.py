@@ -15,7 +15,7 @@ def look(root: Path, names: Iterable[str]) -> Status:
 
 
 def unchanged(root: Path, before: Status) -> bool:
-    """Whether everything that ``look`` saw is still the same; nothing seen is no witness."""
+    """Whether everything that ``look`` saw is still the same; nothing seen is not a witness."""
     try:
         return bool(before) and all(_status(root / name) == state for name, state in before.items())
     except OSError:

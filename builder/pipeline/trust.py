@@ -45,7 +45,7 @@ class Trust:
                 self._sound.add((done.name, done.key))
 
     def note_made(self, stage: Stage, made: Done, done: Mapping[str, Done]) -> None:
-        """A stage of this run has ended well."""
+        """A stage of this run has succeeded."""
         if all(self._is_sound(done[need]) for need in stage.carries):
             self._sound.add((made.name, made.key))
 

@@ -71,7 +71,7 @@ def _check_references(path: Path, text: str, profile: Profile) -> None:
         raise toml.refuse(
             path,
             toml.line_of(text, "default_flavour"),
-            f"default_flavour names {profile.default_flavour!r}, which is no flavour"
+            f"default_flavour names {profile.default_flavour!r}, which is not a flavour"
             + names.nearest(profile.default_flavour, profile.flavour),
             f"flavours: {', '.join(profile.flavour)}",
         )
@@ -236,7 +236,7 @@ def _check_layouts(path: Path, text: str, profile: Profile) -> None:
             raise toml.refuse(
                 path,
                 toml.line_of(text, "layout"),
-                f"a layout check names {absent[0]!r}, which is no component with a source"
+                f"a layout check names {absent[0]!r}, which is not a component with a source"
                 if absent
                 else "a layout check needs two copies or more",
                 f"components with sources: {', '.join(known)}",

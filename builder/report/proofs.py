@@ -48,7 +48,7 @@ def _files(made: BuildRecord) -> Iterator[OutputFile]:
 
 def _read(folder: Path) -> Verdict | None:
     try:
-        # What is no file has no bytes to read, and a pipe would be waited for.
+        # What is not a file has no bytes to read, and a pipe would be waited for.
         return verdicts.load(folder / verdicts.FILE) if (folder / verdicts.FILE).is_file() else None
     except (OSError, msgspec.DecodeError):
         return None

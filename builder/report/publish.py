@@ -300,7 +300,7 @@ def faults_of(target: Path, folder: str = "") -> Iterator[tuple[str, str]]:
     """Read all published folders, or one; yields each path below ``target`` with what is wrong.
 
     Empty words: it is what ``build.json`` says.  What is in a folder and not on record is wrong.
-    Raises VerificationError if ``build.json`` is no record.
+    Raises VerificationError if ``build.json`` is not a record.
     """
     try:
         made = record.decode((target / RECORD).read_bytes())

@@ -123,7 +123,7 @@ class BuildRecord(msgspec.Struct, frozen=True):
 
     Only ``outputs`` belong to this run.  ``images``: what it was built in.  ``lab``: the verdicts
     that lie there, whoever made them.  ``earlier`` is what else lies there, ``unpublished`` what
-    was finished and could not be brought there, with the reason.  A run that is ``running`` goes
+    was finished and could not be downloaded there, with the reason.  A run that is ``running`` goes
     on still, or was killed.  ``origin``: of the last run in which anything was done.  ``builds``:
     the last ones of this flavour and base that passed, the newest first.
     """

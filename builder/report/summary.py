@@ -69,5 +69,5 @@ def _failure(made: BuildRecord) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """A text that is no markup, on one line."""
+    """A text without markup, on one line."""
     return " ".join(html.escape(text, quote=False).translate(_MARKS).split())

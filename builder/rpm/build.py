@@ -160,7 +160,7 @@ def _demand(part: BuildPart, built: Built, log: Path) -> None:
         missing.append(f"{part.package} source RPM")
     if missing:
         raise BuildError(
-            f"rpmbuild ended well, but {', '.join(missing)} is not there",
+            f"rpmbuild succeeded, but {', '.join(missing)} is not there",
             f"it made: {', '.join(sorted(names)) or 'nothing'}",
             "compare %files of the spec with packages in profile.toml",
             log=log,

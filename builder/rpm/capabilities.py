@@ -91,7 +91,7 @@ def requirements(rpms: tuple[Path, ...]) -> tuple[Requirement, ...]:
     """What a set of RPMs requires and does not provide by itself.
 
     rpm's own features are included; they are asked of the target's rpm.  Raises VerificationError
-    for what is no RPM.
+    for what is not an RPM.
     """
     # First, because it judges what librpm would believe.
     features = {entry for path in rpms for entry in _features(path)}
@@ -113,7 +113,7 @@ def _features(path: Path) -> Iterator[Requirement]:
     names, versions = header.texts(rpm.REQUIRE_NAME), header.texts(rpm.REQUIRE_VERSION)
     if len(names) != len(versions):
         raise VerificationError(
-            f"{path.name} is no whole RPM",
+            f"{path.name} is not a complete RPM",
             f"it has {len(names)} requirements, but versions of {len(versions)}",
             "build it again",
         )

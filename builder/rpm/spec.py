@@ -84,7 +84,7 @@ def render(specs: Path, context: SpecContext) -> str:
         ) from error
     except jinja2.TemplateSyntaxError as error:
         raise UsageError(
-            f"{specs.name}/{error.name}:{error.lineno} is no template",
+            f"{specs.name}/{error.name}:{error.lineno} is not a template",
             error.message or "",
             "fix the template on that line",
         ) from error

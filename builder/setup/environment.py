@@ -132,7 +132,7 @@ def _make(root: Path, kind: str) -> Path:
 
 
 def _lead(root: Path, folder: Path) -> None:
-    """Let ``.venv`` lead to the new environment; what it was before is kept, if it is no link."""
+    """Let ``.venv`` lead to the new environment; what it was is kept, if it is not a link."""
     link, aside = root / LINK, root / HOME / "link"
     aside.unlink(missing_ok=True)
     aside.symlink_to(Path(HOME) / folder.name)  # as seen from where it goes

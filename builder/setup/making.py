@@ -99,7 +99,7 @@ def refused(error: OSError, root: Path) -> EnvironmentFailure:
     elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         hint = f"make a copy that you may write to: cp -r {here} ~/director-builder"
     else:
-        hint = f"look at what is there: ls -la {here}"
+        hint = f"look at it: ls -la {here}"
     return EnvironmentFailure("the Python environment could not be made", cause, hint)
 
 

@@ -60,7 +60,7 @@ def install(lacking: Sequence[Tool], *, yes: bool) -> None:
     for line in describe(lacking):
         say(line)
     if not (yes or _agreed()):
-        cause = "nobody agreed to install them"
+        cause = "the installation was not confirmed"
         raise EnvironmentFailure(
             what, cause, f"{command}; or run it again with --yes before the task"
         )

@@ -139,21 +139,21 @@ def judge(
     if failures:
         raise _error(f"{len(failures)} smoke checks failed", problem, failures, run)
     if problem:
-        raise _error("the smoke test did not run as it must", problem, failures, run)
+        raise _error("the smoke test did not run correctly", problem, failures, run)
     if run.end is not End.AGREED:
-        raise _error("the guest went away without the agreed status", run.detail, failures, run)
+        raise _error("the guest ended with an unexpected status", run.detail, failures, run)
     if result.verdict != "pass":
         raise _error("the guest says that it failed, but no check did", "", failures, run)
     running = [check.detail for check in result.checks if check.check == "kernel.release"]
     if running not in ([], [result.kernel_release]):
-        raise _error("another kernel runs than the one built", running[0], failures, run)
+        raise _error("the running kernel is not the one that was built", running[0], failures, run)
 
 
 _DID = {
     End.SILENT: "fell silent",
-    End.TIMEOUT: "did not come to a verdict in time",
+    End.TIMEOUT: "gave no verdict before the timeout",
     End.RESET: "reset itself",
-    End.STATUS: "left with a status that was not agreed",
+    End.STATUS: "ended with an unexpected status",
 }
 
 

@@ -47,7 +47,7 @@ class Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not path.is_file():
             raise UsageError(
                 f"sources/{FILE} names a key that does not exist",
-                f"sources/{self.key} is no file",
+                f"sources/{self.key} is not a file",
                 f"put the armoured public key there: gpg --armor --export {self.fingerprint}",
             )
         return (Key(path, self.fingerprint),)
@@ -77,7 +77,7 @@ def read(project: Project, profile: str, sources: frozenset[str]) -> dict[str, A
     tables: dict[str, dict[str, Acceptance]] = {}
     for name, table in toml.parse(path, text).items():
         if not names.is_name(name) or not (project.specs / name).is_dir():
-            raise _refuse(path, text, name, f"{names.shown(name)} is no profile in specs/")
+            raise _refuse(path, text, name, f"{names.shown(name)} is not a profile in specs/")
         tables[name] = toml.convert_tables(path, text, table, Acceptance, name, hint=_HINT)
     mine = tables.get(profile, {})
     for source in mine.keys() - sources:
@@ -90,7 +90,7 @@ def _require_folder(folder: Path) -> None:
     """What was put there is not to be passed over because the folder has gone."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(
-            f"{folder} is no folder",
+            f"{folder} is not a folder",
             f"files that are brought by hand lie there, and {FILE}",
             f"rename that file, and make the folder: mkdir {shlex.quote(str(folder))}",
         )

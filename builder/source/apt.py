@@ -78,7 +78,7 @@ def parse(url: str, pinned: str | None) -> Package:
     """The package of an ``apt:`` or ``apt-source:`` URL; its own version goes before ``pinned``."""
     scheme, _, asked = url.partition(":")
     if not _NAME.match(asked):
-        raise LocationFailed(f"{asked!r} is no package name")
+        raise LocationFailed(f"{asked!r} is not a package name")
     name, _, version = asked.partition("=")
     return Package(name, version or pinned, scheme == "apt-source")
 
@@ -203,7 +203,7 @@ class Apt:
             self._run(*command, folder=folder, progress=progress, needed=offer.size)
         path = folder / offer.file
         if not path.is_file():
-            raise LocationFailed(f"apt ended well, but left no {offer.file}")
+            raise LocationFailed(f"apt succeeded, but left no {offer.file}")
         return path
 
     def _uris(self, *command: str) -> list[tuple[str, int]]:
@@ -250,7 +250,7 @@ def _fail(text: str, folder: Path, needed: int | None) -> NoReturn:
     if tells_full(text):
         raise full_disk("apt cannot download", folder, needed)
     complaints = [line for line in text.splitlines() if line.startswith(("E:", "Err:"))]
-    told = complaints or text.strip().splitlines() or ["apt failed without a word"]
+    told = complaints or text.strip().splitlines() or ["apt failed without a message"]
     raise LocationFailed("\n".join(answer(line) for line in told[:_SHOWN_LINES]))
 
 

@@ -53,7 +53,7 @@ def _require(variable: str, value: str) -> None:
     try:
         ssl.create_default_context(cafile=value)
     except OSError as error:  # ssl.SSLError is one
-        raise LocationFailed(f"{variable} names {value}, which is no bundle: {error}") from error
+        raise LocationFailed(f"{variable} names {value}, which is not a bundle: {error}") from error
 
 
 def _system() -> Authorities:

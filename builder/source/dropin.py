@@ -24,14 +24,14 @@ _UPDATE = "`invoke fetch --update`"
 
 
 def digest(source: Source, project: Project) -> Digest | None:
-    """What lies there for a source, None if nothing does.  Raises UsageError if it is no file."""
+    """What lies there for a source, None if nothing.  Raises UsageError if it is not a file."""
     path = project.dropin / source.file
     if path.is_file():
         return of_file(path)
     if path.exists() or path.is_symlink():
         raise UsageError(
             f"{dropin_label(source)} cannot be used",
-            "it is no file, or a link to none",
+            "it is not a file, or a link to none",
             f"put {source.file} itself there, or remove it",
         )
     return None

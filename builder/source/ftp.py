@@ -126,7 +126,7 @@ def _size(server: _Server, path: str) -> int:
     reply = server.sendcmd(f"SIZE {path}")
     found = _SIZE.match(reply)
     if found is None:
-        raise LocationFailed(f"FTP {reply} is no size")
+        raise LocationFailed(f"FTP {reply} is not a size")
     return int(found[1])
 
 

@@ -162,7 +162,7 @@ def _kept(member: Member, strip: int) -> str:
 
 
 def _whole(path: Path, found: str, check: Callable[[], None]) -> Contents:
-    """Read a compressed file that is no archive to its end."""
+    """Read a compressed file that is not an archive to its end."""
     with _told(path, found), open_stream(path, Limits().bytes) as (reader, _):
         size = _drain(reader, check)
     return Contents(found, bytes=size)

@@ -82,7 +82,7 @@ class Line:
         Its timeout is ``seconds``.  Raises OSError, and what ``check`` raises.
         """
         if not 0 < port <= _MOST_PORT:
-            raise OSError(f"{port} is no port")
+            raise OSError(f"{port} is not a port")
         until = time.monotonic() + seconds
         places = self._resolve(host, port, until)
         failure = OSError(f"{host} has no address")
@@ -119,7 +119,7 @@ class Line:
             except OSError as error:
                 failures.append(error)
             except (UnicodeError, ValueError) as error:
-                failures.append(OSError(f"{host!r} is no host's name: {error}"))
+                failures.append(OSError(f"{host!r} is not a host's name: {error}"))
 
         thread = threading.Thread(target=look_up, daemon=True)
         thread.start()
@@ -129,7 +129,7 @@ class Line:
                 break
             self.check()
             if time.monotonic() > until:
-                raise TimeoutError(f"no name server tells the address of {host}")
+                raise TimeoutError(f"no name server knows the address of {host}")
         if failures:
             raise failures[0]
         return found[:_MOST_ADDRESSES]

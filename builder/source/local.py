@@ -17,7 +17,7 @@ def locate(url: str, project: Path) -> Path:
 def copy(order: Transfer, origin: Path) -> None:
     """Copy ``origin`` to the order's partial file.
 
-    Raises LocationFailed if it is no readable file, EnvironmentFailure if the disk is full.
+    Raises LocationFailed if it is not a readable file, EnvironmentFailure if the disk is full.
     """
     if not origin.is_file():
         raise LocationFailed("no such file")

@@ -90,7 +90,7 @@ def verify(signature: bytes, signed: IO[bytes], keys: Sequence[Key]) -> Signed:
     """
     tool = process.require_tool("gpgv")
     if not _is_one_signature(signature):
-        raise BadSignature("it is no single OpenPGP signature")
+        raise BadSignature("it is not a single OpenPGP signature")
     with temporary.folder("gpgv") as folder:
         ring, detached = folder / "keys.gpg", folder / "signature"
         ring.write_bytes(b"".join(_read(key) for key in keys))

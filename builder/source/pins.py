@@ -31,7 +31,7 @@ _HEADER = """\
 """
 NEXT = ".next"
 """Ends the name of a pin that counts once profile.toml has moved to it (``invoke update``)."""
-_HINT = "take its last good version from git"
+_HINT = "restore its last good version from git"
 _BARE_KEY = re.compile(r"^[A-Za-z0-9_-]+$")
 
 

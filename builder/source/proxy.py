@@ -27,7 +27,7 @@ class Proxy:
 def find(url: str) -> Proxy | None:
     """The proxy for a web address, None if there is none.
 
-    Raises LocationFailed that names the variable if its value is no proxy's address.
+    Raises LocationFailed that names the variable if its value is not a proxy's address.
     """
     value = select_proxy(url, get_environ_proxies(url))
     if not value:

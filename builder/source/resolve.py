@@ -71,7 +71,7 @@ def resolve(job: Job) -> Fetched:
 def _try_places(job: Job) -> Fetched:
     places = _places(job)
     if job.locked and not any(place.allowed for place in places):
-        raise _unpinned(job, "no digest of it is known")
+        raise _unpinned(job, "its digest is not known")
     answers: list[tuple[str, LocationFailed]] = []
     for place in places:
         try:
@@ -136,7 +136,7 @@ def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) ->
         if brought.resumed and not last:
             # The first part may be of a file that has changed since: whole and anew, once.
             discard(brought)
-            job.console.say(f"{place.label}: its parts do not fit, restarting the download")
+            job.console.say(f"{place.label}: its parts do not match, restarting the download")
             return _accept(job, place, place.bring(), last=True)
         if place.allowed and not place.strict:
             discard(brought)

@@ -198,7 +198,7 @@ def _unaccepted(file: str, part: str, bad: BadSignature, keys: Sequence[Key]) ->
 def _another_release(package: RpmPackage, file: str) -> VerificationError:
     wanted = file.removesuffix(".rpm").removesuffix(".src")
     return VerificationError(
-        f"{file} is another release than its name says",
+        f"{file} is a different release than its name says",
         f"its header says {package.file_name.removesuffix('.rpm')}; the patches of this profile "
         f"are for {wanted}",
         f"get {file}, or patches that are for {package.release}",

@@ -271,5 +271,5 @@ def _pause(bounds: Bounds, fruitless: int, failure: TryAgain) -> float:
         jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
         return jitter * ceiling
     if failure.wait > bounds.retry_after:
-        raise LocationFailed(f"{failure.answer}; come back in {failure.wait:.0f} s") from failure
+        raise LocationFailed(f"{failure.answer}; retry after {failure.wait:.0f} s") from failure
     return failure.wait

@@ -91,7 +91,7 @@ def _attempt(order: Transfer, progress: Progress) -> tuple[str, ...]:
 def _request(
     session: HttpSession, method: str, hops: list[str], headers: dict[str, str], bounds: Bounds
 ) -> requests.Response:
-    """The first answer that is no redirect.  Redirects never lead from https to http.
+    """The first answer that is not a redirect.  Redirects never lead from https to http.
 
     ``hops``: the address to ask; those that it leads to are added.  Of a redirect nothing but
     its head is read.
@@ -149,7 +149,7 @@ def _target(url: str, location: str) -> str:
 def _judge_redirect(url: str, target: str) -> None:
     before, after = urlsplit(url).scheme, urlsplit(target).scheme
     if after not in ("http", "https"):
-        raise LocationFailed(f"redirect to {without_secrets(target)}, which is no web address")
+        raise LocationFailed(f"redirect to {without_secrets(target)}, which is not a web address")
     if before == "https" and after == "http":
         raise LocationFailed(f"redirect from https down to {without_secrets(target)}")
 
@@ -193,7 +193,7 @@ def _place_rest(
         return None
     # A 200 of another size may be the slice alone, or another file: the whole tells.
     order.partial.drop()
-    raise TryAgain(f"HTTP {status}: what was got before does not fit")
+    raise TryAgain(f"HTTP {status}: the part from before does not match")
 
 
 def _is_same(origin: Origin, response: requests.Response, total: int | None) -> bool:
@@ -220,13 +220,13 @@ def _content_range(response: requests.Response) -> tuple[int | None, int | None]
 
 
 def _size(response: requests.Response) -> int | None:
-    """Content-Length, where it holds (RFC 9112, 6.3); LocationFailed if it is no length."""
+    """Content-Length, where it holds (RFC 9112, 6.3); LocationFailed if it is not a length."""
     length = response.headers.get("Content-Length")
     if length is None or "Transfer-Encoding" in response.headers:
         return None
     told = {word.strip() for word in length.split(",")}
     if len(told) != 1 or not _NUMBER.match(length.partition(",")[0].strip()):
-        raise LocationFailed(f"its Content-Length is no length: {length!r}")
+        raise LocationFailed(f"its Content-Length is not a length: {length!r}")
     return int(told.pop())
 
 

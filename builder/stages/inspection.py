@@ -75,6 +75,6 @@ def _kabi_list(part: BuildPart, source: Path) -> tuple[Path | None, str]:
         raise VerificationError(
             f"the source of {part.package} has no {part.kabi.file}",
             "the profile names it as the list of symbols that keep their CRCs",
-            "it is another release than the profile is for, or the profile is wrong",
+            "it is a different release than the profile is for, or the profile is wrong",
         )
     return path, part.kabi.arch

@@ -75,7 +75,7 @@ def _foreign(setting: Setting, patch: ForeignPatch, done: Mapping[str, Done]) ->
         raise VerificationError(
             f"source {patch.source} has no {patch.file}",
             f"patches in it: {', '.join(found) or 'none'}",
-            "it is another release than the profile is for; get the one that fits",
+            "it is a different release than the profile is for; get the one that fits",
         )
     archive = setting.build.sources[patch.source].file
     origin = f"{archive} (source {patch.source})"

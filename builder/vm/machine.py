@@ -33,7 +33,7 @@ class End(Enum):
     """Why a machine stopped running."""
 
     AGREED = "ended as agreed"
-    STATUS = "ended with another status than the agreed one"
+    STATUS = "ended with an unexpected status"
     PANIC = "kernel panic"
     POWER_OFF = "powered off before a verdict"
     RESET = "reset itself"
@@ -129,7 +129,7 @@ class _Watch:
         if now - self.started > self.limits.total:
             return End.TIMEOUT, f"no verdict within {self.limits.total:.0f} s"
         if now - self.heard > self.limits.silence:
-            return End.SILENT, f"not a word for {self.limits.silence:.0f} s"
+            return End.SILENT, f"no output for {self.limits.silence:.0f} s"
         return None
 
 

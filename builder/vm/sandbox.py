@@ -49,4 +49,4 @@ def warning() -> str:
 def _fault(qemu: str, _inode: int, _changed: int) -> str:
     ended = process.run([qemu, *OPTIONS, *TRIAL], timeout=TRIAL_SECONDS)
     told = ended.complaint.strip().splitlines()
-    return "" if ended.ok else (told[-1] if told else "it fails and says nothing")
+    return "" if ended.ok else (told[-1] if told else "it fails without a message")

@@ -110,7 +110,7 @@ def local_paths(values: Iterable[str]) -> list[Path]:
     for word in " ".join(values).replace('"', " ").replace(";", " ").split():
         url = urlsplit(word)
         text = unquote(url.path) if url.scheme == "file" else word
-        # One name is no index: apt's paths such as /media are its own, not a registry's.
+        # One name is not an index: apt's paths such as /media are its own, not a registry's.
         if text.startswith("/") and len(Path(text).parts) > 2 and Path(text).exists():
             found.append(Path(text))
     return list(dict.fromkeys(found))

@@ -32,7 +32,7 @@ def is_running(path: Path) -> bool:
 def frames(path: Path) -> Iterator[Frame]:
     """All frames of a pcap or pcapng file, whatever its byte order and resolution of time.
 
-    Raises SmokeError for a file that is no capture or is cut short, and for a link type that
+    Raises SmokeError for a file that is not a capture or is cut short, and for a link type that
     cannot be read.
     """
     number = 0

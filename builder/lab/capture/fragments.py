@@ -88,14 +88,14 @@ class Group:
         six = len(self.parts[0].packet.source) == 16
         for part in self.parts:
             if part.piece.more and (len(part.body) % 8 or not part.body):
-                return sums.wrong("a fragment but the last whose length is no multiple of 8")
+                return sums.wrong("a fragment but the last whose length is not a multiple of 8")
         first = self.parts[0]
         room = LARGEST if six else LARGEST - (first.packet.length - len(first.body))
         if self._end() > room:
             return sums.wrong(f"fragments of more than {LARGEST} bytes")
         ends = {part.span[1] for part in self.parts if not part.piece.more}
         if len(ends) > 1 or (ends and self._end() > min(ends)):
-            return sums.wrong("fragments behind the last one")
+            return sums.wrong("fragments after the last one")
         return self._overlap(six) or self._first(six)
 
     def _overlap(self, six: bool) -> Sums | None:

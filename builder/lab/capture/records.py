@@ -54,5 +54,5 @@ def exactly(stream: BinaryIO, size: int) -> bytes:
     """So many bytes; raises Broken where the file ends."""
     data = stream.read(size)
     if len(data) < size:
-        raise Broken("it is cut short")
+        raise Broken("it is truncated")
     return data

@@ -17,7 +17,7 @@ def _answered(evidence: Evidence) -> Judgement:
     told = {answer.exchange: answer for answer in evidence.answers}
     for exchange in evidence.exchanges:
         answer = told.get(exchange.name)
-        words = answer.words if answer is not None else "nothing was heard of it"
+        words = answer.words if answer is not None else "no answer was seen"
         service = endpoint(exchange.traffic.address, exchange.traffic.port)
         found.expect(
             answer is not None and answer.ok,
@@ -201,7 +201,7 @@ def _checksums(evidence: Evidence) -> Judgement:
 
 
 def _capture_whole(evidence: Evidence) -> Judgement:
-    """All of every packet; a file that ends in the middle of one is refused when it is read."""
+    """All of every packet; a file that is truncated of one is refused when it is read."""
     found = Findings()
     for packet in (one for packets in evidence.captures.values() for one in packets):
         if found.whole(packet):
@@ -217,8 +217,8 @@ ROWS = (
     Row("fails-counted", "the director counts what found no local port", _fails_counted),
     Row("expiry-rst", "a connection that expires is reset at both ends", _expiry_rst),
     Row("nothing-inside", "nothing that was sent reaches a server", _nothing_inside),
-    Row("takes-over", "when one director dies, the other serves on", _takes_over),
+    Row("takes-over", "when one director dies, the other goes on serving", _takes_over),
     Row("ends-agree", "both ends of a link have captured the same", _ends_agree),
-    Row("capture-whole", "captures are whole, and so is each packet in them", _capture_whole),
+    Row("capture-whole", "captures are complete, and so is each packet in them", _capture_whole),
     Row("checksums", "every checksum is right after both translations", _checksums),
 )

@@ -253,11 +253,11 @@ def _handshake_first(evidence: Evidence) -> Judgement:
 
 
 ROWS = (
-    Row("handshake-first", "servers see a SYN only behind a whole handshake", _handshake_first),
+    Row("handshake-first", "servers see a SYN only after a complete handshake", _handshake_first),
     Row("first-packet", "captures began before the connections did", _first_packet),
     Row("sequence", "initial sequence numbers are treated as the series does", _sequence),
-    Row("sequence-delta", "all numbers behind differ by one constant", _sequence_delta),
-    Row("holes", "segments to a server are lost, and sent again", _holes),
+    Row("sequence-delta", "all later numbers differ by one constant", _sequence_delta),
+    Row("holes", "segments to a server are lost and retransmitted", _holes),
     Row("sack", "SACK options name the client's own numbers", _sack),
     Row("ttl", "no packet's TTL grows on its way", _ttl),
     Row("payload", "the bytes are the same on every link, both ways", _payload),

@@ -122,7 +122,7 @@ def _run_faults(
 def _traffic_faults(place: str, traffic: Traffic, topology: Topology) -> Iterator[Fault]:
     """Whether the asking host has an address of the family that it asks."""
     if not _is_address(traffic.address):
-        yield place, f"{traffic.address!r} is no address", "write an address without a prefix"
+        yield place, f"{traffic.address!r} is not an address", "write an address without a prefix"
     elif traffic.host in topology.host:
         six = ":" in traffic.address
         own = topology.host[traffic.host].addresses
@@ -157,7 +157,7 @@ def _row_faults(place: str, run: Run) -> Iterator[Fault]:
     for row in (*run.rows, *run.must_fail):
         if row not in rows.ROWS:
             known = ", ".join(rows.ROWS)
-            yield f"{place}.rows", f"the oracle has no row {row!r}", f"rows: {known}"
+            yield f"{place}.rows", f"the oracle has no assertion {row!r}", f"rows: {known}"
     for row in run.must_fail:
         if row not in run.rows:
             yield f"{place}.must_fail", f"{row!r} is not judged in this run", "add it to rows"
@@ -168,7 +168,7 @@ def _service_faults(
 ) -> Iterator[Fault]:
     known = ", ".join(address for host in topology.host.values() for address in host.addresses)
     if not _is_address(service.address):
-        words = f"{service.address!r} is no address"
+        words = f"{service.address!r} is not an address"
         yield f"{place}.address", words, "write an address without a prefix"
     for server in service.servers:
         address, _, port = server.rpartition(":")

@@ -104,7 +104,7 @@ def load(path: Path) -> Described:
 
 
 def director(described: Described, series: Fullnat) -> Director:
-    """Raises UsageError for what is missing or is no address."""
+    """Raises UsageError for what is missing or is not an address."""
     for name in ("vip", "local", "server"):
         if not getattr(described, name):
             raise UsageError(
@@ -133,7 +133,7 @@ def _service(word: str) -> tuple[str, str, int]:
     end, slash, protocol = word.partition("/")
     if slash and protocol.lower() not in PROTOCOLS:
         raise UsageError(
-            f"{shown(word)} is no virtual service",
+            f"{shown(word)} is not a virtual service",
             f"its protocol is {shown(protocol)}; FULLNAT knows tcp and udp",
             FORMS,
         )

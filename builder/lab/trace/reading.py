@@ -38,7 +38,7 @@ class SideCapture:
         return decoding.stream(self.place, self._frames())
 
     def _check(self) -> None:
-        """Raises UsageError for what is no capture at all."""
+        """Raises UsageError for what is not a capture at all."""
         if not self.path.is_file():
             cause = "it is not a file" if self.path.exists() else "there is no such file"
             raise self._refused(cause)
@@ -69,7 +69,7 @@ class SideCapture:
                     self.frames = frame.number
                     yield frame
             except (Broken, EOFError, gzip.BadGzipFile, zlib.error) as error:
-                why = "it is cut short" if isinstance(error, EOFError) else str(error)
+                why = "it is truncated" if isinstance(error, EOFError) else str(error)
                 self.cut = f"{why} behind packet {self.frames}"
 
     @contextmanager
@@ -87,7 +87,7 @@ class SideCapture:
 def recordings(outside: tuple[str, ...], inside: tuple[str, ...]) -> tuple[list[SideCapture], ...]:
     """The files of both sides; those of the same name get their folders into theirs.
 
-    Raises UsageError for what is no capture, and for a file that is given twice.
+    Raises UsageError for what is not a capture, and for a file that is given twice.
     """
     paths = [Path(one) for one in (*outside, *inside)]
     if not paths:

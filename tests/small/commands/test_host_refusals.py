@@ -1,4 +1,4 @@
-"""What the operating system refuses is no bug of ours: path, owner, and status 7."""
+"""What the operating system refuses is not a bug of ours: path, owner, and status 7."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def test_what_is_no_blob_and_no_output_is_told(own: World) -> None:
     manifest.write_text(manifest.read_text().replace('"listing": "', '"listing": "../'))
     ended = own.run("verify")
     assert ended.status == 4
-    assert "blobs/notes.txt: 'notes.txt' is no SHA-256 digest" in ended.output
+    assert "blobs/notes.txt: 'notes.txt' is not a SHA-256 digest" in ended.output
     assert f"bad: {manifest.parent}: it has no manifest with digests" in ended.output
     assert own.run("verify", "--fix").status == 0
     assert own.run("verify").status == 0

@@ -88,6 +88,6 @@ def test_a_check_of_an_unknown_component_is_refused(patched: World) -> None:
     profile.write_text(text)
     ended = patched.run("patch", "--check", *SMALL)
     assert ended.status == 2
-    assert "'other', which is no component" in ended.errors
+    assert "'other', which is not a component" in ended.errors
     line = text.split("\n").index("[[layout]]") + 1
     assert f"profile.toml:{line} " in ended.errors

@@ -271,8 +271,8 @@ def test_a_recording_of_other_inputs_is_not_used(site: Place, tmp_path: Path) ->
     """The image is made anew: what was recorded of the former one proves nothing."""
     lines = explain.explain_request(Request("lts", "vm"), produce.exactly("lab:nat"), site)
     assert lines[-2:] == [
-        "record:nat: would run, it never did in this cache",
-        "lab:nat: would run, it never did in this cache",
+        "record:nat: would run, it never ran in this cache",
+        "lab:nat: would run, it never ran in this cache",
     ]
 
 

@@ -94,7 +94,7 @@ def test_a_missing_python_is_installed_only_when_agreed(fresh: Checkout, tmp_pat
     program(
         tmp_path / "bin", "apt-get", f'echo "$*" >>{log}; case $* in *install*) {brings};; esac'
     )
-    fresh.run(PATH=path).require_refusal("nobody agreed", "apt-get install python3 python3-venv")
+    fresh.run(PATH=path).require_refusal("not confirmed", "apt-get install python3 python3-venv")
     assert not log.exists()
     if os.getuid() == 0:
         fresh.run("--yes", PATH=path).require_refusal("this is 3.9")
@@ -136,7 +136,7 @@ def test_missing_packages_are_listed_with_their_purpose(fresh: Checkout) -> None
     with_frobnicate(fresh)
     ended = fresh.run("build")
     ended.require_refusal(
-        "host packages are missing: frob", "nobody agreed", "apt-get install frob"
+        "host packages are missing: frob", "not confirmed", "apt-get install frob"
     )
     assert "  frob  to frobnicate" in ended.stderr
 
@@ -159,7 +159,7 @@ def test_yes_after_the_task_is_the_tasks(fresh: Checkout, tmp_path: Path) -> Non
     with_frobnicate(fresh)
     program(tmp_path / "bin", "apt-get", "echo called >&2; exit 100")
     ended = fresh.run("build", "--yes", PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    ended.require_refusal("nobody agreed")
+    ended.require_refusal("not confirmed")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="another user would be asked for sudo's password")

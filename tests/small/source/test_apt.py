@@ -82,7 +82,7 @@ def test_packages_are_fetched_and_the_host_is_left_alone(site: Site) -> None:
         ("apt:no-such-package", "Unable to locate package no-such-package"),
         ("apt:hello=9.9", "revision 9.9 of hello is gone, the newest is 2."),
         ("apt-source:no-such-package", "Unable to find a source package"),
-        ("apt:--help", "'--help' is no package name"),
+        ("apt:--help", "'--help' is not a package name"),
         ("apt:linux-source-6.1", "more than the limit of 1000 bytes"),
     ],
 )

@@ -185,7 +185,7 @@ def _judge(folder: Path, outcome: str) -> None:
     for path in folder.rglob("*"):
         kind = path.lstat().st_mode
         if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind) or stat.S_ISLNK(kind)):
-            raise ValueError(f"it made {path}, which is no file, folder or link")
+            raise ValueError(f"it made {path}, which is not a file, folder or link")
         if stat.S_ISLNK(kind) and folder / "out" not in path.resolve().parents:
             raise ValueError(f"it made {path}, which leads out")
 

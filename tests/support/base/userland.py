@@ -1,6 +1,6 @@
 """The RPMs of a tiny distribution: this host's own rpm and shell, packed as the vault has them.
 
-What CentOS 6 cannot be had for in a test, the way in which a base is made out of RPMs can:
+What CentOS 6 is not available for in a test, the way in which a base is made out of RPMs can:
 first root, signatures, the real root with a database made by an rpm of its own.
 """
 

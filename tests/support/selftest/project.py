@@ -82,7 +82,7 @@ class Tiny:
 
 def make(root: Path, monkeypatch: pytest.MonkeyPatch) -> Tiny:
     """A project whose tests take their levels from this one's rules."""
-    # Its own folder ``tests`` is no package, so that ``tests.levels`` is ours.
+    # Its own folder ``tests`` is not a package, so that ``tests.levels`` is ours.
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)

@@ -90,5 +90,5 @@ def test_a_member_that_no_package_has_is_refused_by_name(tmp_path: Path) -> None
     control = gzip.compress(raw.file(b"./control") + raw.END)
     members = {"debian-binary": b"2.0\n", "control.tar.gz": control, "data.tar.xz": tar}
     (tmp_path / "x.deb").write_bytes(_ar(members))
-    with pytest.raises(VerificationError, match="data is no plain file"):
+    with pytest.raises(VerificationError, match="data is not a plain file"):
         extract_member(tmp_path / "x.deb", "data", tmp_path / "got", max_bytes=99)

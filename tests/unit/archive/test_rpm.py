@@ -97,25 +97,25 @@ def test_a_hostile_member_is_refused_by_name(tmp_path: Path, header: bytes, case
 def test_writing_through_a_link_is_refused(tmp_path: Path, header: bytes) -> None:
     link = Member("a", b".", stat.S_IFLNK).encode()
     archive = _rpm(tmp_path, header, link + Member("a/evil").encode() + TRAILER)
-    with pytest.raises(VerificationError, match="is no folder"):
+    with pytest.raises(VerificationError, match="is not a folder"):
         unpack(archive, tmp_path / "out", console=QUIET)
 
 
 GOOD = Member("a").encode()
 DAMAGED = {
-    "no trailer": (GOOD, "ends in the middle"),
-    "cut in a header": (GOOD[:60], "ends in the middle"),
-    "cut in a name": (GOOD[:111], "ends within a name (at its beginning)"),
-    "cut in the data": (Member("a", size=4000).encode(), "ends within member 'a'"),
+    "no trailer": (GOOD, "truncated"),
+    "cut in a header": (GOOD[:60], "truncated"),
+    "cut in a name": (GOOD[:111], "truncated inside a name (at its beginning)"),
+    "cut in the data": (Member("a", size=4000).encode(), "truncated inside member 'a'"),
     "another magic": (b"070707" + GOOD[6:] + TRAILER, "no header of a member at byte 0"),
     "stripped": (b"07070X" + bytes(120), "no header of a member"),
     "no digits": (GOOD[:54] + b"-0000001" + GOOD[62:] + TRAILER, "no header of a member"),
     "a long name": (GOOD[:94] + b"7fffffff" + GOOD[102:] + TRAILER, "a name of 2147483647 bytes"),
     "no name": (GOOD[:94] + b"00000000" + GOOD[102:] + TRAILER, "a name of 0 bytes"),
     "a long link": (Member("a", b"", stat.S_IFLNK, size=1 << 20).encode(), "a link of 1048576"),
-    "another archive": (GOOD + TRAILER + GOOD + TRAILER, "goes on behind its end"),
+    "another archive": (GOOD + TRAILER + GOOD + TRAILER, "continues after its end"),
     "endless padding": (GOOD + TRAILER + bytes(3 << 20), "bytes of padding"),
-    "a link cut": (Member("a", b"", stat.S_IFLNK, size=90).encode(), "ends within a link"),
+    "a link cut": (Member("a", b"", stat.S_IFLNK, size=90).encode(), "truncated inside a link"),
 }
 
 
@@ -143,7 +143,7 @@ def test_memory_for_a_header_is_not_taken_before_it_is_there(tmp_path: Path, hea
     data = archive.read_bytes()
     archive.write_bytes(data[:104] + struct.pack(">II", 1 << 16, 64 << 20) + data[112:])
     tracemalloc.start()
-    with pytest.raises(VerificationError, match="ends in its signature header"):
+    with pytest.raises(VerificationError, match="truncated inside its signature header"):
         rpm.read(archive)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

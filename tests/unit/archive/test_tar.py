@@ -58,9 +58,9 @@ WRONG = {
     "chain of names": (extension(b"L", b"x/n\0") * 5000 + GOOD + END, "a second long name"),
     "chain of links": (extension(b"K", b"x/n\0") * 5000 + GOOD + END, "a second long link"),
     "chain of globals": (pax((b"comment", b"c"), kind=b"g") * 5000 + END, "a second global"),
-    "chain without end": (pax((b"comment", b"c")) + extension(b"L", b"x/n\0"), "in the middle"),
+    "chain without end": (pax((b"comment", b"c")) + extension(b"L", b"x/n\0"), "truncated"),
     "header before the end": (GOOD + pax((b"path", b"x/b")) + END, "before the member"),
-    "header cut": (pax((b"comment", b"c" * 2000))[:900], "ends within a header"),
+    "header cut": (pax((b"comment", b"c" * 2000))[:900], "truncated inside a header"),
     "empty header": (extension(b"x", b"") + GOOD + END, "a header of 0 bytes"),
     "header below zero": (header(b"p", kind=b"x", size=large(-512)) + GOOD, "a header of -512"),
     "path for all": (pax((b"path", b"x/b"), kind=b"g") + GOOD + END, "global header with 'path'"),
@@ -70,7 +70,7 @@ WRONG = {
     "no octal": (header(b"x/a", size=b"00000000789\0") + END, "its size is '00000000789"),
     "beyond all": (header(b"x/a", size=b"\x80" + b"\xff" * 11) + END, "size is out of range"),
     "another mark": (header(b"x/a", size=b"\xc0" + b"\0" * 11) + END, "size is out of range"),
-    "another format": (header(b"x/a", magic=b"uslar\x0000") + END, "a format that is no tar's"),
+    "another format": (header(b"x/a", magic=b"uslar\x0000") + END, "a format that is not a tar's"),
     "folder with data": (
         header(b"x/d/", kind=b"5", size=9) + END,
         "member 'x/d/': it is a link or",
@@ -81,9 +81,9 @@ WRONG = {
     "old sparse": (header(b"x/s", kind=b"S") + END, "member 'x/s': it is of a kind"),
     "sparse": (_pax(b"GNU.sparse.map", b"1,a,,-7"), "member 'x/a': its extended header has 'GNU."),
     "unknown": (_pax(b"ACME.meaning", b"x"), "member 'x/a': its extended header has 'ACME.m"),
-    "another archive": (GOOD + END + GOOD + END, "goes on behind its end, which is at byte 1536"),
-    "garbage": (GOOD + END + b"\0" * 9000 + b"x", "goes on behind its end"),
-    "padding": (GOOD + END + bytes(3 << 20), "bytes of padding are behind"),
+    "another archive": (GOOD + END + GOOD + END, "continues after its end, which is at byte 1536"),
+    "garbage": (GOOD + END + b"\0" * 9000 + b"x", "continues after its end"),
+    "padding": (GOOD + END + bytes(3 << 20), "bytes of padding are after"),
     "huge": (header(b"x/a", size=large(1 << 62)) + END, "bytes come out"),
 }
 

@@ -81,7 +81,7 @@ made = 2026-11-26T10:30:00Z
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
-        (f'sha256 = "{ONE}"', f'sha256 = "{ONE[1:]}"', 6, "no SHA-256 digest"),
+        (f'sha256 = "{ONE}"', f'sha256 = "{ONE[1:]}"', 6, "not a SHA-256 digest"),
         (f'"2.36-9", sha256 = "{ONE}"', '"2.36-9"', 6, "sha256"),
         ('version = "12.2.0-14"', "version = 12", 7, "version"),
         ('version = "12.2.0-14"', 'version = ""', 7, "version"),

@@ -67,7 +67,7 @@ def test_which_mirror_is_asked_does_not_change_what_a_base_is(folder: Path) -> N
         ("deb-src http://x.invalid bookworm main", "not of the form"),
         ("deb http://x.invalid bookworm", "not of the form"),
         ("deb cdrom:[x] bookworm main", "not of the form"),
-        ("deb http://x.invalid trixie main", "'trixie' is no suite of bookworm"),
+        ("deb http://x.invalid trixie main", "'trixie' is not a suite of bookworm"),
         ("deb [trusted=yes] http://x.invalid bookworm main", "has the option 'trusted'"),
         ("deb [allow-insecure=yes] http://x.invalid bookworm main", "'allow-insecure'"),
         ("deb rsh://x.invalid/a bookworm main", "'rsh' is none of"),

@@ -80,7 +80,7 @@ MISTAKES = [
     ("build -n --only kernal", "profile el6 has no component 'kernal'; did you mean 'kernel'?", ""),
     ("explain smok", "there is no stage 'smok'; did you mean 'smoke'?", "name one of these"),
     ("explain build:kernal", "there is no stage 'build:kernal'; did you mean 'build:kernel'?", ""),
-    ("shell buidl:kernel", "'buidl:kernel' is no stage; did you mean 'build'?", "show stages"),
+    ("shell buidl:kernel", "'buidl:kernel' is not a stage; did you mean 'build'?", "show stages"),
     ("lab --scenario fulnat -p lts", "there is no scenario 'fulnat'; did you mean 'fullnat'?", ""),
     ("lab --check --scenario fulnat", "there is no scenario 'fulnat'; did you mean 'fullnat'?", ""),
     ("lab --keep --load", "--keep and --load do not go together", ""),

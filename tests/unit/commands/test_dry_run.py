@@ -38,13 +38,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
 @pytest.mark.parametrize(
     ("words", "ends"),
     [
-        ("build", "smoke: would run (about 40 s, at a guess), it never did in this cache"),
-        ("repo -n", "repo: would run (about 20 s, at a guess), it never did in this cache"),
-        ("build -n --only frr", "build:frr: would run (about 40 s, at a guess), it never did"),
-        ("fetch", "fetch:ipvsadm: would run (about 10 s, at a guess), it never did"),
-        ("fetch --update", "fetch:ipvsadm: would run (about 10 s, at a guess), as was asked"),
-        ("image --refresh", "image:guest: would run (about 2 min, at a guess), as was asked"),
-        ("tree --only frr", "prep:frr: would run (a few seconds, at a guess), it never did"),
+        ("build", "smoke: would run (about 40 s, estimated), it never ran in this cache"),
+        ("repo -n", "repo: would run (about 20 s, estimated), it never ran in this cache"),
+        ("build -n --only frr", "build:frr: would run (about 40 s, estimated), it never ran"),
+        ("fetch", "fetch:ipvsadm: would run (about 10 s, estimated), it never ran"),
+        ("fetch --update", "fetch:ipvsadm: would run (about 10 s, estimated), as requested"),
+        ("image --refresh", "image:guest: would run (about 2 min, estimated), as requested"),
+        ("tree --only frr", "prep:frr: would run (a few seconds, estimated), it never ran"),
     ],
 )
 def test_what_would_run_is_told_and_nothing_is_made(
@@ -102,7 +102,7 @@ def test_a_first_kernel_takes_as_long_as_its_objects(capsys: pytest.CaptureFixtu
         words = f"build -n -p lts -f {flavour} --only kernel"
         assert commandline.run(tasks, words.split()) == 0
         out = capsys.readouterr().out
-        found = re.search(r"build:kernel: would run \(about (\d+) min, at a guess\)", out)
+        found = re.search(r"build:kernel: would run \(about (\d+) min, estimated\)", out)
         assert found, out
         told[flavour] = int(found[1])
     assert 0 < told["vm"] < told["director"]

@@ -105,7 +105,7 @@ def test_a_file_says_the_same_as_options(tmp_path: Path, options: Options, place
         ({"vip": None}, "--vip is missing"),
         ({"local": None}, "--local is missing"),
         ({"outside": None, "inside": None}, "nothing to judge"),
-        ({"local_ports": "5000"}, "no range of ports"),
+        ({"local_ports": "5000"}, "not a range of ports"),
         ({"local_ports": "7000-6000"}, "are none"),
         ({"profile": "none"}, "none"),
         ({"config": "none.toml"}, "cannot read"),

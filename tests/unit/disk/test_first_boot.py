@@ -162,11 +162,11 @@ def test_what_systems_leave_on_a_disk_is_no_matter(disk: Path) -> None:
         ("[Director]\nHostname=\n", "line 2: Hostname has no value"),
         ("[Director]\nHostname=a\nHostname=b\n", "line 3: Hostname is there twice"),
         ("[Director]\n[Director]\n", "line 2: the section 'Director' is there twice"),
-        ("[Director]\nHostname=-a\n", "'-a' is no host name"),
-        ("[Director]\nHostname=a_b\n", "'a_b' is no host name"),
-        ("[Director]\nHostname=a;reboot\n", "'a;reboot' is no host name"),
-        ("[Director]\nHostname=" + "a" * 64 + "\n", "is no host name"),
-        ("[Director]\nHostname=192.0.2.1\n", "is no host name"),
+        ("[Director]\nHostname=-a\n", "'-a' is not a host name"),
+        ("[Director]\nHostname=a_b\n", "'a_b' is not a host name"),
+        ("[Director]\nHostname=a;reboot\n", "'a;reboot' is not a host name"),
+        ("[Director]\nHostname=" + "a" * 64 + "\n", "is not a host name"),
+        ("[Director]\nHostname=192.0.2.1\n", "is not a host name"),
         ("[Director]\nConsoleLogin=maybe\n", "'maybe' is neither yes nor no"),
         ("[Director]\nConsoleLogin=yes\n", "there is no default password"),
         (f"[Director]\nRootPasswordHash={HASH}\n", "is of no use without ConsoleLogin=yes"),
@@ -175,24 +175,24 @@ def test_what_systems_leave_on_a_disk_is_no_matter(disk: Path) -> None:
         ("[Interface a/b]\nDHCP=yes\n", "nobody knows a section 'Interface a/b'"),
         ("[Interface ..]\nDHCP=yes\n", "nobody knows a section 'Interface ..'"),
         ("[Interface " + "e" * 16 + "]\nDHCP=yes\n", "nobody knows a section"),
-        ("[Interface e]\nAddress=192.0.2.256/24\n", "'192.0.2.256/24' is no address"),
-        ("[Interface e]\nAddress=192.0.2.1\n", "is no address with a prefix length"),
-        ("[Interface e]\nAddress=192.0.2.1/33\n", "is no address with a prefix length"),
-        ("[Interface e]\nAddress=192.0.2.1/024\n", "is no address with a prefix length"),
-        ("[Interface e]\nAddress=192.0.2.1/24/1\n", "is no address with a prefix length"),
-        ("[Interface e]\nAddress=192.0.2/24\n", "is no address with a prefix length"),
-        ("[Interface e]\nAddress=2001:db8::/129\n", "is no address with a prefix length"),
-        ("[Interface e]\nAddress=2001:db8:::1/64\n", "is no address with a prefix length"),
-        ("[Interface e]\nGateway=gw.example.net\n", "is no IPv4 or IPv6 address"),
-        ("[Interface e]\nGateway=192.0.2.1/24\n", "is no IPv4 or IPv6 address"),
+        ("[Interface e]\nAddress=192.0.2.256/24\n", "'192.0.2.256/24' is not an address"),
+        ("[Interface e]\nAddress=192.0.2.1\n", "is not an address with a prefix length"),
+        ("[Interface e]\nAddress=192.0.2.1/33\n", "is not an address with a prefix length"),
+        ("[Interface e]\nAddress=192.0.2.1/024\n", "is not an address with a prefix length"),
+        ("[Interface e]\nAddress=192.0.2.1/24/1\n", "is not an address with a prefix length"),
+        ("[Interface e]\nAddress=192.0.2/24\n", "is not an address with a prefix length"),
+        ("[Interface e]\nAddress=2001:db8::/129\n", "is not an address with a prefix length"),
+        ("[Interface e]\nAddress=2001:db8:::1/64\n", "is not an address with a prefix length"),
+        ("[Interface e]\nGateway=gw.example.net\n", "is not an IPv4 or IPv6 address"),
+        ("[Interface e]\nGateway=192.0.2.1/24\n", "is not an IPv4 or IPv6 address"),
         ("[Interface e]\nGateway=192.0.2.1\nGateway=192.0.2.2\n", "two gateways of one family"),
         (
             "[Interface e]\nAddress=192.0.2.1/24\n[Interface f]\nAddress=192.0.2.1/24\n",
             "the address 192.0.2.1 is there twice",
         ),
-        ("[Interface e]\nMACAddress=52:54:00:00:00\n", "is no MAC address"),
+        ("[Interface e]\nMACAddress=52:54:00:00:00\n", "is not a MAC address"),
         ("[Interface e]\nDHCP=ipv5\n", "'ipv5' is neither yes nor no"),
-        ("[Director]\nHostname=a\\\nb=c\n", "is no host name"),
+        ("[Director]\nHostname=a\\\nb=c\n", "is not a host name"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(disk: Path, text: str, words: str) -> None:
@@ -241,7 +241,7 @@ def test_a_key_that_is_broken_over_lines_is_refused(disk: Path) -> None:
 def test_a_password_that_is_no_hash_is_refused_and_not_shown(disk: Path, password: str) -> None:
     configure(disk, f"[Director]\nConsoleLogin=yes\nRootPasswordHash={password}\n")
     said = refused(disk)
-    assert "this is no hash of crypt(5)" in said
+    assert "this is not a hash of crypt(5)" in said
     assert password not in said
 
 
@@ -253,7 +253,7 @@ def test_all_mistakes_are_told_at_once(disk: Path) -> None:
 @pytest.mark.parametrize("data", [b"\0", b"\xff\xfe[\0", b"a\x1b[2Jb", b"\xe2\x80\xae", b"a\rb"])
 def test_bytes_that_are_no_text_are_refused(disk: Path, data: bytes) -> None:
     configure(disk, b"[Director]\nHostname=" + data + b"\n")
-    assert "line 2: a byte that is no plain text" in refused(disk)
+    assert "line 2: a byte that is not plain text" in refused(disk)
 
 
 @pytest.mark.parametrize(

@@ -216,7 +216,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], type[BuilderError], str]] = {
         UsageError,
         "there is no file recording.json",
     ),
-    "a pipe": (pipe, VerificationError, "captures/web1-web1.pcapng is no file"),
+    "a pipe": (pipe, VerificationError, "captures/web1-web1.pcapng is not a file"),
     "a pipe for all": (pipes, UsageError, "there is no file recording.json"),
     "no folder": (shutil.rmtree, UsageError, "there is no folder"),
 }

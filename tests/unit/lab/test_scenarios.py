@@ -176,7 +176,7 @@ def test_all_mistakes_of_all_files_are_told_at_once(folders: tuple[Path, Path]) 
         "Expected `int`, got `str`",
         "unknown field `rooting`",
         "two runs 'proof'",
-        "no row 'toa-frist'",
+        "no assertion 'toa-frist'",
         "no host 'web3'",
         "10.0.3.300",
         "its name is none of a scenario",
@@ -184,7 +184,7 @@ def test_all_mistakes_of_all_files_are_told_at_once(folders: tuple[Path, Path]) 
         "scenarios/odd.toml:3",
     ):
         assert words in told, told
-    assert told.count("no row 'toa-frist'") == 1, "where it stands, not where it is inherited"
+    assert told.count("no assertion 'toa-frist'") == 1, "where it stands, not where it is inherited"
     for line in told.splitlines():
         assert re.match(r"(scenarios|topologies)/[\w .-]+\.toml:\d+ cannot be used: ", line)
 
@@ -192,7 +192,11 @@ def test_all_mistakes_of_all_files_are_told_at_once(folders: tuple[Path, Path]) 
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('address = "10.0.1.1"\nport = 80\nc', 'address = "10.0.1"\nport = 80\nc', "no address"),
+        (
+            'address = "10.0.1.1"\nport = 80\nc',
+            'address = "10.0.1"\nport = 80\nc',
+            "not an address",
+        ),
         ('"10.0.4.2:8080"', '"10.0.4.2"', "has no port"),
     ],
 )

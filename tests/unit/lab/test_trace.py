@@ -272,7 +272,7 @@ def test_a_file_that_is_cut_in_mid_packet_is_judged_so_far(tmp_path: Path, keep:
     assert trial.verdict.outcome == "undecided"
     assert not named(trial, "fail")
     fault = rows(trial)["capture-whole"].faults[0]
-    assert fault.expected.startswith("in.pcap: it is cut short behind packet")
+    assert fault.expected.startswith("in.pcap: it is truncated behind packet")
 
 
 def test_a_cut_gzip_is_judged_so_far(tmp_path: Path) -> None:

@@ -353,7 +353,7 @@ def test_a_broken_patch_tool_is_not_taken_for_success(
     monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
     for script, words in (
         ("exit 0", "it saw 0 files"),
-        ("kill -SEGV $$", "broke down"),
+        ("kill -SEGV $$", "tool failed"),
         ("echo 'Hmm...  Looks like a unified diff to me...'; echo surprise", "surprise"),
         ("echo 'Hmm...'; echo patching file x", "it saw hunks"),
         ("echo 'Hmm...'; echo patching file y", "it patched y"),

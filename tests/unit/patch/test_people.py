@@ -88,7 +88,7 @@ def test_blank_context_lines_at_the_end_may_be_missing(bench: Bench) -> None:
 
 def test_a_last_line_that_is_cut_is_not_passed_over_with_fuzz(bench: Bench) -> None:
     whole = diff(hunk="@@ -9,4 +9,4 @@\n 9\n 10\n-11\n+eleven\n 12\n")
-    assert "cut" in str(refusal(bench.lay("x"), whole[:-2]))
+    assert "truncated" in str(refusal(bench.lay("x"), whole[:-2]))
 
 
 def test_fuzz_elsewhere_is_taken_although_the_last_newline_is_missing(bench: Bench) -> None:
@@ -101,7 +101,7 @@ def test_fuzz_elsewhere_is_taken_although_the_last_newline_is_missing(bench: Ben
 def test_a_patch_that_is_cut_is_not_taken_for_one_with_blank_lines(bench: Bench) -> None:
     bench.lay("x")
     cut = diff(hunk="@@ -1,4 +1,4 @@\n 1\n-2\n+two\n")
-    assert "cut" in str(refusal(bench, cut))
+    assert "truncated" in str(refusal(bench, cut))
 
 
 @pytest.mark.parametrize("lines", [3, 4, 5, 6])
@@ -109,7 +109,7 @@ def test_a_cut_patch_is_said_to_be_cut(bench: Bench, lines: int) -> None:
     text = diff(hunk="@@ -1,9 +1,9 @@\n 1\n-2\n+two\n 3\n 4\n 5\n 6\n 7\n 8\n 9\n")
     error = refusal(bench.lay("x"), "".join(text.splitlines(keepends=True)[:lines]))
     assert error.exit_code == 5
-    assert "cut" in str(error)
+    assert "truncated" in str(error)
     assert "0001.patch:" in str(error)
 
 
@@ -353,7 +353,7 @@ def test_an_index_line_does_not_outweigh_the_header(bench: Bench) -> None:
     require_as_gnu(bench.lay("x", "y"), f"Index: foo/y\n=======\n{diff()}")
 
 
-# What is no patch
+# What is not a patch
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_what_an_earlier_version_made_is_told(world: World) -> None:
         world.stages(), ("c",), Store(cache), Ledger(cache.ledger / "l.json"), outdated=True
     )
     made = "would run, its output was made by an earlier version of the builder"
-    assert told == [f"a: {made}", f"b: {made}", "c: would run, it never did in this cache"]
+    assert told == [f"a: {made}", f"b: {made}", "c: would run, it never ran in this cache"]
 
 
 def test_going_back_to_an_earlier_input_finds_its_output(world: World) -> None:
@@ -192,7 +192,7 @@ def test_an_unknown_goal_lists_the_stages() -> None:
 
 
 def test_explain_names_the_input_that_changed(world: World) -> None:
-    assert world.explain("c")[0] == "a: would run, it never did in this cache"
+    assert world.explain("c")[0] == "a: would run, it never ran in this cache"
     world.run("c")
     assert world.explain("c") == [f"{name}: nothing has changed" for name in "abc"]
     world.values["b"] = "2"
@@ -207,7 +207,7 @@ def test_explain_names_the_input_that_changed(world: World) -> None:
 def test_explain_says_that_an_output_was_removed(world: World) -> None:
     done = world.run("a")
     (done["a"].path / "out").unlink()
-    words = "its output is not in the cache any more, or has changed there"
+    words = "its output is missing from the cache, or has changed there"
     assert world.explain("a")[1].strip() == words
 
 

@@ -252,7 +252,7 @@ def test_what_does_not_stay_as_it_is_made_ends_the_run(world: World) -> None:
     picky = Stage("picky", ("tree",), tuple, complain)
     with pytest.raises(VerificationError) as failure:
         world.run("one", more=(picky,))
-    assert failure.value.what == "the output of tree does not stay as it is made"
+    assert failure.value.what == "the output of tree changes after it was made"
     assert "cannot be read by everybody" in failure.value.cause
     assert str(tree) in failure.value.cause
     assert world.ran.count("tree") == 1

@@ -150,7 +150,7 @@ def test_a_location_s_digest_is_one(tmp_path: Path) -> None:
     text = GOOD.replace('tar.gz" }]', 'tar.gz", sha256 = "../../x" }]')
     error = refused(tmp_path, text)
     assert error.what.startswith(f"p/profile.toml:{len(text.splitlines())} ")
-    assert "source.tool.locations[0].sha256: '../../x' is no SHA-256 digest" in error.cause
+    assert "source.tool.locations[0].sha256: '../../x' is not a SHA-256 digest" in error.cause
 
 
 def test_a_digest_in_capitals_is_folded(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ MISTAKES = [
     ('packages = ["tool"]', 'packages = ["../tool"]', 20, "a file's name has no '/'"),
     # dates and authors
     (DATE, 'date = "Mon Feb 30 2026"', 7, "'Mon Feb 30 2026' is not in the calendar"),
-    (DATE, 'date = "Tue Nov 23 2026"', 7, "is no Tue: that day is a Mon"),
+    (DATE, 'date = "Tue Nov 23 2026"', 7, "is not a Tue: that day is a Mon"),
     (DATE, 'date = "2026-11-23"', 7, "is not a date of the form 'Mon Nov 23 2026'"),
     (DATE, 'date = "mon nov 23 2026"', 7, "is not a date of the form 'Mon Nov 23 2026'"),
     (DATE, 'date = "Mon Nov 23 1953"', 7, "the year 1953 is not between 1990 and 2099"),

@@ -32,7 +32,7 @@ PAGE = re.compile(
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:
-    """Every string of a module that is no docstring, with values in it replaced."""
+    """Every string of a module that is not a docstring, with values in it replaced."""
     source = path.read_text(encoding="utf-8")
     if not re.search(r"invoke |bootstrap |README|docs/|see |read ", source):
         return
@@ -78,7 +78,7 @@ def parse(command: str) -> None:
     for one in re.split(r" && ", command):
         words = shlex.split(one)
         start = next(n for n, word in enumerate(words) if word in ("invoke", "./bootstrap"))
-        assert words[:start] in ([], ["env", "-u", "CI"], [VALUE]), f"{one!r} is no command"
+        assert words[:start] in ([], ["env", "-u", "CI"], [VALUE]), f"{one!r} is not a command"
         program = commandline.Program(tasks)
         program.create_config()
         program.parse_core(["invoke", *(w for w in words[start + 1 :] if w != "--yes")])

@@ -61,7 +61,7 @@ def test_a_template_sees_component_release_and_patches(tmp_path: Path) -> None:
     [
         ("{{ nothing }}", "tool.spec.j2:1 names an unknown variable"),
         ("1\n{% if 1 %}\n{{ component.none }}\n{% endif %}", ":3 names an unknown variable"),
-        ("one\ntwo {% if %}", "tool.spec.j2:2 is no template"),
+        ("one\ntwo {% if %}", "tool.spec.j2:2 is not a template"),
     ],
 )
 def test_a_wrong_template_is_refused(tmp_path: Path, text: str, what: str) -> None:

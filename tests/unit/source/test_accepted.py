@@ -70,7 +70,7 @@ def test_a_key_that_is_not_there_is_named_with_the_command_that_makes_it(
 ) -> None:
     site.drop_in(rpms.NAME, plain.read_bytes())
     text = f'[lts.kernel]\nkey = "none.asc"\nfingerprint = "{"A" * 40}"\n'
-    with pytest.raises(UsageError, match=r"sources/none\.asc is no file") as failure:
+    with pytest.raises(UsageError, match=r"sources/none\.asc is not a file") as failure:
         take(site, vendor, text)
     assert "accepted.toml" in failure.value.what
     assert f"gpg --armor --export {'A' * 40}" in failure.value.hint
@@ -89,7 +89,7 @@ def test_what_hides_the_file_is_told(tmp_path: Path, made: str) -> None:
         place.symlink_to(tmp_path / "none")
     else:
         place.mkdir()
-    with pytest.raises(UsageError, match=r"no folder|does not exist|not a regular file"):
+    with pytest.raises(UsageError, match=r"not a folder|does not exist|not a regular file"):
         accepted.read(project, "lts", frozenset({"kernel"}))
 
 
@@ -130,11 +130,11 @@ SHA = f'sha256 = "{"0" * 64}"\n'
         (f'[lts.kernel]\nkey = "../k"\nfingerprint = "{"A" * 40}"\n', 2, "path"),
         (f"[lts.kernel]\n{SHA}unsigned = true\n", 3, "unsigned"),
         (f"[lts.kernle]\n{SHA}", 1, "has no source kernle; it has kernel"),
-        (f"[tls.kernel]\n{SHA}", 1, "'tls' is no profile in specs/"),
-        (f'["../lts".kernel]\n{SHA}', 1, "is no profile in specs/"),
-        (f"[kernel]\n{SHA}", 1, "is no profile in specs/"),
+        (f"[tls.kernel]\n{SHA}", 1, "'tls' is not a profile in specs/"),
+        (f'["../lts".kernel]\n{SHA}', 1, "is not a profile in specs/"),
+        (f"[kernel]\n{SHA}", 1, "is not a profile in specs/"),
         ("[lts]\nkernel = 1\n", 1, "object"),
-        ("sha256 = 1\n", 1, "is no profile"),
+        ("sha256 = 1\n", 1, "is not a profile"),
         ("[lts.kernel\n", 1, "Expected"),
         (f"[other.x]\n{KEY}{SHA}", 1, "either sha256"),
     ],

@@ -122,7 +122,7 @@ def test_a_bundle_that_is_none_is_named(
     bundle.write_text("no certificate\n")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     told = _answer(site, secure.url("/good/a"))
-    assert f"REQUESTS_CA_BUNDLE names {bundle}, which is no bundle" in told
+    assert f"REQUESTS_CA_BUNDLE names {bundle}, which is not a bundle" in told
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "")
     assert "(authorities: the " in _answer(site, secure.url("/good/a"))
 
@@ -288,4 +288,4 @@ def test_a_server_s_wait_is_kept(site: Site, server: Habits) -> None:
     soon, late = (now + datetime.timedelta(seconds=more) for more in (-3600, 7200))
     first = source_of(server.url(f"/patience/{soon.strftime(form)}"), name="another")
     assert site.fetch(first).sha256 == DIGEST
-    assert "come back in 7" in _answer(site, server.url(f"/patience/{late.strftime(form)}"))
+    assert "retry after 7" in _answer(site, server.url(f"/patience/{late.strftime(form)}"))

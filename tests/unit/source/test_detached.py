@@ -109,10 +109,10 @@ def test_other_bytes_or_another_signer_are_refused(
     for signature, words in (
         (detach(author, _tar("two")), "not of these bytes"),
         (detach(stranger, TAR), "key that is not accepted"),
-        (b"<html>", "no single OpenPGP signature"),
+        (b"<html>", "not a single OpenPGP signature"),
         (
             b"-----BEGIN PGP SIGNATURE-----\n\n!!\n-----END PGP SIGNATURE-----\n",
-            "no single OpenPGP",
+            "not a single OpenPGP",
         ),
     ):
         with pytest.raises(VerificationError) as failure:

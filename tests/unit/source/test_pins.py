@@ -283,7 +283,7 @@ date = 2026-11-23
     ("old", "new", "line", "words"),
     [
         ('"tool.tar"', '"../tool.tar"', 2, "a file's name has no '/'"),
-        ("SHA", "../x", 3, "is no SHA-256 digest"),
+        ("SHA", "../x", 3, "is not a SHA-256 digest"),
         ("size = 1", "size = -1", 4, ">= 0"),
         ('url = "https://a.invalid/tool.tar"', 'url = "a\\nb"', 5, "not one line of text"),
         ("date = 2026-11-23", "date = 2026-02-30", 6, "line 6"),

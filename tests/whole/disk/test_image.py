@@ -155,7 +155,7 @@ def test_a_bad_first_boot_disk_is_refused_and_the_image_boots(built: Built, tmp_
     for words in (
         "nobody knows a file 'a b;reboot'",
         "director.conf line 3: nobody knows a key 'Ssh' here",
-        "director.conf line 5: '1.2.3.4/40' is no address with a prefix length",
+        "director.conf line 5: '1.2.3.4/40' is not an address with a prefix length",
         "was refused as a whole",
     ):
         assert words in guest.console
