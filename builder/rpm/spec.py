@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import jinja2
+import msgspec
 
 from builder import names
 from builder import text as texts
@@ -14,8 +16,13 @@ from builder.errors import UsageError
 from builder.profile.build import BuildPart
 from builder.profile.model import Changelog
 
+if TYPE_CHECKING:
+    import jinja2
+
 SUFFIX = ".spec.j2"
 _TEMPLATE = "<template>"  # of one that no loader knows the file of
+Loaded = Callable[[str, str | None], None]
+"""Is given the name and the text of each template that is loaded; None if there is none."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ def template_path(specs: Path, component: str) -> Path:
     return specs / f"{component}{SUFFIX}"
 
 
-def _template(specs: Path, name: str) -> str | None:
+def template(specs: Path, name: str) -> str | None:
     """The text of one template; None if there is none of that name in the folder."""
     path = specs / name
     if names.is_inside(path, specs) and path.is_file():
@@ -47,14 +54,42 @@ def _template(specs: Path, name: str) -> str | None:
     return None
 
 
-def render(specs: Path, context: SpecContext) -> str:
+def variables(context: SpecContext) -> dict[str, Any]:
+    """What a template can use, by name."""
+    return {
+        "component": {
+            "name": context.part.package,
+            "version": context.part.version,
+            "release": context.part.release,
+        },
+        "releases": context.releases,
+        "flavour": context.flavour,
+        "sources": list(context.sources),
+        "patches": list(context.patches),
+        "settings": context.part.settings,
+        "changelog": msgspec.structs.asdict(context.changelog),
+    }
+
+
+def _ignore(name: str, text: str | None) -> None:
+    pass
+
+
+def render(specs: Path, context: SpecContext, loaded: Loaded = _ignore) -> str:
     """The spec of a component, from ``<specs>/<component>.spec.j2``.
 
     Raises UsageError with file and line for a template that is missing, malformed or
     names a variable that does not exist.
     """
+    import jinja2  # noqa: PLC0415 - only for a spec that has changed
+
+    def load(name: str) -> str | None:
+        text = template(specs, name)
+        loaded(name, text)
+        return text
+
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: _template(specs, name)),
+        loader=jinja2.FunctionLoader(load),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
@@ -63,19 +98,7 @@ def render(specs: Path, context: SpecContext) -> str:
     )
     name = template_path(specs, context.part.name).name
     try:
-        return environment.get_template(name).render(
-            component={
-                "name": context.part.package,
-                "version": context.part.version,
-                "release": context.part.release,
-            },
-            releases=context.releases,
-            flavour=context.flavour,
-            sources=list(context.sources),
-            patches=list(context.patches),
-            settings=context.part.settings,
-            changelog=context.changelog,
-        )
+        return environment.get_template(name).render(**variables(context))
     except jinja2.TemplateNotFound as error:
         raise UsageError(
             f"component {context.part.name} has no spec template",

@@ -37,6 +37,7 @@ from builder.profile import load
 from builder.profile.build import Build, resolve
 from builder.profile.commit import finish
 from builder.profile.model import Profile
+from builder.rpm.rendered import RenderedSpecs
 from builder.source import open_lock
 from builder.source.accepted import BY_YOU
 from builder.stages import baselock, catalogue
@@ -50,6 +51,7 @@ T = TypeVar("T")
 
 MOST_JOBS = 1024
 MEMO = "code.json"  # what is known of the builder's modules
+SPECS = "specs.json"  # what is known of rendered specs
 
 
 @dataclass(frozen=True)
@@ -220,9 +222,10 @@ def _has_ledgers(cache: Cache) -> bool:
     return cache.ledger.is_dir() and not ownership.is_outdated(cache)
 
 
-def _keep(code: Code) -> None:
+def _keep(code: Code, rendered: RenderedSpecs) -> None:
     with contextlib.suppress(OSError):  # found again by the next run
         code.keep()
+        rendered.keep()
 
 
 @contextmanager
@@ -248,9 +251,9 @@ def open_session(
     with ExitStack() as stack:
         enter = _reading(cache, console) if reading else _writing(place, profile)
         run_id = f"{profile}/{stack.enter_context(enter)}"
-        code = Code(cache.ledger / MEMO)
+        code, rendered = Code(cache.ledger / MEMO), RenderedSpecs(cache.ledger / SPECS)
         if not reading or _has_ledgers(cache):
-            stack.callback(_keep, code)
+            stack.callback(_keep, code, rendered)
         engine: _Once[Engine] = _Once(lambda: stack.enter_context(connect(cache, console)))
         jobs = request.jobs or os.cpu_count() or 1
         budget: _Once[Budget] = _Once(lambda: Budget(cache.scratch / run_id / "jobs", jobs))
@@ -269,6 +272,7 @@ def open_session(
             engine=engine,
             jobs=lambda: budget().folder,
             code=code,
+            rendered=rendered,
         )
         ledger = Ledger(ledger_path(cache, profile, build.flavour, build.base.name))
         store = Store(cache)

@@ -11,6 +11,7 @@ from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.pipeline.code import Code
 from builder.profile.build import Build
+from builder.rpm.rendered import RenderedSpecs
 
 if TYPE_CHECKING:
     from builder.engine import Engine
@@ -22,6 +23,7 @@ class Setting:
 
     ``engine`` connects on first use and is shared by all stages.  ``jobs``: folder of the job
     budget's pipe.  ``locked``: unpinned sources are refused.  ``code``: of the builder itself.
+    ``rendered``: digests of specs.
     """
 
     build: Build
@@ -32,6 +34,7 @@ class Setting:
     engine: Callable[[], Engine]
     jobs: Callable[[], Path]
     code: Code
+    rendered: RenderedSpecs
 
     @property
     def specs(self) -> Path:

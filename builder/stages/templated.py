@@ -14,6 +14,7 @@ from builder.pipeline.stagename import StageKind, StageName
 from builder.profile.build import BuildPart
 from builder.profile.load import FRAGMENTS
 from builder.rpm import spec, tree
+from builder.rpm.spec import SpecContext
 from builder.stages import patching
 from builder.stages.products import TREE, patches_of, source_file
 from builder.stages.setting import Setting
@@ -43,14 +44,17 @@ class Templated:
 
     def inputs(self) -> tuple[Input, ...]:
         specs = self.setting.specs
-        found = [Input("spec", digest.of_text(self._render()))]
+        code = digest.key(self.setting.code.alone("builder.rpm.spec"))
+        rendered = self.setting.rendered.digest(specs, self._context(), code)
+        found = [Input("spec", rendered)]
         found += digest.files("file", specs, self._extra_files())
         if self.part.configured:
             found.append(Input(f"file:{CONFIG}", digest.of_text(self._configuration())))
         return (*found, *self.setting.code.alone(f"{__name__}:Templated"))
 
     def spec(self, done: Mapping[str, Done]) -> str:
-        return self._render(patches_of(done[self._prepared]) if self.part.source else ())
+        used = patches_of(done[self._prepared]) if self.part.source else ()
+        return spec.render(self.setting.specs, self._context(used))
 
     def fill(self, target: Path, done: Mapping[str, Done]) -> None:
         target.mkdir(parents=True, exist_ok=True)
@@ -88,13 +92,14 @@ class Templated:
         folder = self.setting.specs / FRAGMENTS
         return tuple(folder / name for name in self.setting.build.fragments)
 
-    def _render(self, used: tuple[Path, ...] | None = None) -> str:
+    def _context(self, used: tuple[Path, ...] | None = None) -> SpecContext:
+        """The variables of its spec; ``used``: the patches that were applied, all by default."""
         build, part = self.setting.build, self.part
         main = (part.source.file,) if part.source else ()
         extra = [path.name for path in self._extra_files()]
         if part.configured:
             extra = sorted([*extra, CONFIG])
-        context = spec.SpecContext(
+        return SpecContext(
             part=part,
             releases={
                 other.package: f"{other.version}-{other.release}" for other in build.parts.values()
@@ -104,4 +109,3 @@ class Templated:
             patches=patching.names(self.setting, part, used),
             changelog=build.changelog,
         )
-        return spec.render(self.setting.specs, context)

@@ -21,6 +21,7 @@ from builder.pipeline.stage import Damaged, Done, Stage
 from builder.pipeline.store import OUTPUT, Store
 from builder.profile import load
 from builder.profile.build import Build, resolve
+from builder.rpm.rendered import RenderedSpecs
 from builder.stages.baselock import BaseLock, require
 from builder.stages.image import PACKAGES
 from builder.stages.setting import Setting
@@ -79,6 +80,7 @@ class Site:
             engine=lambda: pytest.fail("no engine is needed"),
             jobs=lambda: pytest.fail("nothing is run"),
             code=Code(None),
+            rendered=RenderedSpecs(self.store.cache.ledger / "specs.json"),
         )
         return BaseLock(setting, hermetic=hermetic)
 

@@ -28,6 +28,7 @@ from builder.pipeline.store import Store
 from builder.profile import load
 from builder.profile.build import resolve
 from builder.report import record
+from builder.rpm.rendered import RenderedSpecs
 from builder.smoke.report import Check, SmokeReport, Timing, save
 from builder.stages.baselock import BaseLock
 from builder.stages.session import Session
@@ -76,6 +77,7 @@ class Site:
             engine=lambda: pytest.fail("no engine is needed"),
             jobs=lambda: self.root / "jobs",
             code=Code(None),
+            rendered=RenderedSpecs(cache.ledger / "specs.json"),
         )
         budget = Budget(self.root / f"jobs-{time.time_ns()}", 2)
         store, ledger = Store(cache), Ledger(cache.ledger / "l.json")

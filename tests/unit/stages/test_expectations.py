@@ -14,6 +14,7 @@ from builder.host.paths import Cache, Project
 from builder.pipeline.code import Code
 from builder.profile import load
 from builder.profile.build import resolve
+from builder.rpm.rendered import RenderedSpecs
 from builder.stages.setting import Setting
 from builder.stages.sources import expected
 
@@ -30,7 +31,8 @@ def _setting(profile: str, flavour: str, tmp_path: Path) -> Setting:
     console = Console(stream=io.StringIO(), interactive=False)
     base = load_base(project.bases / loaded.base, loaded.init)
     build = resolve(loaded, flavour, base)
-    return Setting(build, False, project, Cache(tmp_path), console, none, none, Code(None))
+    known = RenderedSpecs(tmp_path / "specs.json")
+    return Setting(build, False, project, Cache(tmp_path), console, none, none, Code(None), known)
 
 
 @pytest.mark.parametrize(

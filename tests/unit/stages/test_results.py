@@ -14,6 +14,7 @@ from builder.pipeline.code import Code
 from builder.pipeline.stage import Done, Manifest
 from builder.profile import load
 from builder.profile.build import resolve
+from builder.rpm.rendered import RenderedSpecs
 from builder.stages import results
 from builder.stages.image import ReadyImage
 from builder.stages.products import RPMS
@@ -30,7 +31,8 @@ def setting(tmp_path: Path, base: str) -> Setting:
     found = load_base(project.bases / base, loaded.init)
     build = resolve(loaded, loaded.default_flavour, found)
     console = Console(stream=io.StringIO(), interactive=False)
-    return Setting(build, False, project, Cache(tmp_path), console, none, none, Code(None))
+    known = RenderedSpecs(tmp_path / "specs.json")
+    return Setting(build, False, project, Cache(tmp_path), console, none, none, Code(None), known)
 
 
 def done(stage: str, path: Path) -> Done:
