@@ -34,11 +34,11 @@ def _produce(
     variant: str | None = None,
 ) -> None:  # fmt: skip
     from builder.commands import produce  # noqa: PLC0415 - keeps --list quick
-    from builder.stages import session  # noqa: PLC0415
+    from builder.stages.request import Request, read_jobs  # noqa: PLC0415
 
     with command(context, profile) as place:
-        request = session.Request(
-            *(profile, flavour, base, session.read_jobs(jobs), locked),
+        request = Request(
+            *(profile, flavour, base, read_jobs(jobs), locked),
             hermetic=hermetic, variants=names.split("--variant", variant), dry=dry,
         )  # fmt: skip
         chosen = names.split("--only", only)
@@ -72,13 +72,11 @@ def fetch(
 ) -> None:  # fmt: skip
     """Download the sources into the cache and verify them."""
     from builder.commands import inputs  # noqa: PLC0415
-    from builder.stages import session  # noqa: PLC0415
+    from builder.stages.request import Request  # noqa: PLC0415
 
     with command(context, profile) as place:
         variants = names.split("--variant", variant)
-        request = session.Request(
-            profile, locked=locked, update=update, variants=variants, dry=dry_run
-        )
+        request = Request(profile, locked=locked, update=update, variants=variants, dry=dry_run)
         put_lines(inputs.fetch(request, place))
 
 
@@ -120,10 +118,10 @@ def image(
 ) -> None:  # fmt: skip
     """Make the base: build image and root of the virtual machine."""
     from builder.commands import inputs  # noqa: PLC0415
-    from builder.stages import session  # noqa: PLC0415
+    from builder.stages.request import Request  # noqa: PLC0415
 
     with command(context, profile) as place:
-        request = session.Request(profile, base=base, hermetic=hermetic, dry=dry_run)
+        request = Request(profile, base=base, hermetic=hermetic, dry=dry_run)
         put_lines(inputs.bootstrap(request, place, refresh=refresh, lock=lock))
 
 
@@ -134,10 +132,10 @@ def tree(
 ) -> None:  # fmt: skip
     """Lay out an rpmbuild tree per component, to build by hand."""
     from builder.commands import produce, trees  # noqa: PLC0415
-    from builder.stages import session  # noqa: PLC0415
+    from builder.stages.request import Request  # noqa: PLC0415
 
     with command(context, profile) as place:
-        request = session.Request(profile, flavour, dry=dry_run)
+        request = Request(profile, flavour, dry=dry_run)
         chosen = names.split("--only", only)
         goals = produce.only(StageKind.PREP, chosen)
         put_lines(trees.lay_out(request, goals, chosen, place))
@@ -155,12 +153,12 @@ def patch(
 ) -> None:  # fmt: skip
     """Apply the patch series and report every hunk."""
     from builder.commands import patches, produce  # noqa: PLC0415
-    from builder.stages import session  # noqa: PLC0415
+    from builder.stages.request import Request  # noqa: PLC0415
 
     with command(context, profile, json=json) as place:
         variants = names.split("--variant", variant)
         patches.report(
-            session.Request(profile, flavour, base, variants=variants),
+            Request(profile, flavour, base, variants=variants),
             produce.only(StageKind.PREP, names.split("--only", only)),
             place,
             check=check,
@@ -262,10 +260,10 @@ def explain(
     """Say why a stage would run: which input changed."""
     from builder.commands import explain as explanation  # noqa: PLC0415
     from builder.commands import goals  # noqa: PLC0415
-    from builder.stages import session  # noqa: PLC0415
+    from builder.stages.request import Request  # noqa: PLC0415
 
     with command(context, profile) as place:
-        request = session.Request(profile, flavour, base)
+        request = Request(profile, flavour, base)
         put_lines(explanation.explain_request(request, goals.exactly(stage), place))
 
 
@@ -282,10 +280,10 @@ def show(
 ) -> None:
     """List profiles, flavours, bases, components, stages, scenarios."""
     from builder.commands import listing  # noqa: PLC0415
-    from builder.stages import session  # noqa: PLC0415
+    from builder.stages.request import Request  # noqa: PLC0415
 
     with command(context, profile) as place:
-        put_lines(listing.show(what, session.Request(profile, flavour, base), place))
+        put_lines(listing.show(what, Request(profile, flavour, base), place))
 
 
 @task(help={"stage": "the stage that failed, such as build:kernel"}, positional=["stage"])

@@ -23,8 +23,8 @@ from builder.place import Place
 from builder.profile import load
 from builder.report import failure
 from builder.selftest.outcome import BUILT_NEWER
-from builder.source import open_lock
-from builder.stages.session import Request
+from builder.source.fetch import open_lock
+from builder.stages.request import Request
 from tests.world import ROOT, copy
 
 _FOLDERS = ("builder", "dockerfiles", "patches", "specs")

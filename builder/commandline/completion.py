@@ -211,7 +211,7 @@ def _stages(project: Project, typed: Typed) -> Sequence[str]:
     from builder.console import Console  # noqa: PLC0415
     from builder.host.paths import find_cache  # noqa: PLC0415
     from builder.place import Place  # noqa: PLC0415
-    from builder.stages.session import Request  # noqa: PLC0415
+    from builder.stages.request import Request  # noqa: PLC0415
 
     given = typed.given
     request = Request(_profile(typed), given.get("flavour", ""), given.get("base", ""))

@@ -30,7 +30,8 @@ from builder.place import Place
 from builder.profile import load
 from builder.stages.image import ReadyImage
 from builder.stages.products import TREE
-from builder.stages.session import Request, choose, ledger_path, open_session
+from builder.stages.request import Request, choose
+from builder.stages.session import ledger_path, open_session
 
 CHANGED = Path("net/netfilter/ipvs/ip_vs_core.c")
 LINE = "/* one more line */\n"

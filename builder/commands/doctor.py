@@ -20,7 +20,7 @@ from builder.place import Place
 from builder.shown import shown
 from builder.source.probe import probe
 from builder.stages import accelerator
-from builder.stages.session import Request, choose
+from builder.stages.request import Request, choose
 from builder.vm import sandbox
 
 

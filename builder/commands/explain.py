@@ -7,7 +7,8 @@ from builder.host import ownership
 from builder.pipeline.explain import explain
 from builder.pipeline.schedule import with_needs
 from builder.place import Place
-from builder.stages.session import Request, open_session
+from builder.stages.request import Request
+from builder.stages.session import open_session
 
 
 def explain_request(request: Request, goals: Goals, place: Place) -> list[str]:

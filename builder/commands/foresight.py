@@ -11,7 +11,8 @@ from builder.pipeline.explain import Outlook, outlooks
 from builder.place import Place
 from builder.profile.build import Build
 from builder.spans import about
-from builder.stages.session import Request, open_session
+from builder.stages.request import Request
+from builder.stages.session import open_session
 
 
 def foresee(

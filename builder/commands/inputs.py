@@ -9,7 +9,8 @@ from builder.host import ci
 from builder.pipeline.facts import FetchFacts, ImageFacts
 from builder.place import Place
 from builder.stages import baselock
-from builder.stages.session import Request, choose, open_session
+from builder.stages.request import Request, choose
+from builder.stages.session import open_session
 
 
 def fetch(request: Request, place: Place) -> list[str]:

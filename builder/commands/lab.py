@@ -29,6 +29,7 @@ from builder.report import publish, record
 from builder.report.publish import LAB, Ending
 from builder.stages import lab as stages
 from builder.stages import session
+from builder.stages.request import Request
 from builder.stages.session import Session
 
 UNDER_WAY = Ending(outcome="running")
@@ -121,17 +122,17 @@ def _chosen(request: LabRequest, place: Place) -> tuple[str, ...]:
     return chosen
 
 
-def _session(request: LabRequest, place: Place) -> session.Request:
+def _session(request: LabRequest, place: Place) -> Request:
     """What is to be tried: flavour and base as they were asked for, or as they were last built."""
     hermetic = request.hermetic
-    asked = session.Request(request.profile, request.flavour, request.base, hermetic=hermetic)
+    asked = Request(request.profile, request.flavour, request.base, hermetic=hermetic)
     if request.flavour or request.base:
         return asked
     profile = profiles.load(place.project.specs, request.profile)
     flavour, base = _last_built(place, profile)
     if (flavour, base) != (profile.default_flavour, profile.base):
         place.console.say(f"lab: flavour {flavour} in base {base}, as the last build had it")
-    return session.Request(request.profile, flavour, base, hermetic=hermetic)
+    return Request(request.profile, flavour, base, hermetic=hermetic)
 
 
 def _last_built(place: Place, profile: Profile) -> tuple[str, str]:

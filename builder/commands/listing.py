@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from builder import names
 from builder.place import Place
-from builder.stages.session import Request, choose
+from builder.stages.request import Request, choose
 
 Row = tuple[str, str]
 """A name, and a line that says what it is."""

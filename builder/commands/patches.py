@@ -14,7 +14,8 @@ from builder.pipeline.stagename import StageKind, parse
 from builder.place import Place
 from builder.report import failure, machine
 from builder.stages import inspection
-from builder.stages.session import Request, choose, open_session
+from builder.stages.request import Request, choose
+from builder.stages.session import open_session
 
 
 def report(

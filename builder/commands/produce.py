@@ -17,7 +17,8 @@ from builder.place import Place
 from builder.report.html import PAGE
 from builder.report.publish import COMPONENTS
 from builder.spans import span
-from builder.stages.session import Request, Session, choose, open_session
+from builder.stages.request import Request, choose
+from builder.stages.session import Session, open_session
 
 __all__ = ["Goals", "each_source", "everything", "exactly", "only", "produce", "run"]
 

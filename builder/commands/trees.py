@@ -11,7 +11,8 @@ from builder.host.removal import remove
 from builder.place import Place
 from builder.rpm import tree as rpm_tree
 from builder.stages.packaging import packaging
-from builder.stages.session import Request, choose, open_session
+from builder.stages.request import Request, choose
+from builder.stages.session import open_session
 
 
 def lay_out(request: Request, goals: Goals, names: tuple[str, ...], place: Place) -> list[str]:

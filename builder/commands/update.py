@@ -26,7 +26,7 @@ from builder.place import Place
 from builder.profile import load
 from builder.profile.commit import Commit, finish
 from builder.profile.model import Profile
-from builder.source import open_lock
+from builder.source.fetch import open_lock
 from builder.source.pins import Pins
 from builder.update import edit, move, offer, review, trial
 from builder.update.offer import Offer

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from builder.base import Base, host_faults
+from builder.base.image import host_faults
+from builder.base.model import Base
 from builder.doctor.finding import Finding, Status
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.base import Base
+from builder.base.model import Base
 from builder.console import Console
 from builder.doctor import base, engine, machine, outside, tools
 from builder.doctor.finding import Finding, Status

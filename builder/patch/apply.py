@@ -18,12 +18,11 @@ import msgspec
 from builder.errors import UsageError
 from builder.host import temporary
 from builder.patch import judge, scratch, tool
+from builder.patch.fuzz import MAX_FUZZ
 from builder.patch.report import FileReport, PatchReport, SeriesReport
 from builder.patch.series import Patch, Series, touched
 from builder.patch.settle import settle
 from builder.shown import printable
-
-MAX_FUZZ = 2
 
 
 @dataclass(frozen=True)

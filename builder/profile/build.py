@@ -16,8 +16,8 @@ from builder.forensics.copies import KabiList, LayoutCheck
 from builder.kernel import vendor
 from builder.kernel.vendor import Amendment
 from builder.lab.series import Fullnat
-from builder.patch.apply import MAX_FUZZ
 from builder.patch.fix import Fix
+from builder.patch.fuzz import MAX_FUZZ
 from builder.profile.model import Changelog, Component, Flavour, ForeignPatch, Profile
 from builder.source.model import Source
 from builder.values import Init

@@ -6,16 +6,9 @@ import threading
 
 import msgspec
 
-from builder.base import (
-    Kind,
-    Order,
-    ensure_image,
-    identity,
-    image_tag,
-    make_root,
-    method,
-    require_host,
-)
+from builder.base.image import ensure_image, identity, image_tag, make_root, method, require_host
+from builder.base.method import Order
+from builder.base.model import Kind
 from builder.base.packages import BasePackage, decode, encode
 from builder.digest import Digest, of_bytes, of_text
 from builder.pipeline.digest import Input

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from builder.base import find as find_base
-from builder.base import load_base
+from builder.base.model import find as find_base
+from builder.base.model import load_base
 from builder.disk import image as disk_image
 from builder.errors import UsageError
 from builder.host import process

@@ -11,17 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-import msgspec
-
-from builder import names
-from builder.base import find as find_base
-from builder.base import load_base
 from builder.console import Console
 from builder.engine import connect
-from builder.errors import UsageError
 from builder.host import ci, ownership, processors
 from builder.host.children import end_children
-from builder.host.paths import Cache, Project
+from builder.host.paths import Cache
 from builder.host.processors import ProcessorCount
 from builder.host.removal import remove
 from builder.pipeline import run as runs
@@ -34,14 +28,13 @@ from builder.pipeline.stage import Done, Stage
 from builder.pipeline.store import Store
 from builder.place import Place
 from builder.profile import load
-from builder.profile.build import Build, resolve
 from builder.profile.commit import finish
-from builder.profile.model import Profile
 from builder.rpm.rendered import RenderedSpecs
-from builder.source import open_lock
 from builder.source.accepted import BY_YOU
+from builder.source.fetch import open_lock
 from builder.stages import baselock, catalogue
 from builder.stages.baselock import BaseLock
+from builder.stages.request import Request, choose
 from builder.stages.setting import Setting
 
 if TYPE_CHECKING:
@@ -49,30 +42,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_JOBS = 1024
 MEMO = "code.json"  # what is known of the builder's modules
 SPECS = "specs.json"  # what is known of rendered specs
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked for on the command line; empty means the profile's default.
-
-    ``locked``: unpinned sources are refused, as they always are in CI.
-    ``hermetic``: a base that is not the locked one is refused.
-    ``variants``: of sources, each as ``SOURCE=VARIANT``.
-    ``dry``: nothing is run; what would be is told.
-    """
-
-    profile: str
-    flavour: str = ""
-    base: str = ""
-    jobs: int = 0
-    locked: bool = False
-    update: bool = False
-    hermetic: bool = False
-    variants: tuple[str, ...] = ()
-    dry: bool = False
 
 
 class _Once(Generic[T]):
@@ -129,58 +100,6 @@ class Session:
             if BY_YOU in facts.verified:
                 self.told.add(name)
                 self.setting.console.say(f"{name}: {facts.verified}")
-
-
-def read_jobs(word: str | None) -> int:
-    """The number that ``--jobs`` was given, 0 for None.  Raises UsageError for what is none."""
-    if word is None:
-        return 0
-    is_short_number = word.isascii() and word.isdecimal() and len(word) <= len(str(MOST_JOBS))
-    number = int(word) if is_short_number else 0
-    if not 1 <= number <= MOST_JOBS:
-        raise UsageError(
-            f"--jobs {names.shown(word)} is not a number of programs",
-            f"it is a whole number from 1 to {MOST_JOBS}",
-            "--jobs 2, or leave it out: one for each processor",
-        )
-    return number
-
-
-def choose(project: Project, request: Request) -> Build:
-    """What a request means: its profile in one flavour and base, whose files are read here.
-
-    Raises UsageError for names that do not exist, and for a file that is malformed.
-    """
-    profile = load.load(project.specs, request.profile)
-    flavour = names.choose(
-        "flavour",
-        request.flavour or profile.default_flavour,
-        profile.flavour,
-        "--flavour names a table [flavour.NAME] of profile.toml",
-        of=f"profile {profile.name}",
-    )
-    name = find_base(project.bases, request.base or profile.base)
-    base = load_base(project.bases / name, profile.init)
-    return resolve(_with_variants(profile, request.variants), flavour, base)
-
-
-def _with_variants(profile: Profile, wanted: tuple[str, ...]) -> Profile:
-    """The profile with one variant alone of each source that is named."""
-    sources = dict(profile.source)
-    for word in wanted:
-        name, equals, variant = word.partition("=")
-        rule = "--variant takes SOURCE=VARIANT, separated by commas"
-        names.choose("source", name, sources, rule, of=f"profile {profile.name}")
-        known = sources[name].variants
-        if not equals:
-            raise UsageError(f"--variant {name} names no variant", rule, _listed(name, known))
-        names.choose("variant", variant, known, rule, of=f"source {name}")
-        sources[name] = sources[name].alone(variant)
-    return msgspec.structs.replace(profile, source=sources)
-
-
-def _listed(name: str, variants: tuple[str, ...]) -> str:
-    return "one of: " + ", ".join(f"--variant {name}={variant}" for variant in variants)
 
 
 def ledger_path(cache: Cache, profile: str, flavour: str, base: str) -> Path:

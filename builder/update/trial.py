@@ -16,14 +16,15 @@ from builder.place import Place
 from builder.profile import load
 from builder.profile.build import Build, BuildPart
 from builder.profile.model import Profile
-from builder.source import open_lock
+from builder.source.fetch import open_lock
 from builder.source.known import valid_pins
 from builder.source.model import Source
 from builder.source.pins import Pin
 from builder.source.variant import DROPIN, known
 from builder.stages import inspection
 from builder.stages.products import TREE, pristine_stage
-from builder.stages.session import Request, choose, open_session
+from builder.stages.request import Request, choose
+from builder.stages.session import open_session
 
 _NOT_COMPARED = "not compared with the old source"
 _APART = ("specs", "artifacts", ".git")  # the first is copied, others are not needed

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from builder import names
-from builder.base import load_base
+from builder.base.model import load_base
 from builder.errors import UsageError
 from builder.host.paths import Project
 from builder.lab import catalogue

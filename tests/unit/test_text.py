@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builder import text
-from builder.base import load_base
+from builder.base.model import load_base
 from builder.errors import UsageError
 from builder.kernel import config
 from builder.lab import catalogue

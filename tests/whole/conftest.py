@@ -15,7 +15,7 @@ from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.pipeline.stage import Done
 from builder.place import Place
-from builder.stages.session import Request
+from builder.stages.request import Request
 from tests import renewal
 
 REQUEST = Request("lts", "vm", locked=True)

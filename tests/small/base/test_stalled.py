@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from builder.base import Order, load_base, vault
+from builder.base import vault
 from builder.base.bootstrap import bootstrap
-from builder.base.method import Patience
-from builder.base.model import Yum
+from builder.base.method import Order, Patience
+from builder.base.model import Yum, load_base
 from builder.console import Console
 from builder.engine.container import Engine
 from builder.errors import SourceUnreachable

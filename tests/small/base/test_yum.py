@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from builder.base import Base, Kind, Order, identity, load_base, make_root, require_host, vault
+from builder.base import vault
+from builder.base.image import identity, make_root, require_host
+from builder.base.method import Order
+from builder.base.model import Base, Kind, load_base
 from builder.base.packages import BasePackage, of_rpms
 from builder.base.signed import fault_told, require_signatures
 from builder.base.yum import repositories

@@ -21,7 +21,8 @@ from builder.report import html, publish, record
 from builder.report.record import BuildRecord
 from builder.stages import catalogue
 from builder.stages import lab as stages
-from builder.stages.session import Request, Session, open_session
+from builder.stages.request import Request
+from builder.stages.session import Session, open_session
 from tests.damage import spoil
 from tests.support.lab import finished
 from tests.support.lab.wire import Wire

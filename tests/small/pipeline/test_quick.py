@@ -22,7 +22,8 @@ from builder.pipeline.stagename import StageKind, is_of
 from builder.pipeline.store import OUTPUT
 from builder.place import Place
 from builder.stages.image import PACKAGES
-from builder.stages.session import Request, open_session
+from builder.stages.request import Request
+from builder.stages.session import open_session
 from tests import world
 from tests.world import ROOT
 

@@ -18,8 +18,10 @@ import pytest
 
 from builder.errors import SourceUnreachable
 from builder.host import tools
-from builder.source import Location, Source, apt, aptconf, fetch, open_lock
+from builder.source import apt, aptconf
+from builder.source.fetch import fetch, open_lock
 from builder.source.limit import Limit
+from builder.source.model import Location, Source
 from tests.support.source.server import Habits
 from tests.support.source.site import QUICK, Site, source_of
 

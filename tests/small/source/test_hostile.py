@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from builder.errors import Interrupted, SourceUnreachable, VerificationError
-from builder.source import Bounds
+from builder.source.model import Bounds
 from builder.source.probe import probe
 from tests.support.clock import busy
 from tests.support.source.nameless import run_nameless

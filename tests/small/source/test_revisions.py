@@ -17,7 +17,7 @@ import pytest
 
 from builder.digest import Digest
 from builder.errors import SourceUnreachable, VerificationError
-from builder.source import Location, Source
+from builder.source.model import Location, Source
 from builder.source.probe import probe
 from tests.support.source.mirror import Mirror, serve
 from tests.support.source.server import BODY, DIGEST, Habits, tar_of

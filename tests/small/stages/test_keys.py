@@ -16,7 +16,8 @@ from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.pipeline.stagename import SMOKE
 from builder.place import Place
-from builder.stages.session import Request, open_session
+from builder.stages.request import Request
+from builder.stages.session import open_session
 from tests.support.lab import finished
 from tests.world import ROOT, copy
 
@@ -144,7 +145,7 @@ def test_an_edit_of_words_makes_nothing_anew(place: Place, file: Path, old: str,
             None,
         ),
         ("stages/sources.py", "files=not linked)", "files=linked)", UNPACKED),
-        ("patch/apply.py", "MAX_FUZZ = ", "MAX_FUZZ = 0 + ", {*PREPARED, "checks"}),
+        ("patch/fuzz.py", "MAX_FUZZ = ", "MAX_FUZZ = 0 + ", {*PREPARED, "checks"}),
         ("rpm/repository.py", 'REPO_ID = "lvs', 'REPO_ID = "xlvs', {"repo"}),
         (
             "vm/machine.py",

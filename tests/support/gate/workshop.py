@@ -11,7 +11,7 @@ from builder.host.removal import remove
 from builder.pipeline.stagename import StageKind
 from builder.place import Place
 from builder.stages.products import TREE
-from builder.stages.session import Request
+from builder.stages.request import Request
 from tests.support.gate import console, guest, keepalived, kernel, root
 from tests.support.gate.guest import Plan
 from tests.support.gate.kernel import GateKernel

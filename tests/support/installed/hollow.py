@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from builder.base import load_base
+from builder.base.model import load_base
 from builder.host.paths import find_project
 from builder.profile import load
 from builder.profile.build import resolve

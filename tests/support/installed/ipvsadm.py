@@ -13,7 +13,8 @@ from builder.console import Console
 from builder.host.paths import Cache
 from builder.place import Place
 from builder.stages.products import TREE
-from builder.stages.session import Request, open_session
+from builder.stages.request import Request
+from builder.stages.session import open_session
 from tests import renewal
 
 FLAGS = "-O1 -g -Wall -Werror -DLIBIPVS_USE_NL -I/usr/include/libnl3"

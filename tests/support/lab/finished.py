@@ -21,7 +21,8 @@ from builder.place import Place
 from builder.stages import image as image_stage
 from builder.stages import lab as stages
 from builder.stages.products import TAR
-from builder.stages.session import Request, Session, open_session
+from builder.stages.request import Request
+from builder.stages.session import Session, open_session
 from tests.support.lab import recordings
 from tests.support.lab.wire import Wire
 from tests.world import ROOT

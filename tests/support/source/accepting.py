@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from builder.source import Fetched, Location, Source, accepted, fetch
-from builder.source.model import SigningKey
+from builder.source import accepted
+from builder.source.fetch import fetch
+from builder.source.model import Fetched, Location, SigningKey, Source
 from tests.support.el6.signing import Key, throwaway_key
 from tests.support.source import rpms
 from tests.support.source.site import QUICK, Site

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from builder.base import identity, image_tag, load_base, require_host
 from builder.base.bootstrap import _failure
+from builder.base.image import identity, image_tag, require_host
 from builder.base.method import Patience
 from builder.base.mmdebstrap import KEYRING, apt_sources, command
+from builder.base.model import load_base
 from builder.errors import (
     BuildError,
     EnvironmentFailure,

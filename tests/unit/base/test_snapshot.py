@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from builder.base import identity, load_base, vault
+from builder.base import vault
+from builder.base.image import identity
 from builder.base.mmdebstrap import apt_sources
-from builder.base.model import Yum
+from builder.base.model import Yum, load_base
 from builder.base.snapshot import VARIABLE
 from builder.errors import SourceUnreachable, UsageError
 from tests.unit.base.test_base import SETTINGS, YUM

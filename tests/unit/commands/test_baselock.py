@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.base import load_base, lock
+from builder.base import lock
+from builder.base.model import load_base
 from builder.base.packages import BasePackage, encode
 from builder.console import Console
 from builder.digest import Digest

@@ -22,7 +22,8 @@ from builder.pipeline.schedule import all_inputs
 from builder.pipeline.store import OUTPUT
 from builder.place import Place
 from builder.spans import about, span
-from builder.stages.session import Request, ledger_path, open_session
+from builder.stages.request import Request
+from builder.stages.session import ledger_path, open_session
 from tests.world import ROOT
 
 SUM = re.compile(r"(\d+) of (\d+) stages would run: (about .*|a few seconds) \((.*)\)$")

@@ -16,8 +16,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from builder.base import Base, load_base, require_host
-from builder.base.model import Mmdebstrap
+from builder.base.image import require_host
+from builder.base.model import Base, Mmdebstrap, load_base
 from builder.console import Console
 from builder.doctor import machine, outside
 from builder.doctor.base import examine_base

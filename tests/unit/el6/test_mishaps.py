@@ -6,14 +6,15 @@ import io
 
 import pytest
 
-from builder.base import identity, load_base
+from builder.base.image import identity
+from builder.base.model import load_base
 from builder.commands import produce
 from builder.console import Console
 from builder.errors import EnvironmentFailure
 from builder.host.paths import Cache, Project
 from builder.pipeline.stagename import StageKind
 from builder.place import Place
-from builder.stages.session import Request
+from builder.stages.request import Request
 from tests.support.el6.beside import project
 from tests.support.el6.project import EL6, ORIGIN
 from tests.world import World

@@ -22,6 +22,7 @@ from builder.host.paths import Cache, Project
 from builder.pipeline import run
 from builder.place import Place
 from builder.stages import session
+from builder.stages.request import Request
 from tests import world
 from tests.support.lab import finished
 
@@ -180,7 +181,8 @@ def test_the_locks_are_the_checkouts(tmp_path: Path) -> None:
 SESSION = """
 import sys
 from pathlib import Path
-from builder.stages.session import Request, open_session
+from builder.stages.request import Request
+from builder.stages.session import open_session
 from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.place import Place
@@ -208,7 +210,7 @@ def test_a_build_holds_it_from_its_first_look_to_its_last_word(tmp_path: Path) -
             assert first.stdout.readline() == "held\n"
             said = Ending(first, signal.SIGKILL)
             with session.open_session(
-                session.Request("lts"),
+                Request("lts"),
                 Place(project, Cache(tmp_path / "two"), Console(said, interactive=False)),
             ):
                 assert f"waiting for process {first.pid}" in said.getvalue()

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from builder.base import load_base
+from builder.base.model import load_base
 from builder.commands import outputs
 from builder.console import Console
 from builder.errors import BuilderError, BuildError, SmokeError

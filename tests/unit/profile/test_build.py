@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from builder.base import load_base
+from builder.base.model import load_base
 from builder.errors import UsageError
 from builder.profile import load
 from builder.profile.build import Build, BuildPart, resolve
@@ -15,7 +15,7 @@ from tests.world import ROOT
 
 # A run's own value is made by its session; a lab's companion is of another profile.
 # The last one lists every base, and resolves nothing.
-MAY_RESOLVE = {"stages/session.py", "stages/lab.py", "commands/listing.py"}
+MAY_RESOLVE = {"stages/request.py", "stages/lab.py", "commands/listing.py"}
 TABLES = (".variants(", "load_base(", "vendor.resolve(", ".component[", ".flavour[")
 
 PROFILE = """\

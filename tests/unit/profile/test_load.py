@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.base import load_base
+from builder.base.model import load_base
 from builder.errors import UsageError
 from builder.host.paths import find_project
 from builder.profile import load

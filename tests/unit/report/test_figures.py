@@ -17,7 +17,8 @@ from builder.lab.hosts import network
 from builder.patch import series
 from builder.place import Place
 from builder.smoke import payload
-from builder.stages.session import Request, open_session
+from builder.stages.request import Request
+from builder.stages.session import open_session
 from tests.world import ROOT
 
 EXPLAINED = "docs/explanation"

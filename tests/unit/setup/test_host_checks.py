@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.base import load_base, require_host
+from builder.base.image import require_host
+from builder.base.model import load_base
 from builder.errors import EnvironmentFailure
 from builder.host import subordinate, tools
 from builder.host.paths import find_project

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builder.archive import stream
-from builder.base import load_base
+from builder.base.model import load_base
 from builder.errors import EnvironmentFailure
 from builder.host import process, tools
 from builder.host.tools import Need

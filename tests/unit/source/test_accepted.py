@@ -14,8 +14,9 @@ from builder.host.paths import Project
 from builder.pipeline.facts import FetchFacts
 from builder.report import html, record
 from builder.report.record import BuildRecord, StageRecord
-from builder.source import Location, Source, accepted
+from builder.source import accepted
 from builder.source.accepted import Acceptance
+from builder.source.model import Location, Source
 from tests.support.el6.signing import Key
 from tests.support.source import rpms
 from tests.support.source.accepting import BY_DIGEST, plain, take, vendor

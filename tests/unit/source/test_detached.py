@@ -15,8 +15,7 @@ import pytest
 
 from builder.errors import SourceUnreachable, UsageError, VerificationError
 from builder.profile import load
-from builder.source import Location, Source
-from builder.source.model import SigningKey
+from builder.source.model import Location, SigningKey, Source
 from tests.support.el6.signing import Key, throwaway_key
 from tests.support.source.rpms import detach
 from tests.support.source.site import Site

@@ -15,9 +15,9 @@ import pytest
 
 from builder.digest import Digest, of_bytes
 from builder.errors import VerificationError
-from builder.source import Location, Source
 from builder.source.expected import Expected
 from builder.source.fetch import fetch
+from builder.source.model import Location, Source
 from tests.support.source import rpms
 from tests.support.source.peer import answering, listen
 from tests.support.source.server import Habits, tar_of

@@ -13,7 +13,8 @@ import pytest
 
 from builder.digest import Digest
 from builder.errors import Interrupted, SourceUnreachable, UsageError, VerificationError
-from builder.source import Location, Source, fetch
+from builder.source.fetch import fetch
+from builder.source.model import Location, Source
 from builder.source.pins import SourcesLock
 from tests.damage import spoil
 from tests.support.source.server import BODY, DIGEST, Habits, tar_of

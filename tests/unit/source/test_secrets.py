@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.base import load_base, vault
-from builder.base.model import Yum
+from builder.base import vault
+from builder.base.model import Yum, load_base
 from builder.console import Console
 from builder.doctor import outside
 from builder.doctor.finding import as_json, lines
@@ -16,7 +16,7 @@ from builder.errors import SourceUnreachable, VerificationError
 from builder.host.paths import find_project
 from builder.report.failure import render
 from builder.shown import LONGEST_ANSWER, answer, printable, secrets_of, shown, without_secrets
-from builder.source import Location, Source
+from builder.source.model import Location, Source
 from builder.source.probe import probe
 from tests.support.source import ftpserver
 from tests.support.source.peer import answering, ftp, listen

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from builder.errors import UsageError, VerificationError
-from builder.source import Location, Source, signature
-from builder.source.model import SigningKey
+from builder.source import signature
+from builder.source.model import Location, SigningKey, Source
 from builder.source.openpgp import Key as Accepted
 from tests.support.el6.signing import Key, throwaway_key
 from tests.support.source import rpms

@@ -8,7 +8,8 @@ import pytest
 
 from builder.digest import Digest
 from builder.errors import SourceUnreachable, VerificationError
-from builder.source import Location, Source, find
+from builder.source.known import find
+from builder.source.model import Location, Source
 from tests.support.source.server import BODY, DIGEST, Habits, tar_of
 from tests.support.source.site import Site
 

@@ -14,8 +14,8 @@ import msgspec
 import pytest
 
 from builder.errors import EnvironmentFailure, SourceUnreachable, VerificationError
-from builder.source import Location, Source
 from builder.source.limit import LocationFailed
+from builder.source.model import Location, Source
 from builder.source.transfer import Partial
 from builder.source.web import _judge_redirect
 from tests.support.source.peer import answering, listen
@@ -28,7 +28,8 @@ import sys
 from pathlib import Path
 from builder.console import Console
 from builder.host.paths import Cache, Project
-from builder.source import Location, Source, fetch, open_lock
+from builder.source.fetch import fetch, open_lock
+from builder.source.model import Location, Source
 root, url = Path(sys.argv[1]), sys.argv[2]
 project = Project(root / "project")
 got = fetch(Source("tool", "tool.tar", (Location(url),)), cache=Cache(root / "cache"),

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from builder.base import load_base
+from builder.base.model import load_base
 from builder.console import Console
 from builder.host.paths import Cache, Project
 from builder.pipeline.code import Code

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import NoReturn
 
-from builder.base import load_base
+from builder.base.model import load_base
 from builder.console import Console
 from builder.digest import Digest
 from builder.host.paths import Cache, find_project

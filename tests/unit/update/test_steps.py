@@ -11,7 +11,7 @@ from builder.digest import Digest
 from builder.errors import EnvironmentFailure, UsageError
 from builder.host.whole import write_whole
 from builder.profile.commit import Commit, finish
-from builder.source import Location, Source
+from builder.source.model import Location, Source
 from builder.source.pins import Pin, SourcesLock
 from builder.update.edit import Change, edit
 from builder.update.offer import (

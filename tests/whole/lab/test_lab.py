@@ -28,7 +28,8 @@ from builder.lab.verdict import load as read_verdict
 from builder.place import Place
 from builder.report import record as records
 from builder.stages import lab as stages
-from builder.stages.session import Request, open_session
+from builder.stages.request import Request
+from builder.stages.session import open_session
 from tests.whole.conftest import Built
 
 pytestmark = [pytest.mark.timeout(3000)]
