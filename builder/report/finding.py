@@ -1,10 +1,12 @@
 """What is to be said of a file of the checkout: rejected hunks, layouts that differ, and the like.
 
-As SARIF 2.1.0 (OASIS) for code scanning, and as GitHub's annotations.
+As SARIF 2.1.0 (OASIS) for code scanning, as GitHub's annotations, and as GitLab's report of code
+quality (docs.gitlab.com, "Code Quality report format").
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from builder.digest import of_text
 from builder.forensics.findings import ComponentFindings, ProfileFindings
 from builder.patch.report import FileReport, HunkOutcome, HunkReport, PatchReport
 from builder.version import TOOLKIT, version
@@ -33,6 +36,7 @@ _OF_OUTCOME: dict[HunkOutcome, tuple[str, Level]] = {
     HunkOutcome.OFFSET: ("patch-offset", "note"),
 }
 _ANNOTATION: dict[Level, str] = {"error": "error", "warning": "warning", "note": "notice"}
+_SEVERITY: dict[Level, str] = {"error": "critical", "warning": "minor", "note": "info"}
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,24 @@ def _result(one: CodeFinding) -> dict[str, Any]:
         "region": {"startLine": one.line},
     }
     return {**found, "locations": [{"physicalLocation": physical}]}
+
+
+def as_code_quality(findings: Iterable[CodeFinding], elsewhere: str) -> bytes:
+    """A list of issues; ``elsewhere``: the file of a finding that is about none.
+
+    A finding keeps its fingerprint when its line moves, so that GitLab takes it for the same one.
+    """
+    issues = [
+        {
+            "description": one.words,
+            "check_name": one.rule,
+            "fingerprint": of_text("\n".join((one.rule, one.file, one.words))),
+            "severity": _SEVERITY[one.level],
+            "location": {"path": one.file or elsewhere, "lines": {"begin": one.line}},
+        }
+        for one in findings
+    ]
+    return json.dumps(issues, indent=2).encode() + b"\n"
 
 
 def as_annotation(one: CodeFinding) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from builder.forensics.findings import ProfileFindings
 from builder.host.whole import write_whole
 from builder.lab import verdict as verdicts
+from builder.profile.load import FILE_NAME
 from builder.report import finding, html, junit, proofs, summary
 from builder.report.finding import CodeFinding
 from builder.report.junit import JunitSuite
@@ -17,7 +18,7 @@ from builder.report.record import BuildRecord
 
 FOLDER = "ci"
 JUNIT, SUMMARY = "junit.xml", "summary.md"
-PATCHES, SARIF = "patches.xml", "patches.sarif"
+PATCHES, SARIF, QUALITY = "patches.xml", "patches.sarif", "patches.codequality.json"
 
 
 def write(target: Path, made: BuildRecord) -> None:
@@ -46,10 +47,15 @@ def _suites(target: Path, made: BuildRecord) -> Iterator[JunitSuite]:
 
 
 def write_findings(target: Path, found: ProfileFindings, root: Path) -> tuple[CodeFinding, ...]:
-    """Write what was found out about patches; returns it.  ``root``: the checkout."""
+    """Write what was found out about patches; returns it.
+
+    ``target``: a profile's folder in ``artifacts/``.  ``root``: the checkout.
+    """
     findings = tuple(finding.of_findings(found, root))
     _write(target / FOLDER / PATCHES, junit.encode(junit.of_findings(found)))
     _write(target / FOLDER / SARIF, finding.as_sarif(findings))
+    elsewhere = f"specs/{target.name}/{FILE_NAME}"
+    _write(target / FOLDER / QUALITY, finding.as_code_quality(findings, elsewhere))
     return findings
 
 

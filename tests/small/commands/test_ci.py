@@ -88,7 +88,8 @@ def test_what_is_pinned_goes_through_and_changes_nothing(ci: World) -> None:
         assert ended.status == 0, ended.errors
     assert state(ci.project) == before
     told = ci.project / "artifacts" / "small" / "ci"
-    assert {path.name for path in told.iterdir()} == {"patches.xml", "patches.sarif"}
+    written = {"patches.xml", "patches.sarif", "patches.codequality.json"}
+    assert {path.name for path in told.iterdir()} == written
     (run,) = json.loads((told / "patches.sarif").read_bytes())["runs"]
     assert run["results"] == [], "its patches have no fault"
 

@@ -28,6 +28,8 @@ PATCH = (
     "--- a/net/core.c\n+++ b/net/core.c\n@@ -1,2 +1,2 @@\n-a\n+b\n@@ -40,1 +40,1 @@ f()\n-c\n+d\n"
 )
 
+PLACE = "patches/lts/kernel/one.patch"
+
 
 def without_toa(wire: Wire) -> None:
     tcp = wire.tcp("inner", 0)
@@ -111,8 +113,20 @@ def test_hunks_are_cases_and_findings_have_their_line(tmp_path: Path) -> None:
     rules = {one["id"] for one in run["tool"]["driver"]["rules"]}
     assert {one["ruleId"] for one in run["results"]} <= rules
     place = run["results"][1]["locations"][0]["physicalLocation"]
-    assert place["artifactLocation"]["uri"] == "patches/lts/kernel/one.patch"
+    assert place["artifactLocation"]["uri"] == PLACE
     assert place["region"] == {"startLine": 6}
+
+
+def test_gitlab_is_told_of_every_finding_by_file_and_line(tmp_path: Path) -> None:
+    machine.write_findings(tmp_path / "artifacts" / "lts", found(tmp_path), tmp_path)
+    issues = json.loads((tmp_path / "artifacts/lts/ci/patches.codequality.json").read_text())
+    assert [(one["check_name"], one["severity"], one["location"]) for one in issues] == [
+        ("patch-offset", "info", {"path": PLACE, "lines": {"begin": 3}}),
+        ("patch-rejected", "critical", {"path": PLACE, "lines": {"begin": 6}}),
+        ("kconfig-question", "info", {"path": "specs/lts/profile.toml", "lines": {"begin": 1}}),
+    ]
+    assert len({one["fingerprint"] for one in issues}) == len(issues)
+    assert all(one["description"] for one in issues)
 
 
 def test_what_xml_cannot_have_is_replaced() -> None:
