@@ -1,4 +1,4 @@
-"""The members of a cpio archive as they come out of an RPM's decompressor.
+"""The members of a cpio archive, read from the decompressed payload of an RPM.
 
 The format is "newc" (cpio(5), New ASCII Format), the only one that rpm writes.
 """
@@ -17,7 +17,7 @@ _HEADER = 110  # bytes: the magic and 13 fields of eight hexadecimal digits
 _MAGICS = (b"070701", b"070702")
 _FIELDS = re.compile(rb"^[0-9A-Fa-f]{104}$")
 _TRAILER = b"TRAILER!!!"
-_LONGEST = 4096  # bytes of a name or a link's goal; PATH_MAX, limits.h
+_LONGEST = 4096  # bytes of a name or a link's target; PATH_MAX, limits.h
 _KINDS = {
     stat.S_IFREG: Kind.FILE,
     stat.S_IFDIR: Kind.FOLDER,
@@ -40,9 +40,9 @@ class _Head:
 
 
 def members(reader: ForwardReader) -> Iterator[Member]:
-    """The members in their order; raises Damaged.
+    """The members in order; raises DamagedArchive.
 
-    The data of a file is what ``reader`` gives next.
+    ``reader`` returns a file's data next.
     """
     while True:
         head = _head(reader)
@@ -86,12 +86,12 @@ def _member(head: _Head, reader: ForwardReader) -> Member:
 
 
 def _odd(head: _Head, kind: Kind) -> str:
-    """Why a member must be refused, if so."""
+    """Why a member must be refused; empty if it is acceptable."""
     if kind is Kind.OTHER:
         form = stat.S_IFMT(head.mode)
         return f"it is {_SPECIAL.get(form, f'of a kind that sources do not have ({form:#o})')}"
     if kind is Kind.FILE and head.links > 1:
-        # The data of such files comes with the last of them: rpm has none in sources.
+        # Only the last link of such a file has its data.  Source RPMs have no hard links.
         return "it is a hard link, of a kind that sources do not have"
     if kind is Kind.FOLDER and head.size:
         return f"it is a folder, but has {head.size} bytes of data"

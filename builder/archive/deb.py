@@ -1,4 +1,4 @@
-"""One file out of a Debian package, without unpacking the rest."""
+"""Extract one file from a Debian package without unpacking the rest."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from builder.errors import VerificationError
 from builder.host import process
 from builder.host.space import full_disk, is_full
 
-_MEMORY = 2 << 30  # bytes; dpkg-deb itself holds whatever an archive says that it needs
+_MEMORY = 2 << 30  # bytes; dpkg-deb itself allocates whatever an archive claims to need
 
 
 def extract_member(package: Path, member: str, target: Path, *, max_bytes: int) -> int:
     """Write ``member`` (as in usr/src/x.tar.xz) of a .deb to ``target``; return its size in bytes.
 
-    Raises VerificationError if it is not there as a plain file, larger than ``max_bytes``, or
-    the package is damaged; EnvironmentFailure if the disk is full or dpkg-deb is missing.
+    Raises VerificationError if it is missing, not a plain file or larger than ``max_bytes``, or
+    if the package is damaged; EnvironmentFailure if the disk is full or dpkg-deb is missing.
     """
     tool = process.require_tool("dpkg-deb", f"to open {package.name}")
     wanted = _plain(os.fsencode(member))
     fence = process.require_tool("prlimit")
     argv = (fence, f"--as={_MEMORY}", tool, "--fsys-tarfile", str(package))
-    # Other members lie before it: their bytes pass through, but are not kept.
+    # Earlier members are read, but not kept.
     with open_command(argv, package, limit=16 * max_bytes + CHUNK) as reader:
         for found in placed(members(reader)):
             if _plain(found.name) != wanted:

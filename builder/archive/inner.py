@@ -1,4 +1,4 @@
-"""Trees out of archives that lie in a tree that was unpacked before."""
+"""Unpack archives that are inside an unpacked tree."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def unpack_inner(
 ) -> Unpacked:
     """Unpack an archive of ``tree`` into ``target``, a new or empty folder.
 
-    ``inside``: the archive's path in the tree, then a folder in it whose content is wanted;
+    ``inside``: the archive's path in the tree, then optionally the folder in it to unpack;
     without a folder the archive's own top folder is stripped.  ``source`` names the tree in
     messages.
 
-    Raises VerificationError if the tree has no such archive (and tells what it has), or the
-    archive no such folder; as ``unpack`` does; UsageError if ``inside`` is of another form.
+    Raises VerificationError if the tree has no such archive (the message lists what it has), if
+    the archive has no such folder, and as ``unpack`` does; UsageError if ``inside`` is malformed.
     """
     if not 1 <= len(inside) <= 2 or any(_leads_out(name) for name in inside):
         raise UsageError(

@@ -1,15 +1,15 @@
-"""Where the symbolic links of an unpacked tree lead, told from their names alone."""
+"""Check where the symbolic links of an unpacked tree lead, from their names alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 _HOPS = 40  # links followed in one name; path_resolution(7)
-_STEPS = 1 << 20  # parts of names followed for all links together; a kernel's need a thousand
+_STEPS = 1 << 20  # path components followed for all links together; a kernel needs a thousand
 
 
 class Stray(Exception):
-    """A link that must not stay.  ``link``: its name; the text says why."""
+    """A link that must be refused.  ``link``: its name; the message says why."""
 
     def __init__(self, link: bytes, reason: str) -> None:
         super().__init__(reason)
@@ -17,11 +17,11 @@ class Stray(Exception):
 
 
 def check(links: Mapping[bytes, bytes], deepest: int) -> None:
-    """Raises Stray for a link that leads out of the tree, also by way of others, or nowhere.
+    """Raise Stray for a link that leads out of the tree, also through other links, or nowhere.
 
-    ``links``: what each leads to, by its name below the tree's root, which has ``deepest``
-    parts at most; none of them is absolute.  What is not a link there is taken for a folder or
-    for missing, which makes no difference.
+    ``links``: each link's target by its name below the tree's root.  A name has at most
+    ``deepest`` components; no target is absolute.  Names that are not links count as folders or
+    as missing, which makes no difference.
     """
     left = _STEPS
     for link in links:
@@ -32,7 +32,7 @@ def check(links: Mapping[bytes, bytes], deepest: int) -> None:
 
 
 def _walk(link: bytes, links: Mapping[bytes, bytes], deepest: int) -> Iterator[None]:
-    """One step for each part of a name on the way."""
+    """Yield once for each path component on the way."""
     here = link.split(b"/")[:-1]
     todo = links[link].split(b"/")[::-1]
     hops = 0

@@ -1,4 +1,4 @@
-"""What a tar and a cpio archive have in common: their members, and how they are named to people."""
+"""The members of tar and cpio archives, and their names in messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SHOWN = 300  # characters of a name in a message
 
 
 class Kind(enum.Enum):
-    """What a member of a source archive may be."""
+    """The kind of a source archive's member."""
 
     FILE = enum.auto()
     FOLDER = enum.auto()
@@ -21,10 +21,10 @@ class Kind(enum.Enum):
 
 
 class Member(msgspec.Struct, frozen=True):
-    """One member, as its header has it: nothing here has been judged but ``size``, which is >= 0.
+    """One member, as its header describes it; only ``size`` is checked (it is >= 0).
 
-    ``link``: what a link leads to.  ``size``: bytes of data that follow in the archive.
-    ``mtime``: seconds since 1970, cut to whole ones.  ``odd``: why it must be refused, if so.
+    ``link``: a link's target.  ``size``: bytes of data that follow in the archive.  ``mtime``:
+    whole seconds since 1970.  ``odd``: why it must be refused; empty if it is acceptable.
     """
 
     name: bytes
@@ -37,11 +37,11 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class DamagedArchive(Exception):
-    """The bytes are no whole archive."""
+    """The bytes are not a complete archive."""
 
 
 def placed(members: Iterator[Member]) -> Iterator[Member]:
-    """The same members; if one is damaged, the error tells after which."""
+    """The same members; the error for a damaged one names the member before it."""
     last: Member | None = None
     while True:
         try:
@@ -56,11 +56,11 @@ def placed(members: Iterator[Member]) -> Iterator[Member]:
 
 
 def shown(name: bytes) -> str:
-    """A name for a message: quoted, not too long, without what a terminal would obey."""
+    """A name for a message: quoted, shortened, without control characters."""
     return repr(name.decode("utf-8", "backslashreplace")[:_SHOWN])
 
 
 def listed(name: bytes) -> str:
-    """A name for a list of several: as it is, if nothing in it could harm a terminal."""
+    """A name for a list: unquoted if it is printable."""
     text = name.decode("utf-8", "backslashreplace")
     return text if text.isprintable() else shown(name)

@@ -1,8 +1,8 @@
-"""Where the parts of an RPM lie in its file, read with every length and offset checked.
+"""Locate the parts of an RPM in its file, with every length and offset checked.
 
-The format is that of rpm's docs/manual/format.md (version 4 packages: lead, signature header,
-header, payload).  Nothing is believed, for this is what a signature is checked with, and what
-reads packages that a container has made.
+The format is described in rpm's docs/manual/format.md (version 4 packages: lead, signature
+header, header, payload).  Nothing in the file is trusted: signatures are checked with this
+module, and it reads packages that a container has made.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class _Entry:
 
 @dataclass(frozen=True)
 class RpmHeader:
-    """One header: ``start`` and ``end`` are where it lies in the file, in bytes.
+    """One header; ``start`` and ``end`` are its byte offsets in the file.
 
-    ``sealed``: its first entry is a region that spans all others, as rpmbuild writes it; what
-    lies outside of a region is not covered by any signature of the header.
+    ``sealed``: the first entry is a region that spans all other entries, as rpmbuild writes it;
+    a signature of the header does not cover data outside a region.
     """
 
     start: int
@@ -64,7 +64,7 @@ class RpmHeader:
         return self._data[entry.offset : max(end, entry.offset)].decode(errors="replace")
 
     def texts(self, tag: int) -> tuple[str, ...]:
-        """All strings of a tag, none if it is not there or goes beyond the header's end."""
+        """All strings of a tag; none if it is missing or runs past the header's end."""
         entry = self._entries.get(tag)
         if entry is None or entry.kind not in _STRINGS:
             return ()
@@ -90,7 +90,7 @@ class RpmHeader:
 
 @dataclass(frozen=True)
 class RpmPackage:
-    """An RPM's two headers and the size of its file in bytes; the payload is what follows."""
+    """An RPM's two headers and its file size in bytes; the payload follows the headers."""
 
     signature: RpmHeader
     header: RpmHeader
@@ -108,28 +108,28 @@ class RpmPackage:
 
     @property
     def file_name(self) -> str:
-        """The name under which rpmbuild would have written it.
+        """The file name that rpmbuild would have given it.
 
-        A source RPM has no SOURCERPM (rpm's lib/package.c); its arch is that of the build host.
+        A source RPM has no SOURCERPM (rpm's lib/package.c); its arch is the build host's.
         """
         arch = self.header.text(ARCH) if self.header.text(SOURCE_RPM) else "src"
         return f"{self.release}.{arch}.rpm"
 
 
 def is_rpm(path: Path) -> bool:
-    """Whether a file begins as an RPM does."""
+    """Whether a file begins like an RPM."""
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 
 
 def read(path: Path) -> RpmPackage:
-    """The headers of an RPM; raises VerificationError if it is none, cut off or damaged."""
+    """The headers of an RPM; raises VerificationError if it is not one, truncated or damaged."""
     with path.open("rb") as file:
         lead = file.read(_LEAD)
         if not lead.startswith(MAGIC):
             raise _refuse(path, f"it begins with {lead[:4].hex() or 'nothing'}, unlike an RPM")
         signature = _read_header(file, path, "signature header")
-        file.seek(-signature.end % 8, 1)  # it is filled up to eight bytes
+        file.seek(-signature.end % 8, 1)  # it is padded to eight bytes
         header = _read_header(file, path, "header")
         return RpmPackage(signature, header, file.seek(0, 2))
 
@@ -145,7 +145,7 @@ def _read_header(file: IO[bytes], path: Path, what: str) -> RpmHeader:
     if not 0 < count <= _MOST_ENTRIES or size > _MOST_DATA:
         raise _refuse(path, f"its {what} claims {count} entries and {size} bytes")
     if count * _ENTRY.size + size > os.fstat(file.fileno()).st_size - file.tell():
-        raise _refuse(path, f"it is truncated inside its {what}")  # before memory for it is taken
+        raise _refuse(path, f"it is truncated inside its {what}")  # before allocating memory
     index, data = file.read(count * _ENTRY.size), file.read(size)
     entries: dict[int, _Entry] = {}
     for tag, entry in _entries(index):
@@ -163,8 +163,8 @@ def _entries(index: bytes) -> Iterator[tuple[int, _Entry]]:
 def _is_sealed(index: bytes, data: bytes) -> bool:
     """Whether the first entry is a region over the whole header.
 
-    Its data is the region's trailer, an entry of its own at the end of the data, whose negative
-    offset says how many bytes of index the region has (rpm's lib/header.c).
+    The region's data is its trailer, a separate entry at the end of the data.  The trailer's
+    negative offset is the number of index bytes in the region (rpm's lib/header.c).
     """
     tag, kind, offset, count = _ENTRY.unpack_from(index)
     if tag not in _REGION_TAGS or kind != _BINARY or count != _ENTRY.size:

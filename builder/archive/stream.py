@@ -1,4 +1,4 @@
-"""Reading an archive as it comes out of a decompressor: forwards only, in bounded memory."""
+"""Read an archive from its decompressor: forwards only, in bounded memory."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from builder.host import process
 
 CHUNK = 1 << 20  # bytes; nothing larger is ever held at once
 _PIPE = 1 << 20  # bytes; fewer wake-ups between the decompressor and us
-_PADDING = 1 << 20  # bytes of zeros behind an archive; GNU tar fills up to 10 KiB by default
+_PADDING = 1 << 20  # bytes of zeros after an archive; GNU tar pads to 10 KiB by default
 _HINT = "fetch it again (`invoke fetch --update` if it was replaced on purpose)"
 
-# First bytes of a compressed file, the compression, the program that opens it.  Memory is
-# limited: an archive says itself how much its decompressor must hold.
+# First bytes of a compressed file, its compression, the decompressor.  Its memory is limited,
+# because the archive itself states how much the decompressor needs.
 _DECOMPRESSORS: tuple[tuple[bytes, str, tuple[str, ...]], ...] = (
     (b"\xfd7zXZ\x00", "xz", ("xz", "-dc", "-T0", "--memlimit-decompress=1GiB")),
     (b"\x1f\x8b", "gzip", ("gzip", "-dc")),
@@ -32,10 +32,10 @@ _DECOMPRESSORS: tuple[tuple[bytes, str, tuple[str, ...]], ...] = (
 
 
 class ForwardReader:
-    """The plain bytes of an archive out of a pipe or a file; skipping is reading on.
+    """The decompressed bytes of an archive from a pipe or a file; seeking reads and discards.
 
-    At most ``limit`` bytes come out in all, and ``CHUNK`` at once: what a header claims is
-    never believed.  More raises Damaged.
+    It returns at most ``limit`` bytes in total, and ``CHUNK`` at once, whatever a header claims.
+    More raises DamagedArchive.
     """
 
     def __init__(self, pipe: IO[bytes], limit: int) -> None:
@@ -58,15 +58,15 @@ class ForwardReader:
         return data
 
     def seek(self, position: int) -> None:
-        """Read on up to ``position``."""
+        """Read and discard bytes up to ``position``."""
         while self._position < position:
             if not self.read(min(CHUNK, position - self._position)):
                 return
 
     def finish(self) -> None:
-        """Read the padding behind the archive, so that the decompressor checks its last checksum.
+        """Read the padding after the archive, so that the decompressor checks its last checksum.
 
-        Raises Damaged for anything but a few zeros: a second archive, garbage, a bomb.
+        Raises DamagedArchive for anything but a few zeros: a second archive, garbage, a bomb.
         """
         end = self._position
         while data := self.read(CHUNK):
@@ -88,12 +88,12 @@ def _decompressor(archive: Path, offset: int) -> tuple[str, ...] | None:
 
 
 def compression(start: bytes) -> str:
-    """What a file that begins with ``start`` is compressed with; empty for nothing known."""
+    """The compression of a file that begins with ``start``; empty if unknown."""
     return next((name for magic, name, _ in _DECOMPRESSORS if start.startswith(magic)), "")
 
 
 def peek(archive: Path, size: int) -> bytes:
-    """The first ``size`` bytes that come out of a file, compressed or plain; fewer if it ends."""
+    """The first ``size`` bytes of a file, decompressed if necessary; fewer if it is shorter."""
     argv = _decompressor(archive, 0)
     with archive.open("rb", buffering=0) as packed:
         if argv is None:
@@ -106,12 +106,12 @@ def peek(archive: Path, size: int) -> bytes:
 def open_stream(
     archive: Path, limit: int, offset: int = 0
 ) -> Iterator[tuple[ForwardReader, IO[bytes]]]:
-    """Open an archive, plain or compressed with xz, lzma, gzip, bzip2 or zstd (told by its first
-    bytes); it begins ``offset`` bytes into the file.
+    """Open an archive that begins ``offset`` bytes into the file.
 
-    Gives the reader of the plain bytes, at most ``limit`` of them, and the compressed file,
-    whose position tells the progress.  Raises VerificationError with the decompressor's words
-    if the archive is damaged, EnvironmentFailure if the decompressor is missing.
+    It is plain or compressed with xz, lzma, gzip, bzip2 or zstd, as its first bytes show.  Yields
+    a reader of at most ``limit`` decompressed bytes, and the compressed file; the file's position
+    shows the progress.  Raises VerificationError with the decompressor's message if the archive
+    is damaged, EnvironmentFailure if the decompressor is missing.
     """
     argv = _decompressor(archive, offset)
     with archive.open("rb", buffering=0) as packed:
@@ -128,7 +128,7 @@ def open_stream(
 
 @contextmanager
 def open_command(argv: tuple[str, ...], archive: Path, limit: int) -> Iterator[ForwardReader]:
-    """Like ``open_stream`` for a tar that a program writes; it may be left before its end."""
+    """Like ``open_stream`` for a tar that a program writes; it need not be read to its end."""
     with process.start(argv) as program, _told(archive, program):
         yield ForwardReader(_buffer(program), limit)
 
@@ -143,7 +143,7 @@ def _buffer(program: subprocess.Popen[bytes]) -> IO[bytes]:
 
 @contextmanager
 def _told(archive: Path, program: subprocess.Popen[bytes] | None) -> Iterator[None]:
-    """Turn a damaged archive into a VerificationError; the program's own words come first."""
+    """Turn DamagedArchive into VerificationError, with the program's own message if it has one."""
     try:
         yield
     except DamagedArchive as damage:
@@ -154,7 +154,7 @@ def _told(archive: Path, program: subprocess.Popen[bytes] | None) -> Iterator[No
 
 
 def _last_words(program: subprocess.Popen[bytes]) -> str:
-    """What a program that has ended by itself in failure said."""
+    """The error output of a program that exited by itself with a failure; else empty."""
     try:
         program.wait(1)
     except subprocess.TimeoutExpired:

@@ -1,13 +1,13 @@
-"""The members of a tar, read strictly and in time that grows with its length only.
+"""The members of a tar, read strictly and in time linear in its length.
 
-Why an own reader: the standard library's ``tarfile`` trusts its input (quadratic pax headers,
-recursion on chains of headers, tracebacks on numbers that are none), and takes damage for the
-end.  bsdtar (libarchive) in a child process reads a dozen formats that no source comes in, each
-with its own history of faults, writes the files itself, so that they would have to be read again
-for their digests, and reports neither member nor cause in a form that can be relied on.  What
-sources come in is little: ustar (POSIX.1-1988), pax (POSIX.1-2001, "pax Interchange Format"), and
-GNU tar's long names and large numbers (its manual, "Basic Tar Format").  That is read here, and
-everything else is refused by name; bytes reach the disk as they are hashed.
+Why a reader of our own: the standard library's ``tarfile`` trusts its input (quadratic pax
+headers, recursion on chains of headers, tracebacks on malformed numbers), and treats damage as
+the end.  bsdtar (libarchive) in a child process reads a dozen formats that no source uses, each
+with its own history of bugs.  It writes the files itself, so they would have to be read again for
+their digests, and it reports neither member nor cause in a reliable form.  Sources use few
+formats: ustar (POSIX.1-1988), pax (POSIX.1-2001, "pax Interchange Format"), and GNU tar's long
+names and large numbers (its manual, "Basic Tar Format").  This module reads these and refuses
+everything else by name; files are hashed while they are written.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ BLOCK = 512  # bytes; "tar block size"
 _FIELDS = struct.Struct("100s8s16x12s12s8sc100s8s80x155s12x")
 _ZEROS = bytes(BLOCK)
 _NUMBER = re.compile(rb" *([0-7]*)[ \0]*")
-_SUM = slice(148, 156)  # where the checksum lies, which counts as blanks
+_SUM = slice(148, 156)  # the checksum field, which counts as blanks
 _SUM_AS_BLANKS = 8 * ord(" ")
 _POSIX, _GNU, _OLD = b"ustar\x00", b"ustar ", bytes(8)
-_LARGEST = 1 << 63  # no size or time is beyond
+_LARGEST = 1 << 63  # limit of sizes and times
 _LENGTH = re.compile(rb"([1-9][0-9]{0,7}) ")
 _DECIMAL = re.compile(rb"[0-9]{1,19}")
 _MOMENT = re.compile(rb"(-?[0-9]{1,19})(?:\.[0-9]*)?")
@@ -49,7 +49,7 @@ _EXTENDED = {
     b"g": "global header",
 }
 _HEEDED = frozenset({b"path", b"linkpath", b"size", b"mtime"})
-# Owners, other times, attributes and comments: nothing that a source tree keeps.
+# Owners, other times, attributes and comments: a source tree does not keep them.
 _IGNORED = frozenset(
     {b"comment", b"atime", b"ctime", b"uid", b"gid", b"uname", b"gname", b"charset"}
     | {b"hdrcharset", b"LIBARCHIVE.creationtime", b"RHT.security.selinux"}
@@ -68,7 +68,7 @@ _IGNORED_FAMILIES = (
 
 @dataclass
 class _Extension:
-    """What the headers before a member say of it; each kind comes once at most."""
+    """What the headers before a member say about it; each kind occurs at most once."""
 
     seen: set[bytes] = field(default_factory=set)
     name: bytes | None = None
@@ -78,11 +78,11 @@ class _Extension:
 
 
 def members(reader: ForwardReader) -> Iterator[Member]:
-    """The members in their order, none of them kept; raises Damaged.
+    """The members in order, none of them kept in memory; raises DamagedArchive.
 
-    The data of a file is what ``reader`` gives next.
+    ``reader`` returns a file's data next.
     """
-    shared: dict[bytes, bytes] = {}  # what global headers say of all members that follow
+    shared: dict[bytes, bytes] = {}  # from global headers, for all later members
     while (member := _next(reader, shared)) is not None:
         end = reader.tell() + member.size
         yield member
@@ -90,7 +90,7 @@ def members(reader: ForwardReader) -> Iterator[Member]:
 
 
 def _next(reader: ForwardReader, shared: dict[bytes, bytes]) -> Member | None:
-    """The next member, None at the end; what comes before it is bounded in number and size."""
+    """The next member, None at the end; the headers before it are limited in number and size."""
     extension: _Extension | None = None
     while True:
         block = reader.read(BLOCK)
@@ -138,11 +138,11 @@ def _member(block: bytes, extension: _Extension | None, shared: dict[bytes, byte
 
 
 def _judged(member: Member, flag: bytes) -> Member:
-    """The member with what is odd about it."""
+    """The member, with ``odd`` set if it must be refused."""
     if member.odd:
         return member
     if member.kind is Kind.FILE and member.name.endswith(b"/"):
-        member = replace(member, kind=Kind.FOLDER)  # as before folders had a flag
+        member = replace(member, kind=Kind.FOLDER)  # as in archives before folders had a flag
     if member.kind is Kind.OTHER:
         special = _SPECIAL.get(flag, f"of a kind that sources do not have ({flag!r})")
         return replace(member, odd=f"it is {special}")
@@ -152,7 +152,7 @@ def _judged(member: Member, flag: bytes) -> Member:
 
 
 def _extended(member: Member, extension: _Extension | None, shared: dict[bytes, bytes]) -> Member:
-    """The member with what extended headers say of it: the nearest one decides."""
+    """The member with its extended headers applied; the nearest header wins."""
     extension = extension or _Extension()
     records = shared | extension.records
     name = member.name if extension.name is None else extension.name
@@ -205,8 +205,9 @@ def _body(reader: ForwardReader, size: int, what: str) -> bytes:
 
 
 def _records(data: bytes, what: str) -> tuple[dict[bytes, bytes], bytes]:
-    """The records that are heeded, ``length key=value`` and a line's end each, and a key that is
-    neither heeded nor ignored, if there is one.
+    """The records that are used, and a key that is neither used nor ignored, if there is one.
+
+    A record is ``length key=value`` and a line feed.
     """
     found: dict[bytes, bytes] = {}
     strange, at = b"", 0
@@ -229,7 +230,7 @@ def _records(data: bytes, what: str) -> tuple[dict[bytes, bytes], bytes]:
 
 
 def _heeded(key: bytes, value: bytes) -> bytes:
-    """The value of a record, numbers as integers in decimal."""
+    """The checked value of a record; numbers as decimal integers."""
     if key == b"mtime":
         moment = _MOMENT.fullmatch(value)
         if moment is not None:

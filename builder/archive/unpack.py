@@ -1,13 +1,13 @@
-"""Unpacking a source archive (tar or RPM) that nobody has vouched for yet, as fast as tar does.
+"""Unpack an untrusted source archive (tar or RPM), as fast as tar does.
 
-Everything below ``target`` is made by this code, folder by folder, so a name can be judged
-without asking the disk: a parent that is not a folder made here is not passed through.
+This code creates everything below ``target``, folder by folder, so it can check a name without
+reading the disk: every parent must be a folder that was created here.
 
-Time, memory and disk that an archive may take are bounded by ``Limits``, whatever it claims;
-``tar`` and ``cpio`` say how it is read.
+``Limits`` bounds the time, memory and disk space that an archive may use, whatever it claims;
+``tar`` and ``cpio`` describe how it is read.
 """
 
-# Names are bytes here, as a tar has them: pathlib has no such paths, and takes its time.
+# Names are bytes here, as in a tar: pathlib does not support that, and is slow.
 # ruff: noqa: PTH101, PTH102, PTH108, PTH113, PTH114, PTH211
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _REPORT = 256  # members between two progress reports
 class Limits:
     """How large an archive may become.
 
-    ``files``: members, and folders that they lie in.  ``bytes``: what comes out of the
-    decompressor, headers and padding included; the files together have fewer.  ``names``:
-    bytes of all names and links, which are kept in memory until the end.  ``path``: bytes of
-    one name or link, half of PATH_MAX (limits.h), for a tree is also moved and copied below
-    longer names.  ``depth``: folders within folders.
+    ``files``: members and their parent folders.  ``bytes``: decompressed bytes, headers and
+    padding included; the files together have fewer.  ``names``: bytes of all names and links,
+    which are kept in memory until the end.  ``path``: bytes of one name or link, half of PATH_MAX
+    (limits.h), because a tree is also moved and copied below longer names.  ``depth``: nested
+    folders.
     """
 
     files: int = 500_000
@@ -59,9 +59,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What came out: number of files (links included, folders not) and their bytes.
+    """The unpacked tree: number of files (links included, folders not) and their bytes.
 
-    ``listing``: of all that was written, with digests of the bytes as they went by.
+    ``listing``: everything that was written, with digests computed while writing.
     """
 
     files: int
@@ -78,17 +78,16 @@ def unpack(
     strip: int | None = None,
     only: str = "",
 ) -> Unpacked:
-    """Unpack a tar (plain, xz, lzma, gzip, bzip2, zstd) or what is in an RPM into ``target``, a
-    new or empty folder.
+    """Unpack a tar (plain, xz, lzma, gzip, bzip2, zstd) or an RPM's payload into ``target``.
 
-    ``strip`` leading components are cut off as tar's --strip-components does: by default one of
-    a tar, none of an RPM.  ``only``: a folder of the archive; just what is below it comes out,
-    and lies directly in ``target``.  Files become 0644 or 0755, folders 0755, all of the
-    calling user; times are kept, but never before 1970 or in the future.  If it fails,
-    ``target`` is removed again.
+    ``target``: a new or empty folder; it is removed after a failure.  ``strip``: leading
+    components to remove from names, as tar's --strip-components does; by default one for a tar,
+    none for an RPM.  ``only``: a folder of the archive; only its content is unpacked, directly
+    into ``target``.  Files become 0644 or 0755, folders 0755, all owned by the calling user;
+    times are kept, but never before 1970 or in the future.
 
     Raises VerificationError that names the member (names or links that lead out, special
-    files, bombs, damage), EnvironmentFailure if the disk is full or the decompressor missing,
+    files, bombs, damage), EnvironmentFailure if the disk is full or the decompressor is missing,
     UsageError if ``target`` is not empty.
     """
     offset = rpm.read(archive).payload if rpm.is_rpm(archive) else 0
@@ -112,7 +111,7 @@ def unpack(
                     progress.advance(_position(packed.fileno()) - progress.done)
         return tree.finish()
     except OSError as error:
-        # Removed first: the message then tells the room that the next try will find.
+        # Removed first, so that the message reports the space that the next try will have.
         remove(target, target.parent)
         if is_full(error):
             raise full_disk(f"cannot unpack {archive.name}", target, tree.needed) from error
@@ -138,17 +137,17 @@ class _Tree:
     needed: int = 0
     _now: int = field(default_factory=lambda: int(time.time()))
     _folders: dict[bytes, int] = field(default_factory=lambda: {b"": -1})  # name: its time
-    _links: dict[bytes, bytes] = field(default_factory=dict)  # name: what it leads to
+    _links: dict[bytes, bytes] = field(default_factory=dict)  # name: its target
     _seen: set[bytes] = field(default_factory=set)  # folders that ``only`` could have named
     _entries: dict[bytes, bytes] = field(default_factory=dict)  # links and files
     _members: int = 0
-    _implied: int = 0  # folders that are no members
+    _implied: int = 0  # folders that are not members
     _files: int = 0
     _bytes: int = 0
     _names: int = 0  # bytes
 
     def add(self, member: Member, reader: ForwardReader) -> None:
-        """Make one member; its data is what ``reader`` gives next."""
+        """Create one member; ``reader`` returns its data next."""
         self._count(member)
         if member.odd:
             self._reject(member.name, member.odd)
@@ -202,7 +201,7 @@ class _Tree:
             self._reject(member.name, f"more than {self.limits.files} members and their folders")
 
     def _clean(self, name: bytes, member: Member) -> bytes:
-        """``name`` as one below the root, or an empty name if it is cut off whole."""
+        """``name`` relative to the root; empty if nothing remains of it."""
         if name.startswith(b"/"):
             self._reject(member.name, "its name is absolute")
         if b"\0" in name or len(name) > self.limits.path:
@@ -218,7 +217,7 @@ class _Tree:
         return b"/".join(kept)
 
     def _keep(self, parts: list[bytes]) -> list[bytes]:
-        """The parts of a name that remain, none if the member is not wanted."""
+        """The components of a name that remain; none if the member is not wanted."""
         if not self.only:
             return [part for part in parts[self.strip :] if part != b"."]
         named = [part for part in parts if part != b"."]
@@ -268,9 +267,9 @@ class _Tree:
             return os.open(path, _CREATE, 0o644)
 
     def _replace(self, name: bytes, member: Member) -> None:
-        """Make room for a member whose name was used before, as tar does: the last one wins.
+        """Remove an earlier member of the same name, as tar does: the last one wins.
 
-        The old name is taken away, never written through: it may be a link.
+        The old name is removed, never written through, because it may be a link.
         """
         if name in self._folders:
             self._reject(member.name, "a folder of that name came before it")
@@ -305,7 +304,7 @@ class _Tree:
         self._enter(name, member)
         goal = self._clean(member.link, member)
         folder = goal.rpartition(b"/")[0]
-        # Only real folders on the way and a real file at its end, or link(2) would follow.
+        # The target must be a real file in real folders, or link(2) would follow links.
         if not goal or folder not in self._folders or not _is_plain(self._path(goal)):
             self._reject(member.name, f"it links to {shown(member.link)}, no file of this archive")
         if goal == name:
@@ -318,7 +317,7 @@ class _Tree:
         self._files += 1
 
     def _enter(self, name: bytes, member: Member) -> None:
-        """Make the folders above ``name`` that are not there yet."""
+        """Create the missing parent folders of ``name``."""
         missing = []
         folder = name.rpartition(b"/")[0]
         while folder not in self._folders:
@@ -357,7 +356,7 @@ def _is_plain(path: bytes) -> bool:
 
 
 def _write(descriptor: int, data: bytes) -> None:
-    """Write all of ``data``; a disk that fills up takes a part first, then fails."""
+    """Write all of ``data``; a disk that fills up accepts a part first, then fails."""
     done = os.write(descriptor, data)
     while done < len(data):
         done += os.write(descriptor, memoryview(data)[done:])

@@ -1,7 +1,7 @@
-"""Measures the builder's own cost, side by side in one run, and gives ratios.
+"""Measure the builder's own cost, side by side in one run, as ratios.
 
-All of it happens in a cache and a project copy of its own, on the kernel component: it is
-the long one.  Times are wall seconds.
+It uses a cache and a project copy of its own, and the kernel component, which takes longest.
+Times are wall seconds.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ LINE = "/* one more line */\n"
 def measure(profile: str, flavour: str, place: Place) -> str:
     """Run all measurements; returns a Markdown table.
 
-    Takes one cold kernel build and some more.  What the builder costs is read off that one
-    run, so that other load on the machine does not fall on one side only: the command's time
-    over the time of its container, from which the processor time is taken that the builder
-    used meanwhile, as if it had all been missing there.
+    It does one cold kernel build and some more builds.  The builder's cost is measured in that
+    one run, so that other load on the machine affects both sides.  It is the command's time over
+    its container's time.  The processor time that the builder used meanwhile is subtracted from
+    the container's time, as if the container had lacked all of it.
     """
     project, cache, console = place.project, place.cache, place.console
     project.require_checkout("bench")
@@ -62,7 +62,7 @@ def measure(profile: str, flavour: str, place: Place) -> str:
 
 
 def measure_quickly(profile: str, place: Place) -> str:
-    """How quickly commands start, with what is built here and nothing else; a Markdown table."""
+    """Measure how quickly commands start, with the builds that exist; return a Markdown table."""
     place.project.require_checkout("bench")
     choose(place.project, Request(profile))  # refuses names that do not exist
     return startup.table(startup.measure(place, startup.commands(profile)))
@@ -89,7 +89,7 @@ def _measure(profile: str, flavour: str, place: Place) -> list[Figure]:
         prep = StageKind.PREP.of(component)
         done = session.settle(prep, BUILD_ROOT)
         prepared = done[prep].path / TREE
-        # Imported into the engine by whoever builds first, once for all.
+        # The first build imports it into the engine, once for all.
         ReadyImage(session.setting)(done[BUILD_ROOT])
         build = session.setting.build
         ledger = ledger_path(cache, profile, build.flavour, build.base.name)
@@ -116,8 +116,11 @@ def _measure(profile: str, flavour: str, place: Place) -> list[Figure]:
 
 @dataclass(frozen=True)
 class CommandTiming:
-    """Wall seconds, which part of all processors was busy meanwhile, and the processor
-    seconds that the measured command itself used, with all its children but the engine's."""
+    """The seconds of one measured command.
+
+    ``took``: wall seconds.  ``busy``: the share of all processors that was busy meanwhile.
+    ``used``: processor seconds of the command and all its children, except the engine's.
+    """
 
     took: float
     busy: float
@@ -159,7 +162,7 @@ def _share(cache: Cache, bench: Cache) -> None:
 def _processor_seconds() -> tuple[float, float]:
     """Busy and total processor seconds of this machine since boot (proc(5), /proc/stat).
 
-    What runs at a lower priority (nice) is others' work in the gaps, and counts as idle.
+    Processes at a lower priority (nice) only fill the gaps, and count as idle.
     """
     total = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0]
     fields = [int(word) for word in total.split()[1:9]]

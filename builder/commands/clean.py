@@ -1,7 +1,7 @@
-"""Removes what was built: artifacts, and on request everything that the cache holds.
+"""Remove the artifacts and, on request, everything in the cache.
 
-Only known folders are removed: those of ``artifacts/`` that belong to a profile, and those that
-a cache has that carries the builder's mark.
+Only known folders are removed: those of ``artifacts/`` that belong to a profile, and those of a
+cache that carries the builder's mark.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ from builder.report import matrix, publish, record
 
 @dataclass(frozen=True)
 class CleanRequest:
-    """What is to go.  ``profile``: None means all.  ``everything``: the cache, too.
-    ``agreed``: nobody has to be asked."""
+    """What to remove.
+
+    ``profile``: None means all.  ``everything``: the cache, too.  ``agreed``: do not ask.
+    """
 
     profile: str | None = None
     everything: bool = False
@@ -41,7 +43,7 @@ class CleanRequest:
 
 @dataclass(frozen=True)
 class _Target:
-    """A folder or file that goes; ``below``: the folder that must hold it."""
+    """A folder or file to remove; ``below``: the folder that must contain it."""
 
     path: Path
     below: Path
@@ -55,11 +57,11 @@ class _Target:
 def clean(request: CleanRequest, place: Place) -> None:
     """Remove one profile's artifacts, or all profiles'; with ``everything`` also the cache.
 
-    Says what goes and how much it is, and asks on a terminal.  Waits for runs that are under
-    way.  An engine's images are left to the engine, except for the private engine's, which go
-    with the cache.  Raises UsageError, and removes nothing, if there is nothing to remove, if
-    the cache is not the builder's, and if all is to go and nobody can be asked;
-    EnvironmentFailure, likewise, if the cache is another user's.
+    Prints what will be removed and its size, and asks on a terminal.  Waits for runs that are
+    under way.  An engine keeps its images, except the private engine, whose images are removed
+    with the cache.  Raises UsageError if there is nothing to remove, if the cache is not the
+    builder's, or if everything is to be removed and nobody can be asked; EnvironmentFailure if
+    the cache is another user's.  It removes nothing then.
     """
     project, cache, console = place.project, place.cache, place.console
     profiles = _profiles(request, project)
@@ -103,7 +105,7 @@ def _remove_all(targets: Iterable[_Target], cache: Cache, console: Console) -> N
 
 
 def _profiles(request: CleanRequest, project: Project) -> tuple[str, ...]:
-    """Profiles that exist, and those that have left artifacts behind."""
+    """Existing profiles, and those that have left artifacts."""
     known = sorted({*load.available(project.specs), *_left_behind(project)})
     if request.profile is None:
         return tuple(known)
@@ -118,7 +120,7 @@ def _profiles(request: CleanRequest, project: Project) -> tuple[str, ...]:
 
 
 def _left_behind(project: Project) -> Iterator[str]:
-    """Names of folders whose ``build.json`` says that it was built there, as that profile."""
+    """Names of folders with a ``build.json`` of the profile of that name."""
     for path in project.results.glob(f"*/{publish.RECORD}"):
         try:
             made = record.decode(path.read_bytes())
@@ -129,7 +131,7 @@ def _left_behind(project: Project) -> Iterator[str]:
 
 
 def _tell_left(request: CleanRequest, place: Place) -> None:
-    """Name what lies where the builder's things were and is not the builder's."""
+    """Name the remaining files and folders, which are not the builder's."""
     project, cache, console = place.project, place.cache, place.console
     if request.profile is None and project.results.is_dir():
         for path in sorted(project.results.iterdir()):
@@ -188,7 +190,7 @@ def _nothing(request: CleanRequest, place: Place, state: State) -> UsageError:
 
 
 def _agreed(request: CleanRequest, targets: list[_Target], console: Console) -> bool:
-    """Ask on a terminal.  Artifacts are soon made again, the cache is not: it needs a yes."""
+    """Ask on a terminal.  The cache always needs a yes, because it takes long to make again."""
     if request.agreed:
         return True
     total = _amount(sum(target.size for target in targets))
@@ -216,7 +218,7 @@ def _ask(question: str) -> bool:
 def _cache_locked(
     request: CleanRequest, cache: Cache, state: State, console: Console
 ) -> Iterator[None]:
-    """With ``everything``, nobody else uses the cache; else nobody removes it meanwhile."""
+    """Lock the cache: with ``everything`` against any use, else against removal."""
     if state is not State.MARKED:
         yield
         return

@@ -1,4 +1,4 @@
-"""Says what a request would run, and why."""
+"""Say what a request would run, and why."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from builder.stages.session import open_session
 
 
 def explain_request(request: Request, goals: Goals, place: Place) -> list[str]:
-    """``explain`` for what a request means; does not wait for a run that is under way.
+    """``explain`` for a request; does not wait for a run that is under way.
 
     A base's lock is not an input of its images: the last line says how they compare.
     """

@@ -1,4 +1,4 @@
-"""Says what a run would do before it is done: ``--dry-run``."""
+"""``--dry-run``: say what a run would do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def foresee(
     *,
     forced: tuple[str, ...] = (),
 ) -> list[str]:
-    """Which stages would run, why, and about how long that would take; waits for nobody.
+    """Which stages would run, why, and about how long; does not wait for other runs.
 
     ``forced``: these would run even if nothing has changed.
     """
@@ -37,7 +37,7 @@ def foresee(
 
 
 def _with_time(one: Outlook) -> list[str]:
-    """The outlook's lines, with the time that it takes where it says that it would run."""
+    """The outlook's lines, with the expected time if the stage would run."""
     if one.expected is None:
         return list(one.lines)
     guess = about(one.expected.seconds) + ("" if one.expected.known else ", estimated")

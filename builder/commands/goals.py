@@ -1,4 +1,4 @@
-"""What a command is to settle, by the names of stages; a profile is needed to know them."""
+"""The goals of a command, as names of stages; they depend on the profile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lays out a project folder: what the toolkit builds from, for people to change."""
+"""Lay out a project folder with what the toolkit builds from, for people to change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from builder.errors import UsageError
 from builder.host.removal import remove
 
 PARTS = ("dockerfiles", "patches", "sources", "specs")
-"""Last what makes the folder a project (``builder.host.paths.Project.is_laid_out``)."""
+"""In this order: the last one makes it a project (``builder.host.paths.Project.is_laid_out``)."""
 IGNORE = ".gitignore"
 IGNORED = "/artifacts/\n/sources/*\n!/sources/README.md\n"
 _COMPILED = shutil.ignore_patterns("__pycache__", "*.pyc")
@@ -22,8 +22,8 @@ _README = "README.md"
 def init(target: Path) -> None:
     """Lay out a project in ``target``, which is new or empty.
 
-    Everything is copied aside first, so that a folder is a project when all of it is there.
-    Raises UsageError if there is something in the folder, OSError where it cannot be written.
+    Everything is copied aside first, so that a folder becomes a project only when it is complete.
+    Raises UsageError if the folder is not empty, OSError if it cannot be written.
     """
     if target.exists() and not target.is_dir():
         raise UsageError(f"{target} is not a folder", "a project is a folder", "give another name")
@@ -46,8 +46,8 @@ def init(target: Path) -> None:
 
 
 def _copy(origin: Path, copy: Path) -> None:
-    """What the user is to change: writable, whatever the installed files are."""
-    if origin.name == "sources":  # what a user has put there is that user's
+    """Copy files for the user to change: writable, whatever the installed files' modes."""
+    if origin.name == "sources":  # the files that a user has put there are that user's
         copy.mkdir()
         shutil.copyfile(origin / _README, copy / _README)
         return

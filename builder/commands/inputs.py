@@ -1,4 +1,4 @@
-"""``invoke fetch`` and ``invoke image``: what builds start from, without a build."""
+"""``invoke fetch`` and ``invoke image``: the inputs of builds, without a build."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from builder.stages.session import open_session
 
 
 def fetch(request: Request, place: Place) -> list[str]:
-    """Bring the profile's sources into the cache, verified; a line to print for each.
+    """Download the profile's sources into the cache and verify them; a line to print for each.
 
-    A request to ``update`` resolves all of them anew.
+    A request with ``update`` resolves all of them again.
     """
     forced = produce.each_source(choose(place.project, request)) if request.update else ()
     if request.dry:
@@ -35,8 +35,8 @@ def bootstrap(
 ) -> list[str]:
     """Make the build image and the virtual machine's root; a line to print for each.
 
-    ``refresh``: from the packages of today, even if nothing has changed.  ``lock``: keep of which
-    packages they are made.
+    ``refresh``: from the packages of today, even if nothing has changed.  ``lock``: record their
+    packages.
     """
     build = choose(place.project, request)
     if lock:

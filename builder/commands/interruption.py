@@ -1,8 +1,8 @@
-"""Ctrl-C, SIGTERM and SIGHUP: heard at once, and a second time for good.
+"""Ctrl-C, SIGTERM and SIGHUP: the first one stops the run, the second one exits at once.
 
-The first one ends the run in order, which takes a second or two.  The second one leaves
-without another word: children die with this process, a private engine is stopped by its
-keeper, and the next run sweeps what lies about.
+The first signal ends the run in order, which takes a second or two.  The second one exits
+without a message: children die with this process, the keeper stops a private engine, and the
+next run removes leftovers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Hearing:
         if self._heard:
             os._exit(Interrupted.exit_code)
         self._heard = True
-        # Not through the console: this thread may be in the middle of it and hold its lock.
+        # Not through the console: this thread may hold its lock already.
         with contextlib.suppress(OSError):
             os.write(_STDERR, _HEARD)
         raise KeyboardInterrupt
@@ -42,16 +42,16 @@ class _Hearing:
 def interruptible() -> Iterator[None]:
     """Signals raise KeyboardInterrupt in the main thread, once.
 
-    One that is ignored stays so: nohup(1) and shells' background jobs mean it.
+    An ignored signal stays ignored, for nohup(1) and shells' background jobs.
     """
     with early.heard(_Hearing()):
         yield
 
 
 def leave(message: str, status: int) -> NoReturn:
-    """Say the last word and end this process, whatever its other threads are doing.
+    """Print a last message and end this process, whatever its other threads are doing.
 
-    The interpreter's own way out waits for some threads and stumbles over what others hold.
+    A normal exit of the interpreter waits for some threads, and fails on what others hold.
     """
     with contextlib.suppress(OSError):
         print(message, file=sys.stderr, flush=True)
@@ -60,7 +60,7 @@ def leave(message: str, status: int) -> NoReturn:
 
 
 def interrupted() -> Interrupted:
-    """What the user is told at the end."""
+    """The error that the user sees at the end."""
     return Interrupted(
         "interrupted",
         "the run was stopped by a signal",

@@ -1,4 +1,4 @@
-"""``invoke judge``: captures of a director of one's own, and what they prove."""
+"""``invoke judge``: what captures of your own director prove."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ RANGE = "--local-ports 5000-65535"
 
 
 def judge(options: Options, place: Place) -> None:
-    """Judge the captures, write page and verdict, and say what came of it.
+    """Judge the captures, write page and verdict, and print the result.
 
-    Raises UsageError for what cannot be judged at all, SmokeError for what is not proven.
+    Raises UsageError if the captures cannot be judged, SmokeError if they are not a proof.
     """
     series = _series(place, options.profile)
     described = _described(options)
@@ -71,7 +71,7 @@ def _series(place: Place, profile: str) -> Fullnat:
 
 
 def _described(options: Options) -> Described:
-    """The file's values, with those of the command line in their place."""
+    """The values of the file, overridden by those of the command line."""
     config = options.config
     described = directors.load(Path(config)) if config is not None else Described()
     given = {
@@ -106,7 +106,7 @@ def _ports(word: str) -> tuple[int, int]:
 
 
 def _make(target: Path) -> None:
-    """The folder for page and verdict: a new one, an empty one, or an earlier one's."""
+    """Make the folder for page and verdict: new, empty, or from an earlier verdict."""
     if target.exists() and not target.is_dir():
         raise UsageError(
             f"cannot write into {names.shown(str(target))}", "it is not a folder", "--output FOLDER"

@@ -1,4 +1,4 @@
-"""What ``invoke judge`` is given; apart from what it does, so that listing tasks stays quick."""
+"""The options of ``invoke judge``, in their own module so that listing tasks stays quick."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HELP = {
 
 @dataclass(frozen=True)
 class Options:
-    """As they were given: lists are separated by commas.  ``config``: a file that has them."""
+    """The options as given; commas separate list items.  ``config``: a file with options."""
 
     outside: str | None = None
     inside: str | None = None

@@ -26,7 +26,7 @@ SMALL = SampleShape(20_000, packets=12, content=10, open=500, stamped=False)
 
 @dataclass(frozen=True)
 class Speed:
-    """``took``: wall seconds.  ``used``: of a processor.  ``peak``: MB of memory."""
+    """A result.  ``took``: wall seconds.  ``used``: processor seconds.  ``peak``: MB of memory."""
 
     packets: int
     took: float

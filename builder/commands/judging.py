@@ -1,4 +1,4 @@
-"""``invoke lab --judge`` and ``--check``: what needs neither an image nor QEMU."""
+"""``invoke lab --judge`` and ``--check``: they need neither an image nor QEMU."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def require_one(**asked: bool) -> None:
 def judge(named: str, console: Console) -> None:
     """Judge the recording in the folder ``named``, and put verdict and page beside it.
 
-    Raises SmokeError if it proves nothing, UsageError and VerificationError for what is no whole
-    recording.
+    Raises SmokeError if it proves nothing, UsageError and VerificationError if it is not a
+    complete recording.
     """
     folder = Path(named)
     judged = judging.judge(folder)
@@ -53,9 +53,9 @@ def judge(named: str, console: Console) -> None:
 
 
 def check(project: Project, profile: str, names: tuple[str, ...]) -> str:
-    """Load scenarios (all if none is named), topologies, and what the profile says of them.
+    """Check scenarios (all if none is named), topologies, and the profile's settings for them.
 
-    Returns a line for people.  Raises UsageError that tells every mistake with file and line.
+    Returns a line to print.  Raises UsageError that lists every mistake with file and line.
     """
     loaded = profiles.load(project.specs, profile)
     faults = [f"{fault.what}: {fault.cause}" for fault in mistakes.check(names)]
@@ -74,7 +74,7 @@ def check(project: Project, profile: str, names: tuple[str, ...]) -> str:
 
 
 def _unknown(path: Path, series: Fullnat) -> Iterator[str]:
-    """Names in ``[lab.unsupported]`` that nothing has."""
+    """A message for each unknown name in ``[lab.unsupported]``."""
     text = texts.read(path)
     methods, _ = catalogue.load("methods", shipped.METHODS)
     known = {*shipped.available(), *ROWS, *(run.name for run in methods.run)}

@@ -1,6 +1,6 @@
-"""``invoke lab --keep`` and ``--load``: labs that are no stages, because they are for people.
+"""``invoke lab --keep`` and ``--load``: labs that are not stages, because they are for people.
 
-They leave the profile's lock as soon as they need nothing of it any more, so that builds go on.
+They release the profile's lock as soon as they no longer need it, so that builds can continue.
 """
 
 from __future__ import annotations
@@ -34,8 +34,11 @@ from builder.stages.session import Session
 
 @dataclass(frozen=True)
 class Kept:
-    """``done``: what the image is made of, and itself.  ``work``: the lab's own folder.
-    ``leave``: gives up the profile's lock."""
+    """A lab for people.
+
+    ``done``: the image and what it is made of.  ``work``: the lab's own folder.  ``leave``:
+    releases the profile's lock.
+    """
 
     session: Session
     done: Mapping[str, Done]
@@ -43,7 +46,7 @@ class Kept:
     leave: Callable[[], None]
 
     def under_load(self) -> None:
-        """Measure every method, print the table and keep it."""
+        """Measure every method, print the table and save it."""
         bench = self._bench()
         self.leave()
         try:
@@ -59,7 +62,7 @@ class Kept:
     def keep(self, name: str) -> None:
         """Record and judge one scenario, publish that, and leave its hosts running until Ctrl-C.
 
-        Raises SmokeError if a host does not boot, or dies before.
+        Raises SmokeError if a host does not boot, or dies earlier.
         """
         console, target = self.session.setting.console, self.work / "recording"
         scenario, topology = catalogue.load(name)
@@ -88,7 +91,7 @@ class Kept:
         remove(self.work, self.session.setting.cache.scratch)
 
     def _linger(self, bench: Bench, target: Path, folder: str) -> laboratory.Linger:
-        """Publishes, says how to look around, and waits for Ctrl-C."""
+        """Publish, print how to reach the hosts, and wait for Ctrl-C."""
         say = self.session.setting.console.say
 
         async def linger(net: Network) -> None:
@@ -104,7 +107,7 @@ class Kept:
 
 
 async def _until_stopped(net: Network) -> None:
-    """Until Ctrl-C; raises SmokeError if a host dies before."""
+    """Wait for Ctrl-C; raises SmokeError if a host dies earlier."""
     enough = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, enough.set)
     dead = [host.machine.ended for host in net.hosts.values()]

@@ -1,4 +1,4 @@
-"""``invoke lab``: tries scenarios on a built image, and says what came of each."""
+"""``invoke lab``: try scenarios on a built image, and print the result of each."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ UNDER_WAY = Ending(outcome="running")
 
 @dataclass(frozen=True)
 class LabRequest:
-    """What is to be tried: no names mean every scenario.
+    """The scenarios to try, and how; no names mean every scenario.
 
-    No ``flavour`` and no ``base``: those of the last build, else the profile's.  ``keep``: hosts
-    go on running.  ``load``: not proof but ratios, of what goes through each method.  ``again``:
-    machines are booted even if nothing has changed.  ``hermetic``: a base that is not the locked
-    one is refused.  ``dry``: nothing is tried; what would be is told.
+    Without ``flavour`` and ``base``: those of the last build, else the profile's.  ``keep``:
+    hosts keep running.  ``load``: not a proof but ratios of what goes through each method.
+    ``again``: boot machines even if nothing has changed.  ``hermetic``: refuse a base that is not
+    the locked one.  ``dry``: only say what would be tried.
     """
 
     profile: str
@@ -57,15 +57,15 @@ class LabRequest:
 
 
 def shells_folder(place: Place, profile: str) -> Path:
-    """Where the sockets of the hosts' shells are; raises UsageError for no profile's name."""
+    """The folder of the hosts' shell sockets; raises UsageError for an unknown profile."""
     return paths.shells_folder(place.cache, profiles.find(place.project.specs, profile))
 
 
 def run(request: LabRequest, place: Place) -> None:
     """Try the scenarios one after the other.
 
-    Raises SmokeError when all are done if one of them is not proven, UsageError for what
-    cannot be tried at all.
+    Raises SmokeError at the end if one of them is not proven, UsageError for a scenario that
+    cannot be tried.
     """
     chosen = _chosen(request, place)
     if request.dry:
@@ -77,7 +77,7 @@ def run(request: LabRequest, place: Place) -> None:
         lab.enter_context(
             runs.lab_alone(place.cache, place.project, request.profile, place.console)
         )
-        # Not before nobody can take it away any more.
+        # Only now can nobody remove the image.
         require_image(opened)
         if request.load or (request.keep and not _is_unsupported(opened, chosen[0])):
             done = opened.settle(*_beside(opened), VM, read=(VM,))
@@ -106,7 +106,7 @@ def _work_name() -> str:
 
 
 def _chosen(request: LabRequest, place: Place) -> tuple[str, ...]:
-    """The scenarios; raises UsageError for what cannot be tried, before anything is waited for."""
+    """The scenarios; raises UsageError, before any waiting, for one that cannot be tried."""
     profile = profiles.load(place.project.specs, request.profile)
     chosen = request.names or catalogue.available()
     for name in chosen:
@@ -123,7 +123,7 @@ def _chosen(request: LabRequest, place: Place) -> tuple[str, ...]:
 
 
 def _session(request: LabRequest, place: Place) -> Request:
-    """What is to be tried: flavour and base as they were asked for, or as they were last built."""
+    """The request with its flavour and base, or with those of the last build."""
     hermetic = request.hermetic
     asked = Request(request.profile, request.flavour, request.base, hermetic=hermetic)
     if request.flavour or request.base:
@@ -136,7 +136,7 @@ def _session(request: LabRequest, place: Place) -> Request:
 
 
 def _last_built(place: Place, profile: Profile) -> tuple[str, str]:
-    """Flavour and base of the last build, if there was one of which both still exist."""
+    """Flavour and base of the last build if both still exist, else the profile's."""
     try:
         made = record.decode((place.project.artifacts(profile.name) / publish.RECORD).read_bytes())
     except (OSError, msgspec.DecodeError):
@@ -153,13 +153,13 @@ def require_image(opened: Session) -> None:
 
 
 def _is_unsupported(opened: Session, scenario: str) -> bool:
-    """Whether there would be no machine to keep."""
+    """Whether the scenario is unsupported, so that there is no machine to keep."""
     series = opened.setting.build.lab
     return series is not None and scenario in series.unsupported
 
 
 def _beside(opened: Session) -> tuple[str, ...]:
-    """What was proven of this image before goes on being on record."""
+    """Keep an earlier proof of this image on record."""
     return (SMOKE,) if settled(opened.stages, SMOKE, opened.store) is not None else ()
 
 
@@ -184,7 +184,7 @@ def _prove(opened: Session, chosen: tuple[str, ...], *, again: bool) -> None:
 def _settle(
     opened: Session, beside: tuple[str, ...], name: str, *, again: bool
 ) -> tuple[Done, Verdict]:
-    """The scenario's stage and verdict.  A red one out of the cache is tried again."""
+    """The scenario's stage and verdict.  A red verdict from the cache is tried again."""
     goal, recording = StageKind.LAB.of(name), StageKind.RECORD.of(name)
     forced = (recording,) if again else ()
     done = opened.settle(*beside, goal, forced=forced)
@@ -208,7 +208,7 @@ def _require_proven(opened: Session, tried: dict[str, Verdict]) -> None:
 
 
 def not_proven(bad: dict[str, Verdict], page: Path, log: Path) -> SmokeError:
-    """Scenarios whose verdicts are red; ``page`` and ``log`` of the first one."""
+    """The error for scenarios with red verdicts; ``page`` and ``log`` of the first one."""
     return SmokeError(
         f"not proven: {', '.join(bad)}",
         "\n".join(f"{name}: {verdict.complaint}" for name, verdict in bad.items()),

@@ -1,4 +1,4 @@
-"""What there is: profiles, flavours, bases, components, stages, scenarios, assertions."""
+"""List profiles, flavours, bases, components, stages, scenarios and assertions."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Row = tuple[str, str]
 def show(what: str, request: Request, place: Place) -> list[str]:
     """The names of a kind, each with a line about it; the kinds if ``what`` is empty.
 
-    Raises UsageError for a kind, profile, flavour or base that does not exist, also where they
-    make no difference, and for a file that is malformed.
+    Raises UsageError for a kind, profile, flavour or base that does not exist, even if it makes
+    no difference, and for a malformed file.
     """
     choose(place.project, request)
     if not what:

@@ -1,4 +1,4 @@
-"""How a command that did not go well ends: what the user reads, and the exit code."""
+"""How a failed command ends: the message for the user, and the exit code."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ BUG = "this is a bug in the builder; please report it with the lines above"
 
 
 def of(caught: BaseException, cache: Cache | None, profile: str = "") -> tuple[str, int]:
-    """Text and exit code for what was raised; a traceback is printed for bugs only.
+    """Text and exit code for an exception; a traceback is printed for bugs only.
 
-    What the operating system refuses is not a bug.  No text at all if nobody reads it any more.
-    ``cache``: None if it could not even be found out where that is.  ``profile``: what was worked
-    on, if it is not the default one.
+    An error of the operating system is not a bug.  The text is empty if nobody reads it any more.
+    ``cache``: None if its place could not be determined.  ``profile``: the profile in use, if it
+    is not the default one.
     """
     if outlets.is_closed(caught):
         return "", outlets.CLOSED
@@ -43,7 +43,7 @@ def of(caught: BaseException, cache: Cache | None, profile: str = "") -> tuple[s
 
 
 def _folded_log(told: BuilderError) -> str:
-    """The end of the failed stage's log, where a CI folds it; empty elsewhere."""
+    """The end of the failed stage's log, if a CI folds it; else empty."""
     if told.log is None:
         return ""
     try:
@@ -57,7 +57,7 @@ def _folded_log(told: BuilderError) -> str:
 
 
 def answer(caught: BaseException, cache: Cache | None, profile: str = "") -> str:
-    """What programs are told of it (``--json``); empty if they were, or nobody reads it."""
+    """The error for programs (``--json``); empty if already printed, or if nobody reads it."""
     told = _told(caught, cache)
     if outlets.is_closed(caught) or getattr(told, "answered", False):
         return ""
@@ -79,7 +79,7 @@ def _told(caught: BaseException, cache: Cache | None) -> BaseException:
 def _kept_out(hint: str, cache: Cache) -> str:
     """A hint without the lines that would send people to files of finished stages.
 
-    What is edited there is found changed, and is no longer what a pinned source has.
+    A file that is edited there is detected as changed, and no longer matches the pinned source.
     """
     kept = (str(cache.stages), str(cache.blobs))
     lines = hint.splitlines()

@@ -1,4 +1,4 @@
-"""Publishes what a run has come to, however it ends: outputs, logs, ``build.json``, the report."""
+"""Publish a run's results, however it ends: outputs, logs, ``build.json``, the report."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from builder.commands import announcing
 from builder.commands.interruption import interrupted
 from builder.errors import BuilderError, EnvironmentFailure, Interrupted
 from builder.host import fulldisk, processors
+from builder.host.paths import Project
 from builder.lab.scenario import shipped
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 from builder.profile.build import Build
-from builder.report import failure, history, html, logs, machine, matrix, publish
+from builder.report import failure, history, logs, publish
 from builder.report import origin as origins
+from builder.report.filenames import CI, MATRIX, PAGE, SUMMARY
 from builder.report.history import BuildSummary
 from builder.report.origin import RunOrigin
 from builder.report.publish import COMPONENTS, LAB, Ending, Publication
@@ -31,14 +33,14 @@ PUBLICATIONS = (
     Publication(VM, "vm"),
     Publication(SMOKE, "smoke", evidence=True),
 )
-# What is copied after an interrupt: no more than takes some tenths of a second.
+# How much is copied after an interrupt: it takes some tenths of a second at most.
 HASTY_BYTES = 128 << 20
 _LATER = "interrupted before it was copied; the next build publishes it"
 _BUG = "this is a bug in the builder; please report it with the traceback"
 
 
 def publications(build: Build) -> tuple[Publication, ...]:
-    """All that a run may publish: RPMs in their repository, or alone without it."""
+    """All that a run may publish: RPMs in their repository, or alone if there is none."""
     alone = (
         Publication(StageKind.BUILD.of(name), f"{COMPONENTS}/{name}", until="repo")
         for name in build.parts
@@ -47,7 +49,7 @@ def publications(build: Build) -> tuple[Publication, ...]:
 
 
 def _labs() -> Iterator[Publication]:
-    """A verdict with its recording, or what there is of an experiment that came to no verdict."""
+    """A verdict with its recording, or the files of an experiment without a verdict."""
     for name in shipped.available():
         folder, verdict = f"{LAB}/{name}", StageKind.LAB.of(name)
         yield Publication(StageKind.RECORD.of(name), folder, until=verdict, evidence=True)
@@ -60,7 +62,7 @@ def place(session: Session) -> Path:
 
 
 def begin(session: Session) -> None:
-    """From the first stage on ``build.json`` and the report are this run's, even after a kill."""
+    """From the first stage on, make ``build.json`` and the report this run's, even after a kill."""
     setting = session.setting
     made = publish.begin(
         place(session),
@@ -70,11 +72,11 @@ def begin(session: Session) -> None:
         base=setting.build.base.name,
         origin=origins.now(setting.project.root),
     )
-    html.write(place(session), made)
+    _write_report(place(session), made)
 
 
 def publish_done(session: Session, done: dict[str, Done]) -> dict[str, Done]:
-    """Publish what was settled; returns it, with what had to be made anew for that."""
+    """Publish the settled stages; returns them, with those that had to be made again for that."""
     setting, target = session.setting, place(session)
     wanted = publications(setting.build)
     stale = publish.stale(target, wanted, done)
@@ -87,16 +89,16 @@ def publish_done(session: Session, done: dict[str, Done]) -> dict[str, Done]:
 
 
 def publish_so_far(session: Session, ending: Ending) -> None:
-    """Publish what is settled by now, in the middle of a run or at its end."""
+    """Publish the stages settled so far, in the middle of a run or at its end."""
     done, target = session.schedule.done, place(session)
     stale = publish.stale(target, publications(session.setting.build), done)
     _publish(session, done, tuple(stale), ending)
 
 
 def publish_beside(session: Session, folder: str, origin: Path, error: BuilderError | None) -> None:
-    """Publish what is settled and, as ``folder``, what no stage has made.
+    """Publish the settled stages and, as ``folder``, files that no stage has made.
 
-    ``error``: why it came to nothing; its log is then the published one.
+    ``error``: why that failed; its log is then the published one.
     """
     target, told = place(session), None
     if error is not None:
@@ -111,7 +113,7 @@ def publish_beside(session: Session, folder: str, origin: Path, error: BuilderEr
 
 @contextmanager
 def published_if_failing(session: Session) -> Iterator[None]:
-    """Publish what was finished, and why the rest was not, if the block raises."""
+    """If the block raises, publish the finished stages, and why the others are not finished."""
     try:
         yield
     except (KeyboardInterrupt, Exception) as error:
@@ -161,7 +163,7 @@ def _publish_failure(session: Session, error: BuilderError) -> None:
         _say(session, f"{_shown(session, target)}/{folder} is not published: {reason}")
     _say(
         session,
-        f"what was finished, the logs and {html.PAGE} are in {_shown(session, target)}/",
+        f"what was finished, the logs and {PAGE} are in {_shown(session, target)}/",
     )
 
 
@@ -185,19 +187,32 @@ def _publish(
         builds=_builds(session, done, ending, origin),
     )
     if made != known or not _is_told(target, made):
-        html.write(target, made)
-        machine.write(target, made)
-        if made.lab:
-            matrix.write(setting.project)
+        _write_all(target, made, setting.project)
     if ending.outcome in ("passed", "failed"):
         announcing.tell(setting.console, target, made)
     return made
 
 
+def _write_report(target: Path, made: BuildRecord) -> None:
+    from builder.report import html  # noqa: PLC0415 - slow to load, and often nothing has changed
+
+    html.write(target, made)
+
+
+def _write_all(target: Path, made: BuildRecord, project: Project) -> None:
+    """The report, what CI services read, and the table of the lab's verdicts."""
+    from builder.report import machine, matrix  # noqa: PLC0415 - as above
+
+    _write_report(target, made)
+    machine.write(target, made)
+    if made.lab:
+        matrix.write(project)
+
+
 def _is_told(target: Path, made: BuildRecord) -> bool:
-    """Whether all that is written of a record is there: to write it takes its time."""
-    files = [target / html.PAGE, target / machine.FOLDER / machine.SUMMARY]
-    files += [target.parent / matrix.PAGE] if made.lab else []
+    """Whether all files of a record exist: writing them again takes time."""
+    files = [target / PAGE, target / CI / SUMMARY]
+    files += [target.parent / MATRIX] if made.lab else []
     return all(path.is_file() for path in files)
 
 
@@ -209,7 +224,7 @@ def _has_worked(session: Session) -> bool:
 
 
 def _origin(session: Session, ending: Ending, known: BuildRecord | None) -> RunOrigin:
-    """Of this run, if anything was done in it; else that of the record ``known``."""
+    """The origin of this run, if it did anything; else that of the record ``known``."""
     idle = not _has_worked(session)
     if known is None or known.origin is None or (idle and ending.failure):
         return origins.now(session.setting.project.root)
@@ -225,7 +240,7 @@ def _origin(session: Session, ending: Ending, known: BuildRecord | None) -> RunO
 def _builds(
     session: Session, done: dict[str, Done], ending: Ending, origin: RunOrigin
 ) -> tuple[BuildSummary, ...]:
-    """The last builds that passed; this one is remembered, if it is one."""
+    """The last builds that passed; this build is added if it passed."""
     build = session.setting.build
     path = builds_path(session.setting.cache, build.profile, build.flavour, build.base.name)
     goals = [done[name] for name in (REPO, VM) if name in done]
@@ -238,7 +253,7 @@ def _builds(
 
 
 def _images(session: Session, done: dict[str, Done], ending: Ending) -> tuple[ImageRecord, ...]:
-    """What it was built in; after a failure nothing of what cannot be read."""
+    """The images that it was built in; after a failure, none if they cannot be read."""
     spared = contextlib.suppress(BuilderError) if ending.failure else contextlib.nullcontext()
     with spared:
         return session.base.records(done.values())
@@ -258,7 +273,7 @@ def _unfinished(session: Session) -> tuple[Unfinished, ...]:
 
 
 def _evidence(session: Session) -> dict[str, Path]:
-    """By folder: what a failed stage has put out that says why."""
+    """By folder: outputs of failed stages that explain the failure."""
     return {
         one.folder: session.schedule.output(one.stage)
         for one in publications(session.setting.build)
@@ -268,7 +283,7 @@ def _evidence(session: Session) -> dict[str, Path]:
 
 
 def _settled(session: Session) -> dict[str, Path]:
-    """By folder: what finished stages have put out, which may say why, too."""
+    """By folder: outputs of finished stages, which may explain it, too."""
     done = session.schedule.done
     chosen = publish.current(publications(session.setting.build), done)
     return {one.folder: done[one.stage].path for one in chosen}
@@ -286,7 +301,7 @@ def _logs(session: Session, error: BuilderError, published: dict[str, Path]) -> 
 
 
 def _log(error: BuilderError, found: dict[str, Path], evidence: dict[str, Path]) -> str:
-    """Where the error's log lies below ``artifacts/<profile>/``; empty if it has none."""
+    """Where the error's log is below ``artifacts/<profile>/``; empty if it has none."""
     if error.log is None or not error.log.is_file():
         return ""
     for folder, origin in evidence.items():
@@ -296,7 +311,7 @@ def _log(error: BuilderError, found: dict[str, Path], evidence: dict[str, Path])
 
 
 def _withheld(session: Session, stale: dict[str, str], *, hasty: bool) -> dict[str, str]:
-    """Of what would be copied, by folder: what may not be, or takes too long, and why."""
+    """By folder: why an output is not copied, because it must not be or it takes too long."""
     found: dict[str, str] = {}
     left = HASTY_BYTES
     for one in publications(session.setting.build):
@@ -317,6 +332,6 @@ def _shown(session: Session, path: Path) -> Path:
 
 
 def _say(session: Session, words: str) -> None:
-    """Say it, if anybody listens still: the failure itself is what has to be told."""
+    """Print it if possible: an error here must not hide the failure itself."""
     with contextlib.suppress(OSError, EnvironmentFailure):
         session.setting.console.say(words)

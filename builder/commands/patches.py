@@ -1,4 +1,4 @@
-"""Reports what becomes of every hunk of a profile's patches, and what else they do."""
+"""Report how every hunk of a profile's patches applies, and what else the patches do."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def report(
 
 
 def _refusal(found: ProfileFindings) -> BuilderError | None:
-    """Why this may not be built, None if it may."""
+    """The error that forbids a build; None if it is allowed."""
     try:
         found.require()
     except BuilderError as error:

@@ -1,4 +1,4 @@
-"""Builds what was asked for, up to a goal, and publishes what came out."""
+"""Build what was requested, up to a goal, and publish the results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from builder.pipeline.schedule import with_needs
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, StageKind, is_of, parse
 from builder.place import Place
-from builder.report.html import PAGE
+from builder.report.filenames import PAGE
 from builder.report.publish import COMPONENTS
 from builder.spans import span
 from builder.stages.request import Request, choose
@@ -24,7 +24,7 @@ __all__ = ["Goals", "each_source", "everything", "exactly", "only", "produce", "
 
 
 def run(request: Request, goals: Goals, place: Place) -> None:
-    """Settle the goals, or say what that would take."""
+    """Settle the goals, or say what that would run."""
     if request.dry:
         put_lines(foresee(request, goals, place))
     else:
@@ -38,7 +38,7 @@ def produce(
     *,
     forced: tuple[str, ...] = (),
 ) -> dict[str, Done]:
-    """Settle the goals; returns all stages that this took.
+    """Settle the goals; returns all stages that were needed.
 
     ``forced``: run these even if nothing has changed.
     """
@@ -57,7 +57,7 @@ def produce(
 
 
 def _are_published(session: Session, wanted: tuple[str, ...]) -> bool:
-    """Whether users get what comes out of these goals."""
+    """Whether outputs of these goals, or of stages that they need, are published."""
     published = {one.stage for one in outputs.publications(session.setting.build)}
     return any(stage.name in published for stage in with_needs(session.stages, wanted))
 

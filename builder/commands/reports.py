@@ -1,4 +1,4 @@
-"""Writes ``report.html`` and the lab's index anew from what ``build.json`` says."""
+"""Write ``report.html`` and the lab's index again from ``build.json``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from builder.report import html, machine, matrix, publish, record
 
 
 def write(project: Project, profile: str) -> Path:
-    """The page's path.  Raises UsageError if nothing was built yet."""
+    """Write the pages; return the report's path.  Raises UsageError if nothing was built yet."""
     target = project.artifacts(load.find(project.specs, profile))
     path = target / publish.RECORD
     try:

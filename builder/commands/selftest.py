@@ -1,4 +1,4 @@
-"""Linters, types, tests and coverage: what CI runs, its quick part, and what is too long for it."""
+"""Linters, types, tests and coverage: CI's set, its quick part, or the tests too long for CI."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RESULT = Path("tests/long-result.json")
 
 @dataclass
 class Tally:
-    """What has been run so far: seconds of each part, outcomes of tests, and what failed."""
+    """The results so far: seconds of each part, outcomes of tests, and what failed."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     outcomes: list[outcome.CaseOutcome] = field(default_factory=list)
@@ -28,7 +28,7 @@ class Tally:
 
 
 def scope(*, fast: bool, long: bool) -> Scope:
-    """Which tests the options ask for.  Raises UsageError for both at once."""
+    """The tests that the options select.  Raises UsageError for both at once."""
     if fast and long:
         raise UsageError(
             "--fast and --long cannot be given together",
@@ -41,9 +41,9 @@ def scope(*, fast: bool, long: bool) -> Scope:
 def run(project: Project, console: Console, *, scope: Scope, strict: bool) -> int:
     """Run all parts of ``scope``, also after one has failed; returns 0 if all passed, else 1.
 
-    Their output goes straight to the user; the minutes of each are told at the end.  One that
-    took longer than its line in ``tests/budget.toml`` has failed if ``strict``, as on the
-    machine that the lines are made for; else it is only told.  ``long`` writes
+    Their output goes straight to the user; the minutes of each are printed at the end.  A part
+    that took longer than its line in ``tests/budget.toml`` has failed if ``strict``, as on the
+    machine that the lines are made for; otherwise it is only reported.  ``long`` writes
     ``tests/long-result.json``.
     """
     project.require_checkout("test")
@@ -56,7 +56,7 @@ def run(project: Project, console: Console, *, scope: Scope, strict: bool) -> in
         for part in chosen:
             _run_part(part, project.root, console, tally)
     took = time.monotonic() - clock
-    if scope != "long":  # that one is a part itself
+    if scope != "long":  # ``long`` is a part itself
         tally.seconds[scope] = took
     _judge_minutes(limits, tally, console, tuple(part.name for part in chosen), strict=strict)
     if tested is not None and tally.outcomes:
@@ -87,7 +87,7 @@ def _run_part(part: Part, root: Path, console: Console, tally: Tally) -> None:
         tally.failed.append(f"{part.name} wrote no outcomes")
     tally.outcomes += found
     rooms = outcome.by_folder(found)
-    rooms.pop(part.name, None)  # the tests that lie in the level's own folder
+    rooms.pop(part.name, None)  # the tests directly in the level's own folder
     tally.seconds |= rooms
 
 

@@ -1,4 +1,4 @@
-"""Opens a shell where a stage failed: the same image, mounts and environment."""
+"""Open a shell where a stage failed: the same image, mounts and environment."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SHELL = ("/bin/bash", "-i")
 
 
 def can_enter(cache: Cache, stage: str) -> bool:
-    """Is there a failed container of this stage to enter?"""
+    """Whether there is a failed container of this stage to enter."""
     return any(note.stage == stage for note in noted(cache.scratch))
 
 
 def enter(stage: str, place: Place) -> int:
-    """Open the shell; returns its exit status.  What it works in is not swept meanwhile.
+    """Open the shell; returns its exit status.  Its files are not swept meanwhile.
 
     Raises UsageError if no failed run of the stage is left (the next run sweeps it).
     """
@@ -35,7 +35,7 @@ def enter(stage: str, place: Place) -> int:
             for note in noted(cache.scratch):
                 if note.stage != stage:
                     continue
-                # A run that goes on has its lock alone: its stage has not failed.
+                # An active run holds its lock exclusively: its stage has not failed.
                 lock = run_lock(cache, note.profile, note.run)
                 with hold_if_free(lock, shared=True) as free:
                     if free and note.path.exists():

@@ -1,4 +1,4 @@
-"""How long the command line takes before anything is done: medians, beside ``import invoke``.
+"""How long the command line takes to start: medians, compared with ``import invoke``.
 
 Each round starts every command once, so that other load on the machine falls on all of them.
 """
@@ -21,7 +21,7 @@ BARE = (sys.executable, "-c", "import invoke")
 
 @dataclass(frozen=True)
 class Figure:
-    """One measurement: what, its value with unit, and what it is held against."""
+    """One measurement: its subject, its value with unit, and its bound."""
 
     what: str
     value: str
@@ -30,9 +30,9 @@ class Figure:
 
 @dataclass(frozen=True)
 class StartedCommand:
-    """Words behind the program's name, and the ratio to ``BARE`` that it should not exceed.
+    """Words after the program's name, and the ratio to ``BARE`` that it should not exceed.
 
-    ``first``: until it has said its first line.
+    ``first``: measured until its first line of output.
     """
 
     words: tuple[str, ...]
@@ -46,19 +46,20 @@ class StartedCommand:
 
 
 def commands(profile: str) -> tuple[StartedCommand, ...]:
-    """What needs nothing built."""
+    """The commands that need no build."""
     return (
         StartedCommand(("--list",), 1.35),
         StartedCommand(("explain", "smoke", "--profile", profile), 2.4),
         StartedCommand(("doctor", "--profile", profile), 1.5, first=True),
-        StartedCommand(("show", "stages", "--profile", profile), 2.4, first=True),
+        StartedCommand(("show",), 1.5, first=True),
+        StartedCommand(("show", "stages", "--profile", profile), 1.5, first=True),
     )
 
 
 def measure(place: Place, wanted: tuple[StartedCommand, ...], rounds: int = ROUNDS) -> list[Figure]:
     """Seconds and ratios of ``wanted``, in the project and with the cache of ``place``.
 
-    What a command ends with makes no difference: it is timed, not judged.
+    A command's exit status makes no difference: it is only timed.
     """
     taken: dict[StartedCommand | None, list[float]] = {one: [] for one in (None, *wanted)}
     environment = {**os.environ, "LVS_BUILDER_CACHE": str(place.cache.root)}
@@ -96,6 +97,6 @@ def _timed(
 
 
 def table(figures: list[Figure]) -> str:
-    """All of it, as Markdown."""
+    """All figures as a Markdown table."""
     rows = [f"| {one.what} | {one.value} | {one.bound} |" for one in figures]
     return "\n".join(["| measured | value | bound |", "| --- | --- | --- |", *rows])

@@ -1,4 +1,4 @@
-"""``invoke lab-console``: this terminal becomes that of a lab host's shell."""
+"""``invoke lab-console``: connect this terminal to a lab host's shell."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEAVE = b"\x1d"
 
 
 def enter(host: str, folder: Path, profile: str, console: Console) -> None:
-    """Join this terminal and a host's shell until Ctrl-] or the host's end.
+    """Connect this terminal to a host's shell until Ctrl-] or the host's end.
 
     Raises UsageError if no such host runs.
     """

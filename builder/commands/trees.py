@@ -18,7 +18,7 @@ from builder.stages.session import open_session
 def lay_out(request: Request, goals: Goals, names: tuple[str, ...], place: Place) -> list[str]:
     """A complete tree (SOURCES, SPECS, ``.rpmmacros``) per component; returns lines to print.
 
-    Trees lie in ``artifacts/<profile>/tree/<component>/`` and are made anew each time.
+    Trees are in ``artifacts/<profile>/tree/<component>/`` and are made again each time.
     """
     goals(choose(place.project, request))  # refuses unknown components
     if request.dry:

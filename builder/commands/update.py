@@ -1,4 +1,4 @@
-"""Moves a profile's sources to newer point releases: everything fits, or nothing is moved."""
+"""Move a profile's sources to newer point releases: everything fits, or nothing is moved."""
 
 from __future__ import annotations
 
@@ -56,10 +56,9 @@ def update(
 ) -> None:
     """Move ``source`` of a profile, or all its sources, and print a summary for review.
 
-    ``check``: only print what is available; anything else is refused in CI.  It leaves a cache of
-    an earlier version alone.  Raises PatchError,
-    with all rejects printed before, if a series does not apply; VerificationError,
-    SourceUnreachable.  The checkout is then as it was.
+    ``check``: only print what is available, and leave a cache of an earlier version alone.
+    Anything else is refused in CI.  Raises PatchError if a series does not apply, after all
+    rejects are printed; VerificationError, SourceUnreachable.  The checkout is then unchanged.
     """
     if not check:
         words = ("invoke update", source, f"--profile {profile}")
@@ -83,7 +82,7 @@ def update(
 
 @contextmanager
 def _asking(place: Place) -> Iterator[Place]:
-    """Where lists of releases may be kept: in the cache, unless the next build takes it over."""
+    """Where to keep lists of releases: in the cache, unless the next build takes it over."""
     cache, console = place.cache, place.console
     if not ownership.is_outdated(cache):
         yield place
@@ -178,7 +177,7 @@ def _commit(work: Updating, before: bytes, tried: UpdateTrial, sources: tuple[st
 
 
 def _move_files(commit: Commit, work: Updating) -> None:
-    """All of it; what a signal or a full disk interrupts is brought to its end at once."""
+    """Move all files; if a signal or a full disk interrupts this, complete it at once."""
     try:
         commit.run()
     except BaseException:
@@ -188,7 +187,7 @@ def _move_files(commit: Commit, work: Updating) -> None:
 
 
 def _dated(old: Pins, new: Pins) -> Pins:
-    """The new pins; one that says what the old one does keeps its date."""
+    """The new pins; a pin that differs from the old one only in its date keeps the old date."""
     return {
         name: was if (was := old.get(name)) and replace(was, date=pin.date) == pin else pin
         for name, pin in new.items()
@@ -201,7 +200,7 @@ def _edit_all(
     offers: Mapping[str, Offer],
     same: Collection[str] = (),
 ) -> None:
-    """Let the trial's profile move; ``same``: the sources whose content is the pinned one."""
+    """Edit the trial's profile; ``same``: the sources that have the pinned content."""
     today = datetime.datetime.now(tz=datetime.UTC).date()
     for name, one in offers.items():
 
@@ -214,7 +213,7 @@ def _edit_all(
 
 
 def _is_same(work: Updating, tried: UpdateTrial, name: str) -> bool:
-    """Whether a source's new revision has the bytes that are pinned now under the same name."""
+    """Whether a source's new revision has the pinned bytes under the same name."""
     old = open_lock(work.place.project, work.profile).pins(name)
     pairs = [(old.get(variant), pin) for variant, pin in tried.pins(name).items()]
     return bool(pairs) and all(
@@ -236,7 +235,7 @@ def _reviewed(work: Updating, tried: UpdateTrial, old: Tried | None, new: Tried)
 
 
 def _require(work: Updating, tried: Tried) -> None:
-    """Raise unless everything fits, with every reject printed before."""
+    """Raise unless everything fits, after printing every reject."""
     failed = {name: one for name, one in tried.findings.components.items() if one.failed}
     for name, one in failed.items():
         put(f"{name}:")

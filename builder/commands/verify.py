@@ -1,4 +1,4 @@
-"""Reads everything that the cache and the artifacts hold, and says what is not as it was made."""
+"""Verify everything in the cache and the artifacts, and report what has changed."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from builder.stages.session import ledger_path
 
 @dataclass(frozen=True)
 class Inspected:
-    """One thing that was read: ``fault`` is empty if it is as it was made.
+    """One verified file or folder; ``fault`` is empty if it is as it was made.
 
-    ``fix``: takes it out of the way and returns what became of it.
+    ``fix``: moves it out of the way or removes it, and returns what was done.
     """
 
     place: Path
@@ -41,7 +41,7 @@ class Inspected:
 
 @dataclass
 class _Choice:
-    """What is to be read: all, or what one profile's builds use."""
+    """What to verify: everything, or what one profile's builds use."""
 
     profile: str | None
     project: Project
@@ -49,7 +49,7 @@ class _Choice:
 
     @property
     def profiles(self) -> tuple[str, ...]:
-        """Raises UsageError if there is none of that name."""
+        """The profiles to verify.  Raises UsageError for an unknown one."""
         if self.profile is not None:
             return (load.load(self.project.specs, self.profile).name,)
         return load.available(self.project.specs)
@@ -72,7 +72,7 @@ class _Choice:
         return sorted(path for path in found if path.is_dir())
 
     def _digests(self, profile: str) -> set[Digest]:
-        """Those that the profile or its ``sources.lock`` names."""
+        """The digests that the profile or its ``sources.lock`` names."""
         lock = open_lock(self.project, profile)
         known: set[Digest | None] = set()
         for source in load.load(self.project.specs, profile).source.values():
@@ -81,7 +81,7 @@ class _Choice:
         return {digest for digest in known if digest is not None}
 
     def _places(self, profile: str) -> Iterator[Path]:
-        """Where the last builds of each flavour in each base have put their outputs."""
+        """The output folders of the last builds of each flavour in each base."""
         store = Store(self.cache)
         flavours = load.load(self.project.specs, profile).flavour
         bases = [path.name for path in self.project.bases.iterdir() if path.is_dir()]
@@ -100,7 +100,7 @@ class _Verification:
     memory: Memory = field(default_factory=dict)  # trees share most of their files
 
     def run(self) -> Iterator[Inspected]:
-        """What is wrong; the counts are complete when it ends."""
+        """Everything with a fault; the counts are complete when it ends."""
         choice = self.choice
         for kind, findings in (
             ("cached sources", map(self._blob, choice.blobs())),
@@ -188,13 +188,13 @@ def _removal(target: Path) -> Callable[[], str]:
 
 
 def verify(profile: str | None, place: Place, *, fix: bool) -> str:
-    """Read what one profile's builds use, or everything if ``profile`` is None; the summary.
+    """Verify what one profile's builds use, or everything if ``profile`` is None.
 
-    Prints a line for each thing that is not as it was made.  ``fix``: puts it aside, and waits
-    for builds that are under way; otherwise nothing is changed and nobody is waited for.
-    Raises VerificationError if something is bad and was not put aside, UsageError for a pinned
-    size that the pinned bytes do not have, and with EnvironmentFailure if the cache is not the
-    caller's own.
+    Prints a line for each fault, and returns the summary.  ``fix``: put the bad ones aside, and
+    wait for builds that are under way; otherwise change nothing and wait for nobody.  Raises
+    VerificationError if something is bad and was not put aside, UsageError if a pinned size does
+    not match the pinned bytes, UsageError or EnvironmentFailure if the cache is not the caller's
+    own.
     """
     project, cache, console = place.project, place.cache, place.console
     choice = _Choice(profile, project, cache)
@@ -207,12 +207,12 @@ def verify(profile: str | None, place: Place, *, fix: bool) -> str:
         stack.enter_context(keep(cache, console))
         for name in profiles:
             require_sizes(open_lock(project, name), cache)
-        # Nothing may be taken away that a running build uses.
+        # Nothing that a running build uses may be removed.
         names = [runs.lock_names(name)[0] for name in profiles] if fix else []
         stack.enter_context(runs.alone(cache, project, names, console))
         progress = stack.enter_context(console.progress("verify", None, "things"))
         reading = _Verification(choice, progress)
-        for finding in list(reading.run()):  # all is read before anything is taken away
+        for finding in list(reading.run()):  # all is read before anything is removed
             bad += 1
             became = f"; {finding.fix()}" if fix else ""
             put(f"bad: {finding.place}: {finding.fault}{became}")

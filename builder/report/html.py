@@ -16,11 +16,11 @@ from builder.host.whole import write_whole
 from builder.pipeline.facts import FetchFacts
 from builder.pipeline.stage import OutputFile
 from builder.report import chart, history, logs, proofs, publish
+from builder.report.filenames import PAGE
 from builder.report.history import BuildSummary
 from builder.report.record import BuildRecord
 from builder.smoke.report import SmokeReport
 
-PAGE = "report.html"
 SMOKE = "smoke/smoke.json"
 MAIN = ("repo", "vm", "components")
 """Folders whose files people install; the others' are proof."""

@@ -12,20 +12,17 @@ from builder.host.whole import write_whole
 from builder.lab import verdict as verdicts
 from builder.profile.load import FILE_NAME
 from builder.report import finding, html, junit, proofs, summary
+from builder.report.filenames import CI, JUNIT, PATCHES, QUALITY, SARIF, SUMMARY
 from builder.report.finding import CodeFinding
 from builder.report.junit import JunitSuite
 from builder.report.record import BuildRecord
-
-FOLDER = "ci"
-JUNIT, SUMMARY = "junit.xml", "summary.md"
-PATCHES, SARIF, QUALITY = "patches.xml", "patches.sarif", "patches.codequality.json"
 
 
 def write(target: Path, made: BuildRecord) -> None:
     """Write the smoke test's checks and the lab's assertions, and the summary."""
     made = proofs.told(target, made)
-    _write(target / FOLDER / JUNIT, junit.encode(_suites(target, made)))
-    _write(target / FOLDER / SUMMARY, summary_of(target, made).encode())
+    _write(target / CI / JUNIT, junit.encode(_suites(target, made)))
+    _write(target / CI / SUMMARY, summary_of(target, made).encode())
 
 
 def summary_of(target: Path, made: BuildRecord) -> str:
@@ -52,10 +49,10 @@ def write_findings(target: Path, found: ProfileFindings, root: Path) -> tuple[Co
     ``target``: a profile's folder in ``artifacts/``.  ``root``: the checkout.
     """
     findings = tuple(finding.of_findings(found, root))
-    _write(target / FOLDER / PATCHES, junit.encode(junit.of_findings(found)))
-    _write(target / FOLDER / SARIF, finding.as_sarif(findings))
+    _write(target / CI / PATCHES, junit.encode(junit.of_findings(found)))
+    _write(target / CI / SARIF, finding.as_sarif(findings))
     elsewhere = f"specs/{target.name}/{FILE_NAME}"
-    _write(target / FOLDER / QUALITY, finding.as_code_quality(findings, elsewhere))
+    _write(target / CI / QUALITY, finding.as_code_quality(findings, elsewhere))
     return findings
 
 

@@ -14,9 +14,9 @@ from builder.lab.scenario import shipped
 from builder.profile import load
 from builder.profile.model import Profile
 from builder.report import publish
+from builder.report.filenames import MATRIX
 from builder.report.record import BuildRecord, LabRecord
 
-PAGE = "lab.html"
 _WORDS = {"pass": "proven", "fail": "not proven"}
 
 
@@ -42,7 +42,7 @@ class Column:
 
 def write(project: Project) -> Path | None:
     """Write the index anew, or take it away where no profile has a verdict; returns its path."""
-    page = project.results / PAGE
+    page = project.results / MATRIX
     columns = tuple(_columns(project))
     if not any(cell.page for column in columns for cell in column.cells.values()):
         page.unlink(missing_ok=True)

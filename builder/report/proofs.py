@@ -12,9 +12,10 @@ from builder.lab import verdict as verdicts
 from builder.lab.verdict import Verdict
 from builder.pipeline.stage import OutputFile
 from builder.pipeline.stagename import StageKind, is_of, parse
+from builder.report.filenames import PAGE
 from builder.report.record import BuildRecord, LabRecord
 
-PAGES = ("report.html", verdicts.FILE)
+PAGES = (PAGE, verdicts.FILE)
 IMAGE = "vm/director.qcow2"
 
 

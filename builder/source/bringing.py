@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from builder.archive import extract_member
+from builder.archive.deb import extract_member
 from builder.errors import UsageError
 from builder.host.removal import remove
 from builder.source import apt, detached, ftp, local, web

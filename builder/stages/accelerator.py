@@ -8,7 +8,7 @@ import msgspec
 
 from builder.host.paths import Cache
 from builder.host.whole import write_whole
-from builder.vm.accelerator import Accelerator, decide
+from builder.vm.hardware import Accelerator
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -18,6 +18,8 @@ def accelerator(cache: Cache, scratch: Path, kernel: Path) -> Accelerator:
     found = known(cache)
     if found is not None:
         return found
+    from builder.vm.accelerator import decide  # noqa: PLC0415 - slow to load
+
     decided = decide(scratch, kernel=kernel)
     for old in cache.notes:
         old.unlink()

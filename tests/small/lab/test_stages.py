@@ -17,7 +17,7 @@ from builder.lab import judging, laboratory
 from builder.lab.laboratory import LabTrial
 from builder.lab.verdict import load as read_verdict
 from builder.place import Place
-from builder.report import html, publish, record
+from builder.report import filenames, publish, record
 from builder.report.record import BuildRecord
 from builder.stages import catalogue
 from builder.stages import lab as stages
@@ -60,7 +60,7 @@ def made(place: Place) -> BuildRecord:
 
 
 def page(place: Place) -> str:
-    return (place.project.artifacts("lts") / html.PAGE).read_text()
+    return (place.project.artifacts("lts") / filenames.PAGE).read_text()
 
 
 def test_what_was_recorded_is_judged_without_a_machine(site: Place) -> None:

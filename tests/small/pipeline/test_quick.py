@@ -66,7 +66,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Cache]:
     return project, cache
 
 
-MOST = 4.5
+MOST = 3.4
 
 
 def _invoke(settled: tuple[Project, Cache], *words: str) -> subprocess.CompletedProcess[str]:

@@ -21,7 +21,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from builder.archive import Limits, rpm, unpack
+from builder.archive import rpm
+from builder.archive.unpack import Limits, unpack
 from builder.console import Console
 from builder.errors import VerificationError
 from tests.support.archive import cpios, raw

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from builder.archive import Limits, Unpacked, unpack
+from builder.archive.unpack import Limits, Unpacked, unpack
 from builder.console import Console
 
 QUIET = Console(stream=io.StringIO(), interactive=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.archive import extract_member
+from builder.archive.deb import extract_member
 from builder.errors import VerificationError
 from tests.support.archive import raw
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 EXTRACT = """
 import sys
 from pathlib import Path
-from builder.archive import extract_member
+from builder.archive.deb import extract_member
 extract_member(Path(sys.argv[1]), "data", Path(sys.argv[2]), max_bytes=1 << 30)
 """
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.archive import unpack, unpack_inner
+from builder.archive.inner import unpack_inner
+from builder.archive.unpack import unpack
 from builder.console import Console
 from builder.errors import UsageError, VerificationError
 

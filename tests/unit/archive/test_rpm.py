@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.archive import Limits, rpm, unpack
+from builder.archive import rpm
+from builder.archive.unpack import Limits, unpack
 from builder.console import Console
 from builder.errors import VerificationError
 from tests.support.archive.cpios import NOW, TRAILER, Member

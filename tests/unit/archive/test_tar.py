@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from builder.archive import Limits, unpack, unpack_inner
+from builder.archive.inner import unpack_inner
 from builder.archive.links import Stray, check
+from builder.archive.unpack import Limits, unpack
 from builder.errors import VerificationError
 from tests.support.archive import raw
 from tests.support.archive.raw import END, NOW, extension, file, header, large, pax, record

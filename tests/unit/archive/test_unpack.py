@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.archive import Limits, Unpacked, unpack
 from builder.archive.stream import CHUNK
+from builder.archive.unpack import Limits, Unpacked, unpack
 from builder.console import Console
 from builder.errors import UsageError, VerificationError
 from builder.host.listing import read
@@ -298,7 +298,7 @@ def test_only_an_empty_folder_is_filled(tmp_path: Path) -> None:
 UNPACK = """
 import sys
 from pathlib import Path
-from builder.archive import unpack
+from builder.archive.unpack import unpack
 from builder.console import Console
 unpack(Path(sys.argv[1]), Path(sys.argv[2]), console=Console(interactive=False))
 print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
