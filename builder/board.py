@@ -1,7 +1,7 @@
-"""The stages that run: a line for each while it does, and what the whole still needs.
+"""The running stages: a line for each, and the time that the whole run still needs.
 
-On a terminal the lines are tqdm's, drawn anew each second.  Elsewhere one line says the same when
-nothing else has been said for a while, so that a log never stands still for a minute.
+On a terminal tqdm redraws the lines each second.  Elsewhere one line says the same after a while
+without messages, so that a log is never silent for a minute.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REDRAWN = 1.0
 """Seconds between two drawings on a terminal."""
 SILENCE = 30.0
 """Seconds without a message after which a log gets one."""
-_LEAST = 0.02  # of a stage's work: before that its speed says nothing
+_LEAST = 0.02  # share of a stage's work: before that its speed means nothing
 _BAR = "{desc} {percentage:3.0f}% {bar:24} {unit}"
 _NO_BAR = "{desc} {unit}"
 
@@ -31,7 +31,7 @@ _NO_BAR = "{desc} {unit}"
 class Whole:
     """A run: how many stages are settled, of how many, and the seconds that it still needs.
 
-    ``known``: all that is left has run here before, so that its time is not a guess.
+    ``known``: all remaining stages have run here before, so that the time is not a guess.
     """
 
     settled: int
@@ -48,8 +48,8 @@ class Whole:
 class Running:
     """One running stage.
 
-    ``expected``: seconds, 0 if unknown.  ``done`` of ``total`` ``unit``: what it counts just now,
-    since ``since``; ``total`` is None if nobody knows how many there will be.
+    ``expected``: seconds, 0 if unknown.  ``done`` of ``total`` ``unit``: its current count, begun
+    at ``since``; ``total`` is None if unknown.
     """
 
     name: str
@@ -61,20 +61,20 @@ class Running:
     since: float = 0.0
 
     def count(self, total: int | None, unit: str) -> None:
-        """From now on it counts ``unit``, up to ``total``."""
+        """Start to count ``unit``, up to ``total``."""
         self.done, self.total, self.unit, self.since = 0, total, unit, time.monotonic()
 
     def share(self, now: float) -> float | None:
         """How much of it is done, from 0 to 1; None if that is not known.
 
-        More objects than the last time are no reason to say that it is over.
+        It stays below 1: there may be more objects than the last time.
         """
         if self.total:
             return min(self.done / self.total, 0.99)
         return min((now - self.begun) / self.expected, 0.99) if self.expected else None
 
     def left(self, now: float) -> float:
-        """Seconds that it still needs, by its speed if it counts, else as long as expected."""
+        """Seconds that it still needs: by its speed if it counts, else by the expected time."""
         spent = max(self.expected - (now - self.begun), 0.0)
         if not self.total or self.done < self.total * _LEAST:
             return spent
@@ -101,9 +101,9 @@ class Running:
 
 
 class Board:
-    """The lines of the stages that run.  ``say`` writes a line; ``quiet_for``: seconds since one.
+    """The lines of the running stages.  ``say`` writes a line; ``quiet_for``: seconds since one.
 
-    ``whole``: what the run still needs if its running stages need so many seconds, by name.
+    ``whole``: the state of the run, given the seconds that each running stage still needs.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ class Board:
                 self._say(self.text())
 
     def text(self) -> str:
-        """All that runs, in one line."""
+        """All running stages, in one line."""
         now, lines = time.monotonic(), self._running()
         whole = self._whole({line.name: line.left(now) for line in lines})
         running = [f"{line.name}: {line.text(now)}" for line in lines]

@@ -21,7 +21,7 @@ class Tone(Enum):
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether lines can be drawn anew on it: a terminal of some columns."""
+    """Whether lines can be redrawn on it: a terminal that has columns."""
     try:
         columns = os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
     except (OSError, ValueError):  # it has no number, or is closed
@@ -30,7 +30,7 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def is_coloured(stream: TextIO) -> bool:
-    """Whether what is written to it may be coloured."""
+    """Whether text that is written to it may be coloured."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR")
 
 

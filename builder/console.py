@@ -27,7 +27,7 @@ PLAIN_INTERVAL = 15.0
 class Progress:
     """A running total of one piece of work; ``advance`` may be called from any thread.
 
-    It drives the line of the stage that it is part of, if there is one.
+    It updates the line of the stage that it is part of, if there is one.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Progress:
         if line is not None:
             line.count(total, unit)
         elif console.interactive and not console.quiet:
-            from tqdm import tqdm  # noqa: PLC0415 - only who has a terminal pays for it
+            from tqdm import tqdm  # noqa: PLC0415 - only needed on a terminal
 
             self._bar = tqdm(
                 total=total,
@@ -92,7 +92,7 @@ class Progress:
 
 @contextmanager
 def _writing() -> Iterator[None]:
-    """Tell of a stream that takes no more by its name: the error itself has no path."""
+    """Name the stream that accepts no more in the error: the error itself has no path."""
     try:
         yield
     except BrokenPipeError:  # its reader has gone, see builder.host.outlets
@@ -106,11 +106,11 @@ def _writing() -> Iterator[None]:
 
 
 def _is_terminal() -> bool:
-    return is_terminal(sys.stderr)  # the one of now: at the start it may have been closed
+    return is_terminal(sys.stderr)  # the current one: at the start it may have been closed
 
 
 def put(result: str) -> None:
-    """Write a result to standard output; names and texts of others cannot hurt the terminal."""
+    """Write a result to standard output; foreign names and texts cannot harm the terminal."""
     print(printable(result))
 
 
@@ -129,8 +129,8 @@ def put_json(result: str) -> None:
 class Console:
     """Where messages go.  One per command; passed down, never global.
 
-    ``interactive``: lines can be drawn anew.  ``quiet``: warnings alone are said.  ``verbose``:
-    details are, too.
+    ``interactive``: lines can be redrawn.  ``quiet``: only warnings are printed.  ``verbose``:
+    details are printed, too.
     """
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
@@ -144,19 +144,19 @@ class Console:
     _folded: Fold | None = field(default=None, init=False)
 
     def say(self, message: str, tone: Tone = Tone.PLAIN) -> None:
-        """One event: a line of its own, with the time of day when not on a terminal.
+        """Print an event: a line of its own, with the time of day if not on a terminal.
 
-        What peers said in it cannot hurt the terminal, and URLs have no secrets.
+        Text from peers in it cannot harm the terminal, and URLs have no secrets.
         """
         if not self.quiet:
             self._write(message, tone)
 
     def warn(self, message: str) -> None:
-        """The same for what people must know, however quiet it is to be."""
+        """Print what people must know, even if ``quiet``."""
         self._write(message, Tone.WARNING)
 
     def detail(self, message: str) -> None:
-        """The same for those who want to know more."""
+        """Print a detail, only if ``verbose``."""
         if self.verbose:
             self._write(message, Tone.PLAIN)
 
@@ -165,7 +165,7 @@ class Console:
         with self._lock, _writing():
             self._said = time.monotonic()
             if self.interactive:
-                from tqdm import tqdm  # noqa: PLC0415 - only who has a terminal pays for it
+                from tqdm import tqdm  # noqa: PLC0415 - only needed on a terminal
 
                 coloured = is_coloured(self.stream)
                 tqdm.write(painted(message, tone) if coloured else message, file=self.stream)
@@ -175,14 +175,14 @@ class Console:
                 self.stream.flush()
 
     def put_raw(self, line: str) -> None:
-        """A line for the program that keeps this log, as it is."""
+        """Print a line unchanged, for the program that keeps this log."""
         with self._lock, _writing():
             self.stream.write(f"{line}\n")
             self.stream.flush()
 
     @contextmanager
     def board(self, whole: Callable[[Mapping[str, float]], Whole]) -> Iterator[None]:
-        """Within the block stages have lines (``stage``); ``whole``: see ``Board``."""
+        """Give stages lines (``stage``) within the block; ``whole``: see ``Board``."""
         self._board = Board(
             self.stream,
             whole,
@@ -201,7 +201,7 @@ class Console:
 
     @contextmanager
     def stage(self, name: str, expected: float) -> Iterator[None]:
-        """This thread works on a stage: what it counts within the block is shown in its line."""
+        """This thread works on a stage: its counts within the block are shown in its line."""
         if self._board is None or self.quiet:
             yield
             return
@@ -215,7 +215,7 @@ class Console:
                 del self._lines[thread]
 
     def _fold(self) -> None:
-        """Have a CI fold what the run says; how it ends stands below."""
+        """Let a CI fold the messages of the run; its outcome follows below them."""
         with self._lock:
             if self._folded is not None or self.interactive:
                 return
@@ -224,7 +224,7 @@ class Console:
             self.put_raw(self._folded.begin)
 
     def position(self) -> str:
-        """How far the run has come, such as ``[12/23] ``; empty if none is under way."""
+        """How far the run is, such as ``[12/23] ``; empty if none is under way."""
         return f"{self._board.position()} " if self._board is not None else ""
 
     @contextmanager

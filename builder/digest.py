@@ -1,4 +1,4 @@
-"""SHA-256 digests as a type: what is none is refused where it is read, never used as a name.
+"""SHA-256 digests as a type: anything else is refused where it is read, never used as a name.
 
 Files that hold digests are read and written with the two hooks of this module (msgspec's
 ``dec_hook`` and ``enc_hook``), so that a complaint names the field.
@@ -18,7 +18,7 @@ T = TypeVar("T")
 _FORM = re.compile("[0-9a-fA-F]{64}")
 
 Size = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
-"""A number of bytes, as it is read from a file: never negative, and one that a file can have."""
+"""A number of bytes that is read from a file: not negative, and possible as a file's size."""
 
 
 class Digest(str):
@@ -52,7 +52,7 @@ def of_file(path: Path) -> Digest:
 
 
 def read_hook(kind: type[Any], value: Any) -> Any:
-    """msgspec's ``dec_hook``: makes digests of strings; raises ValueError for what is none."""
+    """msgspec's ``dec_hook``: turns strings into digests; raises ValueError for anything else."""
     if kind is Digest and isinstance(value, str):
         return Digest(value)
     raise ValueError(f"{value!r} is not a SHA-256 digest, which is a string")
@@ -66,7 +66,7 @@ def write_hook(value: Any) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """``value`` as JSON for people's eyes, too."""
+    """``value`` as JSON that people can read, too."""
     return msgspec.json.format(encode_short(value))
 
 

@@ -24,7 +24,7 @@ _FROM = "LVS_BUILDER_FROM"
 
 
 def is_run_by_invoke() -> bool:
-    """Whether Invoke's own program is at work: it has parsed its options and loads tasks."""
+    """Whether Invoke's own program runs: it has parsed its options and loads tasks."""
     main = sys.modules.get("invoke.main")
     return main is not None and hasattr(main.program, "core")
 
@@ -32,20 +32,20 @@ def is_run_by_invoke() -> bool:
 def listen() -> None:
     """From now on a signal ends this process with one line and status 130.
 
-    One that is ignored stays so: nohup(1) and shells' background jobs mean it.  What has come
-    while ``become`` or bootstrap's shell part held signals back is heard now.
+    An ignored signal stays ignored, for nohup(1) and shells' background jobs.  Signals that
+    ``become`` or bootstrap's shell part held back are handled now.
     """
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _leave)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    # The interpreter's end takes handlers away: what comes after that changes no status.
+    # The interpreter removes handlers at its end: a signal after that must not change the status.
     atexit.register(signal.pthread_sigmask, signal.SIG_BLOCK, SIGNALS)
 
 
 @contextmanager
 def heard(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Within the block these signals go to ``handler``; one that is ignored stays so."""
+    """Within the block these signals go to ``handler``; an ignored signal stays ignored."""
     wanted = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, handler) for number in wanted}
     try:
@@ -56,9 +56,9 @@ def heard(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
 
 
 def go_back() -> None:
-    """Return to the folder from which bootstrap was called: paths and hints are meant from there.
+    """Return to the folder that bootstrap was called from: paths and hints are relative to it.
 
-    bootstrap leaves it to find its modules.  One that has gone, or is closed, is left.
+    bootstrap leaves it to find its modules.  If it is gone or inaccessible, nothing is changed.
     """
     before = os.environ.pop(_FROM, "")
     if before:
@@ -67,7 +67,7 @@ def go_back() -> None:
 
 
 def leave_word(root: str) -> None:
-    """Go where the modules are; the program that this one becomes goes back from there."""
+    """Go to the modules' folder; the program that replaces this one goes back from there."""
     try:
         os.environ[_FROM] = str(Path.cwd())
     except OSError:  # it has been removed
@@ -76,7 +76,7 @@ def leave_word(root: str) -> None:
 
 
 def become(argv: list[str]) -> NoReturn:
-    """Run another program in this process; signals wait until that one listens."""
+    """Run another program in this process; signals wait until that program listens."""
     sys.stdout.flush()
     sys.stderr.flush()
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -84,7 +84,7 @@ def become(argv: list[str]) -> NoReturn:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    # Not through a stream: this thread may be in the middle of it and hold its lock.
+    # Not through a stream: this thread may hold its lock already.
     try:
         os.write(_STDERR, b"interrupted\n")
     finally:

@@ -18,8 +18,8 @@ class BuilderError(Exception):
     ``what``: one line, what failed.  ``cause``: the failing party's own words (compiler
     error, reject hunk, HTTP status); may have several lines.  ``hint``: what to do next.
     ``log``: the file that has the whole story.  ``stage``: the stage it happened in, set
-    by the pipeline, so that ``invoke shell STAGE`` can be named.  ``answered``: programs were told
-    already, in what ``--json`` asked for.
+    by the pipeline, so that ``invoke shell STAGE`` can be named.  ``answered``: the output of
+    ``--json`` already has it.
     """
 
     what: str
@@ -50,7 +50,7 @@ class SourceUnreachable(BuilderError):
     exit_code = 3
 
     def add(self, other: SourceUnreachable) -> None:
-        """Tell of another source that could not be had in the same run."""
+        """Add another source that was not available in the same run."""
         stage = f" (stage {other.stage})" if other.stage else ""
         self.cause = f"{self.cause}\n{other.what}{stage}:\n{other.cause}"
         if other.hint and other.hint != self.hint:

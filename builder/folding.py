@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 _CLEAR = "\x1b[0K"
 QUOTE = "| "
-"""Stands before each line of others: a runner would obey one that begins with ``::``."""
+"""The prefix of each foreign line: a runner would obey a line that begins with ``::``."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Fold:
 
 
 def fold(title: str) -> Fold | None:
-    """How this CI folds a part of its log; None if nobody here does."""
+    """How this CI folds a part of its log; None if it does not."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
         return Fold(f"::group::{title}", "::endgroup::")
     if os.environ.get("GITLAB_CI") == "true":
@@ -39,7 +39,7 @@ def fold(title: str) -> Fold | None:
 
 
 def folded(title: str, lines: list[str]) -> str:
-    """Others' lines as a folded part; empty where nothing is folded."""
+    """Foreign lines as a folded part; empty if nothing is folded here."""
     found = fold(title)
     if found is None:
         return ""

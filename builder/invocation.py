@@ -1,8 +1,8 @@
-"""Commands and pages in messages, written so that they can be pasted where the user is.
+"""Rewrite commands and pages in messages, so that users can paste them where they are.
 
-Messages of the source say ``invoke TASK`` and ``docs/KIND/NAME.md``.  People read ``./bootstrap
+Messages in the source say ``invoke TASK`` and ``docs/KIND/NAME.md``.  Users read ``./bootstrap
 TASK``, or its path from where they are, or ``lvs-builder TASK``, and a path that leads to the
-page.  Only the standard library is used: bootstrap's own messages go through here, too.
+page.  Only the standard library is used, because bootstrap's own messages are rewritten, too.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _QUOTED = re.compile(r"`(?:[^`\n]* )?(?:invoke|\./bootstrap) [^`]*`")
 _PAGE = re.compile(r"(?<![\w/.-])(?:README\.md|docs/(?:[a-z-]+/)?[a-z0-9-]+\.md)")
 # A task that works on the default profile if none is named; what follows it in the command.
 _TASK = re.compile(r"\binvoke ([a-z][a-z-]*)(?![a-z-])(?![^`\n;()]*--profile)")
-_NAME = re.compile(r"^[a-z0-9][a-z0-9._-]*$")  # others would be words of the shell's
-# They work on everything, or have a default of their own.
+_NAME = re.compile(r"^[a-z0-9][a-z0-9._-]*$")  # other names would be shell syntax
+# These tasks work on everything, or have a default of their own.
 _OF_NO_PROFILE = frozenset({"bench", "clean", "shell", "test", "verify"})
 
 
 def pasted(text: str, root: Path, *, profile: str = "") -> str:
     """``text`` with commands and pages as they are reached from the working folder.
 
-    ``root``: the checkout, or the folder of an installed toolkit's own files.  ``profile``: what
-    the commands are for, where they do not say it and it is not the default one.
+    ``root``: the checkout, or the folder of an installed toolkit's own files.  ``profile``: the
+    profile of commands that do not name one, if it is not the default profile.
     """
     if _NAME.match(profile):
         text = _TASK.sub(lambda found: _of_profile(found, profile), text)
@@ -42,7 +42,7 @@ def pasted(text: str, root: Path, *, profile: str = "") -> str:
 
 
 def pasted_quotes(text: str, root: Path, *, profile: str = "") -> str:
-    """The same, but only between backticks: a cause is in others' words."""
+    """The same, but only between backticks, because a cause quotes other programs."""
     return _QUOTED.sub(lambda found: pasted(found[0], root, profile=profile), text)
 
 

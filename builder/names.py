@@ -28,7 +28,7 @@ RULE = (
 FILE_RULE = "a file's name has no '/', begins with a letter, a digit or '_', and has no blanks"
 
 Name = Annotated[str, msgspec.Meta(pattern=FORM, max_length=LONGEST)]
-"""A field of a file that people write: msgspec refuses what is not a name."""
+"""A field of a file that people write: msgspec refuses anything but a name."""
 OptionalName = Annotated[str, msgspec.Meta(pattern=OPTIONAL_FORM, max_length=LONGEST)]
 """The same, or an empty text."""
 FileName = Annotated[str, msgspec.Meta(pattern=FILE_FORM, max_length=200)]
@@ -57,7 +57,7 @@ def shown(word: str) -> str:
 def nearest(word: str, known: Iterable[str]) -> str:
     """``; did you mean 'lts'?`` for the name that is most like ``word``; empty if none is.
 
-    Capitals do not count.
+    It ignores case.
     """
     folded = {name.lower(): name for name in known}
     found = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=_LIKE)
@@ -67,10 +67,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def choose(kind: str, word: str, known: Iterable[str], rule: str, *, of: str = "") -> str:
     """``word``, if it is one of the ``known`` names.
 
-    ``kind``: what it names, such as ``profile``.  ``rule``: where it is given and what it stands
-    for.  ``of``: what has it, such as ``profile lts``.
-    Raises UsageError for what is not a name at all, and with the nearest name for one that does not
-    exist.
+    ``kind``: what it names, such as ``profile``.  ``rule``: where it is given and what it means.
+    ``of``: what has it, such as ``profile lts``.  Raises UsageError for a malformed name, and with
+    the nearest name for an unknown one.
     """
     existing = tuple(known)
     if word in existing:
@@ -86,7 +85,7 @@ def choose(kind: str, word: str, known: Iterable[str], rule: str, *, of: str = "
 def split(option: str, given: str | None) -> tuple[str, ...]:
     """The names that are given to an option, separated by commas (or blanks).
 
-    No names if the option was not given.  Raises UsageError if it names nothing, or one twice.
+    No names if the option was not given.  Raises UsageError if it has no name, or a name twice.
     """
     if given is None:
         return ()
@@ -103,12 +102,12 @@ def split(option: str, given: str | None) -> tuple[str, ...]:
 
 
 def is_inside(path: Path, folder: Path) -> bool:
-    """Whether ``path`` lies in ``folder``, wherever links in it lead."""
+    """Whether ``path`` is in ``folder`` when all links are followed."""
     return path.resolve().is_relative_to(folder.resolve())
 
 
 def plainly(words: str) -> str:
-    """What msgspec says of a name that is none, in plain words."""
+    """msgspec's message about a malformed name, in plain words."""
     for form, rule in ((FORM, RULE), (OPTIONAL_FORM, RULE), (FILE_FORM, FILE_RULE)):
         words = words.replace(f"Expected `str` matching regex {form!r}", f"not a name: {rule}")
     return words.replace(f"Expected `str` of length <= {LONGEST}", f"not a name: {RULE}")

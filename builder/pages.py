@@ -1,4 +1,4 @@
-"""Templates of the reports: strict about what is missing, and safe for what is shown."""
+"""Templates of the reports: strict about missing variables, safe for any text."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ LAYOUT = Path(__file__).parent / "layout"
 
 
 def environment(folder: Path) -> jinja2.Environment:
-    """Templates of ``folder`` and what all pages share; a variable that does not exist is an
-    error, text is escaped."""
+    """Templates of ``folder``, and what all pages share.
+
+    A variable that does not exist is an error.  Text is escaped.
+    """
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader([folder, LAYOUT]),
         undefined=jinja2.StrictUndefined,
@@ -34,7 +36,7 @@ def moment(seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``3 min 20 s``, ``12.3 s``."""
+    """A duration, as ``3 min 20 s`` or ``12.3 s``."""
     if seconds >= 60:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"
     return f"{seconds:.1f} s"
@@ -49,13 +51,12 @@ def size(count: int) -> str:
 
 
 def quoted(text: str) -> Markup:
-    """A hint for a page: what stands between backticks is a command."""
+    """A hint for a page: text between backticks is a command."""
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
 def link(path: str) -> str:
-    """A file's path as a relative reference (RFC 3986): no name makes it another site's or a
-    script."""
+    """A file's path as a relative reference (RFC 3986): never another site's, never a script."""
     steps = path.lstrip("/") if path.startswith("//") else path
     return quote(steps, safe="/")
 

@@ -1,4 +1,4 @@
-"""Where a command works, and how it speaks."""
+"""The place of a command: its project, its cache and its console."""
 
 from __future__ import annotations
 

@@ -22,12 +22,12 @@ def is_installed() -> bool:
 
 
 def folder() -> Path:
-    """Where ``tasks.py``, ``specs/``, ``patches/``, ``dockerfiles/`` and ``docs/`` lie."""
+    """Where ``tasks.py``, ``specs/``, ``patches/``, ``dockerfiles/`` and ``docs/`` are."""
     return _PACKED if is_installed() else Path(__file__).resolve().parents[1]
 
 
 def tasks() -> ModuleType:
-    """The module of the tasks, whatever else goes by that name where the user stands."""
+    """The module of the tasks, whatever else has that name in the user's folder."""
     spec = importlib.util.spec_from_file_location(_TASKS, folder() / f"{_TASKS}.py")
     if spec is None or spec.loader is None:  # only for a name that is not a module's
         raise ImportError(_TASKS)

@@ -1,4 +1,4 @@
-"""What people may see of texts that come from outside: no secrets, no control characters.
+"""Make texts from outside safe to show: no secrets, no control characters.
 
 URLs carry passwords and tokens, and peers (servers, proxies, archives) send bytes that move a
 terminal's cursor or turn the direction of a line.  Whatever is shown, logged or kept for people
@@ -36,15 +36,15 @@ def without_secrets(url: str) -> str:
 
 
 def without_secrets_in(text: str) -> str:
-    """A text with the same done to every URL in it; fragments without ``=`` stay.
+    """A text with every URL in it without secrets; fragments without ``=`` stay.
 
-    They are names of members in an archive, as in sources.lock.
+    Such fragments are names of members in an archive, as in sources.lock.
     """
     return _IN_TEXT.sub(lambda found: _shorten(found[0]), text)
 
 
 def secrets_of(url: str) -> tuple[str, ...]:
-    """The texts of ``url`` that nobody may see, in every spelling, the longest first."""
+    """The secret parts of ``url``, in every spelling, the longest first."""
     _, userinfo, rest = _parts(url)
     found: set[str] = set()
     if userinfo is not None:
@@ -66,7 +66,7 @@ def hide(text: str, secrets: Iterable[str]) -> str:
 
 
 def printable(text: str) -> str:
-    r"""``text`` with everything escaped (``\x1b``) that a terminal does not print.
+    r"""``text`` with every character escaped (``\x1b``) that a terminal does not print.
 
     These are control characters, direction marks and the like.  Line feeds and tabs stay.
     """
@@ -79,7 +79,7 @@ def printable(text: str) -> str:
 
 
 def printable_json(text: str) -> str:
-    r"""A JSON document with the same escaped in JSON's own way (``\u202e``): its value stays.
+    r"""A JSON document with the same characters escaped as in JSON (``\u202e``): its value stays.
 
     Only its strings have such characters (RFC 8259, 2 and 7).
     """
@@ -91,12 +91,12 @@ def printable_json(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """A message as people may see it, whoever wrote parts of it."""
+    """A message that is safe to show, whoever wrote parts of it."""
     return printable(without_secrets_in(text))
 
 
 def answer(text: str, secrets: Iterable[str] = ()) -> str:
-    """What a peer said: one line of at most ``LONGEST_ANSWER`` characters, without secrets."""
+    """A peer's answer: one line of at most ``LONGEST_ANSWER`` characters, without secrets."""
     line = " / ".join(hide(without_secrets_in(text), secrets).splitlines())
     line = printable(line.replace("\t", " "))
     return line if len(line) <= LONGEST_ANSWER else f"{line[:LONGEST_ANSWER]}..."

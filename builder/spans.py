@@ -17,7 +17,7 @@ def span(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """The same for what is only guessed: no finer than it can be known."""
+    """The same for an estimate: no finer than it can be known."""
     if seconds < 10:
         return "a few seconds"
     if seconds < 90:

@@ -1,4 +1,4 @@
-"""Text files that people write: UTF-8, and told with file and line where they are not."""
+"""Text files that people write: anything but UTF-8 is reported with file and line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from builder.errors import UsageError
 
 
 def read(path: Path, *, hint: str = "") -> str:
-    """The file's text, with line feeds alone at the ends of its lines.
+    """The file's text, with line feeds as its only line ends.
 
     Raises UsageError with file and line for bytes that are not UTF-8 (RFC 3629), and as
     ``read_bytes``.
@@ -21,8 +21,8 @@ def read(path: Path, *, hint: str = "") -> str:
 def read_bytes(path: Path) -> bytes:
     """The file's content.
 
-    Raises UsageError for what is not a file, has no end or waits for a writer (folders, devices,
-    pipes, sockets), and OSError.
+    Raises UsageError for anything that is not a file, has no end or waits for a writer (folders,
+    devices, pipes, sockets), and OSError.
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise UsageError(

@@ -26,8 +26,8 @@ _UNKNOWN = re.compile(r"unknown field `([^`]+)`")
 def line_of(text: str, dotted: str) -> int:
     """Line (from 1) of the key or table that ``dotted`` (``component.kernel.version``) names.
 
-    Of an array's tables (``service[1].port``) the one with that number is meant.  Falls back
-    to the nearest table above it.
+    A number (``service[1].port``) selects a table of an array.  Falls back to the nearest table
+    above it.
     """
     wanted = dotted.strip(".")
     plain = re.sub(r"\[[^\]]*\]", "", wanted)
@@ -54,7 +54,7 @@ def line_of(text: str, dotted: str) -> int:
 
 
 def _same_tables(wanted: str, counts: dict[str, int]) -> bool:
-    """Whether the arrays of tables, as far as the file was read, stand where ``wanted`` says."""
+    """Whether the arrays of tables, as far as the file was read, are at ``wanted``'s numbers."""
     path = ""
     for part in wanted.split("."):
         name, _, index = part.partition("[")
@@ -66,14 +66,14 @@ def _same_tables(wanted: str, counts: dict[str, int]) -> bool:
 
 
 def refuse(path: Path, line: int, cause: str, hint: str) -> UsageError:
-    """What is wrong with a file, and where."""
+    """The error for a fault in a file, with its place."""
     return UsageError(f"{path.parent.name}/{path.name}:{line} cannot be used", cause, hint)
 
 
 def parse(
     path: Path, text: str, *, hint: str = "correct the TOML syntax on that line"
 ) -> dict[str, Any]:
-    """The document; raises UsageError for what is no TOML."""
+    """The document; raises UsageError for text that is not TOML."""
     if text.startswith("\ufeff"):
         cause = "it begins with a byte-order mark, which no TOML file has"
         command = rf"sed -i '1s/^\xef\xbb\xbf//' {shlex.quote(str(path))}"
@@ -95,7 +95,7 @@ def require_present_names(
 ) -> None:
     """Raise UsageError for a key that has another name now.
 
-    ``renamed``: how keys were called (``lab.interfaces``), and what is written instead.
+    ``renamed``: former names of keys (``lab.interfaces``), and their replacements.
     """
     for old, new in renamed.items():
         table: Any = document
@@ -107,7 +107,7 @@ def require_present_names(
 
 
 def convert(path: Path, text: str, value: Any, kind: type[T], prefix: str, *, hint: str) -> T:
-    """``value``, which stands at ``prefix`` of the document, as ``kind``; raises UsageError."""
+    """``value``, which is at ``prefix`` of the document, as ``kind``; raises UsageError."""
     try:
         return msgspec.convert(value, kind, dec_hook=read_hook)
     except msgspec.ValidationError as error:

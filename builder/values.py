@@ -1,6 +1,6 @@
-"""Values of files that people write, judged where they are read: each form with its rule.
+"""Values of files that people write, checked where they are read: each form with its rule.
 
-The types are fields of msgspec structs; ``plainly`` puts what msgspec says of them in plain words.
+The types are fields of msgspec structs; ``plainly`` puts msgspec's messages in plain words.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _RULES = {
 Version = Annotated[str, msgspec.Meta(pattern=_VERSION, max_length=64)]
 """A version or a release that RPM accepts (rpm-version(7))."""
 Suffix = Annotated[str, msgspec.Meta(pattern=_SUFFIX, max_length=64)]
-"""What is appended to one, or nothing."""
+"""The suffix of a version or a release, or an empty text."""
 Author = Annotated[str, msgspec.Meta(pattern=_AUTHOR)]
 Line = Annotated[str, msgspec.Meta(pattern=_LINE)]
 PathBelow = Annotated[str, msgspec.Meta(pattern=_BELOW, max_length=1024)]
@@ -47,7 +47,7 @@ Image = Annotated[str, msgspec.Meta(pattern=_IMAGE)]
 Fingerprint = Annotated[str, msgspec.Meta(pattern=_FINGERPRINT)]
 Suite = Annotated[str, msgspec.Meta(pattern=_WORD, max_length=64)]
 Amount = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
-"""A number of bytes that is not nothing."""
+"""A number of bytes, at least one."""
 Moment = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
 """Seconds since 1970, as RPM and file systems keep them."""
 
@@ -63,7 +63,7 @@ _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+~:-]+)?")
 
 
 def plainly(words: str) -> str:
-    """What msgspec says of a value that has not the form of its type, in plain words."""
+    """msgspec's message about a value of the wrong form, in plain words."""
     for form, rule in _RULES.items():
         words = words.replace(f"Expected `str` matching regex {form!r}", rule)
     return names.plainly(words)
@@ -90,7 +90,7 @@ def date_fault(text: str) -> str:
 def url_fault(url: str, schemes: tuple[str, ...] = SCHEMES) -> str:
     """What is wrong with the address of a source; empty if nothing is.
 
-    It says nothing of what may be a password.
+    It quotes nothing that may be a password.
     """
     if not url.isprintable() or " " in url:
         return "the URL has a blank or a control character"

@@ -1,4 +1,4 @@
-"""Makes a base's root file system out of Debian packages."""
+"""Make a base's root file system from Debian packages."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ SHOWN_LINES = 6
 
 
 def bootstrap(order: Order) -> Bootstrapped:
-    """Write the root file system that was ordered; same packages, same bytes.
+    """Write the ordered root file system; same packages, same bytes.
 
-    apt verifies what it takes.  Raises VerificationError if that fails, SourceUnreachable,
+    apt verifies the packages.  Raises VerificationError if that fails, SourceUnreachable,
     EnvironmentFailure (mmdebstrap missing, disk full) or BuildError.
     """
     base, kind, target, log = order.base, order.kind, order.target, order.log
@@ -75,10 +75,11 @@ def bootstrap(order: Order) -> Bootstrapped:
 
 
 def _run(argv: list[str], words: str, log: Path, env: dict[str, str], total: float) -> int:
-    """Run a program with ``words`` on its standard input; its exit status.
+    """Run a program with ``words`` on its standard input; return its exit status.
 
-    What it says is written to ``log`` here: were the disk full, it could not even say so
-    there itself.  Raises EnvironmentFailure then, SourceUnreachable after ``total`` seconds.
+    Its output is written to ``log`` here, because the program itself could not report a full
+    disk there.  Raises EnvironmentFailure if the disk is full, SourceUnreachable after ``total``
+    seconds.
     """
     with (
         OutputLog(log, None) as output,
@@ -111,7 +112,7 @@ def _run(argv: list[str], words: str, log: Path, env: dict[str, str], total: flo
 
 @contextlib.contextmanager
 def _ended_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[threading.Event]:
-    """End a program when its time is up; the event tells whether that was so."""
+    """End a program after ``seconds``; the event is set if that happened."""
     late = threading.Event()
 
     def end() -> None:

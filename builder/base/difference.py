@@ -1,4 +1,4 @@
-"""In which packages a base's root is not the one that was locked."""
+"""The differences between a base's packages and the locked ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from builder.base.packages import BasePackage
 
 SHOWN = 8
-"""Packages that a message names."""
+"""How many packages a message names."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A base in the engine: named by the digest of what went in."""
+"""A base as an image in the engine, named by the digest of its inputs."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from builder.host import architecture, process, subordinate, tools, vsyscall
 if TYPE_CHECKING:
     from builder.engine import Engine
 
-# How the image starts if nothing else is said; Dockerfile instructions.
+# The image's defaults for a container, as Dockerfile instructions.
 CHANGES = ("ENV HOME=/home/builder LANG=C.UTF-8", "USER 1000:1000", "WORKDIR /home/builder")
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to make a base.  ``code``: the parts of this program that decide what
-    comes out.  ``changes`` belong to what identifies an image.
+    """A way to make a base.
 
-    ``sources``: where the host gets the packages from, or EnvironmentFailure.  ``engine``: it
-    runs containers.  ``subordinate``: another user than root needs subordinate user ids for it.
+    ``code``: the parts of this program that determine the result.  ``changes``: part of an
+    image's identity.  ``sources``: where the host gets the packages from, or EnvironmentFailure.
+    ``engine``: it runs containers.  ``subordinate``: users other than root need subordinate user
+    ids for it.
     """
 
     make: Callable[[Order], Bootstrapped]
@@ -55,22 +56,21 @@ METHODS = {
 
 
 def method(base: Base) -> Method:
-    """The way that base.toml names."""
+    """The method that base.toml names."""
     return METHODS[base.settings.method]
 
 
 def make_root(order: Order) -> Bootstrapped:
-    """Make a root file system by its base's method; see there for what is raised."""
+    """Make a root file system with its base's method; raises what that method raises."""
     return method(order.base).make(order)
 
 
 def require_host(base: Base) -> None:
-    """This host must be able to make the base and to run its programs, or EnvironmentFailure
-    is raised.
+    """Raise EnvironmentFailure unless this host can make the base and run its programs.
 
-    To be asked before anything is downloaded.
+    Call it before anything is downloaded.
     """
-    if base.settings.vsyscall and not vsyscall.is_mapped():  # no package or setting cures that
+    if base.settings.vsyscall and not vsyscall.is_mapped():  # no package or setting fixes that
         raise EnvironmentFailure(
             f"this host cannot run the programs of base {base.settings.name}",
             "its kernel does not map the vsyscall page: they would end with SIGSEGV (exit 139)",
@@ -104,8 +104,7 @@ def host_faults(base: Base) -> Iterator[EnvironmentFailure]:
 def identity(base: Base, kind: Kind) -> str:
     """SHA-256 of the settings, keys, the packages of ``kind`` and the image's changes.
 
-    How lists are spread over files does not matter, nor what the other roots are, nor which
-    mirror the packages are got from.
+    It does not depend on how lists are split into files, on the other roots, or on the mirror.
     """
     way = method(base)
     settings = msgspec.structs.replace(base.settings, build=(), guest={}, snapshot=())
@@ -120,7 +119,7 @@ def image_tag(base: Base, content: str) -> str:
 
 
 def ensure_image(engine: Engine, tar: Path, base: Base, tag: str) -> bool:
-    """Import the bootstrapped ``tar`` as ``tag`` unless the engine has it; whether it did."""
+    """Import ``tar`` as ``tag`` unless the engine has it; return whether it was imported."""
     if engine.has_image(tag):
         return False
     engine.import_image(tar, tag, method(base).changes)

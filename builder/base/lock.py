@@ -1,6 +1,6 @@
-"""``dockerfiles/<base>/packages.lock``: of which packages a base's images were made.
+"""``dockerfiles/<base>/packages.lock``: the packages of a base's images.
 
-One table for each root, ``[build]`` and ``[guest.NAME]``, and in it one line for each package.
+It has one table for each root, ``[build]`` and ``[guest.NAME]``, with one line for each package.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class LockedRoot:
-    """The packages of one root, sorted; ``made``: when they were got, in UTC."""
+    """The packages of one root, sorted; ``made``: when they were downloaded, in UTC."""
 
     made: datetime.datetime
     packages: tuple[BasePackage, ...]
@@ -60,14 +60,14 @@ Roots = Mapping[str, LockedRoot]
 
 
 def path_of(folder: Path) -> Path:
-    """The lock of the base in ``folder``."""
+    """The path of the lock file of the base in ``folder``."""
     return folder / FILE_NAME
 
 
 def read(path: Path) -> dict[str, LockedRoot] | None:
-    """What a lock has; None if there is none.
+    """The roots of a lock file; None if the file does not exist.
 
-    Raises UsageError with file and line if it cannot be understood.
+    Raises UsageError with file and line if it cannot be parsed.
     """
     try:
         text = texts.read(path, hint=_HINT)
@@ -102,10 +102,10 @@ def _packages(path: Path, text: str, root: str, lines: Mapping[str, Any]) -> Ite
 
 
 def write(path: Path, roots: Roots) -> bool:
-    """Let the lock have ``roots``, and what it has of others; whether it has changed.
+    """Write ``roots`` to the lock file, keep its other roots; return whether it has changed.
 
-    A root that has the same packages keeps its time.  The caller keeps other processes out.
-    Raises UsageError for a lock that cannot be understood.
+    A root with the same packages keeps its time.  The caller must exclude other processes.
+    Raises UsageError for a lock file that cannot be parsed.
     """
     before = read(path) or {}
     now = dict(before)

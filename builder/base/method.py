@@ -1,4 +1,4 @@
-"""What a method of making a base is given and gives back."""
+"""The input and the result of a method of making a base."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a mirror is waited for, in seconds.
+    """How long to wait for a mirror, in seconds.
 
-    ``stalled``: while it sends nothing, before the next attempt.  ``total``: until all packages
-    of a root are in place.
+    ``stalled``: without data, before the next attempt.  ``total``: until all packages of a root
+    are in place.
     """
 
     stalled: int = 30
@@ -45,7 +45,7 @@ class Order:
 
 
 class Bootstrapped(msgspec.Struct, frozen=True):
-    """A base that was made: its tar's SHA-256 and size in bytes, its packages, sorted."""
+    """A finished root: its tar's SHA-256 and size in bytes, its packages, sorted."""
 
     sha256: str
     size: int
@@ -54,7 +54,7 @@ class Bootstrapped(msgspec.Struct, frozen=True):
 
 
 def measure(order: Order, packages: tuple[BasePackage, ...], began: float) -> Bootstrapped:
-    """What was made, and say so; ``began``: on time.monotonic's clock."""
+    """Describe the finished root and report it; ``began``: by time.monotonic's clock."""
     with order.target.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
     seconds = time.monotonic() - began

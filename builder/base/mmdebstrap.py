@@ -1,4 +1,4 @@
-"""How mmdebstrap is told to make a base."""
+"""The mmdebstrap command that makes a base."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from builder.shown import without_secrets
 from builder.source.aptconf import host_sources
 
 HOSTNAME = "lvs-builder"
-# Where every Debian has the keys of its own and of earlier releases (debian-archive-keyring).
+# On every Debian, the keys of its own and of earlier releases (debian-archive-keyring).
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _PATIENCE = "98patience"
-# Files of a scratch folder that a bootstrap leaves for us to read.
+# Files that a bootstrap leaves in its scratch folder for us to read.
 STATUS, AVAILABLE = "status", "available"
 # apt's package lists (its doc/acquire-additional-files.md): the fields that identify a package.
 _LISTS = (
@@ -29,7 +29,7 @@ _LISTS = (
 )
 _SUITE = re.compile(r"^[a-z]+$")  # of a release, not of its updates
 
-# Readers of documentation have it elsewhere; licences stay, as they must.
+# People read documentation elsewhere; licences must stay.
 _LEFT_OUT = (
     "path-exclude=/usr/share/doc/*",
     "path-include=/usr/share/doc/*/copyright",
@@ -47,25 +47,25 @@ _APT = (
     'APT::Sandbox::User "root"',
 )
 
-# Everything that comes from this host or from the moment: names, addresses, logs, ids.
+# Removes everything that depends on this host or on the time: names, addresses, logs, ids.
 _NEUTRAL = (
     f'echo {HOSTNAME} > "$1/etc/hostname"',
     f'printf "127.0.0.1 localhost {HOSTNAME}\\n::1 localhost\\n" > "$1/etc/hosts"',
     'rm -f "$1/etc/resolv.conf" "$1/etc/machine-id" "$1/var/lib/dbus/machine-id"',
     ': > "$1/etc/machine-id"',
-    # No two machines may have one.
+    # Two machines must not share a host key.
     'rm -f "$1"/etc/ssh/ssh_host_*',
     'rm -rf "$1/etc/apt/sources.list" "$1"/etc/apt/sources.list.d/* "$1/var/cache/ldconfig"',
     'find "$1/var/log" -type f -delete',
     'find "$1/var/cache" "$1/var/lib/apt/lists" -type f -delete',
 )
 
-# The folder is open to all, because an ordinary caller's user id is not the builder's.
+# The home folder is open to all, because an ordinary caller's user id is not the builder's.
 _USER = (
     'chroot "$1" groupadd --gid 1000 builder',
     'chroot "$1" useradd --uid 1000 --gid 1000 --create-home --shell /bin/bash builder',
     'chmod 0777 "$1/home/builder"',
-    # The day of the last password change is the day of the build otherwise.
+    # Otherwise the day of the last password change is the day of the build.
     'chroot "$1" chage --lastday 0 builder && chroot "$1" chage --lastday -1 builder',
     'rm -f "$1/etc/passwd-" "$1/etc/group-" "$1/etc/shadow-" "$1/etc/gshadow-"',
     'rm -f "$1/etc/subuid-" "$1/etc/subgid-"',
@@ -80,11 +80,11 @@ def debian(base: Base) -> Mmdebstrap:
 
 
 def apt_sources(base: Base) -> str:
-    """The snapshot's sources, or the host's own ones of the base's suite, in deb822 form.
+    """The snapshot's apt sources, or the host's sources for the base's suite, in deb822 form.
 
-    Other repositories of the host are left out.  Raises EnvironmentFailure if the
-    host has none for that suite, as Debian 13 has none of Debian 12: with the command that adds
-    it (sources.list(5)), from the mirror that the host has for its own suite.
+    Other repositories of the host are left out.  Raises EnvironmentFailure if the host has no
+    source for that suite, as Debian 13 has none for Debian 12.  The error has the command that
+    adds one (sources.list(5)), with the mirror of the host's own suite.
     """
     if base.settings.snapshot:
         return snapshot.apt_sources(base.settings.snapshot)
@@ -115,7 +115,7 @@ def _fits(stanza: str, base: Base) -> bool:
 
 
 def _mirror(stanzas: Iterable[str]) -> str:
-    """The mirror of whole suites that the host uses; empty if it has none."""
+    """The host's mirror of complete suites; empty if it has none."""
     for stanza in stanzas:
         uris = sorted(_field(stanza, "URIs"))
         whole = any(_SUITE.match(suite) for suite in _field(stanza, "Suites"))
@@ -132,9 +132,9 @@ def _field(stanza: str, name: str) -> set[str]:
 def command(
     base: Base, kind: Kind, program: str, target: Path, scratch: Path, *, patience: Patience
 ) -> list[str]:
-    """The words of mmdebstrap's command line; the sources come on its standard input.
+    """The mmdebstrap command line; mmdebstrap reads the apt sources from standard input.
 
-    What it knows of packages is left in the folder ``scratch``.
+    It leaves its data about packages in the folder ``scratch``.
     """
     settings = debian(base)
     return [
@@ -145,7 +145,7 @@ def command(
         "--format=tar",
         f"--include={','.join(base.packages(kind))}",
         *(f"--aptopt={option}" for option in _APT),
-        # A base that is cut off is made again: nothing needs to reach the disk at once.
+        # An interrupted base is made again, so nothing needs to be synced to the disk.
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt={option}" for option in _LEFT_OUT),
         *_hooks(kind, scratch, patience),
@@ -156,7 +156,7 @@ def command(
 
 
 def _hooks(kind: Kind, scratch: Path, patience: Patience) -> Iterator[str]:
-    # Not by --aptopt: what that writes stays in the root.
+    # Not with --aptopt, because its settings stay in the root.
     lines = [f'Acquire::{way}::Timeout "{patience.stalled}";' for way in ("http", "https", "ftp")]
     file = f'"$1/etc/apt/apt.conf.d/{_PATIENCE}"'
     yield f"--setup-hook=printf '%s\\n' {shlex.join(lines)} > {file}"

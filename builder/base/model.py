@@ -75,7 +75,7 @@ class Mmdebstrap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 
     @property
     def key_files(self) -> tuple[str, ...]:
-        """None: the host's apt has its keys."""
+        """No key files: the host's apt has the keys."""
         return ()
 
 
@@ -135,7 +135,7 @@ Settings = Mmdebstrap | Yum
 
 
 class _Named(msgspec.Struct, frozen=True):
-    """As much of base.toml as tells how to read the rest."""
+    """The part of base.toml that says how to read the rest."""
 
     method: Literal["mmdebstrap", "yum"]
 
@@ -174,14 +174,14 @@ def available(bases: Path) -> tuple[str, ...]:
 
 
 def find(bases: Path, name: str) -> str:
-    """``name``, if there is a base of that name; raises UsageError with the nearest one."""
+    """``name``, if there is a base of that name; raises UsageError with the nearest name."""
     return names.choose("base", name, available(bases), "--base names a folder of dockerfiles/")
 
 
 def load_base(folder: Path, guest: str = "") -> Base:
     """Read a base.  Raises UsageError with file and line if something is wrong.
 
-    ``guest``: init of the root that virtual machines get; the base's first one by default.
+    ``guest``: the init of the virtual machines' root; by default the base's first one.
     """
     path = folder / FILE_NAME
     words = texts.read(path)
@@ -205,7 +205,7 @@ def load_base(folder: Path, guest: str = "") -> Base:
 
 
 def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Place in the file and what is wrong there."""
+    """Each fault: its place in the file, and what is wrong."""
     soft, hard = settings.nofile
     if soft > hard:
         yield "nofile", f"nofile: the soft limit {soft} is above the hard one, {hard}"

@@ -48,9 +48,9 @@ def decode(data: bytes) -> tuple[BasePackage, ...]:
 def of_debian(status: str, lists: Iterable[str]) -> tuple[BasePackage, ...]:
     """The installed packages of dpkg's ``status`` file, sorted.
 
-    ``lists``: the lines of apt's package lists (deb-control(5)), in the order of its sources:
-    with what they say apt has verified each .deb.  Raises BuildError for a package that they
-    have no SHA-256 of.
+    ``lists``: the lines of apt's package lists (deb-control(5)), in the order of its sources;
+    apt has verified each .deb against them.  Raises BuildError for a package without a SHA-256
+    there.
     """
     wanted = {
         _build(stanza)
@@ -67,8 +67,8 @@ def of_debian(status: str, lists: Iterable[str]) -> tuple[BasePackage, ...]:
 def of_rpms(installed: Iterable[str], paths: Iterable[Path]) -> tuple[BasePackage, ...]:
     """The packages ``installed`` (``name=version-release.arch``, as rpm lists them), sorted.
 
-    ``paths``: the files that they were installed from.  Raises BuildError for one that came from
-    none of them.
+    ``paths``: the files that they were installed from.  Raises BuildError for a package that
+    came from none of them.
     """
     known: dict[Build, str] = {}
     epochs: dict[Build, str] = {}

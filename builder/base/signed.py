@@ -1,8 +1,8 @@
-"""Whether the RPMs of a base are signed by its own keys, before anything of them is unpacked.
+"""Check that a base's RPMs are signed by its own keys, before any of them is unpacked.
 
-rpmkeys(8) answers 0 for an RPM without any signature: what counts is its line that names a key
-of ours and ends in OK, and that every other line ends so, too.  Words elsewhere in a line say
-nothing: the number of a key may spell "bad".
+rpmkeys(8) exits with 0 even for an unsigned RPM.  So its output must have a line that names one
+of our keys, and every line must end in OK.  Words elsewhere in a line do not count: the number of
+a key may spell "bad".
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _AT_ONCE = 100  # RPMs
 
 
 def require_signatures(rpms: Sequence[Path], keys: Sequence[str], scratch: Path) -> None:
-    """Each RPM must be whole and signed by one of ``keys`` (armoured OpenPGP keys).
+    """Require each RPM to be intact and signed by one of ``keys`` (armoured OpenPGP keys).
 
     The host's own rpm database is neither read nor written.  Raises VerificationError with
-    the RPMs that are not, EnvironmentFailure if rpmkeys is missing.
+    the RPMs that fail, EnvironmentFailure if rpmkeys is missing.
     """
     program = require_tool("rpmkeys")
     with tempfile.TemporaryDirectory(dir=scratch, prefix="keys-") as folder:
@@ -60,7 +60,7 @@ def _refused(program: str, database: str, rpms: Sequence[Path]) -> Iterator[str]
 
 
 def fault_told(lines: Sequence[str]) -> str:
-    """What rpmkeys' lines on one RPM (``--checksig --verbose``) say is wrong; empty if nothing."""
+    """The fault that rpmkeys (``--checksig --verbose``) reports for one RPM; empty if none."""
     bad = [line.strip() for line in lines if not _FINE.search(line)]
     if bad:
         return bad[0]
@@ -68,7 +68,7 @@ def fault_told(lines: Sequence[str]) -> str:
 
 
 def _by_rpm(text: str) -> dict[str, list[str]]:
-    """rpmkeys' answer by RPM: a line with its path and a colon, then indented lines."""
+    """rpmkeys' output by RPM: a line with its path and a colon, then indented lines."""
     answers: dict[str, list[str]] = {}
     lines: list[str] = []
     for line in text.splitlines():

@@ -1,6 +1,6 @@
 """A snapshot mirror: it keeps the packages of one day, so that a base can be made again later.
 
-It is named in ``base.toml`` (``snapshot``) or in the environment, and asked instead of the host's
+It is named in ``base.toml`` (``snapshot``) or in the environment, and used instead of the host's
 apt sources or the vault's mirrors.
 """
 
@@ -18,13 +18,13 @@ KEY = "snapshot"
 OTHER = f"name another snapshot mirror: the key {KEY} of base.toml, or {VARIABLE}=..."
 _FORM = "deb [signed-by=KEYRING] URL SUITE COMPONENT..."
 _FIELD = re.compile(r"^([A-Za-z-]+): (.*)$", re.MULTILINE)
-# Not among them: trusted and allow-insecure, with which apt would verify nothing.
+# Without trusted and allow-insecure, with which apt would verify nothing.
 _OPTIONS = frozenset({"Signed-By", "Architectures"})
 _OWN = frozenset({"Types", "URIs", "Suites", "Components"})
 
 
 def from_environment() -> tuple[str, ...]:
-    """What the environment names, entries separated by ``;`` or line feeds."""
+    """The entries in the environment, separated by ``;`` or line feeds."""
     words = re.split(r"[;\n]", os.environ.get(VARIABLE, ""))
     return tuple(word.strip() for word in words if word.strip())
 
@@ -61,8 +61,8 @@ def _fields(entry: str) -> dict[str, str] | None:
 def apt_sources(entries: Sequence[str]) -> str:
     """The entries in deb822 form.
 
-    A snapshot's index has run out by its nature (Valid-Until, Debian's RepositoryFormat): it is
-    taken all the same.
+    A snapshot's index has always expired (Valid-Until, Debian's RepositoryFormat), so that check
+    is off.
     """
     stanzas = (stanza for entry in entries for stanza in aptconf.from_lines(entry))
     return "\n".join(

@@ -1,7 +1,7 @@
 """The vault: where the RPMs of a retired distribution are, and which of them are needed.
 
-dnf computes what belongs to a list of packages and brings it, with none of this host's
-configuration.  Whether the RPMs are what they should be is for ``rpms`` to find out.
+dnf resolves a list of packages and downloads them, with none of this host's configuration.
+``signed`` verifies the RPMs.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def urls(settings: Yum, mirror: str) -> dict[str, str]:
 def choose(settings: Yum, probe: Probe) -> str:
     """The first mirror that has the metadata of all repositories.
 
-    ``probe`` tells what an address answers, and raises OSError if it does not serve it.
-    Raises SourceUnreachable with every address that was asked and what it answered.
+    ``probe`` requests an address, and raises OSError if it is not served.  Raises
+    SourceUnreachable with each failed address and its answer.
     """
     answers = []
     for mirror in mirrors(settings):
@@ -83,10 +83,10 @@ def _advice(settings: Yum) -> str:
 
 
 def write_config(settings: Yum, mirror: str, folder: Path, patience: Patience) -> Path:
-    """dnf's configuration for these repositories and nothing else; its file.
+    """Write dnf's configuration for these repositories and nothing else; return its path.
 
-    A mirror that sends less than ``minrate`` bytes a second for ``timeout`` seconds is given up
-    (dnf.conf(5)).
+    dnf gives up on a mirror that sends less than ``minrate`` bytes a second for ``timeout``
+    seconds (dnf.conf(5)).
     """
     lines = [
         "[main]",
@@ -98,9 +98,9 @@ def write_config(settings: Yum, mirror: str, folder: Path, patience: Patience) -
         "pluginpath=/nonexistent",
         "install_weak_deps=False",
         "keepcache=True",
-        # Of a package for both word lengths the short one is never wanted.
+        # If a package exists for both word lengths, the 32-bit one is never wanted.
         "exclude=*.i?86",
-        # Judged afterwards, and more strictly: dnf takes any key that it knows.
+        # Signatures are checked later, and more strictly: dnf accepts any key that it knows.
         "gpgcheck=False",
         "retries=4",
         f"timeout={patience.stalled}",
@@ -122,7 +122,7 @@ def bring(
     *,
     patience: Patience,
 ) -> tuple[Path, ...]:
-    """Download the packages and everything they need; the RPMs in ``target``.
+    """Download the packages and their dependencies into ``target``; return the RPMs.
 
     Raises SourceUnreachable, DiskFull, EnvironmentFailure (time is up) or BuildError (a package
     that is in no repository).

@@ -1,8 +1,8 @@
-"""Makes a base out of RPMs of old, with an rpm of their own time.
+"""Make a base from old RPMs, with an rpm of the same age.
 
-A current rpm would leave a database that rpm 4.8 cannot read.  So there are two roots: the
-first has just rpm and a shell, unpacked without any database (or an official image); in a
-container of it, its rpm installs the real one.
+A current rpm would write a database that rpm 4.8 cannot read.  So there are two roots.  The
+first has only rpm and a shell, unpacked without a database (or it is an official image).  In a
+container of the first root, its rpm installs the real one.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class _Folders:
 
 
 def bootstrap(order: Order) -> Bootstrapped:
-    """Write the root file system that was ordered.
+    """Write the ordered root file system.
 
-    Same packages, same files, but for rpm's database, which has the time of installation.
+    Same packages, same files, except rpm's database, which has the time of installation.
 
     Raises SourceUnreachable, VerificationError, EnvironmentFailure or BuildError.
     """
@@ -121,7 +121,7 @@ def unpack(rpms: Sequence[Path], scratch: Path, log: Path) -> Path:
         with archive.open("wb") as file:
             opened = run([opener, rpm], stdout_file=file)
         with archive.open("rb") as file:
-            # Devices are the engine's business.
+            # The engine provides the devices.
             taken = run(
                 [
                     *(cpio, "--extract", "--make-directories", "--quiet"),
@@ -149,7 +149,7 @@ def unpack(rpms: Sequence[Path], scratch: Path, log: Path) -> Path:
 
 
 def repositories(settings: Yum) -> str:
-    """The vault as yum's configuration in the root: with signatures checked."""
+    """The root's yum configuration for the vault, with signature checks."""
     stanzas = []
     for name, url in vault.urls(settings, without_secrets(settings.mirrors[0])).items():
         stanzas.append(f"[{name}]\nname={name}\nbaseurl={url}\nenabled=1\ngpgcheck=1\n")

@@ -1,4 +1,4 @@
-"""What every task's work happens in: its place, its signals, and how a failure ends it."""
+"""The context in which every task runs: its place, its signals, and how a failure ends it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from builder.errors import Interrupted, UsageError
 from builder.host.paths import Cache, Project, find_cache, find_project
 from builder.place import Place
 
-# What is made must be readable to whom containers run as, whatever the caller's own umask is.
+# The user that containers run as must be able to read the files, whatever the caller's umask.
 UMASK = 0o022
 
 
@@ -30,9 +30,9 @@ def command(
 ) -> Iterator[Place]:
     """Run a task's block; a failure ends in three lines and its exit code, never a traceback.
 
-    ``context``: the task's, which says how loud it is.  ``profile``: what it works on, so that
-    hints name it.  ``json``: a failure is told in JSON, too.  ``project``: where it
-    works, by default the project that the user is in.
+    ``context``: the task's context, which sets the verbosity.  ``profile``: the profile that
+    hints name.  ``json``: report a failure in JSON, too.  ``project``: the project to work on;
+    by default the project that the user is in.
     """
     os.umask(UMASK)
     cache: Cache | None = None
@@ -44,7 +44,7 @@ def command(
     except Exit:  # a command's own exit status, such as the shell's
         raise
     except (KeyboardInterrupt, Exception) as caught:
-        from builder.commands import outcome  # noqa: PLC0415 - not needed by what goes well
+        from builder.commands import outcome  # noqa: PLC0415 - only for errors
 
         named = "" if profile in {None, PROFILE} else profile or ""
         if json and (answer := outcome.answer(caught, cache, named)):

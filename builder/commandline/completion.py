@@ -1,7 +1,7 @@
-"""What may stand next on a command line: tasks, options, and values that exist here.
+"""Shell completion: the tasks, options and existing values that may come next.
 
-Shells ask with ``--complete -- WORD ...``: the words behind the program's name, of which the last
-one is being typed.  Whoever cannot answer says nothing: a completion has no place for messages.
+Shells call ``--complete -- WORD ...`` with the words after the program's name; the last word is
+being typed.  Errors print nothing, because a completion has no place for messages.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from builder.host.paths import Project, find_project
 
 SHELLS = ("bash", "zsh", "fish")
 PROGRAMS = ("invoke", "inv", "bootstrap", "lvs-builder")
-_BEFORE = ("--yes", "-y")  # of bootstrap's own
+_BEFORE = ("--yes", "-y")  # bootstrap's own options
 
 
 def script(shell: str) -> str:
-    """What a shell is to read once.  Raises UsageError for a shell that is not known."""
+    """The completion script that a shell reads once.  Raises UsageError for an unknown shell."""
     if shell not in SHELLS:
         raise UsageError(
             f"there is no completion for the shell {shell!r}",
@@ -36,10 +36,10 @@ def script(shell: str) -> str:
 
 @dataclass(frozen=True)
 class Typed:
-    """A command line up to the word that is being typed, taken apart.
+    """A command line, parsed up to the word that is being typed.
 
-    ``task``: the last one; empty before the first.  ``given``: its options' values so far.
-    ``asked``: the option whose value is being typed, if one is.  ``head``: what of the word stands
+    ``task``: the last task; empty before the first.  ``given``: its options' values so far.
+    ``asked``: the option whose value is being typed, if any.  ``head``: the part of the word
     before that value.  ``current``: the value, or the word.
     """
 
@@ -51,7 +51,7 @@ class Typed:
 
 
 def answer(tasks: Collection, program: Sequence[Argument], words: Sequence[str]) -> list[str]:
-    """All that the last one of ``words`` may become.  ``program``: the program's own options."""
+    """All completions of the last of ``words``.  ``program``: the program's own options."""
     typed = _read(tasks, program, _own(words, tasks))
     try:
         found = _candidates(tasks, program, typed)
@@ -61,7 +61,7 @@ def answer(tasks: Collection, program: Sequence[Argument], words: Sequence[str])
 
 
 def _own(words: Sequence[str], tasks: Collection) -> list[str]:
-    """The words as our scripts hand them over: Invoke's has the program first, and no empty one."""
+    """The words as our scripts pass them; Invoke's script adds the program, omits an empty word."""
     if words and Path(words[0]).name in PROGRAMS:
         rest = list(words[1:])
         is_whole = not rest or rest[-1] in tasks.task_names or rest[-1].startswith("--")
@@ -76,7 +76,7 @@ def _options(arguments: Iterable[Argument]) -> dict[str, Argument]:
 
 
 class _WordReader:
-    """Takes words one after the other, as the parser would, but refuses none."""
+    """Reads words one after the other, like the parser, but refuses none."""
 
     def __init__(self, tasks: Collection, program: Sequence[Argument]) -> None:
         self._tasks = tasks
@@ -104,12 +104,12 @@ class _WordReader:
             self.asked = name
 
     def _valued(self, flag: str) -> str:
-        """The option of a flag that takes a value; empty for all others."""
+        """The option of a flag that has a value; empty for all other flags."""
         found = self._flags.get(flag)
         return str(found.names[0]) if found is not None and found.takes_value else ""
 
     def typed(self, word: str) -> Typed:
-        """All that was taken, and ``word``, which is being typed."""
+        """The words that were read, and ``word``, which is being typed."""
         flag, equals, value = word.partition("=")
         name = self._valued(flag) if equals and not self.asked else ""
         if name:
@@ -125,7 +125,7 @@ def _read(tasks: Collection, program: Sequence[Argument], words: Sequence[str]) 
 
 
 def _positional(tasks: Collection, task: str, given: Mapping[str, str]) -> str:
-    """The option that a bare word behind ``task`` would be the value of; empty if none."""
+    """The option that a bare word after ``task`` would set; empty if none."""
     if not task:
         return ""
     names = [str(one.name) for one in tasks[task].get_arguments() if one.positional]
@@ -147,7 +147,7 @@ def _candidates(tasks: Collection, program: Sequence[Argument], typed: Typed) ->
 
 
 def _values(option: str, typed: Typed) -> Sequence[str]:
-    """What an option may be here; nothing for files and numbers."""
+    """The possible values of an option; none for files and numbers."""
     made = VALUES.get(option)
     if made is None:
         return ()

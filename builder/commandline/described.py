@@ -1,4 +1,4 @@
-"""What tasks and options there are, in the order of use, for pages about them."""
+"""The tasks and options, in the order of use, for the pages about them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from builder.commandline.vocabulary import BARE, EVERYWHERE, GROUPS
 
 @dataclass(frozen=True)
 class Switch:
-    """``forms``: how it is written (``--profile=VALUE``, ``-p``)."""
+    """An option.  ``forms``: how it is written (``--profile=VALUE``, ``-p``)."""
 
     forms: tuple[str, ...]
     help: str
@@ -21,7 +21,7 @@ class Switch:
 
 @dataclass(frozen=True)
 class TaskWords:
-    """A task.  ``usage``: its name and what must or may follow it without an option's name."""
+    """A task.  ``usage``: its name and the words that follow it without an option's name."""
 
     name: str
     usage: str

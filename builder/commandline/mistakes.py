@@ -1,4 +1,4 @@
-"""What cannot be understood on the command line, told with the word that was meant."""
+"""Errors for a command line that cannot be parsed, with the word that was meant."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VALUELESS = re.compile(r"^Flag <Argument: ([^ >]+).*> needed value and was not 
 
 @dataclass(frozen=True)
 class Spoken:
-    """What was being read: the words, all tasks' names, their options, the program's own."""
+    """The command line: its words, all tasks' names, their options, the program's own options."""
 
     words: Sequence[str]
     tasks: tuple[str, ...]
@@ -30,7 +30,7 @@ class Spoken:
     program: ParserContext
 
     def explained(self, error: ParseError | ValueError) -> UsageError:
-        """The error as people read it."""
+        """The error in words for people."""
         context = error.context if isinstance(error, ParseError) else None
         task = context.name if context is not None and context.name else ""
         said = str(error)
@@ -86,7 +86,7 @@ def _lacking(task: str, missing: str) -> UsageError:
 
 
 def _profiles() -> tuple[str, ...]:
-    from builder.profile.load import available  # noqa: PLC0415 - only for what goes wrong
+    from builder.profile.load import available  # noqa: PLC0415 - only for errors
 
     project = project_around()
     return () if project is None else available(project.specs)

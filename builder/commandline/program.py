@@ -1,8 +1,8 @@
-"""The program that reads the command line: Invoke's, with our exit codes, words and options.
+"""The program that parses the command line: Invoke, with our exit codes, words and options.
 
-``./bootstrap`` starts it.  A plain ``invoke`` finds ``tasks.py``, which hands over to it, so that
-both end alike: status 2 and three lines for what cannot be understood, UTF-8 whatever the locale,
-and silence when the reader of the output has gone.
+``./bootstrap`` starts it.  A plain ``invoke`` finds ``tasks.py``, which starts it, too.  So both
+behave alike: status 2 and three lines for a command line that cannot be parsed, UTF-8 whatever
+the locale, and silence when the reader of the output has gone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from builder.console import put, put_json, put_lines
 from builder.errors import UsageError
 from builder.host.outlets import CLOSED, close_quietly, is_closed, reopen
 
-# Of Invoke's own options those that mean something here: no task runs shell commands by it.
+# Invoke's own options that apply here: no task runs shell commands with Invoke.
 _CORE = (
     "complete",
     "debug",
@@ -56,11 +56,11 @@ class Program(InvokeProgram):
         self._tasks = tasks
 
     def create_config(self) -> None:
-        """Nobody's ``~/.invoke.yaml`` changes what a task does."""
+        """Ignore ``~/.invoke.yaml``, so that it cannot change what a task does."""
         self.config = Config(lazy=True)
 
     def update_config(self, merge: bool = True) -> None:
-        """No option changes the configuration but those that every task has."""
+        """Only the options that every task has change the configuration."""
         self.config.load_overrides({name: self.args[name].value for name in EVERYWHERE})
 
     def core_args(self) -> list[Argument]:
@@ -86,7 +86,7 @@ class Program(InvokeProgram):
             raise Exit
 
     def complete(self, words: Sequence[str]) -> None:
-        """Say what may stand next, a line for each."""
+        """Print the completions, one a line."""
         from builder.commandline import completion  # noqa: PLC0415
 
         self.load_collection()
@@ -95,7 +95,7 @@ class Program(InvokeProgram):
     def parse_core(self, argv: list[str] | None) -> None:
         with self._judged():
             super().parse_core(argv)
-        # Invoke would have every run compile the builder anew.
+        # Invoke would make every run compile the builder again.
         sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
     def parse_tasks(self) -> None:
@@ -109,7 +109,7 @@ class Program(InvokeProgram):
             self.core[0].args["help"].value = words[0]
 
     def print_version(self) -> None:
-        from builder.version import TOOLKIT, version  # noqa: PLC0415 - keeps all else quick
+        from builder.version import TOOLKIT, version  # noqa: PLC0415 - keeps everything else quick
 
         put(f"{TOOLKIT} {version()}")
 
@@ -129,7 +129,7 @@ class Program(InvokeProgram):
         return (self.collection[task].__doc__ or "").strip().partition("\n")[0].removesuffix(".")
 
     def _with_bare_words(self, words: Sequence[str]) -> list[str]:
-        """The words of a task, with the option's name before one that may be given bare."""
+        """The words of a task, with the option's name added before a bare value."""
         if not words or words[0] not in BARE:
             return list(words)
         option, made, is_value = f"--{BARE[words[0]]}", [words[0]], False
@@ -153,11 +153,11 @@ class Program(InvokeProgram):
 
     @contextmanager
     def _judged(self) -> Iterator[None]:
-        """What Invoke cannot understand ends in three lines and status 2."""
+        """End with three lines and status 2 if Invoke cannot parse the words."""
         try:
             yield
         except (ParseError, ValueError) as error:
-            from builder.report import failure  # noqa: PLC0415 - only for what goes wrong
+            from builder.report import failure  # noqa: PLC0415 - only for errors
 
             told = self._explained(error)
             if _wants_json(error):
@@ -176,14 +176,14 @@ class Program(InvokeProgram):
 
 
 def _told(error: UsageError) -> Exit:
-    from builder.report import failure  # noqa: PLC0415 - only for what goes wrong
+    from builder.report import failure  # noqa: PLC0415 - only for errors
 
     message = colour.failure(failure.render(error, can_enter=False), sys.stderr)
     return Exit(message, error.exit_code)
 
 
 def _wants_json(error: ParseError | ValueError) -> bool:
-    """Whether the task's ``--json`` had been read when the command line became unintelligible."""
+    """Whether the task's ``--json`` was read before the parse error."""
     context = error.context if isinstance(error, ParseError) else None
     return context is not None and "json" in context.args and bool(context.args["json"].value)
 
@@ -202,7 +202,7 @@ def main(tasks: ModuleType, words: Sequence[str]) -> NoReturn:
 
 
 def run(tasks: ModuleType, words: Sequence[str]) -> int:
-    """Run the tasks that ``words`` name; the exit code."""
+    """Run the tasks that ``words`` name; return the exit code."""
     program = Program(tasks)
     if words[:1] == [_COMPLETE]:
         program.complete(words[2:])
@@ -215,26 +215,26 @@ def run(tasks: ModuleType, words: Sequence[str]) -> int:
 
 
 def _unspeakable(error: OSError) -> int:
-    """The status if standard output or error does not take what is said."""
+    """The exit code if standard output or error cannot be written."""
     if is_closed(error):
         close_quietly()
         return CLOSED
-    from builder.host import refusal  # noqa: PLC0415 - only for what goes wrong
+    from builder.host import refusal  # noqa: PLC0415 - only for errors
     from builder.report import failure  # noqa: PLC0415
 
     told = refusal.told(error, "the output cannot be written", _FULL_HINT)
     try:
         sys.stderr.write(f"{failure.render(told, can_enter=False)}\n")
         sys.stderr.flush()
-    except OSError:  # nor can that
+    except OSError:  # it cannot be written either
         pass
     close_quietly()
     return told.exit_code
 
 
 def _use_utf8() -> None:
-    """Messages, names of files and files are UTF-8, whatever the locale says (PEP 540)."""
+    """Use UTF-8 for messages, file names and files, whatever the locale says (PEP 540)."""
     if not sys.flags.utf8_mode and locale.getencoding().lower() not in ("utf-8", "utf8"):
-        os.environ["PYTHONUTF8"] = "1"  # for programs that this one starts
+        os.environ["PYTHONUTF8"] = "1"  # for programs that this program starts
         argv = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
         early.become(argv)

@@ -1,4 +1,4 @@
-"""What a task is here: Invoke's, with our letters and the options that every task has."""
+"""Tasks: Invoke's tasks, with our letters and the options that every task has."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def flag(name: str, words: str) -> Argument:
 
 
 class LetteredTask(Task[Any]):
-    """A task whose options have the letters of the vocabulary, and no others.
+    """A task whose options have only the letters of the vocabulary.
 
-    ``-h`` is its help.  The options of every task are given on in its context (``loudness``).
+    ``-h`` is its help.  Its context has the options of every task (``quiet``, ``verbose``).
     """
 
     def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
@@ -32,7 +32,7 @@ class LetteredTask(Task[Any]):
         return made
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
-        """The options, whose help Invoke forgets when it has made them once."""
+        """The options; their help is restored, because Invoke discards it after the first call."""
         kept = dict(self.help)
         made = super().get_arguments(ignore_unknown_help)
         self.help = kept
@@ -49,6 +49,6 @@ task = partial(plain_task, klass=LetteredTask, auto_shortflags=False)
 
 
 def options(*shared: str, **more: str) -> dict[str, str]:
-    """Help for a task's options: what several tasks have by ``shared``, its own as ``more``."""
+    """Help for a task's options: shared options by name (``shared``), its own as ``more``."""
     known = {**OPTIONS, DRY: DRY_HELP}
     return {name: known[name] for name in shared} | more

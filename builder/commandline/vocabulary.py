@@ -29,7 +29,7 @@ LETTERS = {
     "update": "u",
     "verbose": "v",
     "yes": "y",
-    # Of the program itself.
+    # Options of the program itself.
     "debug": "d",
     "list-depth": "D",
     "list-format": "F",
@@ -37,7 +37,7 @@ LETTERS = {
     "list": "l",
     "version": "V",
 }
-"""The one letter of an option, in all tasks; others have none."""
+"""The letter of an option, the same in all tasks; other options have none."""
 BARE = {"init": "folder", "update": "source", "show": "what"}
 """Options that may be given as a bare word: Invoke's positional arguments cannot be left out."""
 CHOICES = {
@@ -47,7 +47,7 @@ CHOICES = {
         "invoke lab --help",
     ),
 }
-"""What a positional argument may be, and where its values are listed."""
+"""Examples of a positional argument, and where its values are listed."""
 OPTIONS = {
     "profile": f"what to build: a folder of specs/ (default {PROFILE}, or what LVS_PROFILE names)",
     "flavour": "the kernel's configuration (default: the profile's)",

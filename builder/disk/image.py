@@ -17,7 +17,7 @@ FILES = (IMAGE, "vmlinuz", "initrd.img", "cmdline", "release", "packages")
 
 @dataclass(frozen=True)
 class DiskImage:
-    """The image and what boots it without its boot loader, all in ``folder``.
+    """The image and the files that boot it without its boot loader, all in ``folder``.
 
     ``release``: the kernel's ``uname -r``.
     """
@@ -46,7 +46,7 @@ def make(
 ) -> DiskImage:
     """Install ``packages`` into the guest's root and make a bootable disk of it.
 
-    Raises BuildError with what the script said, or if a result is not there.
+    Raises BuildError with the script's message, or if a result is missing.
     """
     make_folders(scratch)
     if run(container(inputs, packages, scratch), log) != 0:

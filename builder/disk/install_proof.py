@@ -13,7 +13,7 @@ from builder.host import buildlog
 
 
 class InstallProof(msgspec.Struct, frozen=True):
-    """What was seen: packages installed by the solver, and deviations, which must be none.
+    """The observations: packages installed by the solver, and deviations; there must be none.
 
     ``verify``: lines of ``rpm --verify``.  ``leftovers``: paths that removal left (``>``)
     or took away (``<``).  ``scriptlets``: complaints of scriptlets.
@@ -33,8 +33,8 @@ def container(inputs: RootInputs, scratch: Path) -> ContainerSpec:
 def prove(inputs: RootInputs, *, scratch: Path, log: Path, run: RunContainer) -> InstallProof:
     """Install everything, verify it, remove it.
 
-    Raises BuildError with the solver's words if something cannot be installed or
-    removed, and with the deviation if one was seen.
+    Raises BuildError with the solver's message if something cannot be installed or
+    removed, and with the deviation if there is one.
     """
     make_folders(scratch)
     if run(container(inputs, scratch), log) != 0:

@@ -12,12 +12,12 @@ SCRIPTS = Path(__file__).parent / "container"
 
 @dataclass(frozen=True)
 class RootInputs:
-    """What a root is made of: all paths are the host's.
+    """The inputs of a root; all paths are on the host.
 
     ``root``: tar of the guest's root.  ``repo``: the repository.  ``guest``: folders put
-    into the root, in turn.  ``alone``: folders of RPMs for the guest, in no repository.
-    ``provides``: capabilities that the root has by EL's names.  ``epoch``:
-    seconds since 1970, no file of the result is newer.
+    into the root, in this order.  ``alone``: folders of RPMs for the guest, in no repository.
+    ``provides``: capabilities of the root, by EL's names.  ``epoch``: seconds since 1970; no file
+    of the result is newer.
     """
 
     image: str
@@ -30,7 +30,7 @@ class RootInputs:
 
 
 def make_folders(scratch: Path) -> None:
-    """What such a container writes to."""
+    """Make the folders that such a container writes to."""
     for name in ("work", "out"):
         (scratch / name).mkdir(exist_ok=True)
 
@@ -40,8 +40,8 @@ def root_container(
 ) -> ContainerSpec:
     """A container that runs one of our scripts; its results are in ``scratch/out``.
 
-    fakechroot and fakeroot stand in for root, so that package scriptlets run in the
-    guest's root as its root.
+    fakechroot and fakeroot replace root privileges, so that package scriptlets run in the
+    guest's root file system as its root user.
     """
     return ContainerSpec(
         image=inputs.image,

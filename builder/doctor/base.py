@@ -1,4 +1,4 @@
-"""Whether this host can make the base, asked of the code that a build asks before it begins."""
+"""Whether this host can make the base, with the checks that a build runs before it begins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from builder.doctor.finding import Finding, Status
 
 
 def examine_base(base: Base | None) -> Iterator[Finding]:
-    """A finding for everything that keeps the base from being made here; one if nothing does."""
+    """A finding for each reason that the base cannot be made here; one finding if it can."""
     if base is None:
         return
     name = f"base {base.settings.name}"

@@ -1,4 +1,4 @@
-"""Whether containers can be run: what a build would find, asked of the code that it uses."""
+"""Whether containers can be run: what a build would find, with the code that a build uses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from builder.host.tools import find, table
 
 
 def examine_configuration() -> Iterator[Finding]:
-    """A finding if Docker's own configuration cannot be read; none if it can, or is not there."""
+    """A finding if Docker's own configuration cannot be read; none if it can or is missing."""
     from builder.engine import contexts  # noqa: PLC0415
 
     fault = contexts.config_fault()
@@ -41,7 +41,7 @@ def examine_engine() -> Finding:
 
 
 def _install() -> tuple[str, ...] | None:
-    """The command that brings a private engine, if that is what is missing."""
+    """The command that installs a private engine, if it is missing."""
     if find("dockerd") is not None:
         return None
     return ("apt-get", "install", "-y", table()["dockerd"].package)

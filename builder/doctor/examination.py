@@ -1,4 +1,4 @@
-"""The whole examination, and the fixing of what commands can fix."""
+"""The whole examination, and the fixes that commands can make."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NO_QUESTIONS = {"DEBIAN_FRONTEND": "noninteractive"}
 
 @dataclass(frozen=True)
 class Scope:
-    """What to examine.  ``dated``: files whose age the clock must not fall behind.
+    """What to examine.
 
-    ``sources``: names and locations of a profile's sources, asked through ``probe``;
-    ``base``: what is built in; ``vsyscall``: whether it needs that; ``date``: a server's Date
-    header.
+    ``dated``: files that must not be newer than the clock.  ``sources``: names and locations of a
+    profile's sources, requested through ``probe``.  ``base``: the base to build in.
+    ``vsyscall``: whether it needs the vsyscall page.  ``date``: a server's Date header.
     """
 
     cache: Path
@@ -69,8 +69,8 @@ def examine(scope: Scope) -> tuple[Finding, ...]:
 def fix(findings: Sequence[Finding], ask: Ask, console: Console, *, user: int | None = None) -> int:
     """Run the commands that fix what is not in order; returns how many were run.
 
-    ``ask`` gets each command line and says whether to run it.  As another user than root
-    they go through sudo.  Raises EnvironmentFailure if one fails.
+    ``ask`` gets each command line and returns whether to run it.  A user other than root runs
+    them with sudo.  Raises EnvironmentFailure if one fails.
     """
     wanted = dict.fromkeys(
         one.command for one in findings if one.status is not Status.OK and one.command is not None

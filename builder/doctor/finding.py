@@ -1,4 +1,4 @@
-"""What the doctor says of one thing on this host."""
+"""The doctor's finding about one thing on this host."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Status(StrEnum):
 class Finding(msgspec.Struct, frozen=True):
     """``value``: what was found; ``reason``: why it matters; ``fix``: the exact next step.
 
-    ``command``: what does the fixing, if one command does.
+    ``command``: the command that fixes it, if one command does.
     """
 
     name: str
@@ -39,7 +39,7 @@ def worst(findings: Iterable[Finding]) -> int:
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What ``--json`` prints: all findings, and what they come to in one line."""
+    """The output of ``--json``: all findings, and a summary in one line."""
 
     version: int
     summary: str
@@ -47,7 +47,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def summary(findings: tuple[Finding, ...], what: str = "this checkout") -> str:
-    """In one line: whether ``what`` can be built here, and what is not in order."""
+    """One line: whether ``what`` can be built here, and what is not in order."""
     failed, doubted = (
         [one.name for one in findings if one.status is status]
         for status in (Status.FAILURE, Status.WARNING)
@@ -66,7 +66,7 @@ def as_json(findings: tuple[Finding, ...], what: str = "this checkout") -> str:
 
 
 def lines(findings: tuple[Finding, ...], what: str = "this checkout") -> Iterator[str]:
-    """A table for people; reason and fix stand under whatever is not in order.
+    """A table for people; reason and fix follow each finding that is not in order.
 
     The last line is the summary.
     """

@@ -17,18 +17,18 @@ LEAST_PROCESSORS = 1
 GOOD_PROCESSORS = 2
 LEAST_MEMORY = 2 * GIB
 GOOD_MEMORY = 4 * GIB
-# A kernel's object tree, the base, the engine's layers and two images; measured generously.
+# A kernel's object tree, the base, the engine's layers and two images; with a generous margin.
 LEAST_CACHE = 12 * GIB
 GOOD_CACHE = 25 * GIB
-# Bits that gpg may wait for when a vendor's spec makes a key to sign modules with.
+# Bits that gpg may wait for when a vendor's spec makes a key for signing modules.
 GOOD_ENTROPY = 200
-# From this release on reading /dev/random does not wait (random(4)).
+# Since this release, reading /dev/random does not wait (random(4)).
 NEVER_WAITS = (5, 6)
 LEAST_ARTIFACTS = 2 * GIB
 GOOD_ARTIFACTS = 4 * GIB
 
 KvmProbe = Callable[[], str]
-"""Tries a tiny guest; returns what it saw, raises OSError or BuilderError if none came up."""
+"""Boots a tiny guest; returns what it saw, raises OSError or BuilderError if it does not boot."""
 
 
 def examine_processors(count: int | None = None) -> Finding:
@@ -88,9 +88,9 @@ def _grade(name: str, have: int, bounds: tuple[int, int], what: str, fix: str) -
 
 
 def examine_kvm(device: Path = kvm.DEVICE, probe: KvmProbe | None = None) -> Finding:
-    """KVM, tried; without it the guest is emulated, which is slower and still works.
+    """Test KVM; without it the guest is emulated, which is slower but works.
 
-    ``probe``: boots a guest; without it the device alone is asked to make one.
+    ``probe``: boots a guest; without it the device only has to make a virtual machine.
     """
     slow = "the guest will be emulated (TCG), which is slower"
     fault = kvm.fault(device)
@@ -111,7 +111,7 @@ def examine_kvm(device: Path = kvm.DEVICE, probe: KvmProbe | None = None) -> Fin
 
 
 def examine_vsyscall(mapped: Callable[[], bool] | None = None, *, needed: bool = False) -> Finding:
-    """Whether old C libraries (CentOS 6, glibc 2.12) can call the kernel in their way."""
+    """Whether old C libraries (CentOS 6, glibc 2.12) can call the kernel through vsyscall."""
     if (mapped or vsyscall.is_mapped)():
         return Finding("vsyscall", Status.OK, "mapped")
     if not needed:
@@ -123,7 +123,7 @@ def examine_vsyscall(mapped: Callable[[], bool] | None = None, *, needed: bool =
 def examine_entropy(
     release: str | None = None, bits: Path = Path("/proc/sys/kernel/random/entropy_avail")
 ) -> Finding:
-    """Whether a build that makes a key would wait for random numbers; containers share them."""
+    """Whether a build that makes a key would wait for entropy, which containers share."""
     version = (release or os.uname().release).split("-")[0].split(".")
     if tuple(int(part) for part in version[:2]) >= NEVER_WAITS:
         return Finding("entropy", Status.OK, "this kernel does not wait for it")

@@ -1,4 +1,4 @@
-"""What lies outside this host: the time, and the places that sources come from."""
+"""What is outside this host: the time, and the locations of sources."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def examine_clock(
 ) -> Finding:
     """The system's clock.  Times in seconds since 1970.
 
-    ``not_before``: the date of something made by now (newest commit or lock).
-    ``remote_date``: the Date header of a server just asked (RFC 9110, 6.6.1), if any.
+    ``not_before``: the date of something that already exists (newest commit or lock).
+    ``remote_date``: the Date header of a server's recent answer (RFC 9110, 6.6.1), if any.
     """
     present = time.time() if now is None else now
     value = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(present))
@@ -62,7 +62,7 @@ def examine_sources(
     try:
         yield from pool.map(lambda one: _examine_source(one[0], one[1], probe), sources)
     finally:
-        # After an interrupt nobody waits for answers that are still to come.
+        # After an interrupt, do not wait for outstanding answers.
         pool.shutdown(wait=False, cancel_futures=True)
 
 

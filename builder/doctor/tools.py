@@ -1,4 +1,4 @@
-"""Programs of the host that a build runs: are they present, and do they start."""
+"""Whether the programs of the host that a build runs are present, and start."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ASK_SECONDS = 20.0
 OLDEST_PYTHON = (3, 11)
 
 FenceProbe = Callable[[], str]
-"""Starts QEMU behind its filter; returns why that fails, empty text if it does not."""
+"""Starts QEMU with its filter; returns why that fails, an empty text if it does not fail."""
 
 
 def examine_tools(wanted: tuple[Tool, ...]) -> Iterator[Finding]:
@@ -50,7 +50,7 @@ def examine_fence(probe: FenceProbe) -> Iterator[Finding]:
     """A finding if guests would run without QEMU's filter of system calls; else none."""
     try:
         reason = probe()
-    except EnvironmentFailure:  # QEMU is missing or does not start, which is told already
+    except EnvironmentFailure:  # QEMU is missing or does not start, which is already reported
         return
     if reason:
         fix = "use a QEMU that was built with libseccomp, as Debian's is, and a kernel with seccomp"

@@ -1,9 +1,9 @@
 """Containers: the only room that knows Docker.
 
-``connect`` finds an engine (or starts a private one) and yields an ``Engine``, whose
-``run`` is the one way in which a container runs.  Docker's SDK is imported on the first
-connection, so that a run in which nothing changed does not pay for it; annotations take
-``Engine`` from here under TYPE_CHECKING.
+``connect`` finds an engine (or starts a private one) and yields an ``Engine``; every container
+runs through its ``run``.  Docker's SDK is imported on the first connection, so that a run in
+which nothing changed does not pay for it; annotations import ``Engine`` from here under
+TYPE_CHECKING.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""How a container is fenced in: the same for every run."""
+"""The isolation of containers, the same for every run."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def container_config(
         stdin_open=terminal,
         tty=terminal,
     )
-    # What the image starts by itself is not asked for.
+    # The image's own entry point must not run.
     config["Entrypoint"] = []
     return config
 
 
 def _open_files(soft: int, hard: int) -> Ulimit:
-    """The limit of open files; no more than this host allows us, or no container starts."""
+    """The limit of open files, at most what this host allows; with more, no container starts."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most != resource.RLIM_INFINITY:
         soft, hard = min(soft, most), min(hard, most)
@@ -72,12 +72,12 @@ def _open_files(soft: int, hard: int) -> Ulimit:
 
 
 def container_user(spec: ContainerSpec, *, rootless: bool, podman: bool) -> str:
-    """Who the program runs as, so that what it writes belongs to the caller.
+    """The user that the program runs as, so that its files belong to the caller.
 
-    Root gives its writable folders to a user that nobody else is, and runs as that.  Another
-    user runs as themself.  Rootless Docker maps the container's root, which has no capabilities, to
-    the caller and every other user to a number the caller may not own; rootless Podman's
-    keep-id maps the caller to themself.
+    Root gives its writable folders to an unused user id, and the program runs with that id.  For
+    other users it runs with their own id.  Rootless Docker maps the container's root, which has no
+    capabilities, to the caller, and every other user to an id that the caller may not own.
+    Rootless Podman's keep-id maps the caller to the caller's own id.
     """
     if spec.root or (rootless and not podman):
         return "0:0"
@@ -99,9 +99,9 @@ def _mount(mount: Mount) -> BindMount:
 
 
 def give_to_builder(spec: ContainerSpec) -> None:
-    """Make writable mounts the builder's own; one whose top is so already is left alone.
+    """Give writable mounts to the builds' user, unless their top folder already belongs to it.
 
-    Links are changed themselves, never followed.
+    Links themselves change their owner; they are never followed.
     """
     number = 0 if spec.root else unused_number()
     for mount in spec.mounts:

@@ -1,4 +1,4 @@
-"""The door to this room: light to import, Docker's SDK comes with the first connection."""
+"""The entry to this room: light to import, Docker's SDK is loaded by the first connection."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def connect(cache: Cache, console: Console) -> AbstractContextManager[Engine]:
 def require() -> None:
     """Raise EnvironmentFailure if ``connect`` would find no engine and could start none.
 
-    To be asked before anything slow is begun; nothing is started.
+    Call it before anything slow; it starts nothing.
     """
     from builder.engine.discovery import require_reachable  # noqa: PLC0415
 

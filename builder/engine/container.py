@@ -72,7 +72,7 @@ class Engine:
                 for stdout, stderr in frames:
                     output.write(stdout, stderr)
             except EnvironmentFailure:  # no space for the log
-                # An engine that waits for somebody to read on cannot remove the container.
+                # An engine that waits for a reader cannot remove the container.
                 with contextlib.suppress(OSError, DockerException):
                     frames.close()
                 raise
@@ -137,25 +137,25 @@ class Engine:
             return True
 
     def import_image(self, tar: Path, tag: str, changes: tuple[str, ...] = ()) -> None:
-        """Make a root file system in ``tar`` the image ``tag``; ``changes``: Dockerfile lines."""
+        """Import a root file system in ``tar`` as image ``tag``; ``changes``: Dockerfile lines."""
         with self._client() as client:
             import_tar(client, tar, tag, changes)
 
     def pull(self, reference: str) -> None:
         """Have the engine fetch ``reference`` (NAME@sha256:DIGEST) from its registry.
 
-        Raises SourceUnreachable with the engine's words if it cannot.
+        Raises SourceUnreachable with the engine's message if it cannot.
         """
         with self._client() as client:
             pull_image(client, reference)
 
     def remove_image(self, tag: str) -> None:
-        """Forget image ``tag``; one that is not there is fine."""
+        """Remove image ``tag`` if it exists."""
         with self._client() as client, contextlib.suppress(ImageNotFound):
             client.remove_image(tag, force=True)
 
     def sweep(self, console: Console) -> None:
-        """Remove containers whose builder lives no more (killed, or before a reboot)."""
+        """Remove containers of builders that no longer run (killed, or before a reboot)."""
         with self._client() as client:
             for container in client.containers(all=True, filters={"label": LABEL}):
                 owner = parse_owner(container["Labels"][LABEL])
@@ -166,8 +166,8 @@ class Engine:
     def close(self, patience: float = CLOSE_SECONDS) -> None:
         """End every container of this process; ``run`` in other threads raises Interrupted.
 
-        An engine that has not answered after ``patience`` seconds is left to whoever stops or
-        sweeps it.
+        Waits at most ``patience`` seconds for the engine; a later stop or sweep removes what is
+        left.
         """
         self._closed.set()
         if self._closing is None or not self._closing.is_alive():
@@ -181,13 +181,13 @@ class Engine:
 
     def _remove_mine(self) -> None:
         mine = {"label": f"{LABEL}={self._owner.label}"}
-        # An engine that is gone has nothing to remove, or is swept by the next run.
+        # An engine that is gone has nothing to remove, or the next run sweeps it.
         with contextlib.suppress(EnvironmentFailure), self._client() as client:
             for container in client.containers(all=True, filters=mine):
                 _remove(client, container["Id"])
 
 
 def _remove(client: APIClient, container: str) -> None:
-    # Another thread may be removing it just now, or the engine is gone: both end it.
+    # Another thread may be removing it, or the engine is gone: the container ends either way.
     with contextlib.suppress(APIError, requests.RequestException):
         client.remove_container(container, force=True, v=True)

@@ -1,9 +1,9 @@
-"""Docker's contexts: which engine ``docker context use`` or DOCKER_CONTEXT has chosen.
+"""Docker's contexts: the engine that ``docker context use`` or DOCKER_CONTEXT selects.
 
 The files are those of Docker's command line (cli/context/store): ``config.json`` names the current
 context, ``contexts/meta/<SHA-256 of its name>/meta.json`` has its endpoints, and
-``contexts/tls/<the same>/docker/`` its certificates.  The SDK's own reader raises whatever it
-stumbles over in a file that is not as it expects.
+``contexts/tls/<the same>/docker/`` its certificates.  The SDK's own reader raises arbitrary
+exceptions for a file that is not as it expects.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ def folder() -> Path:
 
 
 def config_fault() -> str:
-    """Why ``config.json`` cannot be read; empty if it can, or is not there.
+    """Why ``config.json`` cannot be read; empty if it can or is missing.
 
-    Docker's command line warns of such a file and goes on as if it were empty, and so do we.
+    Docker's command line warns about such a file and treats it as empty, and so do we.
     """
     try:
         _read_config()

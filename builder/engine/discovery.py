@@ -33,7 +33,7 @@ def discover(cache: Cache, console: Console) -> Iterator[Engine]:
     """An engine for as long as the block lasts.
 
     In this order: DOCKER_HOST, the current Docker context, Docker's and Podman's usual
-    sockets, a private engine.  One that the user named is used or the run fails.  Raises
+    sockets, a private engine.  If the user named an engine, it is used or the run fails.  Raises
     EnvironmentFailure if there is none, with the exact fix.
     """
     with _endpoint(cache, console) as (endpoint, version):
@@ -82,7 +82,7 @@ def look() -> Prospect:
 
 
 def _private_daemon(refusals: list[str]) -> str:
-    """The program of a private engine.  ``refusals``: what the usual places answered."""
+    """The program of a private engine.  ``refusals``: the answers of the usual places."""
     heard = "\n".join(refusals)
     if os.getuid() != 0:
         raise EnvironmentFailure(

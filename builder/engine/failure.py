@@ -1,4 +1,4 @@
-"""Docker's and the connection's errors in the builder's words."""
+"""Errors of Docker and of the connection, translated into the builder's errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from builder.host.space import tells_full
 
 @contextmanager
 def translated(endpoint: Endpoint, log: Path | None = None) -> Iterator[None]:
-    """Turn what the SDK raises into EnvironmentFailure."""
+    """Turn the SDK's exceptions into EnvironmentFailure."""
     try:
         yield
     except ImageNotFound as error:

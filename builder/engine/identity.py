@@ -1,4 +1,4 @@
-"""Who started a container, so that leftovers of dead builders can be told from live ones.
+"""Who started a container, to distinguish leftovers of dead builders from live containers.
 
 A label says ``<machine>:<boot>:<pid>:<start>``.  The process start time (clock ticks since
 boot, field 22 of ``/proc/PID/stat``, proc(5)) makes a reused process number harmless; the
@@ -55,7 +55,7 @@ class Owner:
 
     @property
     def is_gone(self) -> bool:
-        """Whether it surely lives no more; unknown for other machines, hence False."""
+        """Whether it certainly no longer runs; unknown for other machines, hence False."""
         here = this_process()
         if self.machine != here.machine:
             return False

@@ -21,7 +21,7 @@ def _chunks(tar: Path) -> Iterator[bytes]:
 
 
 def import_tar(client: APIClient, tar: Path, tag: str, changes: tuple[str, ...]) -> None:
-    """Send the tar; raises EnvironmentFailure if the engine cannot take it (full disk)."""
+    """Send the tar; raises EnvironmentFailure if the engine cannot store it (full disk)."""
     repository, _, version = tag.rpartition(":")
     answer = client.import_image_from_data(
         _chunks(tar), repository=repository, tag=version, changes=list(changes) or None

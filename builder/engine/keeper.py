@@ -12,12 +12,12 @@ from pathlib import Path
 from builder.engine.private import GATE, PrivateEngine, stop
 from builder.host import flock
 
-# Its users were killed: what their containers would still do is of no use to anybody.
+# Its users were killed, so nobody needs the results of their containers.
 PATIENCE = 1.0
 
 
 def main(home: str, run: str, log: str) -> None:
-    """Stop the engine; the gate keeps a builder that ends just now from doing the same."""
+    """Stop the engine; the gate keeps a builder that ends from doing it at the same time."""
     engine = PrivateEngine(Path(home), Path(run), Path(log))
     with flock.held(engine.home / GATE):
         stop(engine, PATIENCE)

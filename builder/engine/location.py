@@ -34,7 +34,7 @@ _ENVIRONMENT = threading.Lock()
 class Endpoint:
     """An address of an engine.
 
-    ``named``: how the user chose it; empty if it is a usual place that was looked at.
+    ``named``: how the user chose it; empty for a usual place.
     ``private``: started by the builder; ``log``: what it writes.
     """
 
@@ -74,7 +74,7 @@ def named_endpoint() -> Endpoint | None:
 
 
 def usual_endpoints() -> Iterator[Endpoint]:
-    """Sockets at the places where Docker and Podman put them, if something is there."""
+    """The sockets that exist at Docker's and Podman's usual places."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     own = Path(runtime) if runtime else None
     places = [("Docker", Path("/var/run/docker.sock"))]
@@ -104,7 +104,7 @@ def _tls(context: Context | None) -> TLSConfig | bool:
 def open_client(endpoint: Endpoint, version: str = "auto") -> APIClient:
     """A client of the engine at ``endpoint``.
 
-    ``version``: the API version agreed on before, which saves asking again.  Raises
+    ``version``: the API version negotiated before, which saves a request.  Raises
     whatever the SDK raises when nothing answers; see ``ask``.
     """
     with _sound_configuration():
@@ -118,9 +118,9 @@ def open_client(endpoint: Endpoint, version: str = "auto") -> APIClient:
 
 @contextmanager
 def _sound_configuration() -> Iterator[None]:
-    """Keep the SDK from a ``config.json`` that it would stumble over; nothing of it is needed.
+    """Hide a ``config.json`` that the SDK cannot read; nothing in it is needed.
 
-    It reads the file for registries and proxies, and asks nobody else where it is.
+    The SDK reads it for registries and proxies, and finds it only through the environment.
     """
     if not contexts.config_fault():
         yield
@@ -161,7 +161,7 @@ def ask(endpoint: Endpoint) -> str:
 
 
 def _require_spoken(endpoint: Endpoint) -> None:
-    """Builds hand an engine folders of this host, which one behind ssh does not see."""
+    """Refuse an engine over ssh: builds mount this host's folders, which it does not see."""
     found = _SCHEME.match(endpoint.url.strip())
     if found and found[1].lower() not in SCHEMES:
         raise EnvironmentFailure(

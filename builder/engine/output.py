@@ -1,4 +1,4 @@
-"""What a container says: every byte to the log, line by line to whoever listens."""
+"""A container's output: every byte to the log, and line by line to a listener."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Self
 
 from builder.errors import EnvironmentFailure
 
-# A listener looks for compiler messages; of a line longer than this it gets the start only.
+# A listener looks for compiler messages; it gets only the start of a line longer than this.
 LISTENED_BYTES = 64 * 1024
 
 Listener = Callable[[str], None]

@@ -35,7 +35,7 @@ from builder.host.tools import find
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
-HASTE_SECONDS = 0.5  # for an engine whose user wants to leave at once
+HASTE_SECONDS = 0.5  # for an engine whose user wants to exit at once
 TAIL_LINES = 6
 CRASH_BYTES = 64 << 10
 USERS, GATE = "users.lock", "gate.lock"
@@ -45,7 +45,7 @@ STORAGE_DRIVERS = ("overlay2", "vfs")
 
 @dataclass(frozen=True)
 class PrivateEngine:
-    """Where a private engine keeps its things.
+    """The folders of a private engine.
 
     ``home``: locks and images, in the cache.  ``run``: sockets and mounts, short because
     a socket's path is limited to 108 bytes (unix(7)).
@@ -94,7 +94,7 @@ def find_daemon() -> str | None:
 
 @contextmanager
 def hold(engine: PrivateEngine, console: Console) -> Iterator[Endpoint]:
-    """Use the private engine, started if it does not run; stopped when the last user leaves.
+    """Use the private engine: start it if it does not run, stop it when the last user leaves.
 
     Raises EnvironmentFailure if it cannot be started.
     """
@@ -115,8 +115,8 @@ def hold(engine: PrivateEngine, console: Console) -> Iterator[Endpoint]:
                 if last:
                     stop(engine, patience)
             if not last:
-                # Either others use it, then this passes at once; or the keeper was
-                # quicker, then this waits until it has stopped the engine.
+                # If others use the engine, this returns at once.  If the keeper was
+                # quicker, this waits until the keeper has stopped the engine.
                 flock.take(users, shared=True)
 
 
@@ -146,7 +146,7 @@ def _ensure(engine: PrivateEngine, console: Console) -> None:
     except EnvironmentFailure:
         if not _crashes(engine.log):
             raise
-        # A full disk or a power cut leaves databases that dockerd dies of; it holds only
+        # A full disk or a power cut leaves databases that crash dockerd.  The data holds only
         # images, which are in the cache.
         console.say("The private engine's data is damaged: starting with none")
         remove(engine.data, engine.home)
@@ -157,7 +157,7 @@ def _ensure(engine: PrivateEngine, console: Console) -> None:
 def _start(engine: PrivateEngine) -> None:
     failures = []
     for driver in _drivers(engine):
-        # First, so that there is no moment at which a kill would leave an engine without one.
+        # The keeper starts first, so that a kill never leaves an engine without a keeper.
         _launch_keeper(engine)
         words = _launch(engine, driver)
         if words is None:
@@ -175,7 +175,7 @@ def _start(engine: PrivateEngine) -> None:
 
 
 def _crashes(log: Path) -> bool:
-    """Whether dockerd's last words are those of a crash (Go's runtime)."""
+    """Whether dockerd's last output is a crash of Go's runtime."""
     with log.open("rb") as handle:
         handle.seek(max(0, log.stat().st_size - CRASH_BYTES))
         said = handle.read()
@@ -183,7 +183,7 @@ def _crashes(log: Path) -> bool:
 
 
 def _drivers(engine: PrivateEngine) -> tuple[str, ...]:
-    """The driver that served before first: images are kept per driver."""
+    """The drivers to try; if vfs was used before, only vfs: images are kept per driver."""
     for driver in STORAGE_DRIVERS:
         if (engine.data / driver).is_dir() and driver != "overlay2":
             return (driver,)
@@ -191,7 +191,7 @@ def _drivers(engine: PrivateEngine) -> tuple[str, ...]:
 
 
 def _make_run_folder(run_folder: Path) -> None:
-    # In a folder that all may write, somebody else may have been there before.
+    # Others may write to the parent folder, so the run folder may be somebody else's.
     run_folder.mkdir(mode=0o700, exist_ok=True)
     found = run_folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
@@ -203,7 +203,7 @@ def _make_run_folder(run_folder: Path) -> None:
 
 
 def _launch(engine: PrivateEngine, driver: str) -> str | None:
-    """Start dockerd; None when it answers, else its own last words."""
+    """Start dockerd; None when it answers, else its own last output."""
     _make_run_folder(engine.run)
     engine.log.parent.mkdir(parents=True, exist_ok=True)
     before = engine.log.stat().st_size if engine.log.exists() else 0
@@ -213,23 +213,23 @@ def _launch(engine: PrivateEngine, driver: str) -> str | None:
     # setsid forks, so that the engine outlives this process if another one still uses it.
     argv = [
         *("setsid", "--fork"),
-        # What the host mounts later must be seen by containers, never the other way round.
+        # Containers must see later mounts of the host, never the other way round.
         *("unshare", "--mount", "--propagation=slave", "--pid", "--fork", "--kill-child"),
         *("--mount-proc", find_daemon() or "dockerd"),
         f"--data-root={engine.data}",
         f"--exec-root={engine.run}",
         f"--pidfile={engine.pidfile}",
-        # By default all of group docker could use it, who are as good as root then.
+        # By default all of group docker could use it, and would then be as good as root.
         *(f"--host=unix://{engine.socket}", "--group=root"),
         f"--storage-driver={driver}",
         # Builds have no network: nothing of the host's network is touched.
         *("--bridge=none", "--iptables=false", "--ip6tables=false"),
         *("--ip-forward=false", "--ip-masq=false"),
-        # Not systemd's: control groups then work in every host, also without it.
+        # Not systemd's driver: this one works on every host, also without systemd.
         *("--exec-opt=native.cgroupdriver=cgroupfs", f"--cgroup-parent=/{engine.group}"),
         *(f"--config-file={settings}", "--shutdown-timeout=2", "--log-level=warn"),
     ]
-    # Else containerd writes files of predictable names into a folder that is everybody's.
+    # Otherwise containerd writes files with predictable names into a shared folder.
     run(argv, log=engine.log, env={"TMPDIR": str(engine.run)})
     if _becomes_ready(engine):
         return None
@@ -270,7 +270,7 @@ def _launch_keeper(engine: PrivateEngine) -> None:
 
 
 def stop(engine: PrivateEngine, patience: float = STOP_SECONDS) -> None:
-    """End the engine with everything of it; what has not ended after ``patience`` s is killed."""
+    """Stop the engine and all its processes; kill those that run after ``patience`` seconds."""
     process = daemon_process(engine)
     if process:
         process.send(signal.SIGTERM)

@@ -1,8 +1,8 @@
-"""What a private engine leaves when it did not end by itself, and how to clear it away.
+"""Clear away what a private engine leaves when it did not end by itself.
 
 A killed dockerd leaves containerd, shims, containers, mounts and control groups behind.
-Everything of one engine can be told by its run folder: it is in every command line, and
-the mounts lie in it or in the data folder.  Nothing else is touched.
+The run folder identifies everything of one engine: it is in every command line, and the mounts
+are in it or in the data folder.  Nothing else is touched.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _children(pid: int) -> list[Process]:
 
 
 def wait_until_dead(processes: Iterable[Process], seconds: float) -> bool:
-    """Wait up to ``seconds``; whether all are gone."""
+    """Wait up to ``seconds``; return whether all are gone."""
     waiting = list(processes)
     deadline = time.monotonic() + seconds
     while waiting := [process for process in waiting if process.lives]:
@@ -100,7 +100,7 @@ def kill_processes(run: Path) -> None:
 
 
 def remove_shim_sockets(run: Path) -> None:
-    """Shims listen outside the run folder; the file ``address`` of each names its socket."""
+    """Remove the shims' sockets, outside the run folder; each file ``address`` names one."""
     for note in run.glob("containerd/daemon/io.containerd.runtime.v2.task/*/*/address"):
         with contextlib.suppress(OSError):
             Path(note.read_text(encoding="utf-8").removeprefix("unix://")).unlink(missing_ok=True)
@@ -116,7 +116,7 @@ def remove_groups(name: str) -> None:
 
 
 def clear(run: Path, data: Path, group: str) -> None:
-    """Leave nothing running, mounted or lying about, except the data folder itself."""
+    """Remove all processes, mounts and files, except the data folder itself."""
     kill_processes(run)
     remove_shim_sockets(run)
     mounts.detach_below((run, data))  # by an engine that was not in a namespace of its own

@@ -1,4 +1,4 @@
-"""What a container is to do: plain values, nothing of Docker."""
+"""The specification of a container: plain values, nothing of Docker."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class ContainerSpec:
 
     ``memory``: bytes, ``pids``: number of processes; None means no limit.  ``tmpfs``:
     pairs of an absolute path and mount options (``size=64m,mode=1777``).  ``nofile``: open
-    files a process may have, soft and hard limit (rpm of old closes every possible one, so not
-    millions).  ``root``: as the container's root, with what that may do by the engine's own
-    default; for making a base only, builds have no privileges.
+    files a process may have, soft and hard limit (old rpm closes every possible one, so not
+    millions).  ``root``: run as the container's root, with the engine's default privileges; only
+    for making a base, builds have no privileges.
     """
 
     image: str
@@ -59,7 +59,7 @@ def describe_status(status: int) -> str:
 
 
 class RunContainer(Protocol):
-    """Runs a container: its exit status.  ``see`` gets each line that goes to ``log``."""
+    """Runs a container, returns its exit status.  ``see`` gets each line that goes to ``log``."""
 
     def __call__(
         self, spec: ContainerSpec, log: Path, see: Callable[[str], None] | None = None

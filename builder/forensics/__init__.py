@@ -1,1 +1,1 @@
-"""What patches do beside fitting: Kconfig symbols, exported symbols, layouts of structures."""
+"""What patches do besides applying: Kconfig symbols, exported symbols, layouts of structures."""

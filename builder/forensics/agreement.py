@@ -1,7 +1,7 @@
 """Whether kernel and tools agree on what they pass to each other.
 
-If they do not, every command fails with "Invalid operation" or does something else than it
-says; so a disagreement stops the build.
+If they do not, every command fails with "Invalid operation" or does something different from
+what it says; so a disagreement stops the build.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Disagreement(msgspec.Struct, frozen=True):
 
 
 class CopyReport(msgspec.Struct, frozen=True):
-    """One copy held against the first.
+    """One copy compared with the first.
 
-    ``structures`` and ``numbers`` were compared; it lacks the ``missing`` ones of the first,
-    and ``alone`` are numbers that the first knows nothing of.
+    ``structures`` and ``numbers`` were compared; the ``missing`` ones are only in the first copy,
+    the ``alone`` numbers only in this one.
     """
 
     label: str
@@ -48,14 +48,14 @@ class CopyReport(msgspec.Struct, frozen=True):
 
 
 class LayoutReport(msgspec.Struct, frozen=True):
-    """All copies held against the one called ``first``."""
+    """All copies compared with the one called ``first``."""
 
     first: str
     component: str
     copies: tuple[CopyReport, ...]
 
     def lines(self) -> tuple[str, ...]:
-        """For people."""
+        """The lines to print."""
         return tuple(f"layout: {line}" for copy in self.copies for line in self._tell(copy))
 
     def _tell(self, copy: CopyReport) -> Iterator[str]:
@@ -94,7 +94,7 @@ class LayoutReport(msgspec.Struct, frozen=True):
 
 
 def compare(check: LayoutCheck, texts: Sequence[str]) -> LayoutReport:
-    """Hold the copies' ``texts``, in the order of ``check``, against the first.
+    """Compare the copies' ``texts``, in the order of ``check``, with the first.
 
     Raises VerificationError for a text that cannot be read, UsageError for a check that
     names nothing there.
@@ -221,7 +221,7 @@ def _renamed(name: str, first: Shape, second: Shape) -> Iterator[str]:
 def _at(
     place: FieldPlace, among: dict[str, FieldPlace], known: dict[str, FieldPlace]
 ) -> FieldPlace | None:
-    """What lies at the same place there under a name that is not known here."""
+    """The field at the same place in the other structure, if its name is unknown in this one."""
     alike = (other for other in among.values() if replace(other, name=place.name) == place)
     return next((other for other in alike if other.name not in known), None)
 

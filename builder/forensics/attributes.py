@@ -29,7 +29,7 @@ class _Edit:
 
 @dataclass
 class _Level:
-    """A body in braces: where it and the present declaration in it begin."""
+    """A body in braces: where it and its current declaration begin."""
 
     body: int
     statement: int
@@ -50,7 +50,7 @@ class _Translation:
     pending: str = ""
 
     def step(self, match: re.Match[str]) -> int:
-        """Take one brace, semicolon or attribute in; returns where to go on."""
+        """Process one brace, semicolon or attribute; returns where to continue."""
         at = match.end()
         if match[0] == "{":
             self.levels.append(_Level(at, at))
@@ -82,13 +82,13 @@ class _Translation:
 def translate(text: str) -> str:
     """``text``, definitions of types, without GNU attributes.
 
-    Raises ValueError for one that would need more.
+    Raises ValueError for an attribute that cannot be translated.
     """
     state = _Translation(_DROPPED.sub(" ", text))
     at = 0
     while match := _START.search(state.text, at):
         at = state.step(match)
-    # At one place, what was noted last comes first: a body's pragmas before its first member.
+    # At one place, the last edit comes first: a body's pragmas before its first member.
     ordered = sorted(enumerate(state.edits), key=lambda item: (item[1].start, -item[0]))
     done = state.text
     for _, edit in reversed(ordered):
@@ -115,7 +115,7 @@ def _pragmas(words: str) -> str:
 
 
 def _align(place: int, words: str) -> _Edit:
-    """For a member; one that is packed alone is aligned to 1 byte, which _Alignas cannot say."""
+    """The edit for a member; _Alignas cannot express a packed one's alignment to 1 byte."""
     found = _ALIGNED.search(words)
     if _PACKED.search(words):
         return _Edit(place, place, f"\n#pragma {MEMBER_PACKED}\n")

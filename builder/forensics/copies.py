@@ -1,4 +1,4 @@
-"""What a profile says about forensics: which headers must agree, which list counts."""
+"""A profile's settings for forensics: the headers that must agree, and the kABI list."""
 
 from __future__ import annotations
 

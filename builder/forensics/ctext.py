@@ -1,7 +1,7 @@
-"""What can be read off C sources without compiling them: definitions, exports, declarations.
+"""Read C sources without compiling them: definitions, exports, declarations.
 
-Plain text work, meant for headers and sources in the kernel's style.  Conditionals are not
-evaluated: what any configuration could see is taken as seen.
+This is text processing, for headers and sources in the kernel's style.  Conditionals are not
+evaluated: text that any configuration could see counts as seen.
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ def _visible(text: str) -> Iterator[str]:
 def definitions(text: str) -> dict[str, Definition]:
     """All types that a text defines, by key; comments must have been stripped.
 
-    Of several definitions of one key (there for several configurations) all bodies count.
+    If a key has several definitions (for several configurations), all bodies count.
     """
     found: dict[str, list[str]] = {}
     for match in _TAGGED.finditer(text):
-        # The keyword and name are part of the body only of what encloses it.
+        # The keyword and name are only part of the body of an enclosing definition.
         body = text[match.end() : _closing(text, match.end())]
         found.setdefault(f"{match[1]} {match[2]}", []).append(body)
     for match in _UNNAMED.finditer(text):
@@ -108,7 +108,7 @@ def references(text: str) -> Iterator[str]:
 
 
 def _closing(text: str, start: int) -> int:
-    """Where the brace closes that was opened before ``start``; the end if it never does."""
+    """Where the brace that opened before ``start`` closes; the end if it never does."""
     depth = 1
     for match in _BRACE.finditer(text, start):
         depth += 1 if match[0] == "{" else -1
@@ -128,7 +128,7 @@ def exports(text: str) -> dict[str, str]:
 
 
 def includes(text: str) -> Iterator[tuple[bool, str]]:
-    """Whether it is with quotes, and the name, of each file that a text includes."""
+    """For each file that a text includes: whether its name is in quotes, and the name."""
     for match in _INCLUDE.finditer(text):
         yield match[1] == '"', match[2]
 
@@ -149,7 +149,7 @@ def declarations(text: str, wanted: Mapping[str, object]) -> Iterator[tuple[str,
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """What stands at file level between semicolons and bodies in braces."""
+    """The text at file level between semicolons and bodies in braces."""
     depth, start = 0, 0
     for match in re.finditer(r"[{};]", text):
         if match[0] == "{":

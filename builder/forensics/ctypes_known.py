@@ -1,4 +1,4 @@
-"""Types that headers take from others: their sizes on x86_64, and three structures.
+"""Types that headers use from other headers: their sizes on x86_64, and three structures.
 
 Sources: System V ABI, AMD64 supplement, figure 3.1; include/uapi/asm-generic/int-ll64.h,
 include/uapi/linux/types.h, in.h, in6.h and netfilter.h of Linux; <stdint.h>, <sys/types.h>.
@@ -17,7 +17,7 @@ SCALARS: dict[tuple[str, ...], int] = {
     ("double",): 8,
     ("double", "long"): 16,
 }
-"""Bytes, which are the alignment too; by sorted words, no sign, no ``int`` beside others."""
+"""Size and alignment in bytes; by sorted words, no sign, no ``int`` beside other words."""
 
 _ROOTS = {1: "char", 2: "short", 4: "int", 8: "long long"}
 _UNSIGNED = {

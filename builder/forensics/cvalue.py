@@ -41,7 +41,7 @@ def _no_size(node: c_ast.Node) -> int:
 
 
 def parse_expression(text: str) -> c_ast.Node:
-    """The expression ``text``; ValueError if it is none."""
+    """The expression ``text``; ValueError if it is not an expression."""
     try:
         tree = c_parser.CParser().parse(f"int value = ({text});")
     except c_parser.ParseError as error:
@@ -58,7 +58,7 @@ def evaluate(text: str) -> int:
 
 
 class Values:
-    """Known enumerators, and what expressions of them are worth."""
+    """Known enumerators, and the values of expressions with them."""
 
     def __init__(self, size_of: SizeOf) -> None:
         self._size_of = size_of

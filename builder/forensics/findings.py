@@ -1,4 +1,4 @@
-"""All that is found out about the patches of a profile's components, before anything is built."""
+"""All findings about the patches of a profile's components, before anything is built."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from builder.patch.report import PatchReport, SeriesReport
 
 
 class ComponentFindings(msgspec.Struct, frozen=True):
-    """Of one component.  ``kabi`` is only there if the component's vendor has such a list."""
+    """Findings about a component.  ``kabi`` is only there if its vendor has a kABI list."""
 
     patches: tuple[PatchReport, ...]
     kconfig: KconfigReport = KconfigReport()
     kabi: KabiReport | None = None
 
     def lines(self) -> Iterator[str]:
-        """For people."""
+        """The lines to print."""
         yield from SeriesReport(self.patches).lines() or ("no patches",)
         yield from self.kconfig.lines()
         yield from self.kabi.lines() if self.kabi is not None else ()
@@ -41,14 +41,14 @@ class ComponentFindings(msgspec.Struct, frozen=True):
 
 
 class ProfileFindings(msgspec.Struct, frozen=True):
-    """Of a whole profile.  ``uncompared``: components that layout checks lacked."""
+    """Findings about a whole profile.  ``uncompared``: components that layout checks lacked."""
 
     components: dict[str, ComponentFindings]
     layouts: tuple[LayoutReport, ...] = ()
     uncompared: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
-        """For people."""
+        """The lines to print."""
         for name, found in self.components.items():
             yield f"{name}:"
             yield from (f"  {line}" for line in found.lines())
@@ -66,7 +66,7 @@ class ProfileFindings(msgspec.Struct, frozen=True):
 
 
 def examine(trial: Trial, kabi_list: Path | None = None, arch: str = "") -> ComponentFindings:
-    """What a tried series does.  ``kabi_list``: the vendor's; ``arch``: folder of ``arch/``.
+    """Examine a tried series.  ``kabi_list``: the vendor's; ``arch``: folder of ``arch/``.
 
     Raises UsageError for a malformed list.
     """

@@ -15,9 +15,9 @@ _WORDS = "char short int long signed unsigned float double void _Bool struct uni
 
 
 class CHeader:
-    """``text`` is the file's content, ``defines`` what is set before it is read.
+    """A header: ``text`` is the file's content, ``defines`` are macros set before it is read.
 
-    Raises ValueError for what cannot be read.
+    Raises ValueError if it cannot be read.
     """
 
     def __init__(self, text: str, defines: Mapping[str, str]) -> None:
@@ -44,7 +44,7 @@ class CHeader:
         try:
             layouts = Layouts(text)
         except ValueError as error:
-            # The parser stumbles over a type's name, and does not say which.
+            # The parser fails on an unknown type's name, and does not report the name.
             unknown = sorted(
                 set(_SUSPECT.findall(text)).difference(_WORDS.split(), TYPEDEFS, self._home)
             )
@@ -53,7 +53,7 @@ class CHeader:
         return {name: layouts.shape(f"struct {name}") for name in names}
 
     def _needed(self, keys: Collection[str]) -> Iterator[str]:
-        """The definitions of ``keys``, of what they mention, and what other headers bring."""
+        """The definitions of ``keys``, of types they mention, and types from other headers."""
         wanted: set[int] = {n for n, text in enumerate(self._statements) if _is_enum(text)}
         mentioned: set[str] = set()
         waiting = [self._home[key] for key in keys] + list(wanted)

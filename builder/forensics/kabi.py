@@ -1,9 +1,9 @@
-"""Which symbols of a vendor's kABI list a patch series touches, and how surely.
+"""Which symbols of a vendor's kABI list a patch series touches, and how certainly.
 
-A symbol's CRC is made by genksyms (scripts/genksyms) of its declaration with every struct,
-union, enum and typedef spelled out that the exporting file sees, through pointers as well.
-So it changes if one of these does.  This is read off the text of the sources; what a
-configuration leaves out is not known here.
+genksyms (scripts/genksyms) makes a symbol's CRC from its declaration.  It expands every struct,
+union, enum and typedef that the exporting file sees, through pointers as well, so the CRC changes
+if one of these does.  This module reads the text of the sources; it does not know what a
+configuration leaves out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHOWN = 12
 
 
 class Certainty(StrEnum):
-    """Surest first."""
+    """How certain a change is, the most certain first."""
 
     REMOVED = "no longer exported"
     DECLARATION = "its declaration changes, and so will its CRC"
@@ -66,7 +66,7 @@ class KabiReport(msgspec.Struct, frozen=True):
     unseen: int = 0
 
     def lines(self) -> tuple[str, ...]:
-        """For people."""
+        """The lines to print."""
         return tuple(f"kABI: {line}" for line in self._tell())
 
     def _tell(self) -> Iterator[str]:
@@ -116,7 +116,7 @@ def compare(
     listed: Mapping[str, Listed],
     arch: str,
 ) -> KabiReport:
-    """Which of the ``listed`` symbols the patch of the ``touched`` files touches.
+    """Which of the ``listed`` symbols a patch of the ``touched`` files touches.
 
     ``arch``: the folder of ``arch/`` whose headers count.
     """
@@ -149,9 +149,9 @@ def compare(
 
 
 def changed_types(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
-    """Types whose definition is another afterwards, and the file of each.
+    """Types with a changed definition, and the file of each.
 
-    One that only comes is no change: nothing could have used it.  A constant in a
+    A new type does not count, because nothing could have used it.  A constant in a
     definition counts as part of it.
     """
     found: dict[str, str] = {}

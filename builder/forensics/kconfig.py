@@ -1,7 +1,7 @@
 """Which configuration symbols a patch series adds, changes or removes.
 
-Read from the Kconfig files that it touches alone, each before and after; syntax:
-Documentation/kbuild/kconfig-language.rst.  Help texts do not count as a change.
+Only the Kconfig files that it touches are read, each before and after; syntax:
+Documentation/kbuild/kconfig-language.rst.  A changed help text does not count.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _PROMPT = re.compile(r"""^("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')\s*(?:if\s+(.*))?
 
 
 class Symbol(msgspec.Struct, frozen=True):
-    """One definition of a symbol, or a choice (whose ``name`` is its prompt, if it has no other).
+    """One definition of a symbol or of a choice; an unnamed choice has its prompt as ``name``.
 
-    Conditions stay with what they belong to: ``8 20``, ``y if SMP``.  ``depends`` starts
-    with the conditions of the menus, ifs and choices round it, outermost first.
+    Values include their conditions: ``8 20``, ``y if SMP``.  ``depends`` starts with the
+    conditions of the enclosing menus, ifs and choices, outermost first.
     """
 
     name: str
@@ -54,7 +54,7 @@ class ChangeKind(StrEnum):
 
 
 class SymbolChange(msgspec.Struct, frozen=True):
-    """What becomes of one definition; ``file``: where it is, or was if it is removed."""
+    """The change of one definition; ``file``: where it is, or was if it is removed."""
 
     name: str
     file: str
@@ -68,7 +68,7 @@ class SymbolChange(msgspec.Struct, frozen=True):
         return tuple(_differences(self.before, self.after))
 
     def line(self) -> str:
-        """For people."""
+        """The line to print."""
         shown = ", ".join(self.differences)
         return f"{self.name} ({self.file}) {self.change}" + (f": {shown}" if shown else "")
 
@@ -80,10 +80,10 @@ class KconfigReport(msgspec.Struct, frozen=True):
 
     @property
     def questions(self) -> tuple[str, ...]:
-        """Symbols that ask a question they did not ask before (no CONFIG_ prefix).
+        """Symbols with a prompt that they did not have before (no CONFIG_ prefix).
 
         A configuration without a line for one of them is incomplete: ``nonint_oldconfig``
-        of Red Hat's kernels stops there.
+        of Red Hat's kernels then fails.
         """
         asked = [
             change.name
@@ -96,12 +96,12 @@ class KconfigReport(msgspec.Struct, frozen=True):
         return tuple(dict.fromkeys(asked))
 
     def lines(self) -> tuple[str, ...]:
-        """For people."""
+        """The lines to print."""
         return tuple(f"Kconfig: {change.line()}" for change in self.changes)
 
 
 def compare(before: TreeView, after: TreeView, touched: frozenset[str]) -> KconfigReport:
-    """What becomes of the symbols in those ``touched`` files that are Kconfig files."""
+    """The changes of the symbols in those ``touched`` files that are Kconfig files."""
     names = sorted(n for n in touched if PurePosixPath(n).name.startswith(("Kconfig", "Config.in")))
     changes = [
         change
@@ -113,7 +113,7 @@ def compare(before: TreeView, after: TreeView, touched: frozenset[str]) -> Kconf
 
 def _compare_file(file: str, before: str, after: str) -> Iterator[SymbolChange]:
     old, new = list(parse(before)), list(parse(after))
-    # A symbol may be defined several times: what is alike is paired first, then in order.
+    # A symbol may be defined several times: equal definitions are paired first, then in order.
     for symbol in [symbol for symbol in new if symbol in old]:
         if symbol in old:
             old.remove(symbol)
@@ -182,7 +182,7 @@ class _Block:
 
 @dataclass
 class _Reader:
-    """Where in the nest of menus, ifs and choices the file has come to."""
+    """The current place in the nested menus, ifs and choices of a file."""
 
     open: list[_Block] = field(default_factory=list)
     current: _Block | None = None
@@ -212,7 +212,7 @@ class _Reader:
 
 
 def parse(text: str) -> tuple[Symbol, ...]:
-    """The definitions of one file in their order; what is no Kconfig is passed over."""
+    """The definitions of one file in their order; text that is not Kconfig is ignored."""
     reader = _Reader()
     for line in _statements(text):
         word, _, rest = line.partition(" ")
@@ -253,7 +253,7 @@ def _statements(text: str) -> Iterator[str]:
     for line in lines:
         depth = len(line) - len(line.lstrip())
         if helping and line.strip():
-            # Help ends where a line is indented less than its first.
+            # Help ends where a line is indented less than its first line.
             if indent is None:
                 indent = depth
             if depth >= indent > 0:

@@ -1,7 +1,7 @@
-"""Where the fields of C structures lie on x86_64, computed without a compiler.
+"""The layout of C structures on x86_64, computed without a compiler.
 
 Rules: System V ABI, AMD64 supplement, section 3.1.2 (scalars, aggregates, bit-fields); GCC
-manual, 6.40, for ``packed`` and ``aligned``.  Held against gcc by tests/unit/forensics.
+manual, 6.40, for ``packed`` and ``aligned``.  tests/unit/forensics compares it with gcc.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ SIGNS = ("signed", "unsigned", "const", "volatile")
 
 @dataclass(frozen=True)
 class FieldPlace:
-    """A field: ``name`` with those of the structures round it (``stats.conns``).
+    """A field: ``name`` starts with those of the enclosing structures (``stats.conns``).
 
     ``offset`` and ``size`` in bytes; for a bit-field ``bit`` counts from the start of the
     structure and ``width`` is in bits, otherwise both are 0.  An array of structures has its
-    element's fields as ``table[].field``, with offsets of its first one.
+    element's fields as ``table[].field``, with their offsets in the first element.
     """
 
     name: str
@@ -37,9 +37,9 @@ class FieldPlace:
 
 @dataclass(frozen=True)
 class Shape:
-    """A type: ``size`` and ``align`` in bytes.  ``places``: of a structure's fields.
+    """A type: ``size`` and ``align`` in bytes.  ``places``: a structure's fields.
 
-    A named union is one field, as what is read out of it is not the layout's affair.
+    A named union is one field, because its use does not affect the layout.
     """
 
     size: int
@@ -51,7 +51,7 @@ class Shape:
 class Layouts:
     """The shapes of the types that ``text`` (preprocessed) defines.
 
-    Raises ValueError, pycparser's ParseError among its causes, for what cannot be read.
+    Raises ValueError if the text cannot be read; pycparser's ParseError may be its cause.
     """
 
     def __init__(self, text: str) -> None:
@@ -76,7 +76,7 @@ class Layouts:
             self._collect(child)
 
     def shape(self, key: str) -> Shape:
-        """Of ``struct x``, ``union x`` or a typedef's name; ValueError if there is none."""
+        """The shape of ``struct x``, ``union x`` or a typedef's name; ValueError if unknown."""
         if key not in self._shapes:
             node = self._tagged.get(key) or self._typedefs.get(key)
             if node is None:
@@ -218,7 +218,7 @@ def _moved(prefix: str, places: tuple[FieldPlace, ...], by: int) -> Iterator[Fie
 
 
 def _element(node: c_ast.Node) -> c_ast.Node | None:
-    """What an array is made of, if it is one of structures or unions."""
+    """The element of an array of structures or unions; else None."""
     inner = node
     while isinstance(inner, c_ast.ArrayDecl):
         inner = inner.type

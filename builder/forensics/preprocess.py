@@ -1,8 +1,8 @@
-"""As much of the C preprocessor as headers for user space need (C11, 6.10).
+"""The part of the C preprocessor that headers for user space need (C11, 6.10).
 
-Conditionals, constants and line splicing.  Files are not included: what a header takes from
-another is known beforehand (builder/forensics/ctypes_known.py) or not needed.  Macros with
-arguments stay as they are.
+Conditionals, constants and line splicing.  Files are not included: types from another header
+are known beforehand (builder/forensics/ctypes_known.py) or not needed.  Macros with arguments
+are not expanded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Evaluate = Callable[[str], int]
 
 @dataclass
 class Preprocessed:
-    """``text``: what remains, a line for each line.  ``macros``: constants at the end.
+    """``text``: the remaining text, a line for each line.  ``macros``: constants at the end.
 
     A macro with arguments has no value.
     """
@@ -32,7 +32,7 @@ class Preprocessed:
     macros: dict[str, str | None] = field(default_factory=dict)
 
     def expand(self, text: str, hidden: frozenset[str] = frozenset()) -> str:
-        """The text with all constants put in."""
+        """The text with all constants expanded."""
 
         def put(match: re.Match[str]) -> str:
             value = self.macros.get(match[0])
@@ -45,7 +45,7 @@ class Preprocessed:
 
 @dataclass
 class _Branch:
-    """One open conditional: whether its present part counts, and whether one has before."""
+    """One open conditional: whether its current branch counts, and whether one has counted."""
 
     active: bool
     taken: bool
@@ -61,9 +61,9 @@ class Unclear(Exception):
 
 
 def preprocess(text: str, defines: Mapping[str, str], evaluate: Evaluate) -> Preprocessed:
-    """Run ``text`` with ``defines`` in force.
+    """Preprocess ``text`` with ``defines`` set.
 
-    ``evaluate``: value of a constant expression, ValueError if it is none.  Raises Unclear.
+    ``evaluate``: value of a constant expression, ValueError for anything else.  Raises Unclear.
     """
     state = Preprocessed(macros=dict(defines))
     branches: list[_Branch] = []
@@ -84,8 +84,8 @@ def preprocess(text: str, defines: Mapping[str, str], evaluate: Evaluate) -> Pre
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Spliced lines without comments, and the number that each begins at."""
-    # A comment of several lines keeps them, so that numbers stay right.
+    """Spliced lines without comments, each with the number of its first line."""
+    # A comment keeps its line feeds, so that line numbers stay right.
     plain = re.sub(
         r'"(?:\\.|[^"\\\n])*"|/\*.*?\*/|//[^\n]*',
         lambda found: found[0] if found[0][0] == '"' else " " + "\n" * found[0].count("\n"),
@@ -121,7 +121,7 @@ def _holds(state: Preprocessed, word: str, rest: str, number: int, evaluate: Eva
     if word in ("ifdef", "ifndef"):
         return (rest.partition(" ")[0] in state.macros) == (word == "ifdef")
     known = _DEFINED.sub(lambda found: str(int((found[1] or found[2]) in state.macros)), rest)
-    # What is not a macro counts as 0 (C11, 6.10.1, paragraph 4).
+    # A name that is not a macro counts as 0 (C11, 6.10.1, paragraph 4).
     plain = re.sub(r"\b[A-Za-z_]\w*", "0", state.expand(known))
     try:
         return evaluate(plain) != 0
@@ -130,7 +130,7 @@ def _holds(state: Preprocessed, word: str, rest: str, number: int, evaluate: Eva
 
 
 def _define(state: Preprocessed, word: str, rest: str, number: int) -> str:
-    """Take a directive into the state; returns the line that stays of it."""
+    """Apply a directive to the state; returns the line that remains of it."""
     if word == "define" and (found := _DEFINE.fullmatch(rest)):
         state.macros[found[1]] = None if found[2] else found[3].strip()
     elif word == "undef":

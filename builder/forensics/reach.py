@@ -32,7 +32,7 @@ class Headers:
 
     @cached_property
     def texts(self) -> dict[str, str]:
-        """All of them by name, as they are."""
+        """The text of each file by name, unchanged."""
         found: dict[str, str] = dict(self._patched)
         for root in (self._roots[0], self._roots[1]):
             for name in self._view.names(root.rstrip("/"), ".h"):
@@ -40,7 +40,7 @@ class Headers:
         return found
 
     def seen_by(self, file: str) -> frozenset[str]:
-        """``file`` and everything that it includes, be it through others."""
+        """``file`` and everything that it includes, directly or indirectly."""
         known = self._closures.get(file)
         if known is None:
             seen, waiting = {file}, [file]
@@ -80,7 +80,7 @@ class Use:
 
 
 class TypeReach:
-    """What has a changed type somewhere inside, by following members through pointers.
+    """The types that have a changed type inside, found by following members through pointers.
 
     ``changed``: the types and the file of each.  ``sources``: files that no header leads to.
     """
@@ -130,7 +130,7 @@ class TypeReach:
     def chain(self, types: Collection[str], file: str) -> tuple[str, ...]:
         """The shortest way from one of ``types`` to a changed type; empty if there is none.
 
-        Only by definitions that ``file`` sees.
+        It uses only definitions that ``file`` sees.
         """
         seen = self._headers.seen_by(file)
         ways: dict[str, tuple[str, ...]] = {key: (key,) for key in sorted(types)}
@@ -148,7 +148,7 @@ class TypeReach:
         return ()
 
     def _members(self, key: str, seen: frozenset[str]) -> set[str]:
-        """The reached types that have a place in ``key`` as the files of ``seen`` define it."""
+        """The reached types inside ``key``, as the files of ``seen`` define it."""
         found: set[str] = set()
         for file in self._homes.get(key, ()):
             if file in seen:
@@ -164,12 +164,12 @@ class TypeReach:
 
 
 def _is_likely(names: Collection[str], text: str) -> bool:
-    """Whether it is worth reading: a cheap look for few names, always for many."""
+    """Whether a text is worth parsing: a cheap search for few names, always True for many."""
     return len(names) > MANY or any(name in text for name in names)
 
 
 def exporters(view: TreeView, symbols: Collection[str], arch: str) -> dict[str, str]:
-    """The source file that exports each of ``symbols``; those of other architectures are not."""
+    """The source file that exports each of ``symbols``, other architectures excluded."""
     found: dict[str, str] = {}
     if not symbols:
         return found

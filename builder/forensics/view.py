@@ -11,7 +11,7 @@ from builder.patch.apply import Trial
 
 @dataclass(frozen=True)
 class TreeView:
-    """One state of ``tree``: ``patched`` has its ``touched`` files, if they are others.
+    """One state of ``tree``; ``patched``: the folder with its ``touched`` files, if they differ.
 
     Sources are read as latin-1: what matters in them is ASCII, and every byte is a character.
     """
@@ -21,7 +21,7 @@ class TreeView:
     touched: frozenset[str] = frozenset()
 
     def locate(self, name: str) -> Path:
-        """Where the file's content lies, if there is such a file."""
+        """The path of the file's content, if the file exists."""
         if self.patched is not None and name in self.touched:
             return self.patched / name
         return self.tree / name

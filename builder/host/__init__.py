@@ -1,1 +1,1 @@
-"""This machine: where things lie, and how its programs are run."""
+"""This machine: where files are, and how its programs are run."""

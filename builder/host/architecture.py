@@ -1,6 +1,6 @@
-"""The processors that things are built for: what the directors run on, x86-64.
+"""The target architecture: directors run on x86-64.
 
-Nothing is compiled for another processor than the host's own, so the host must be one of them.
+Nothing is cross-compiled, so the host must be x86-64, too.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ DEBIAN = "amd64"
 
 
 def require(machine: str = "", debian: str = "") -> None:
-    """Raise EnvironmentFailure if this host's programs are for other processors.
+    """Raise EnvironmentFailure if this host's programs are for another architecture.
 
-    ``machine``: uname(2)'s word, ``debian``: apt's; the host's own if empty.
+    ``machine``: its name in uname(2), ``debian``: its name in apt; the host's own if empty.
     """
     machine = machine or os.uname().machine
     debian = debian or _ask_apt()
@@ -31,7 +31,7 @@ def require(machine: str = "", debian: str = "") -> None:
 
 
 def _ask_apt() -> str:
-    """Debian's name of the architecture that packages are taken for; empty without apt."""
+    """Debian's name of the architecture of apt's packages; empty without apt."""
     try:
         asked = process.run(["apt-config", "shell", "FOUND", "APT::Architecture"])
     except EnvironmentFailure:

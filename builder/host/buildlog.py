@@ -1,4 +1,4 @@
-"""Finds the words in a long build log that say why the build failed."""
+"""Find the lines of a long build log that say why the build failed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from builder.host.space import FULL
 
 TAIL_BYTES = 2 << 20
 MOST_LINES = 6
-# In order of telling: a compiler's or linker's error, the kernel configuration check,
-# rpmbuild's own complaint, make's last word.
+# The most specific first: a compiler's or linker's error, the kernel configuration check,
+# rpmbuild's own error, make's last message.
 _TELLING = (
     re.compile(r"(: (fatal )?error: |undefined reference to|^config: CONFIG_)"),
     FULL,
@@ -29,7 +29,7 @@ def read_tail(log: Path, most: int = TAIL_BYTES) -> list[str]:
 
 
 def cause(log: Path) -> str:
-    """The first lines that tell why a build failed; the log's last lines if none does."""
+    """The first lines that say why a build failed; the log's last lines if none does."""
     if not log.is_file():
         return "it left no log"
     lines = read_tail(log)

@@ -1,7 +1,7 @@
-"""Whom builds run as when root calls the builder: a user number that nobody else has.
+"""The user that builds run as when root calls the builder: an id that no other user has.
 
-A process in a container is a process of the host.  Were its number that of an ordinary user
-(1000, say), that user could change the build through ``/proc/PID/root``.
+A process in a container is a process of the host.  If it ran with the id of an ordinary user
+(such as 1000), that user could change the build through ``/proc/PID/root``.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _NOBODY = 65534
 
 @dataclass(frozen=True)
 class Accounts:
-    """Where this host says which numbers are in use."""
+    """The places where this host records the ids in use."""
 
     etc: Path = Path("/etc")
     proc: Path = Path("/proc")
 
     def is_free(self, number: int) -> bool:
-        """No user, group (both by nsswitch.conf(5)) or subordinate range has the number."""
+        """Whether no user, group (both by nsswitch.conf(5)) or subordinate range has the number."""
         ranges = (one for name in ("subuid", "subgid") for one in self._ranges(name))
         return not self._is_named(number) and not any(number in one for one in ranges)
 
@@ -68,7 +68,7 @@ class Accounts:
 
 
 def unused_number(accounts: Accounts = Accounts()) -> int:
-    """A number for the builds' user and group; the same one as long as nobody else takes it.
+    """A number for the builds' user and group; it stays the same while nobody else uses it.
 
     Raises EnvironmentFailure if none is free.
     """
@@ -91,7 +91,7 @@ def _candidates(mapped: tuple[range, ...]) -> Iterator[int]:
     if any(FIRST + TRIES in one for one in mapped):
         yield from range(FIRST, FIRST + TRIES)
         return
-    # In a user namespace with few numbers: from the highest down.
+    # A user namespace with few numbers: try from the highest down.
     numbers = (number for one in sorted(mapped, key=max, reverse=True) for number in reversed(one))
     for _, number in zip(range(TRIES), numbers, strict=False):
         if number not in (0, _NOBODY):

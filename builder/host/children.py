@@ -1,4 +1,4 @@
-"""Ends the programs that this process has started, when a run is stopped."""
+"""End the programs that this process has started, when a run is stopped."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def children() -> tuple[int, ...]:
 
 
 def end_children() -> None:
-    """End the process groups of our children, who each lead one (process.start).
+    """End the process groups of our children; each child leads one (process.start).
 
-    Nothing that the builder runs has anything to put in order before it ends.
+    No program that the builder runs needs to clean up before it ends.
     """
     for pid in children():
         try:

@@ -1,7 +1,7 @@
-"""Whether a run is CI's, which changes nothing in the checkout outside of ``artifacts/``.
+"""Whether this is a CI run, which changes nothing in the checkout outside of ``artifacts/``.
 
-This is the one place that decides it: every command that could write to a tracked file, such as
-``sources.lock``, asks here.  Only the standard library is used: bootstrap asks, too.
+Only this module decides it: every command that could write to a tracked file, such as
+``sources.lock``, calls it.  Only the standard library is used, because bootstrap calls it, too.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ from builder.errors import UsageError
 
 VARIABLE = "CI"
 OUTSIDE = f"env -u {VARIABLE}"
-"""What stands before a command that is to run as if CI had not started it."""
+"""The prefix of a command that must run as if CI had not started it."""
 
 
 def is_ci() -> bool:
-    """Whether ``CI=true`` is in the environment; no other word counts."""
+    """Whether ``CI=true`` is in the environment; no other value counts."""
     return os.environ.get(VARIABLE) == "true"
 
 
 def is_locked(*, asked: bool) -> bool:
-    """Whether sources must be pinned already: ``asked`` by ``--locked``, or because this is CI."""
+    """Whether sources must be pinned already: requested with ``--locked``, or because of CI."""
     return asked or is_ci()
 
 
 def require_editable(what: str, command: str) -> None:
     """Refuse to change a tracked file in CI.
 
-    ``what`` would change it; ``command`` does that elsewhere.  Raises UsageError.
+    ``what``: the command that would change it.  ``command``: the same, to run elsewhere.  Raises
+    UsageError.
     """
     if is_ci():
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Copies of files that whoever gets them may change, without the original noticing."""
+"""Copies of files that can be changed without a change to the original."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _MOST = 1 << 30  # bytes a call
 def copy_file(origin: Path, target: Path) -> None:
     """Copy a file to ``target``, readable for all and writable for its owner.
 
-    What was at ``target`` is replaced, not written to.
+    A file at ``target`` is replaced, not written to.
 
-    Its mode is 0644, or 0755 if its owner may run it, whatever the original's and the umask.
-    The two share their blocks until one is changed, where the file system can do that
+    The copy's mode is 0644, or 0755 if the original's owner may run it, whatever the umask.
+    The two share their blocks until one is changed, if the file system supports that
     (copy_file_range(2)).  Raises OSError.
     """
     target.unlink(missing_ok=True)
@@ -25,7 +25,7 @@ def copy_file(origin: Path, target: Path) -> None:
         try:
             while os.copy_file_range(source.fileno(), copy.fileno(), _MOST):
                 pass
-        except OSError:  # another file system, or one that cannot: begin again
+        except OSError:  # another file system, or one without support: start again
             source.seek(0)
             copy.truncate(0)
             copy.seek(0)

@@ -1,6 +1,6 @@
-"""Locks of the kernel's, flock(2): a dead process's are given back.
+"""Kernel locks, flock(2): the kernel releases those of a dead process.
 
-Needs nothing but Python itself: the set-up uses them, too, before there are any packages.
+Needs only Python itself, because the set-up uses it, too, before there are any packages.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 
 
 def take(file: int, *, shared: bool = False) -> None:
-    """Lock an open file; wait for those that hold it.  Again, it changes the kind of lock."""
+    """Lock an open file; wait while others hold it.  A second call changes the kind of lock."""
     fcntl.flock(file, _kind(shared=shared))
 
 
 def try_take(file: int, *, shared: bool = False) -> bool:
-    """Lock an open file if nobody is in the way; whether that was so."""
+    """Lock an open file if it is free; returns whether it was."""
     try:
         fcntl.flock(file, _kind(shared=shared) | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -28,7 +28,7 @@ def try_take(file: int, *, shared: bool = False) -> bool:
 
 @contextmanager
 def held(path: Path, *, shared: bool = False) -> Iterator[int]:
-    """Hold the lock file ``path``, made if there is none, for the block; it is open there."""
+    """Hold the lock file ``path`` for the block, created if missing; yields its descriptor."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         take(file, shared=shared)

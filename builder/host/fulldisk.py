@@ -1,7 +1,7 @@
-"""A full disk, however it shows: told as what it is, with the file system and what is free there.
+"""Recognise failures that a full disk caused, and report the file system and its free space.
 
-Programs say it in their own words, some not at all: what they would have written, they had
-no space for.  So a failure is also held against the file systems that a run writes to.
+Programs report a full disk in their own words, some not at all, because they had no space for
+the message.  So the file systems that a run writes to are checked after a failure, too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOST_LINES = 3
 
 
 def places(cache: Cache) -> tuple[Path, ...]:
-    """Where a run writes: any of these may be a file system of its own."""
+    """The folders that a run writes to: any of them may be a file system of its own."""
     folders = (cache.scratch, cache.stages, cache.ccache, cache.logs, cache.engine, cache.blobs)
     return (*folders, cache.ledger, cache.locks, _temporary(), *project())
 
@@ -43,22 +43,22 @@ def project() -> tuple[Path, ...]:
 def _temporary() -> Path:
     try:
         return Path(tempfile.gettempdir())
-    except OSError:  # each one that it tried is full
+    except OSError:  # every folder that it tried is full
         return Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108 - only looked at
 
 
 def told(error: Exception, written: Iterable[Path]) -> Exception:
-    """``error`` itself, or what it is if a full disk is behind it: a DiskFull.
+    """``error`` itself, or a DiskFull if a full disk caused it.
 
-    Any other refusal of the operating system becomes an EnvironmentFailure.
-    ``written``: the places to look at, see ``places``.
+    Any other error of the operating system becomes an EnvironmentFailure.
+    ``written``: the folders to check, see ``places``.
     """
     if isinstance(error, DiskFull | Interrupted | UsageError):
         return error
     words = _words(error)
     try:
         systems = _systems(error, written)
-    except OSError:  # not even that can be asked
+    except OSError:  # the file systems cannot be read either
         return refusal.told(error) if isinstance(error, OSError) else error
     if not words and not (_may_be_silent(error) and systems[0].is_full):
         return refusal.told(error) if isinstance(error, OSError) else error
@@ -72,7 +72,7 @@ def told(error: Exception, written: Iterable[Path]) -> Exception:
 
 def _of_builder(error: BuilderError, words: str) -> DiskFull:
     own = error.hint if isinstance(error, EnvironmentFailure) else ""
-    # What the log says of the disk, before what followed from it.
+    # The log's message about the disk, rather than errors that followed from it.
     cause = error.cause if not words or space.tells_full(error.cause) else words
     return DiskFull(error.what, cause, own or _HINT, log=error.log, stage=error.stage)
 
@@ -88,12 +88,12 @@ _HINT = (
 
 
 def _may_be_silent(error: Exception) -> bool:
-    """A program that failed may have had no space to say why."""
+    """Whether a failed program may have had no space to say why."""
     return isinstance(error, BuildError | EnvironmentFailure)
 
 
 def _words(error: Exception) -> str:
-    """What ``error`` or its log says of a full disk; empty if nothing."""
+    """The message of ``error`` or its log about a full disk; empty if there is none."""
     if isinstance(error, shutil.Error):  # one (source, target, reason) for each file of a tree
         reasons = [str(entry[-1]) for entry in error.args[0]]
         return next((reason for reason in reasons if space.tells_full(reason)), "")
@@ -120,7 +120,7 @@ def _systems(error: Exception, written: Iterable[Path]) -> list[FileSystem]:
 
 
 def _named(error: Exception) -> Iterator[Path]:
-    # Of two files the second is the one that was to be written (rename, link, copy).
+    # With two files, the second one was to be written (rename, link, copy).
     if isinstance(error, OSError) and space.is_full(error):
         name = error.filename2 or error.filename
         if isinstance(name, str | bytes):

@@ -1,12 +1,12 @@
-"""What a folder holds, down to the last byte: a line for each entry, and one digest over all.
+"""The exact content of a folder: a line for each entry, and one digest over all.
 
-Two folders have one digest if and only if they have the same names, of the same kinds, with the
-same contents, targets of links, permission to run, and permission for everybody to read: what a
-container's user cannot read fails a build.  Owners, times and other permissions do not count:
-they differ between machines and mean nothing to a build.
+Two folders have the same digest if and only if they have the same names, of the same kinds, with
+the same contents, targets of links, permission to run, and permission for everybody to read: a
+build fails if a container's user cannot read a file.  Owners, times and other permissions do not
+count: they differ between machines and mean nothing to a build.
 """
 
-# Names are bytes here, as the kernel has them: pathlib has no such paths, and takes its time.
+# Names are bytes here, as in the kernel: pathlib does not support that, and is slow.
 # ruff: noqa: PTH115, PTH116, PTH118
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Listing:
     """Entries by their path below the folder: ``d``, or one of ``f x l`` and a digest.
 
     ``x`` is a file that its owner may execute; a link's digest is that of its target's name.
-    A capital letter stands for what not everybody may read (a folder: read and enter).  The
-    folder itself is entered, as ``.``, only in that case.
+    A capital letter means that not everybody may read it (a folder: read and enter).  The folder
+    itself is listed, as ``.``, only in that case.
     """
 
     entries: Mapping[bytes, bytes]
@@ -94,7 +94,7 @@ class Listing:
         return Listing({top: self.entries.get(_TOP, FOLDER), **moved})
 
     def renewed(self, root: Path, names: Iterable[str]) -> Listing:
-        """The listing after ``names`` below ``root``, and folders above them, have changed."""
+        """The listing with ``names`` below ``root``, and folders above them, read again."""
         entries = dict(self.entries)
         for path in _with_parents(names):
             entry = _look(os.path.join(os.fsencode(root), path))
@@ -124,7 +124,7 @@ class Listing:
 def read(
     root: Path, *, stop: threading.Event | None = None, memory: Memory | None = None
 ) -> Listing:
-    """Read a folder whole.  ``memory`` spares those files that were read under another name.
+    """Read a whole folder.  ``memory``: do not read a file again that has another name.
 
     Raises OSError for what cannot be read, Interrupted if ``stop`` is set meanwhile.
     """
@@ -154,7 +154,7 @@ class _Reading:
         return self.entries
 
     def _read_folder(self, folder: bytes) -> list[bytes]:
-        """Enter what a folder holds; returns the folders in it."""
+        """Add the entries of a folder; returns the folders in it."""
         inner: list[bytes] = []
         with os.scandir(self.root + b"/" + folder) as found:
             for one in found:

@@ -1,7 +1,7 @@
-"""Locks between runs, and between the threads of one: one waits, and says for whom.
+"""Locks between runs, and between the threads of a run; the holder is named during a wait.
 
-They are flock(2)'s: the kernel gives a dead process's lock back, so there is nothing to clean
-up.  A lock is held shared by many, or exclusively by one.
+They use flock(2): the kernel releases a dead process's lock, so there is nothing to clean up.
+Many can hold a lock shared, or one holds it exclusively.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def hold(
     shared: bool = False,
     stop: threading.Event | None = None,
 ) -> Iterator[None]:
-    """Hold the lock file ``path``, which keeps others from ``what``; wait if they hold it.
+    """Hold the lock file ``path``, which protects ``what``; wait while others hold it.
 
-    Another process that holds it is named; another thread of this one is not.  Raises
+    Another process that holds it is named; another thread of this process is not.  Raises
     Interrupted if ``stop`` is set meanwhile.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def hold(
         lock = _take(path, shared=shared)
     if lock is None:
         others = [_told(pid) for pid in who if pid != os.getpid()]
-        if others or not who:  # another thread of this process needs no word
+        if others or not who:  # another thread of this process is not reported
             console.say(f"{what}: waiting for {' and '.join(others) or 'another run'}")
         lock = _wait(path, what, shared=shared, stop=stop)
     try:
@@ -55,7 +55,7 @@ def hold(
 
 @contextmanager
 def hold_if_free(path: Path, *, shared: bool = False) -> Iterator[bool]:
-    """Hold the lock for the block if nobody is in the way; whether that is so."""
+    """Hold the lock for the block if it is free; yields whether it is held."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = _take(path, shared=shared)
     try:
@@ -92,7 +92,7 @@ def _take(path: Path, *, shared: bool) -> int | None:
         if not is_ours:
             os.close(lock)
             return None
-        # Whoever held it may have removed the file: then this is nobody's lock any more.
+        # The last holder may have removed the file: then this lock no longer counts.
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(lock), path.stat()):
                 return lock
@@ -100,9 +100,9 @@ def _take(path: Path, *, shared: bool) -> int | None:
 
 
 def holders(path: Path) -> list[int]:
-    """Process numbers of those that hold the lock, as far as this user may see them.
+    """Ids of the processes that hold the lock, as far as this user may see them.
 
-    The descriptor's lines ``lock:`` tell who holds from who waits (proc(5), fdinfo).
+    Only a holder's descriptor has lines ``lock:``, a waiter's has not (proc(5), fdinfo).
     """
     wanted = str(path.resolve())
     found = []

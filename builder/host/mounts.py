@@ -1,4 +1,4 @@
-"""What is mounted where, and taking it away (proc(5), mountinfo; umount2(2))."""
+"""List and detach mounts (proc(5), mountinfo; umount2(2))."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def mounts_below(folders: Iterable[Path]) -> list[str]:
 
 
 def detach_below(folders: Iterable[Path]) -> list[str]:
-    """Take away every mount at and inside the folders; returns the points that remain.
+    """Detach every mount at and inside the folders; returns the mount points that remain.
 
-    What is mounted there stays as it is and where else it is mounted: only the mount goes.
+    The mounted file system itself, and its other mounts, do not change.
     """
     folders = tuple(folders)
     libc = ctypes.CDLL(None, use_errno=True)

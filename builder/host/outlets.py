@@ -1,4 +1,4 @@
-"""Standard input, output and error: their encoding, and when nobody reads or has them any more."""
+"""Standard input, output and error: their encoding, and their closing by reader or caller."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from typing import TextIO
 
 CLOSED = 141
-"""The exit status of a program whose reader has gone: 128 and SIGPIPE, as a shell tells it."""
+"""The exit status after the reader has gone: 128 and SIGPIPE, as a shell reports it."""
 _OUTLETS = (1, 2)
 
 
@@ -18,7 +18,7 @@ def reopen() -> None:
     for number in (0, 1, 2):
         try:
             os.fstat(number)
-        except OSError:  # whatever is opened next would get its number
+        except OSError:  # the next opened file would get its number
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
     sys.stdin = _reopened(sys.stdin, 0, "r", "replace")
     sys.stdout = _reopened(sys.stdout, 1, "w", "backslashreplace")
@@ -36,9 +36,9 @@ def _reopened(stream: TextIO | None, number: int, mode: str, errors: str) -> Tex
 
 
 def is_closed(error: BaseException) -> bool:
-    """Whether ``error`` says that the reader of standard output or error has gone.
+    """Whether ``error`` means that the reader of standard output or error has gone.
 
-    Other pipes and sockets break, too; so the two are asked themselves (poll(2), POLLERR).
+    Other pipes and sockets break, too, so the two themselves are polled (poll(2), POLLERR).
     """
     if not isinstance(error, BrokenPipeError):
         return False
@@ -49,7 +49,7 @@ def is_closed(error: BaseException) -> bool:
 
 
 def close_quietly() -> None:
-    """Lead to nowhere what is still to be written: the interpreter complains of it otherwise."""
+    """Discard output that is still to be written; otherwise the interpreter complains."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for outlet in _OUTLETS:
         os.dup2(nowhere, outlet)

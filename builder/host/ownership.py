@@ -1,8 +1,8 @@
-"""Whose a cache's folder is.  Only what carries our mark is ever removed, and only by its names.
+"""Who owns a cache's folder.  Only a folder with our mark is cleaned, and only of known names.
 
 A cache carries ``CACHEDIR.TAG`` (the Cache Directory Tagging Specification, bford.info/cachedir),
-by which backup programs know it, and a mark of ours with the version of its layout.  The first
-command that writes to it makes and marks it; nobody else's folder is ever marked.
+for backup programs, and a mark of ours with the version of its layout.  The first command that
+writes to a cache creates and marks it; somebody else's folder is never marked.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Signature: 8a477f597d28d172789f06886806bc55
 """
 MARK = f"{APPLICATION}.json"
 LAYOUT = 3
-"""Raised when what is finished cannot be used any more: stages are swept then, sources kept."""
+"""Incremented when finished stages become unusable: they are then removed, sources are kept."""
 _MODE = 0o700
 _LOCK = "cache"
 _TOLD = 4  # names in a message
@@ -47,7 +47,7 @@ _NOTE = re.compile(r"^accelerator-[0-9a-f-]+\.json$")
 _LOCK_NAMES = re.compile(r"^(.*\.(lock|holder)|runs)$")
 _HINT = f"set {CACHE_VARIABLE} to a new folder, or unset it"
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
-# What the system has directly in these is the system's (Filesystem Hierarchy Standard 3.0).
+# Folders directly in these belong to the system (Filesystem Hierarchy Standard 3.0).
 _TOPS = frozenset(map(Path, ("/", "/dev", "/usr", "/usr/local", "/var")))
 
 
@@ -61,17 +61,17 @@ class State(Enum):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """``layout``: version of what lies where in the cache."""
+    """The mark of a cache.  ``layout``: the version of the cache's layout."""
 
     application: str
     layout: int
 
 
 def examine(cache: Cache) -> State:
-    """Whose the folder is; changes nothing.
+    """Who owns the folder; changes nothing.
 
     Raises EnvironmentFailure if it cannot be read, UsageError if it was made by a newer version
-    or lies among the checkout's files.
+    or is among the checkout's files.
     """
     try:
         if not str(cache.root).isprintable():
@@ -104,14 +104,14 @@ def examine(cache: Cache) -> State:
 
 
 def is_outdated(cache: Cache) -> bool:
-    """Whether an earlier version of the builder has made what is in the cache."""
+    """Whether the cache's content is from an earlier version of the builder."""
     state = examine(cache)
     known = _marked_layout(cache.root / MARK) == LAYOUT
     return state is State.EARLIER or (state is State.MARKED and not known)
 
 
 def strangers(cache: Cache) -> tuple[str, ...]:
-    """Names of what lies in the cache and is not the builder's."""
+    """Names in the cache that are not the builder's."""
     return tuple(
         sorted(entry.name for entry in os.scandir(cache.root) if not _is_known(cache, entry.name))
     )
@@ -121,9 +121,9 @@ def strangers(cache: Cache) -> tuple[str, ...]:
 def use(cache: Cache, console: Console) -> Iterator[None]:
     """Keep the cache from being removed while something is written to it.
 
-    Makes and marks it if that was not done yet, and makes it private again.  Raises UsageError
-    if the folder is somebody else's, EnvironmentFailure if it or a folder in it belongs to
-    another user, or if it cannot be written.
+    Creates and marks it if necessary, and makes it private again.  Raises UsageError if the
+    folder is somebody else's, EnvironmentFailure if it or a folder in it belongs to another user,
+    or if it cannot be written.
     """
     if examine(cache) is not State.MARKED or is_outdated(cache):
         _own(cache, console)
@@ -135,7 +135,7 @@ def use(cache: Cache, console: Console) -> Iterator[None]:
 
 @contextmanager
 def read(cache: Cache, console: Console) -> Iterator[None]:
-    """Keep the cache from being removed while it is read; makes nothing.
+    """Keep the cache from being removed while it is read; creates nothing.
 
     Raises UsageError and EnvironmentFailure for the folders that ``use`` refuses.
     """
@@ -166,11 +166,11 @@ def _marked_layout(path: Path) -> int:
 
 
 def _holds_more(root: Path) -> bool:
-    """Whether a home or the checkout is in the folder: no cache has that."""
+    """Whether a home or the checkout is in the folder, as it never is in a cache."""
     place = root.resolve()
     project = project_around()
     homes = [] if project is None else [project.root]
-    with contextlib.suppress(RuntimeError):  # a user without one
+    with contextlib.suppress(RuntimeError):  # a user without a home
         homes.append(Path.home().resolve())
     return any(place == home or place in home.parents for home in homes)
 
@@ -196,7 +196,7 @@ def _is_known(cache: Cache, name: str) -> bool:
 
 
 def _is_earlier(cache: Cache, found: set[str]) -> bool:
-    """Every run of an earlier version has made a lock, and nothing beyond the known names."""
+    """Whether an earlier version made it: its runs left a lock, and only known names."""
     return (
         cache.locks.is_dir()
         and (any(cache.locks.iterdir()) or found == {cache.locks.name})
@@ -207,7 +207,7 @@ def _is_earlier(cache: Cache, found: set[str]) -> bool:
 
 
 def _own(cache: Cache, console: Console) -> None:
-    """Make the folder if there is none, and mark it; once in its life."""
+    """Create the folder if it is missing, and mark it; once in its life."""
     _refuse_foreign(cache)
     try:
         if cache.root.exists() and examine(cache) is not State.MARKED:
@@ -227,7 +227,7 @@ def _own(cache: Cache, console: Console) -> None:
             write_whole(cache.root / TAG, TAG_TEXT.encode())
             write_whole(cache.root / MARK, msgspec.json.encode(Mark(APPLICATION, LAYOUT)) + b"\n")
     except OSError as error:
-        if is_full(error):  # told as such by the caller
+        if is_full(error):  # the caller reports it as such
             raise
         what = f"the cache {refusal.shown(cache.root)} cannot be made"
         raise refusal.told(error, what, _HINT) from error
@@ -250,10 +250,10 @@ def foreign(cache: Cache) -> UsageError:
 
 
 def require_own(cache: Cache) -> None:
-    """Refuse an existing cache that others own or can exchange, or that leads elsewhere.
+    """Refuse an existing cache that others own or can replace, or that leads elsewhere.
 
     Raises EnvironmentFailure if it, its mark or one of its folders is another user's, UsageError
-    if the folder is one that all users share, and if a link stands for a folder.
+    if all users share the folder, or if a link is in the place of a folder.
     """
     _require_owner(cache)
     if cache.root.stat().st_mode & stat.S_ISVTX:
@@ -278,7 +278,7 @@ def _require_owner(cache: Cache) -> None:
 
 
 def _require_own_part(cache: Cache, path: Path) -> None:
-    """Nothing is removed or read through a link, but the engine may lie on a larger disk."""
+    """Refuse a link or another user's file; only the engine may be a link, to a larger disk."""
     found = path.stat() if path == cache.engine else path.lstat()
     if stat.S_ISLNK(found.st_mode):
         raise UsageError(
@@ -301,7 +301,7 @@ def _is_builds(owner: int) -> bool:
 
 
 def _require_spare(cache: Cache) -> None:
-    """Refuse an unmarked folder that others need as it is: it would become private."""
+    """Refuse an unmarked folder that others use, because it would become private."""
     _require_owner(cache)
     reason = ""
     if Path(os.path.realpath(cache.root)).parent in _TOPS:
@@ -325,9 +325,9 @@ def _restore_mode(cache: Cache, console: Console) -> None:
 
 
 def _clear_earlier(cache: Cache, console: Console) -> None:
-    """Remove what has another layout now; what took time to make stays.
+    """Remove folders that have another layout now; keep what took time to make.
 
-    A run of the earlier version may be under way: it has its profile's lock.
+    A run of the earlier version may be under way: it holds its profile's lock.
     """
     with ExitStack() as stack:
         for pattern in ("profile *.lock", "lab of *.lock"):

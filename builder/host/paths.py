@@ -1,4 +1,4 @@
-"""Where things lie on disk: the one place that knows the cache's layout."""
+"""Where files are on disk: the only module that knows the cache's layout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from builder.errors import EnvironmentFailure, UsageError
 APPLICATION = "lvs-fullnat-builder"
 CACHE_VARIABLE = "LVS_BUILDER_CACHE"
 FOLDER_BYTES = 107 - 17
-"""What the path of a folder of sockets may have: unix(7)'s limit without a name of 16 bytes."""
+"""The longest path of a folder of sockets: unix(7)'s limit less a name of 16 bytes."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Project:
         return all(folder.is_dir() for folder in (self.specs, self.patches, self.bases))
 
     def require_checkout(self, what: str) -> None:
-        """Raise UsageError where ``what``, a task, has not got the program's own sources."""
+        """Raise UsageError if the task ``what`` lacks the program's own sources."""
         if not any((self.root / name).exists() for name in ("tasks.py", "tests")):
             raise UsageError(
                 f"{what} works in a checkout alone",
@@ -52,7 +52,7 @@ class Project:
 
     @property
     def dropin(self) -> Path:
-        """The folder for sources that were brought by hand (air gap)."""
+        """The folder for sources that are copied by hand (air gap)."""
         return self.root / "sources"
 
     @property
@@ -62,26 +62,26 @@ class Project:
 
     @property
     def locks(self) -> Path:
-        """What keeps runs with different caches apart; CI writes nowhere else in a checkout."""
+        """Locks between runs with different caches; CI writes nowhere else in a checkout."""
         return self.results / ".locks"
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Where people edit, and what is built: no cache lies in these."""
+        """The folders that people edit, and the results: no cache is in these."""
         names = (".git", "builder", "docs", "tests")
         own = (self.specs, self.patches, self.bases, self.dropin, self.results)
         return (*own, *(self.root / name for name in names))
 
     def artifacts(self, profile: str) -> Path:
-        """One profile's; raises UsageError for what is not a name."""
+        """One profile's artifacts; raises UsageError for an invalid name."""
         return self.results / names.require("profile", profile)
 
 
 @dataclass(frozen=True)
 class Cache:
-    """The builder's memory between runs, outside every checkout.
+    """The builder's state between runs, outside every checkout.
 
-    ``ownership`` says whose a folder is before anything is written there or removed.
+    ``ownership`` checks who owns a folder before anything is written there or removed.
     """
 
     root: Path
@@ -150,7 +150,7 @@ class Cache:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """All that a cache may have, but its locks: they keep others out while the rest goes."""
+        """All folders of a cache, except its locks, which are held while the rest is removed."""
         return (
             *(self.blobs, self.aside, self.partial, self.apt, self.stages, self.scratch),
             *(self.ccache, self.engine, self.ledger, self.logs, self.bench),
@@ -158,7 +158,7 @@ class Cache:
 
     @property
     def notes(self) -> tuple[Path, ...]:
-        """The files that lie directly in the cache."""
+        """The files directly in the cache."""
         return tuple(sorted(self.root.glob("accelerator-*.json")))
 
     def lock(self, name: str) -> Path:
@@ -174,11 +174,11 @@ def find_cache() -> Cache:
 
 
 def runtime_folder(name: str) -> Path:
-    """A folder of this user's own for sockets, whose path leaves room for their names (unix(7)).
+    """This user's own folder for sockets; its path leaves room for their names (unix(7)).
 
-    It is in ``$XDG_RUNTIME_DIR`` where that is set and short enough, and in the folder for
-    temporary files elsewhere.  Raises EnvironmentFailure if no place is short enough, or if
-    another user has made it.
+    It is in ``$XDG_RUNTIME_DIR`` if that is set and short enough, otherwise in the folder for
+    temporary files.  Raises EnvironmentFailure if no place is short enough, or if another user
+    has made it.
     """
     given = os.environ.get("XDG_RUNTIME_DIR")
     roots = (Path(given), Path(tempfile.gettempdir())) if given else (Path(tempfile.gettempdir()),)
@@ -201,10 +201,10 @@ def runtime_folder(name: str) -> Path:
 
 
 def shells_folder(cache: Cache, profile: str) -> Path:
-    """Where the sockets of a lab's hosts are: the folder of this cache and profile alone.
+    """The folder with the sockets of a lab's hosts, for this cache and profile only.
 
-    A cache has one lab of a profile at a time; the labs of another cache have folders of their
-    own, whose sockets QEMU neither replaces nor removes.  Raises EnvironmentFailure as
+    A cache has one lab of a profile at a time.  The labs of another cache have their own folders,
+    so QEMU does not replace or remove their sockets.  Raises EnvironmentFailure as
     ``runtime_folder`` does.
     """
     place = digest.of_bytes(os.fsencode(os.path.realpath(cache.root)))
@@ -214,8 +214,8 @@ def shells_folder(cache: Cache, profile: str) -> Path:
 def project_around() -> Project | None:
     """The project: the checkout that this code runs from.
 
-    An installed toolkit works on the folder in which the user is, or the nearest one above it
-    that has what ``lvs-builder init`` lays out.
+    An installed toolkit works on the folder that the user is in, or on the nearest folder above
+    it that has what ``lvs-builder init`` lays out.
     """
     if not shipped.is_installed():
         return Project(shipped.folder())
@@ -227,7 +227,7 @@ def project_around() -> Project | None:
 
 
 def find_project() -> Project:
-    """The same.  Raises UsageError if there is none."""
+    """Like ``project_around``, but raises UsageError if there is none."""
     found = project_around()
     if found is None:
         raise UsageError(

@@ -1,10 +1,10 @@
-"""The one way in which programs of the host are run.
+"""The one way to run programs of the host.
 
 Arguments are lists, never shell strings.  Output goes to the caller or to a log file; a
-failure carries the last lines of what the program said.  Every child leads a process
-group of its own, so that an interrupt ends it with all its children, and dies with this
-process however that ends.  What needs privileges gets mount and PID namespaces of its own:
-nothing that it mounts is seen by the host, and nothing that it starts outlives it.
+failure carries the last lines of the program's output.  Every child leads a process group of
+its own, so that an interrupt ends it with all its children.  It dies with this process, however
+that ends.  A program that needs privileges gets its own mount and PID namespaces: the host does
+not see what it mounts, and its children do not outlive it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from builder.host import tools
 TAIL_LINES = 20
 GRACE_SECONDS = 1.0
 # The kernel kills the child when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG).
-# A parent that died before that was arranged is noticed by the child's new parent.
+# If the parent died before that was set, the child has another parent, and the shell ends.
 _LEASH = ("setpriv", "--pdeathsig=KILL", "/bin/sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"')
 _NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a program left behind: exit status (negative: ended by that signal) and its output."""
+    """A finished program: its exit status (negative: ended by that signal) and its output."""
 
     argv: tuple[str, ...]
     status: int
@@ -82,7 +82,7 @@ def _held(words: list[str], *, own_namespaces: bool, many_users: bool) -> list[s
     fence: tuple[str, ...] = _NAMESPACES if own_namespaces else ()
     if own_namespaces and os.geteuid() != 0:
         fence = (*fence, "--map-root-user", *(("--map-auto",) if many_users else ()))
-    # By their paths: an ordinary user's PATH need not have the folders of system programs.
+    # With their paths: an ordinary user's PATH may lack the folders of system programs.
     leash = (tools.find(_LEASH[0]) or _LEASH[0], *_LEASH[1:], str(os.getpid()))
     fence = tuple(tools.find(word) or word for word in fence[:1]) + fence[1:]
     program = words[0] if shutil.which(words[0]) else found
@@ -94,7 +94,7 @@ def _environment(extra: Mapping[str, str] | None) -> dict[str, str] | None:
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a started program and its children: politely, then not."""
+    """End a started program and its children: with SIGTERM, then with SIGKILL."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:
             return
@@ -124,8 +124,8 @@ def start(
     """Start a program in a process group of its own; leaving the block ends it.
 
     ``env`` is added to the environment.  ``own_namespaces``: as root, in mount and PID
-    namespaces of its own; an ordinary user's program is root in a user namespace, with
-    ``many_users`` beside the users of its subordinate range (subuid(5)).  Raises
+    namespaces of its own; an ordinary user's program is root in a user namespace.
+    ``many_users`` adds the users of the caller's subordinate range (subuid(5)).  Raises
     EnvironmentFailure if it cannot be started.
     """
     words = [str(word) for word in argv]
@@ -165,11 +165,11 @@ def run(
     timeout: float | None = None,
     own_namespaces: bool = False,
 ) -> Finished:
-    """Run a program to its end and return what it left; the caller judges the status.
+    """Run a program to its end and return the result; the caller judges the status.
 
     ``log``: append standard output and error to that file instead of keeping them.
-    ``own_namespaces``: see ``start``.  ``timeout`` in seconds; when it runs out, the program's
-    group is ended and EnvironmentFailure is raised.
+    ``own_namespaces``: see ``start``.  ``timeout``: seconds; after that, the program's group is
+    ended and EnvironmentFailure is raised.
     """
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -18,17 +18,16 @@ class ProcessorCount:
     total: int
 
     def share_since(self, before: ProcessorCount) -> float | None:
-        """The part of the processors' time since then that was not idle, 0 to 1; None if none
-        has passed."""
+        """The busy share of the processors' time since ``before``, 0 to 1; None if none passed."""
         passed = self.total - before.total
         return (self.busy - before.busy) / passed if passed > 0 else None
 
 
 def count(stat: Path = STAT) -> ProcessorCount:
-    """What the kernel has counted so far; nothing where it does not tell."""
+    """The kernel's counts so far; zeros if it has none."""
     try:
         line = stat.read_text(encoding="ascii").partition("\n")[0]
-        # guest time is in user time already, so the first eight alone
+        # user time already includes guest time, so only the first eight fields
         ticks = [int(word) for word in line.split()[1:9]]
     except (OSError, ValueError):
         return ProcessorCount(0, 0)

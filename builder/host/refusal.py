@@ -1,4 +1,4 @@
-"""What the operating system refused, told as that: the path, whose it is, and who we are."""
+"""Report an error of the operating system: the path, its owner, and our own user."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _ELSEWHERE = f"set {CACHE_VARIABLE} to a new folder, if it is the cache"
 
 
 def told(error: OSError, what: str = "", hint: str = "") -> EnvironmentFailure:
-    """The failure that stands for ``error``, with the path that it names and its owner.
+    """The EnvironmentFailure for ``error``, with the path that it names and its owner.
 
-    ``what`` and ``hint``: better words than the general ones, if the caller has them.
+    ``what`` and ``hint``: more exact texts than the general ones, if the caller has them.
     """
     path = _path(error)
     reason = _reason(error)
@@ -47,7 +47,7 @@ def shown(path: Path) -> str:
 
 
 def _path(error: OSError) -> Path | None:
-    """The path that the error names; of two that which was to be written (rename, link)."""
+    """The path that the error names; of two paths, the one to be written (rename, link)."""
     if isinstance(error, shutil.Error):  # one (source, target, reason) for each file of a tree
         entries = error.args[0]
         return Path(str(entries[0][1])) if isinstance(entries, list) and entries else None
@@ -64,7 +64,7 @@ def _reason(error: OSError) -> str:
 def _whose(path: Path) -> str:
     """``/srv/cache (a folder, mode 755) belongs to root (0); this process runs as ci (1000)``.
 
-    Of a path that does not exist the nearest folder above it is told.
+    If the path does not exist, the nearest folder above it is reported.
     """
     me = f"this process runs as {_user(os.geteuid())}"
     for place in (path, *path.absolute().parents):

@@ -1,8 +1,8 @@
-"""Removing what the builder made, and nothing else.
+"""Remove what the builder made, and nothing else.
 
-Every removal names the folder that it may work in.  It goes down by open folders, never by
-names that somebody could exchange meanwhile, follows no link, and enters no other mount: what
-is mounted below is detached first, and what cannot be detached stops the removal.
+Every removal names the folder that it may work in.  It descends through open folders, never by
+names that somebody could replace meanwhile.  It follows no link and enters no other mount: mounts
+below are detached first, and a mount that cannot be detached stops the removal.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from builder.host import mounts, process
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEEPEST = 64  # open folders at once; deeper ones are first moved up
 _MARK = ".removed-"
-_LONGEST = 200  # bytes of the old name that the new one has: a name has 255 (NAME_MAX, limits.h)
+_LONGEST = 200  # bytes of the old name in the new name; a name has 255 (NAME_MAX, limits.h)
 
 
 def remove(path: Path, below: Path) -> None:
-    """Remove a file or a tree that lies strictly below the folder ``below``.
+    """Remove a file or a tree that is strictly below the folder ``below``.
 
-    Nothing there is fine; so are read-only folders and another process that removes the same.
-    The tree is renamed first, so that a kill in between never leaves half a tree under its
-    name: what is left then is found by ``sweep``.  Raises EnvironmentFailure, and removes
-    nothing, for a path that is not below, and for a tree with a mount that cannot be detached.
+    It may be missing, have read-only folders, or be removed by another process at the same time.
+    The tree is renamed first, so that a kill never leaves half a tree under its name; ``sweep``
+    finds the rest.  Raises EnvironmentFailure, and removes nothing, for a path that is not below
+    ``below``, and for a tree with a mount that cannot be detached.
     """
     place = _inside(path, below)
     if place is None:
@@ -63,7 +63,7 @@ def remove(path: Path, below: Path) -> None:
 
 
 def _clear_as_mapped_root(doomed: Path) -> None:
-    """Remove what also has files of the caller's subordinate users (subuid(5)): killed roots."""
+    """Remove a tree with files of the caller's subordinate users (subuid(5)): a killed root."""
     words = ("-m", "builder.host.removal", str(doomed), str(doomed.parent))
     with process.start(
         [sys.executable, *words],
@@ -83,13 +83,13 @@ def _clear_as_mapped_root(doomed: Path) -> None:
 
 
 def sweep(folder: Path, below: Path) -> None:
-    """Remove what removals that were killed have left directly in ``folder``."""
+    """Remove what killed removals have left directly in ``folder``."""
     for leaving in leavings(folder):
         remove(leaving, below)
 
 
 def leavings(folder: Path) -> tuple[Path, ...]:
-    """What removals that were killed have left directly in ``folder``."""
+    """What killed removals have left directly in ``folder``."""
     return tuple(sorted(folder.glob(f".*{_MARK}*"))) if folder.is_dir() else ()
 
 
@@ -107,7 +107,7 @@ def scratch(parent: Path, prefix: str) -> Iterator[Path]:
 def _inside(path: Path, below: Path) -> Path | None:
     """``path`` without links in its parents, None if nothing is there.
 
-    The last part may be a link itself: then the link is what is removed.
+    The last part may be a link itself: then the link is removed.
     """
     if path.name in ("", ".", ".."):
         raise _refused(path, below)
@@ -188,12 +188,12 @@ class _Clearing:
     _moved: itertools.count[int] = field(default_factory=itertools.count)
 
     def run(self) -> None:
-        # What was too deep has been moved to the top meanwhile.
+        # Folders that were too deep have been moved to the top meanwhile.
         while self._empty(self.top, depth=0):
             pass
 
     def _empty(self, folder: int, depth: int) -> bool:
-        """Remove all that is in a folder; whether something was moved to the top instead."""
+        """Empty a folder; returns whether something was moved to the top instead."""
         self._require_same_mount(folder)
         _make_writable(folder)
         moved = False

@@ -1,6 +1,6 @@
-"""Space on disks: how much there is, and whether a failure is the lack of it.
+"""Disk space: how much there is, and whether a lack of it is the cause of a failure.
 
-Needs nothing but Python itself: the set-up asks, too, before there are any packages.
+Needs only Python itself, because the set-up uses it, too, before there are any packages.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from builder.errors import EnvironmentFailure
 
 MIB = 1 << 20
-# Less than this is no space to build in, whatever a program says of it.
+# A file system with less than this is full, whatever a program reports.
 LEAST_BYTES = MIB
 FULL = re.compile(
     # the C library (strerror(3)), apt, rpm's test of a transaction, and SQLite
@@ -24,7 +24,7 @@ FULL = re.compile(
 )
 """How programs say that a disk or a quota is used up."""
 KNOWS_NEED = "bytes are free there"
-"""Words of ``full_disk``, which says how much is needed as well."""
+"""Words of ``full_disk``, which also says how much is needed."""
 _NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -51,7 +51,7 @@ def full_disk(what: str, folder: Path, needed: int | None) -> EnvironmentFailure
 
 @dataclass(frozen=True)
 class FileSystem:
-    """One file system: where it is mounted, its size and what is free of it, in bytes.
+    """One file system: where it is mounted, its size and its free space, in bytes.
 
     ``files``: how many more files it can hold; None if it has no such limit.
     """

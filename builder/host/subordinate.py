@@ -14,7 +14,7 @@ FILES = (Path("/etc/subuid"), Path("/etc/subgid"))
 OPTIONS = ("--add-subuids", "--add-subgids")
 # As useradd gives them (login.defs(5), SUB_UID_MIN and SUB_UID_COUNT).
 FIRST, COUNT = 100_000, 65536
-# One below the id that stands for none (chown(2)).
+# One below the id that means none (chown(2)).
 LAST = 2**32 - 2
 
 
@@ -28,10 +28,10 @@ class Range:
 
 
 def require(user: int, files: tuple[Path, ...] = FILES) -> None:
-    """A user must have subordinate ids, or EnvironmentFailure is raised with what gives them.
+    """Raise EnvironmentFailure, with the command to fix it, if a user has no subordinate ids.
 
-    ``files``: subuid(5) and subgid(5), whose lines are ``NAME-OR-ID:FIRST:COUNT``.  What is
-    advised is given to nobody yet.
+    ``files``: subuid(5) and subgid(5), with lines ``NAME-OR-ID:FIRST:COUNT``.  The suggested ids
+    are not in use yet.
     """
     try:
         name = pwd.getpwuid(user).pw_name
@@ -56,7 +56,7 @@ def require(user: int, files: tuple[Path, ...] = FILES) -> None:
 
 
 def _free(given: Sequence[Range]) -> int:
-    """The first id of ``COUNT`` that no range has, and no user or group of this host.
+    """The first of ``COUNT`` ids that no range, user or group of this host has.
 
     Raises EnvironmentFailure if there is none.
     """
@@ -75,7 +75,7 @@ def _free(given: Sequence[Range]) -> int:
 
 
 def _taken(given: Iterable[Range]) -> set[tuple[int, int]]:
-    """Ids that are somebody's: the first of each run of them, and the one behind its last."""
+    """The ids in use: the first one of each run of ids, and the one after its last."""
     own = {one.pw_uid for one in pwd.getpwall()} | {one.gr_gid for one in grp.getgrall()}
     return {(number, number + 1) for number in own} | {
         (one.first, one.first + one.count) for one in given

@@ -1,7 +1,7 @@
-"""Temporary folders in the system's place for them, which a kill does not leave there for ever.
+"""Temporary folders in the system's place for them; those of killed processes are removed later.
 
-Their owner holds flock(2) on the folder itself, so that there is nothing beside it; whoever makes
-the next one removes those of this user that nobody holds.
+The owner holds flock(2) on the folder itself, so that no lock file is needed.  Making the next
+folder removes those of this user that nobody holds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 def folder(purpose: str) -> Iterator[Path]:
     """A new folder that is this process's own; it is removed when the block ends.
 
-    It lies where ``TMPDIR`` says.  Raises OSError if it cannot be made, EnvironmentFailure if it
+    ``TMPDIR`` sets its place.  Raises OSError if it cannot be made, EnvironmentFailure if it
     cannot be removed.
     """
     home = Path(tempfile.gettempdir())
@@ -41,7 +41,7 @@ def folder(purpose: str) -> Iterator[Path]:
 def sweep(home: Path) -> None:
     """Remove this user's folders in ``home`` that nobody holds: their processes were killed.
 
-    What cannot be removed hinders nobody.
+    Folders that cannot be removed are skipped.
     """
     for name in (_name(""), f".{_name('')}"):  # the second: a removal that was killed
         for found in home.glob(f"{name}*"):
@@ -63,7 +63,7 @@ def _make(home: Path, purpose: str) -> tuple[Path, int]:
 
 
 def _lock(made: Path) -> int:
-    """The folder, open and held.  Raises FileNotFoundError if a sweep has taken it away."""
+    """The folder, open and held.  Raises FileNotFoundError if a sweep has removed it."""
     lock = os.open(made, _OPEN)
     try:
         flock.take(lock)
@@ -77,7 +77,7 @@ def _lock(made: Path) -> int:
 
 @contextlib.contextmanager
 def _held(found: Path) -> Iterator[bool]:
-    """Hold a folder's lock for the block if nobody else does; whether that is so."""
+    """Hold a folder's lock for the block if nobody else does; yields whether it is held."""
     lock = os.open(found, _OPEN)
     try:
         yield flock.try_take(lock)

@@ -1,4 +1,4 @@
-"""The user's terminal, joined with what is at the other end of a socket."""
+"""Connect the user's terminal to a socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHUNK = 65536
 
 @contextmanager
 def raw(handle: int) -> Iterator[None]:
-    """Pass every key on as it is (also Ctrl-C); what is no terminal is left as it is."""
+    """Pass every key on unchanged (also Ctrl-C); a file that is not a terminal is left as it is."""
     if not os.isatty(handle):
         yield
         return
@@ -29,7 +29,7 @@ def raw(handle: int) -> Iterator[None]:
 
 
 def relay(line: socket.socket, *, leave: bytes = b"") -> None:
-    """Pass on keys and what comes back, until the other end closes or ``leave`` is typed."""
+    """Pass on keys and the answers, until the other end closes or ``leave`` is typed."""
     keyboard, screen = sys.stdin.fileno(), sys.stdout.fileno()
     sources = [line.fileno(), keyboard]
     while True:

@@ -36,8 +36,8 @@ class Need(StrEnum):
 class Tool:
     """``name``: the program, file or Python module.  ``package``: Debian's.
 
-    ``purpose``: completes "it is needed".  ``ask``: the options that make it tell its version,
-    none if it cannot.
+    ``purpose``: completes "it is needed".  ``ask``: the options that print its version; none if
+    it has no such options.
     """
 
     name: str
@@ -71,7 +71,7 @@ def _tool(
 
 
 def for_base(method: str, *, root: bool) -> tuple[Tool, ...]:
-    """The tools that a build in a base of this method takes, run by root or by another user.
+    """The tools that a build in a base of this method needs, run by root or by another user.
 
     dockerd is not among them: whether it is needed depends on the engines that answer.
     """
@@ -80,7 +80,7 @@ def for_base(method: str, *, root: bool) -> tuple[Tool, ...]:
 
 
 def for_method(method: str, *, root: bool) -> tuple[Tool, ...]:
-    """The tools that making a base of this method takes, beyond those of every build."""
+    """The tools that making a base of this method needs, besides those of every build."""
     wanted = {method} if root else {method, f"{method}-user"}
     return tuple(tool for tool in table().values() if tool.need in wanted)
 

@@ -1,4 +1,4 @@
-"""The vsyscall page: C libraries of old call the kernel through it (glibc before 2.14).
+"""The vsyscall page: old C libraries call the kernel through it (glibc before 2.14).
 
 A kernel booted with vsyscall=none, or built so, does not map it, and every program of CentOS 6
 ends with SIGSEGV.

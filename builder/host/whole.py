@@ -1,4 +1,4 @@
-"""Writing files so that readers see the old or the new one, never a part."""
+"""Write files so that readers see the old or the new content, never a part."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 def write_whole(path: Path, data: bytes, *, mode: int | None = None, alone: bool = False) -> None:
-    """Let ``path`` have these bytes, on disk when this returns; its folder is made if need be.
+    """Write these bytes to ``path``, synced to disk; its folder is made if necessary.
 
     ``mode``: the file's permissions, those of a new file if None.  ``alone``: a lock keeps other
-    writers out; what a kill leaves has the name of ``aside`` then.  Raises OSError; the file is
-    as it was.
+    writers out; after a kill, the remaining file has the name of ``aside``.  Raises OSError; the
+    file is then unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     new = aside(path) if alone else path.with_name(f".{path.name}.{os.getpid()}")
@@ -29,5 +29,5 @@ def write_whole(path: Path, data: bytes, *, mode: int | None = None, alone: bool
 
 
 def aside(path: Path) -> Path:
-    """Where a file is written before it takes the place of ``path``, if nobody else writes it."""
+    """The temporary file that replaces ``path``, if nobody else writes it."""
     return path.with_name(f".{path.name}.new")

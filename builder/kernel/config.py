@@ -1,4 +1,4 @@
-"""Kernel configuration fragments: read, merged into one file, held against the result.
+"""Kernel configuration fragments: read, merged into one file, compared with the result.
 
 A fragment has the syntax of a ``.config`` (Documentation/kbuild/kconfig.rst): ``CONFIG_X=y``
 (or ``m``, ``n``, a string, a number), ``# CONFIG_X is not set``, other comments, empty lines.
@@ -52,7 +52,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A symbol that the kernel did not take over as written."""
+    """A symbol that the kernel did not accept as written."""
 
     option: Option
     got: str
@@ -84,7 +84,7 @@ def _parse_line(line: str, origin: LineOrigin) -> Option | None:
 def parse(text: str, name: str) -> tuple[Option, ...]:
     """The options of one fragment; ``name`` stands for it in messages.
 
-    Raises UsageError with ``name:line`` for a line that is no option and no comment.
+    Raises UsageError with ``name:line`` for a line that is neither an option nor a comment.
     """
     found = (
         _parse_line(line.rstrip(), LineOrigin(name, number))
@@ -97,8 +97,8 @@ def parse(text: str, name: str) -> tuple[Option, ...]:
 def combine(options: Iterator[Option]) -> tuple[Option, ...]:
     """All options, each symbol once.
 
-    Raises UsageError that names both places if a symbol is there twice, alike or not: the
-    second of two equal lines would be forgotten when the first is changed.
+    Raises UsageError that names both places if a symbol is there twice, even with the same value:
+    the second of two equal lines would be forgotten when the first is changed.
     """
     seen: dict[str, Option] = {}
     for option in options:
@@ -131,15 +131,15 @@ def load(fragments: Sequence[Path]) -> tuple[Option, ...]:
 
 
 def merge(fragments: Sequence[Path]) -> str:
-    """One file in ``.config`` syntax, each option under a comment that tells its origin.
+    """One file in ``.config`` syntax, each option under a comment with its origin.
 
-    The comments are what ``check-config.sh`` names in its messages.  Raises UsageError.
+    ``check-config.sh`` names these comments in its messages.  Raises UsageError.
     """
     return "".join(f"# from {option.origin}\n{option.line}\n" for option in load(fragments))
 
 
 def compare(wanted: Sequence[Option], final: str) -> tuple[Mismatch, ...]:
-    """What the final ``.config`` (its text) says otherwise; an absent symbol is ``n`` there."""
+    """The differences in the final ``.config`` (its text); an absent symbol is ``n`` there."""
     got = {option.symbol: option.value for option in parse(final, ".config")}
     return tuple(
         Mismatch(option, got.get(option.symbol, OFF))

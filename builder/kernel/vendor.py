@@ -4,9 +4,9 @@ Red Hat's kernel.spec has a place for each thing that must differ: a commented-o
 ``buildid``, an empty last patch before which others go, configuration files that are merged
 before %prep checks them.  Which lines these are is data of the profile, so that the kernel of
 another vendor, or the next release of this one, needs no code.  A place that is not as
-described stops the run: a spec amended by guess would build something, and nobody would know
-what.  All functions work on text; the caller reads and writes the files, and should take
-``ENCODING`` and ``ERRORS`` for it, because changelogs of that age mix encodings.
+described stops the run: a spec amended by guess would build something unknown.  All functions
+work on text; the caller reads and writes the files, and should use ``ENCODING`` and ``ERRORS``
+for that, because changelogs of that age mix encodings.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Amendment(Additions, frozen=True, kw_only=True):
 
 
 def resolve(vendor: Vendor, base: str, flavour: str) -> Amendment:
-    """Everything that is amended in this base and flavour, which have the last word in turn."""
+    """All amendments in this base and flavour: the base overrides the vendor, the flavour both."""
     parts = (vendor, vendor.base.get(base, Additions()), vendor.flavour.get(flavour, Additions()))
     switches: dict[str, bool] = {}
     defines: dict[str, str] = {}
@@ -154,7 +154,7 @@ def amend_spec(text: str, amendment: Amendment, patches: Sequence[str]) -> str:
 def amend_config(text: str, wanted: Sequence[str], name: str) -> str:
     """The configuration file ``name`` with ``wanted`` options in place of its own, or added.
 
-    Raises UsageError for a wanted line that is no option, or a symbol that is wanted twice.
+    Raises UsageError for a wanted line that is not an option, or a symbol that is wanted twice.
     """
     options = {
         option.symbol: option
@@ -176,8 +176,8 @@ def amend_config(text: str, wanted: Sequence[str], name: str) -> str:
 def unset_symbols(log: Iterable[str]) -> tuple[str, ...]:
     """The Kconfig symbols that nonint_oldconfig found without a value, from a build's log.
 
-    It prints each one's bare name on a line of its own, among compiler warnings, and fails;
-    nothing else in such a log is only a symbol's name.
+    It prints each bare name on a line of its own, among compiler warnings, and fails.  No other
+    line of such a log is only a symbol's name.
     """
     return tuple(dict.fromkeys(line.strip() for line in log if _BARE.fullmatch(line.strip())))
 
@@ -185,7 +185,7 @@ def unset_symbols(log: Iterable[str]) -> tuple[str, ...]:
 def symbols_without_line(symbols: Iterable[str], files: Mapping[str, str]) -> tuple[str, ...]:
     """Those ``symbols`` that no configuration file (text by name) gives a value.
 
-    With the symbols that the patches add, this foretells what nonint_oldconfig would say.
+    With the symbols that the patches add, this predicts the output of nonint_oldconfig.
     """
     known = {_symbol(line) for text in files.values() for line in text.splitlines()}
     return tuple(symbol for symbol in symbols if symbol not in known)
@@ -216,7 +216,7 @@ def _symbol(line: str) -> str | None:
 
 
 def _find(lines: Sequence[str], wanted: str, spec: str) -> int:
-    """Where ``wanted`` is, white space at its end aside.  Raises PatchError if not once."""
+    """Where ``wanted`` is, ignoring trailing white space.  Raises PatchError unless once."""
     found = [at for at, line in enumerate(lines) if line.rstrip() == wanted]
     if len(found) == 1:
         return found[0]

@@ -44,7 +44,7 @@ def load(
 
 
 def document_of(name: str, scenarios: Path) -> tuple[Path, str, dict[str, Any]]:
-    """A scenario's file, its text, and what it says, with every run complete."""
+    """A scenario's file, its text and its content, with every run complete."""
     rule = "--scenario names files of builder/lab/scenarios/, separated by commas"
     path = scenarios / f"{names.choose('scenario', name, available(scenarios), rule)}.toml"
     text = texts.read(path)
@@ -52,7 +52,7 @@ def document_of(name: str, scenarios: Path) -> tuple[Path, str, dict[str, Any]]:
 
 
 def _with_likes(path: Path, text: str, document: dict[str, Any]) -> dict[str, Any]:
-    """The document with every run that is ``like`` an earlier one completed from that."""
+    """The document, with each run that is ``like`` an earlier run completed from that run."""
     found = document.get("run", [])
     if not isinstance(found, list) or not all(isinstance(run, dict) for run in found):
         return document  # it is refused as a whole
@@ -74,7 +74,7 @@ def _with_likes(path: Path, text: str, document: dict[str, Any]) -> dict[str, An
 
 
 def numbered(scenario: Scenario) -> Scenario:
-    """With ports for the clients: each exchange has one that no other in the scenario has."""
+    """The scenario with ports for the clients, a different port for each exchange."""
     port = FIRST_CLIENT_PORT
     runs: list[Run] = []
     for run in scenario.run:
@@ -97,7 +97,7 @@ def load_topology(folder: Path, name: str, asker: Path, asked: str) -> Topology:
 
 
 def topology_file(folder: Path, name: str, asker: Path, asked: str) -> Path:
-    """Its file; raises UsageError, which speaks of ``asker``, if there is none."""
+    """A topology's file; raises a UsageError about ``asker`` if there is none."""
     known = available(folder)
     if name not in known:
         raise toml.refuse(
@@ -110,7 +110,7 @@ def topology_file(folder: Path, name: str, asker: Path, asked: str) -> Path:
 
 
 def topology_of(path: Path, text: str) -> Topology:
-    """What a topology's file says, as far as types and keys go."""
+    """The topology in a file; only types and keys are checked."""
     document = toml.parse(path, text)
     links = toml.convert_tables(path, text, document.get("link", {}), Link, "link", hint=KEYS)
     hosts = toml.convert_tables(path, text, document.get("host", {}), Host, "host", hint=KEYS)

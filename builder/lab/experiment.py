@@ -26,8 +26,11 @@ MARK = "lab run"
 
 @dataclass(frozen=True)
 class Performed:
-    """A run that is over.  ``before`` and ``after``: how far each capture's file had come then,
-    in bytes, by ``HOST-LINK``.  The rest is as in ``recording.RunRecord``."""
+    """A finished run.
+
+    ``before`` and ``after``: the size of each capture's file at that time, in bytes, by
+    ``HOST-LINK``.  The rest is as in ``recording.RunRecord``.
+    """
 
     run: Run
     commands: tuple[str, ...]
@@ -41,7 +44,7 @@ class Performed:
 
 
 def exchanges_of(run: Run, topology: Topology) -> tuple[Exchange, ...]:
-    """What the clients are going to ask for; each exchange has a name of its own."""
+    """The exchanges that the clients will request, each with a name of its own."""
     found: list[Exchange] = []
     for traffic in run.traffic:
         address = _own_address(topology, traffic)
@@ -52,14 +55,14 @@ def exchanges_of(run: Run, topology: Topology) -> tuple[Exchange, ...]:
 
 
 def _own_address(topology: Topology, traffic: Traffic) -> str:
-    """The address that a client speaks from: of the same family as the service's."""
+    """The client's own address of the same family as the service's."""
     six = ":" in traffic.address
     addresses = topology.host[traffic.host].addresses
     return next(address for address in addresses if (":" in address) == six)
 
 
 def exchange_word(exchange: Exchange) -> str:
-    """An exchange as ``guest/traffic`` is told of it."""
+    """An exchange in the form that ``guest/traffic`` reads."""
     one = exchange.traffic
     fields = (exchange.name, one.protocol, one.address, one.port, exchange.port, one.send)
     return ",".join(map(str, (*fields, one.receive)))
@@ -68,7 +71,7 @@ def exchange_word(exchange: Exchange) -> str:
 async def configure(
     scenario: Scenario, topology: Topology, series: Fullnat, net: Network, pace: Pace
 ) -> tuple[Configuration, ...]:
-    """Make the guests the topology's hosts, all at the same time; how each was configured."""
+    """Configure all guests in parallel as the topology's hosts; returns how each was configured."""
     plans = tuple(plan.configuration(scenario, topology, series, name) for name in net.hosts)
     await asyncio.gather(*(net.hosts[one.host].must(one.script, pace.setup) for one in plans))
     await asyncio.gather(
@@ -120,7 +123,7 @@ async def perform(
 
 
 def _alive(directors: list[LabHost]) -> LabHost:
-    """The first that still runs."""
+    """The first director that still runs."""
     return next(one for one in directors if not one.machine.ended.done())
 
 

@@ -1,7 +1,7 @@
-"""A recording's folder: sealed when it is written, held against its seal when it is read.
+"""A recording's folder: sealed when it is written, checked against its seal when it is read.
 
 It has ``recording.json``, ``captures/HOST-LINK.pcapng`` and ``consoles/HOST.log``, and
-``recording.sha256``, which lists all of these as sha256sum(1) does.  A verdict and a page may lie
+``recording.sha256``, which lists all of these as sha256sum(1) does.  A verdict and a page may be
 beside them.
 """
 
@@ -28,7 +28,7 @@ _AGAIN = "record it again: invoke lab --scenario {name} --again"
 
 
 class _Format(msgspec.Struct):
-    """What is read of a recording before anything else."""
+    """The part of a recording that is read before anything else."""
 
     format: int
 
@@ -51,10 +51,10 @@ def seal_of(folder: Path) -> Digest:
 
 
 def read(folder: Path) -> Recording:
-    """The recording that lies there, whole and as it was written.
+    """The recording in a folder, complete and unchanged.
 
-    Raises UsageError for what is not a recording, or one of a newer version; VerificationError for
-    one that has changed or lacks something.
+    Raises UsageError if it is not a recording or is of a newer version, and VerificationError if it
+    has changed or is incomplete.
     """
     recording = _decoded(folder)
     for fault in _faults(folder, recording):
@@ -98,7 +98,7 @@ def _bytes(folder: Path) -> bytes:
             "--judge takes the folder of a recording",
             "recordings lie in artifacts/PROFILE/lab/SCENARIO after: invoke lab",
         )
-    if not (folder / FILE).is_file():  # a pipe would be waited for
+    if not (folder / FILE).is_file():  # reading a pipe would block
         raise UsageError(
             f"there is no recording in {folder}",
             f"there is no file {FILE}: the experiment did not finish, or is of an earlier version",
@@ -116,7 +116,7 @@ def _unreadable(folder: Path, cause: str) -> VerificationError:
 
 
 def _faults(folder: Path, recording: Recording) -> Iterator[str]:
-    """What is not as it must be: files against the seal, the recording against itself."""
+    """What is wrong: files that differ from the seal, and contradictions in the recording."""
     try:
         sealed = _sealed(folder)
     except (OSError, ValueError) as error:
@@ -133,7 +133,7 @@ def _faults(folder: Path, recording: Recording) -> Iterator[str]:
 
 
 def _sealed(folder: Path) -> dict[str, Digest]:
-    """Digests by path.  Raises ValueError for what is no such list."""
+    """Digests by path.  Raises ValueError if the list is missing or malformed."""
     if not (folder / SEAL).is_file():
         raise ValueError("there is no such file")
     found: dict[str, Digest] = {}
@@ -153,7 +153,7 @@ def _file_faults(file: Path, path: str, wanted: Digest) -> Iterator[str]:
 
 
 def _inner_faults(recording: Recording) -> Iterator[str]:
-    """Whatever a judge would stumble over."""
+    """Faults that would stop a judge."""
     if not recording.runs and not recording.unsupported:
         yield f"{FILE}: it has no run"
     for record in recording.runs:

@@ -1,4 +1,4 @@
-"""From a recording's folder to its verdict: pure, so that it may be done again at any time."""
+"""Computes the verdict on a recording's folder: pure, so that it can be repeated at any time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Captures = Mapping[str, tuple[Packet, ...]]
 
 @dataclass(frozen=True)
 class Judged:
-    """A verdict, and what it was made of: all that a page shows."""
+    """A verdict and what it is based on: all that a page shows."""
 
     verdict: Verdict
     recording: Recording
@@ -32,7 +32,7 @@ class Judged:
 def judge(folder: Path) -> Judged:
     """Judge what was recorded in ``folder``; the same folder always gives the same verdict.
 
-    Raises UsageError and VerificationError for what is not a complete recording
+    Raises UsageError and VerificationError for a folder that is not a complete recording
     (``folder.read``), and SmokeError for captures that cannot be read.
     """
     recording = folders.read(folder)
@@ -50,7 +50,7 @@ def judge(folder: Path) -> Judged:
 
 
 def evidence_of(record: RunRecord, recording: Recording, captures: Captures) -> Evidence:
-    """What a run left to judge."""
+    """The evidence that a run left."""
     return Evidence(
         record.run,
         recording.series,
@@ -68,7 +68,7 @@ def _within(packets: tuple[Packet, ...], span: Span) -> tuple[Packet, ...]:
 
 
 def log_complaint(record: RunRecord, series: Fullnat) -> str:
-    """What the kernel's log should have said and did not, or nothing."""
+    """What is missing in the kernel's log; empty if nothing is."""
     if record.run.logged and not re.search(series.refusal, record.log):
         return f"the kernel's log has no line like {series.refusal!r}"
     return ""

@@ -1,4 +1,4 @@
-"""Records one scenario, from power-on to the last packet; who judges it needs no machine."""
+"""Records one scenario, from power-on to the last packet; judging it needs no machine."""
 
 from __future__ import annotations
 
@@ -33,8 +33,11 @@ Offsets = dict[str, list[int]]
 
 @dataclass(frozen=True)
 class Bench:
-    """What a scenario is tried on.  ``folder``: for QEMU's captures and consoles; ``shells``: for
-    the sockets of the hosts' shells, a path that is short (unix(7) has room for 107 bytes)."""
+    """What a scenario is tried on.
+
+    ``folder``: for QEMU's captures and consoles.  ``shells``: for the sockets of the hosts' shells,
+    a short path (unix(7) has room for 107 bytes).
+    """
 
     subject: Subject
     companion: Subject | None
@@ -48,7 +51,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class LabTrial:
-    """A scenario in its topology, and what it is tried on.  ``say``: tells how far it is."""
+    """A scenario in its topology, and what it is tried on.  ``say``: reports progress."""
 
     scenario: Scenario
     topology: Topology
@@ -73,9 +76,9 @@ class _Course:
 def record(trial: LabTrial, target: Path, linger: Linger | None = None) -> None:
     """Boot the hosts, perform every run, and write the recording into ``target``, a new folder.
 
-    ``linger``: awaited while the network still runs, when all is written.  Raises SmokeError
-    for a host that does not boot or dies, and for captures that cannot be read; then the folder
-    has a verdict that says so, the consoles, and the captures as far as they came.
+    ``linger``: awaited after everything is written, while the network still runs.  Raises
+    SmokeError for a host that does not boot or dies, and for captures that cannot be read; the
+    folder then has a verdict that says so, the consoles, and the captures so far.
     """
     try:
         asyncio.run(_record(trial, target, linger))
@@ -88,7 +91,7 @@ def record(trial: LabTrial, target: Path, linger: Linger | None = None) -> None:
 def pass_over(
     scenario: Scenario, topology: Topology, subject: Subject, series: Fullnat, target: Path
 ) -> None:
-    """Write the recording of a scenario that the series cannot do: nothing is booted."""
+    """Write the recording of a scenario that the series does not support; nothing is booted."""
     reason = series.unsupported[scenario.name]
     made = Recording(subject, scenario, topology, series, time.time(), unsupported=reason)
     folders.write(made, target)
@@ -152,7 +155,7 @@ def _write(trial: LabTrial, course: _Course, target: Path) -> None:
 
 
 def recorded(done: Performed, offsets: Offsets) -> RunRecord:
-    """A run with its parts of the captures told by frames: bytes are those of QEMU's files."""
+    """A run with its parts of the captures as frame numbers; byte offsets fit only QEMU's files."""
     spans = {
         place: Span(
             bisect.bisect_right(ends, done.before[place]),
@@ -183,9 +186,9 @@ def names_of(topology: Topology, scenario: Scenario) -> dict[str, str]:
 
 
 def keep_captures(scenario: Scenario, topology: Topology, origin: Path, target: Path) -> Offsets:
-    """Write QEMU's captures, which lie in ``origin``, as those of the recording in ``target``.
+    """Write QEMU's captures in ``origin`` as those of the recording in ``target``.
 
-    Names are in them, and frames keep their numbers.
+    Names are added to them, and frames keep their numbers.
     """
     (target / folders.CAPTURES).mkdir()
     names = names_of(topology, scenario)
@@ -206,7 +209,7 @@ def keep_captures(scenario: Scenario, topology: Topology, origin: Path, target: 
 
 
 def _keep_remains(trial: LabTrial, target: Path, error: SmokeError) -> None:
-    """What there is of an experiment that did not finish; ``error`` then names its log."""
+    """Keep what an unfinished experiment left; ``error`` then names its log."""
     bench = trial.bench
     for part in (folders.CONSOLES, folders.CAPTURES):
         if any((bench.folder / part).glob("*")):

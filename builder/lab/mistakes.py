@@ -1,4 +1,4 @@
-"""Every mistake in the lab's files, each with file and line; loading one raises the first alone."""
+"""All mistakes in the lab's files, with file and line; loading a file raises only the first."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ _RUN = re.compile(r"run\[(\d+)\]\.(\w+)")
 def check(
     wanted: tuple[str, ...] = (), scenarios: Path = SCENARIOS, topologies: Path = TOPOLOGIES
 ) -> Mistakes:
-    """Those in the scenarios of these names (all if none is named), in all topologies, and in what
-    is driven under load.
+    """The mistakes in the named scenarios (all if none is named), all topologies and load methods.
 
     Raises UsageError for a name that is not a scenario.
     """
@@ -59,7 +58,7 @@ def _scenario(path: Path, topologies: Path) -> list[UsageError]:
 
 
 def _unreadable(path: Path) -> Iterator[UsageError]:
-    """Wrong keys and types, of each run and of all else."""
+    """Wrong keys and types, of each run and of the rest."""
     text = texts.read(path)
     document = toml.parse(path, text)
     runs = document.get("run", [])
@@ -67,7 +66,7 @@ def _unreadable(path: Path) -> Iterator[UsageError]:
     whole = {**document, "name": path.stem, "run": [] if alone else runs}
     yield from _refused(path, text, whole, Scenario, "")
     for number, run in enumerate(runs if alone else ()):
-        # What a run has of another one is looked at there.
+        # What a run inherits from another run is checked in that run.
         lent = {"name": "other", "title": ""} if "like" in run else {}
         own = {**lent, **{key: run[key] for key in run if key != "like"}}
         yield from _refused(path, text, own, Run, f"run[{number}]")
@@ -105,14 +104,14 @@ def _misfits(path: Path, topologies: Path) -> Iterator[UsageError]:
     other = catalogue.topology_file(topologies, scenario.topology, path, text)
     topology = catalogue.topology_of(other, texts.read(other))
     if any(consistency.of_topology(topology)):
-        return  # they are told as those of its own file
+        return  # they are reported for the topology's own file
     for place, cause, hint in consistency.of_scenario(scenario, topology):
         if not _is_inherited(place, runs):
             yield toml.refuse(path, toml.line_of(text, place), cause, hint)
 
 
 def _is_inherited(place: str, runs: list[dict[str, Any]]) -> bool:
-    """Whether a run has this from the one that it is like, which tells it already."""
+    """Whether a run inherits this from the run that it is like, where it is reported already."""
     found = _RUN.match(place)
     if found is None:
         return False

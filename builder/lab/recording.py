@@ -1,7 +1,7 @@
-"""What was recorded of a scenario, as far as it is not a capture or a console.
+"""What was recorded of a scenario, apart from captures and consoles.
 
-``recording.json`` is this value.  Together with the captures and consoles beside it, it says all
-that a judge or a reader needs: nothing is looked up elsewhere afterwards.
+``recording.json`` is this value.  Together with the captures and consoles beside it, it has all
+that a judge or a reader needs; nothing is looked up elsewhere afterwards.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Span:
-    """Frames of a capture that passed in a run: those behind ``after``, up to ``last``."""
+    """Frames of a capture that passed in a run: those after ``after``, up to ``last``."""
 
     after: int
     last: int
@@ -34,9 +34,9 @@ class Span:
 class RunRecord:
     """What a run left.
 
-    ``commands``: the director's.  ``spans``: by ``HOST-LINK``.  ``table``: what the director
-    counted at its end, as it said it, ``counters`` what of that was counted in this run.
-    ``log``: the director's kernel log.
+    ``commands``: the director's.  ``spans``: by ``HOST-LINK``.  ``table``: the director's counters
+    at its end, as printed; ``counters``: the part of them that was counted in this run.  ``log``:
+    the director's kernel log.
     """
 
     run: Run
@@ -85,7 +85,7 @@ class Recording(msgspec.Struct, frozen=True):
 
 
 def experiment_digest(scenario: Scenario, topology: Topology) -> Digest:
-    """Of what they say, whatever the files' spelling."""
+    """The digest of their content, however the files spell it."""
     return digest.of_bytes(msgspec.json.encode((scenario, topology), order="deterministic"))
 
 

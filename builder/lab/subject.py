@@ -1,4 +1,4 @@
-"""What a recording and its verdict speak of, and how long it took."""
+"""What a recording and its verdict are about, and how long it took."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many assertions hold, failed, or could not be judged: what is counted is told apart."""
+"""How many assertions hold, failed, or could not be judged, each counted separately."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from builder.lab.verdict import RowVerdict, RunVerdict
 
 @dataclass(frozen=True)
 class AssertionCount:
-    """``held``: assertions that are proven, and nothing else.  ``unjudged``: those of which
-    nothing is known, because the series cannot do it or the captures do not decide it."""
+    """Assertions, counted by what is known of them.
+
+    ``held``: proven assertions only.  ``unjudged``: assertions of which nothing is known, because
+    the series does not support them or the captures do not decide them.
+    """
 
     held: int
     failed: int

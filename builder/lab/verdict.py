@@ -1,4 +1,4 @@
-"""What a scenario came to: the value that is kept as ``verdict.json``, shown and printed."""
+"""The verdict on a scenario: the value that is kept as ``verdict.json``, shown and printed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """What was expected, and the packets that are otherwise."""
+    """What was expected, and the packets that differ from it."""
 
     expected: str
     packets: tuple[Seen, ...] = ()

@@ -1,9 +1,8 @@
-"""Put a series on a tree, or see whether it would go.
+"""Apply a series to a tree, or check whether it applies.
 
-The work is done on copies of the few files that the series touches.  Only when every hunk
-of every patch has found its place are the tree's files replaced, each written aside and
-renamed: a tree is patched in full or not at all, and files that are hard links into a
-pristine tree leave that one as it was.
+The work is done on copies of the few files that the series touches.  The tree's files are replaced
+only after every hunk of every patch has applied; each is written aside and renamed.  So a tree is
+patched in full or not at all, and a pristine tree that has hard links to its files does not change.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ from builder.shown import printable
 
 @dataclass(frozen=True)
 class Trial:
-    """A series tried on copies: ``tree`` as it is, and what its ``touched`` files become.
+    """A series tried on copies: the unchanged ``tree``, and its ``touched`` files after patching.
 
-    ``patched`` holds the touched files alone, as far as the series went; one that is not
-    there has been removed, or never was.  ``patches`` are those that were applied, in the
-    form in which they were.
+    ``patched`` holds only the touched files, as far as the series applied; a missing file was
+    removed or never existed.  ``patches`` are those that were applied, in the form that was
+    applied.
     """
 
     report: SeriesReport
@@ -45,7 +44,7 @@ class Trial:
 def attempt(
     series: Series, tree: Path, *, max_fuzz: int = MAX_FUZZ, names: Iterable[str] | None = None
 ) -> Iterator[Trial]:
-    """``check``, with the patched files to look at until the block ends."""
+    """As ``check``, and the patched files are kept until the block ends."""
     with temporary.folder("patch") as folder:
         files, text = folder / "files", folder / "text"
         files.mkdir()
@@ -70,14 +69,13 @@ def attempt(
 def check(
     series: Series, tree: Path, *, max_fuzz: int = MAX_FUZZ, names: Iterable[str] | None = None
 ) -> SeriesReport:
-    """How every hunk of ``series`` would fare on ``tree``, which is left alone.
+    """How every hunk of ``series`` would apply to ``tree``, which is not changed.
 
-    ``max_fuzz``: context lines at either end of a hunk that need not match.  ``names``: the
-    paths of the whole tree, if ``tree`` holds only the touched ones; used to say where a
-    missing file may have gone.  The report tells failures, it does not raise them
-    (``SeriesReport.require``); raises VerificationError if a touched path leads out of the tree
-    through a symbolic link, PatchError if the patch tool breaks down or a file would have to
-    take a folder's place.
+    ``max_fuzz``: context lines at either end of a hunk that need not match.  ``names``: the paths
+    of the whole tree, if ``tree`` holds only the touched ones; used to say where a missing file may
+    have gone.  Failures are in the report and are not raised (``SeriesReport.require``).  Raises
+    VerificationError if a touched path leads out of the tree through a symbolic link, and
+    PatchError if the patch tool fails or a file would have to replace a folder.
     """
     with attempt(series, tree, max_fuzz=max_fuzz, names=names) as trial:
         return trial.report
@@ -86,11 +84,11 @@ def check(
 def apply(
     series: Series, tree: Path, *, max_fuzz: int = MAX_FUZZ, keep: Path | None = None
 ) -> SeriesReport:
-    """Put ``series`` on ``tree`` in place.
+    """Apply ``series`` to ``tree`` in place.
 
-    ``keep``: an empty folder that gets the patches that were applied, in a form in which
-    ``patch -p1`` makes the same tree of them.  Raises PatchError with the first failing hunk if
-    the series does not apply in full; the tree is then as it was.  Otherwise as ``check``.
+    ``keep``: an empty folder that gets the applied patches, in a form with which ``patch -p1``
+    makes the same tree.  Raises PatchError with the first failing hunk if the series does not apply
+    in full; the tree is then unchanged.  Otherwise as ``check``.
     """
     with attempt(series, tree, max_fuzz=max_fuzz) as trial:
         trial.report.require()
@@ -113,7 +111,7 @@ class _Bench:
     names: tuple[str, ...] | None
 
     def put(self, patch: Patch) -> tuple[PatchReport, Patch]:
-        """Apply one patch as far as it goes; with it comes the form in which it was applied."""
+        """Apply one patch as far as it goes; also returns the form in which it was applied."""
         settled, notes = settle(patch, self.files)
         self.text.write_bytes(settled.data)
         overwritten = judge.find_overwritten(settled, self.files)

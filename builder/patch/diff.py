@@ -31,9 +31,9 @@ class PatchedFile:
     ``path``: the file's name in the tree, after the change (before it, if deleted).
     ``candidates``: the names that it may have, of which GNU patch chooses one by what exists;
     ``path`` is the likeliest.  ``origin``: the name it is renamed or copied from, if it is.
-    ``mode_change``: git's old and new mode, if it has both.  ``line``: where in the patch
-    file this part begins, from 1.  ``carriage``: its header's lines end in carriage returns.
-    ``spans``: for each hunk the numbers (from 0) of its first line and the one behind it.
+    ``mode_change``: git's old and new mode, if it has both.  ``line``: where in the patch file this
+    part begins, from 1.  ``carriage``: its header's lines end in carriage returns.  ``spans``: for
+    each hunk the numbers (from 0) of its first line and of the line after it.
     """
 
     path: str
@@ -58,9 +58,9 @@ class PatchedFile:
 def parse(path: Path, data: bytes) -> tuple[PatchedFile, ...]:
     """The files that the patch ``data``, read from ``path``, touches, in its order.
 
-    Raises PatchError with file and line if it is not a well-formed unified diff or holds what
-    GNU patch cannot do (binary changes, symbolic links, submodules), and VerificationError
-    if it names a path outside the tree.
+    Raises PatchError with file and line if it is not a well-formed unified diff or has changes that
+    GNU patch cannot make (binary changes, symbolic links, submodules), and VerificationError if it
+    names a path outside the tree.
     """
     kind.refuse(path, data)
     text = lines.split(path, data)

@@ -1,7 +1,7 @@
 """Hunks of a unified diff: read line by line, as their headers count them.
 
-The format: POSIX, diff utility, "Diff -u or -U Output Format"; what GNU patch takes besides:
-its manual, "Messages and Questions", and version 2.7.6.
+The format: POSIX, diff utility, "Diff -u or -U Output Format"; what GNU patch accepts besides: its
+manual, "Messages and Questions", and version 2.7.6.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Hunk:
 
     @property
     def doubtful(self) -> int:
-        """How many of its last lines may be others, if the patch file was cut."""
+        """How many of its last lines may be wrong, if the patch file was truncated."""
         return self.chopped or int(self.is_unended)
 
     @property
@@ -78,10 +78,10 @@ def _taken_apart(line: bytes) -> tuple[bytes, bytes]:
 
 
 def read(lines: Lines, at: int) -> tuple[Hunk, int]:
-    """The hunk whose header is line ``at`` (from 0), and the number of the line behind it.
+    """The hunk whose header is line ``at`` (from 0), and the number of the line after it.
 
-    Raises PatchError for one that GNU patch would refuse, or that has more lines than its
-    header says: these patch(1) passes over in silence.
+    Raises PatchError for a hunk that GNU patch would refuse, or that has more lines than its header
+    says, which patch(1) ignores silently.
     """
     found = HEADER.match(lines.lines[at])
     if found is None:
@@ -118,7 +118,7 @@ class _Body:
         return at
 
     def _fill(self, at: int) -> None:
-        """What mail programs take away: blank lines at the end."""
+        """Allow for blank lines at the end, which mail programs remove."""
         if self._old != self._new or self._old > MOST_CHOPPED or not self._changes:
             raise self._lines.malformed(at, CUT, CUT_HINT)
         self.chopped = self._old
@@ -153,7 +153,7 @@ class _Body:
 
 
 def _refuse_surplus(lines: Lines, after: int) -> None:
-    """A body longer than its header says: patch(1) would pass over the rest in silence."""
+    """Refuse a body longer than its header says: patch(1) would silently ignore the rest."""
     if after >= len(lines.lines):
         return
     line = lines.lines[after]

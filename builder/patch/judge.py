@@ -23,7 +23,7 @@ GONE = "already applied: the file that the patch deletes does not exist"
 def find_overwritten(patch: Patch, scratch: Path) -> dict[str, str]:
     """What is wrong with renames and copies whose target exists, by target.
 
-    patch(1) would replace such a file in silence.
+    patch(1) would silently replace such a file.
     """
     gone = {file.origin or file.path for file in patch.files if _takes_away(file)}
     found: dict[str, str] = {}
@@ -44,7 +44,7 @@ def _takes_away(file: PatchedFile) -> bool:
 def judge(
     file: PatchedFile, answer: tool.FileAnswer, overwritten: dict[str, str], scratch: Path
 ) -> FileReport:
-    """How one file of a patch fared; ``scratch`` is as the tool has left it."""
+    """The result for one file of a patch; ``scratch`` is as the tool has left it."""
     path = _chosen(file, answer, scratch)
     skipped = bool(answer.problems)
     content = _content(scratch / path)
@@ -69,7 +69,7 @@ def _chosen(file: PatchedFile, answer: tool.FileAnswer, scratch: Path) -> str:
 
 
 def _translate(problem: str) -> str:
-    """The tool's words, except where they need the next line or the hunks tell better."""
+    """The tool's words, unless they need the next line or the hunks say more."""
     if problem.startswith("Reversed (or previously applied)"):
         return ""
     if problem.startswith("The next patch would create"):
@@ -100,7 +100,7 @@ def _judge_hunks(
 
 
 def _mistaken_line_ends(hunk: Hunk, content: bytes | None) -> str:
-    """Why a hunk that would fit but for its line ends does not; empty if they are not it."""
+    """Why line ends keep a hunk from fitting; empty if they are not the reason."""
     if not content or (b"\r\n" in content) == (b"\r\n" in hunk.before):
         return ""
     plain = content.replace(b"\r\n", b"\n")
@@ -141,9 +141,9 @@ def _action(file: PatchedFile) -> str:
 def refuse_cut(
     told: FileReport, given: PatchedFile, used: PatchedFile, scratch: Path
 ) -> FileReport:
-    """The last lines of a patch file that may have been cut must be the file's: no fuzz there.
+    """Refuse fuzz in the last lines of a patch file that may be truncated.
 
-    ``given``: the file as the patch has it; ``used``: with what it lacks.
+    ``given``: the file's part of the patch as it is; ``used``: with the missing lines.
     """
     if not told.hunks or not given.hunks[-1].doubtful:
         return told
@@ -159,7 +159,7 @@ def refuse_cut(
 
 
 def _ends_alike(hunk: Hunk, line: int, given: PatchedFile, content: bytes) -> bool:
-    """Whether the patched file has the hunk's last lines, and not what fuzz passed over."""
+    """Whether the patched file has the hunk's last lines, and not lines that fuzz ignored."""
     after = hunk.after.removesuffix(b"\n").split(b"\n")
     end = line - 1 + len(after)
     count = given.hunks[-1].doubtful

@@ -1,4 +1,4 @@
-"""What a file is that should be a patch and is none: named, so that nobody has to guess."""
+"""Names what a file is that should be a patch and is not, so that nobody has to guess."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _WIDE = {
 def refuse(path: Path, data: bytes) -> str:
     """What is odd about ``data`` but does no harm, in words; empty if nothing is.
 
-    Raises PatchError if the bytes of ``path`` are no patch, in words that say what they are.
+    Raises PatchError if the bytes of ``path`` are not a patch; the error says what they are.
     """
     _refuse_packed(path, data)
     _refuse_wide(path, data)
@@ -87,7 +87,7 @@ def _refuse_wide(path: Path, data: bytes) -> None:
 
 
 def _refuse_encoded(path: Path, data: bytes) -> None:
-    """A mail as it travels (RFC 2045, 6.7 and 6.8): GNU patch would take ``=3D`` for text."""
+    """Refuse an encoded mail (RFC 2045, 6.7 and 6.8): GNU patch would take ``=3D`` for text."""
     begun = _BEGUN.search(data)
     said = _ENCODING.search(data, 0, begun.start() if begun else len(data))
     if said is None:

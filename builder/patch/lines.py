@@ -13,9 +13,9 @@ REMAKE = "make it anew with `git format-patch` or `quilt refresh`, not by editin
 
 @dataclass(frozen=True)
 class Lines:
-    """The bytes of ``path``: every line with its line feed, also the last one if it has none.
+    """The lines of ``path``, each with a line feed, which is added to the last line if missing.
 
-    ``ended``: the last one has.
+    ``ended``: the last line has its own.
     """
 
     path: Path

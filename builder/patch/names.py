@@ -1,7 +1,7 @@
-"""File names in the headers of a patch: how far one goes, and what it says besides.
+"""File names in the headers of a patch: where a name ends, and what else a header says.
 
-How GNU patch reads them is told in its manual, "Multiple Patches in a File" and
-"diff Headers"; what was not told there was tried with version 2.7.6.
+How GNU patch reads them is described in its manual, "Multiple Patches in a File" and "diff
+Headers"; the rest was tried with version 2.7.6.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ESCAPE = re.compile(rb'\\(?:([abfnrtv"\\])|([0-3][0-7]{2}))', re.DOTALL)
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\(?:[abfnrtv"\\]|[0-3][0-7]{2}))*)"')
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _LETTERS = dict(zip(b"abfnrtv", b"\a\b\f\n\r\t\v", strict=True))
-# A time of zero says that the file does not exist; it is told in local time, any zone's.
+# A time of zero says that the file does not exist; it is a local time, of any zone.
 _EPOCH = re.compile(
     rb"\b(?:1970-01-01|1969-12-31|0?1[ -]Jan[ -]1970|31[ -]Dec[ -]1969"
     rb"|Jan +0?1 +(?:[\d:.]+ +)?1970|Dec +31 +(?:[\d:.]+ +)?1969)\b"
@@ -40,7 +40,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Header:
-    """What stands behind ``---``, ``+++`` or ``Index:``.
+    """What follows ``---``, ``+++`` or ``Index:``.
 
     ``name`` is None for /dev/null, and for a name of which ``-p1`` leaves nothing; the latter
     is not a name at all (``counts`` is false).  ``is_epoch``: the file does not exist.
@@ -131,8 +131,8 @@ def plain(text: bytes) -> bytes:
 def require_safe(lines: Lines, at: int, name: Name) -> str:
     """The path in the tree.
 
-    Raises VerificationError if it does not stay inside of it, PatchError if no file system
-    has room for it.
+    Raises VerificationError if it leads out of the tree, PatchError if it is too long for any file
+    system.
     """
     reason = _find_danger(name)
     if reason:

@@ -1,4 +1,4 @@
-"""What became of each hunk, in values and in words."""
+"""The result for each hunk, in values and in words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REJECT_LINES = 60
 
 
 class HunkOutcome(StrEnum):
-    """How a hunk fared; the last two leave the series incomplete."""
+    """The result for a hunk; the last two leave the series incomplete."""
 
     CLEAN = "clean"
     OFFSET = "offset"
@@ -96,7 +96,7 @@ class PatchReport(msgspec.Struct, frozen=True):
 
     @property
     def clean(self) -> bool:
-        """Whether there is nothing to say of it."""
+        """Whether there is nothing to report."""
         return not self.note and all(
             not file.problem
             and not file.note
@@ -141,7 +141,7 @@ class SeriesReport(msgspec.Struct, frozen=True):
         return tuple(line for patch in self.patches for line in patch.lines())
 
     def brief(self) -> tuple[str, ...]:
-        """For people who wait: all that is clean in one line, and whatever is not."""
+        """For people who wait: all clean patches in one line, and the others in detail."""
         clean = [patch for patch in self.patches if patch.clean]
         files = [file for patch in clean for file in patch.files]
         hunks = sum(len(file.hunks) for file in files)

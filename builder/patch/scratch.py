@@ -31,10 +31,10 @@ def bring(tree: Path, names: Iterable[str], scratch: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """What is not a regular file comes as a folder.
+    """Copy a regular file; anything else becomes a folder.
 
-    patch(1) refuses to patch a folder in so many words, which is the answer wanted for
-    devices, pipes and real folders.
+    patch(1) explicitly refuses to patch a folder, which is the wanted answer for devices, pipes and
+    real folders.
     """
     if not source.exists():
         return
@@ -84,7 +84,7 @@ def _refuse_link(tree: Path, link: Path, name: str) -> VerificationError | Patch
 def require_place(tree: Path, names: Iterable[str], *, new: bool) -> None:
     """Raises PatchError if none of these ``names`` of one file can be a file in the tree.
 
-    ``new``: the patch makes the file; a folder in the place of another is told by patch(1).
+    ``new``: the patch makes the file; for other files, patch(1) reports a folder in their place.
     """
     obstacles = [_find_obstacle(tree, name, new=new) for name in names]
     first = obstacles[0]
@@ -93,7 +93,7 @@ def require_place(tree: Path, names: Iterable[str], *, new: bool) -> None:
 
 
 def require_same_kinds(tree: Path, names: Iterable[str], scratch: Path) -> None:
-    """Raises PatchError if a file would have to take a folder's place, or the reverse."""
+    """Raises PatchError if a file would have to replace a folder, or the reverse."""
     for name in sorted(names):
         if (scratch / name).is_file():
             require_place(tree, [name], new=True)
@@ -142,9 +142,9 @@ def publish(made: Path, target: Path, tree: Path) -> None:
 
 
 def _mode(made: Path, target: Path) -> int:
-    """What git would give: as it was, unless the patch makes it executable or no longer so.
+    """The mode that git would give: unchanged, unless the patch changes whether it is executable.
 
-    New files get 0644 or 0755 whatever the umask, so that trees come out alike everywhere.
+    New files get 0644 or 0755 whatever the umask, so that trees are the same everywhere.
     """
     runs = bool(stat.S_IMODE(made.stat().st_mode) & stat.S_IXUSR)
     if target.exists():

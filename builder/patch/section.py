@@ -1,10 +1,10 @@
 """Where in a patch file each file's diff begins and ends, and what its header says.
 
-A patch file is text with diffs in it.  Which lines are a header, and which are words that
-look like one, GNU patch decides by its own rules, and a builder that has others would make
-another tree: so these are its rules (manual: "Multiple Patches in a File"; the rest was tried
-with version 2.7.6).  Each line may set names; the first ``@@ -`` behind a name begins a diff, and
-all lines since the last diff were its header, the nearest name counting.
+A patch file is text with diffs in it.  GNU patch has its own rules for which lines are a header and
+which only look like one.  A builder with other rules would make another tree, so these are the
+rules of GNU patch (manual: "Multiple Patches in a File"; the rest was tried with version 2.7.6).
+Each line may set names.  The first ``@@ -`` after a name begins a diff; all lines since the last
+diff are its header, and the nearest name counts.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Section:
     ``new``: the names of the two sides, ``index``: the one of an ``Index:`` line.  ``gone``: what
     each side says of the file's existence.  ``modes``: git's old and new mode, as written.
     ``moves``: the words and names of git's ``rename`` and ``copy`` lines.  ``carriage``: the
-    header's lines end in carriage return and line feed.  ``spans``: the numbers (from 0) of
-    each hunk's first line and the one behind it.
+    header's lines end in carriage return and line feed.  ``spans``: the numbers (from 0) of each
+    hunk's first line and of the line after it.
     """
 
     line: int = 0
@@ -118,7 +118,7 @@ class _Scan:
         return self._end()
 
     def _step(self, raw: bytes) -> bool:
-        """Take one line in; whether a diff begins there, or the one before has ended."""
+        """Read one line; returns whether a diff begins there, or the previous diff has ended."""
         if raw.startswith(b"#"):
             return False
         line = without_return(raw)

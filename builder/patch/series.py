@@ -22,9 +22,9 @@ TAG = re.compile(r"^\[[^\]]*\]\s*")
 class Patch:
     """One patch: ``sha256`` is of the file's bytes, ``subject`` the first line of its message.
 
-    ``data``: its bytes.  ``origin``: what it came out of, in words; empty for one of this project.
-    ``note``: what is odd about it but does no harm.  ``fix``: the fault without which it is
-    left out.
+    ``data``: its bytes.  ``origin``: where it came from, in words; empty for a patch of this
+    project.  ``note``: what is odd about it but does no harm.  ``fix``: the fault without which it
+    is left out.
     """
 
     name: str
@@ -65,10 +65,10 @@ def names(folder: Path) -> tuple[str, ...]:
 
 
 def read(path: Path, origin: str = "", *, crlf: bool = False) -> Patch:
-    """One patch that stands by itself; ``origin``: what it came out of.  Raises as ``load``.
+    """One patch by itself; ``origin``: where it came from.  Raises as ``load``.
 
-    Nobody edits a patch that comes out of an archive: what is wrong with it is told with
-    other advice, and CRLF line ends are wrong unless its author wrote them (``crlf``).
+    Nobody edits a patch from an archive: its faults are reported with other advice, and CRLF line
+    ends are wrong unless its author wrote them (``crlf``).
     """
     try:
         patch = _read_patch(path.parent, 0, path.name, origin)
@@ -87,7 +87,7 @@ def read(path: Path, origin: str = "", *, crlf: bool = False) -> Patch:
 
 
 def ask_again(origin: str) -> str:
-    """Advice for a patch that came out of ``origin`` and is not right."""
+    """Advice for a faulty patch from ``origin``."""
     return (
         f"the patch comes out of {origin}: ask for the archive again, or take the release of it"
         " that is for this source"
@@ -113,7 +113,7 @@ def join(folder: Path, patches: Iterable[Patch]) -> Series:
 
 
 def digest(series: Series) -> str:
-    """SHA-256 over names, order and contents, in hex: what a stage's key takes in."""
+    """SHA-256 over names, order and contents, in hex, for a stage's key."""
     text = "".join(f"{patch.sha256}  {patch.name}\n" for patch in series.patches)
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 

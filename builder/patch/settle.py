@@ -1,8 +1,8 @@
-"""A patch in the one form in which every GNU patch understands it alike.
+"""Puts a patch into the one form that every GNU patch reads the same way.
 
-People's mail programs take the last line feed away, put carriage returns at the ends of lines
-and blanks behind modes.  What is applied, and what goes into the source RPM, is the patch
-with these put right, and otherwise byte for byte the one that was given.
+Mail programs remove the last line feed, and add carriage returns at the ends of lines and blanks
+after modes.  The patch that is applied, and that goes into the source RPM, has these corrected, and
+is otherwise byte for byte the given patch.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class _Returns(Enum):
 def settle(patch: Patch, files: Path) -> tuple[Patch, tuple[str, ...]]:
     """``patch`` as it is to be applied to ``files``, those of the tree that it touches.
 
-    With it comes what was done to line ends, in words, for each of its files.  A patch whose
-    header lines end in carriage returns (GNU patch takes them off all lines then) has
-    those of the files that it is for: where a file has CRLF line ends they are kept.
+    Also returns what was done to line ends, in words, for each of its files.  If a patch's header
+    lines end in carriage returns, GNU patch removes them from all lines.  Such a patch gets the
+    line ends of the files that it is for: where a file has CRLF line ends, they are kept.
     """
     text = lines.split(patch.path, patch.data)
     ways = [_way(text, file, files) for file in patch.files]

@@ -1,9 +1,8 @@
 """GNU patch: how it is run and what its words mean.
 
-Messages: src/patch.c, src/pch.c, src/inp.c of GNU patch 2.7.6.  It is asked to tell
-everything (``--verbose``), so that each file and each hunk of a patch must be answered by
-a line of its own; an answer too few, one too many or one that is not known is an error and
-never taken for success.
+Messages: src/patch.c, src/pch.c, src/inp.c of GNU patch 2.7.6.  It runs with ``--verbose``, so that
+it must answer each file and each hunk of a patch with a line of its own.  A missing, surplus or
+unknown answer is an error and never taken for success.
 """
 
 from __future__ import annotations
@@ -88,8 +87,8 @@ class FileAnswer:
 def run(patch: Patch, text: Path, folder: Path, max_fuzz: int) -> tuple[FileAnswer, ...]:
     """Apply ``patch`` to the files in ``folder``, as far as it goes; ``text`` holds its data.
 
-    Returns one answer for each of the patch's files, in its order.  Raises PatchError if
-    the tool breaks down or says what is not understood, EnvironmentFailure if it is missing.
+    Returns one answer for each of the patch's files, in its order.  Raises PatchError if the tool
+    fails or its output is not understood, EnvironmentFailure if it is missing.
     """
     tool = process.require_tool("patch")
     # POSIXLY_CORRECT, even empty, changes how patch picks files; env takes it away.

@@ -1,10 +1,10 @@
-"""Which of the builder's own modules decide what a stage puts out, and their digests.
+"""The builder's own modules that decide a stage's output, and their digests.
 
-A module counts with all that it imports of the builder, also within its functions.  Of a module
-that has several stages, ``module:function`` counts with what that uses of the module and imports.
-A digest is that of code: comments, docstrings, annotations of functions and layout do not count.
-What is found is kept with each file's status, so that a run in which nothing has changed reads no
-module.
+A module counts together with all builder modules that it imports, also within its functions.  If a
+module has several stages, ``module:function`` counts together with what the function uses of the
+module and imports.  A digest is of code: comments, docstrings, annotations of functions and layout
+do not count.  Results are kept with each file's status, so that a run in which nothing has changed
+reads no module.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ APART: dict[str, str] = {
 class Module(msgspec.Struct, frozen=True):
     """What is known of a file: ``status`` is its device, inode, size, and both its times.
 
-    ``data``: files and folders that it finds by its own place, below the package.
+    ``data``: files and folders that it finds relative to itself, below the package.
     """
 
     status: tuple[int, int, int, int, int]
@@ -69,7 +69,7 @@ class Module(msgspec.Struct, frozen=True):
 
 
 class Code:
-    """The builder's modules; ``memo``: the file that keeps what was found, if any may."""
+    """The builder's modules; ``memo``: the file that keeps results, if any may."""
 
     def __init__(self, memo: Path | None, package: Path = PACKAGE) -> None:
         self._package = package
@@ -97,7 +97,7 @@ class Code:
         return self._inputs(found)
 
     def keep(self) -> None:
-        """Write down what was found, if there is anything new and a file for it."""
+        """Save the results, if there is anything new and a file for it."""
         with self._guard:
             if self._memo is not None and self._new:
                 there = {name: one for name, one in self._looked.items() if one is not None}
@@ -232,7 +232,7 @@ def _beside(node: ast.AST, module: Path) -> Path | None:
 
 
 class _Plain(ast.NodeTransformer):
-    """Takes away what decides on nothing: docstrings, and what only type checkers see."""
+    """Removes what decides nothing: docstrings, and what only type checkers see."""
 
     def visit(self, node: ast.AST) -> ast.AST | None:
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):

@@ -1,7 +1,7 @@
-"""How long stages take: as long as the last time, and before the first time as elsewhere.
+"""How long stages take: as long as the last time here, or else as long as elsewhere.
 
-A run takes as long as the longest way through its stages: they run side by side, and those that
-compute share the processors, which the times of the last run have in them.
+A run takes as long as the longest path through its stages.  They run side by side, and those that
+compute share the processors, which is included in the times of the last run.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Expectation:
 
 
 def expect(stage: Stage, ledger: Ledger) -> Expectation:
-    """As the ledger has it, or else a guess."""
+    """The ledger's values, or else estimated ones."""
     last = ledger.last(stage.name)
     if last is not None:
         counted = last.facts.objects if isinstance(last.facts, BuildFacts) else 0
@@ -75,9 +75,9 @@ def whole(
 
 
 def longest(stages: Iterable[Stage], seconds: Mapping[str, float]) -> float:
-    """Seconds of the longest way through ``stages``, which come after what they need.
+    """Seconds of the longest path through ``stages``, each of which comes after its needs.
 
-    ``seconds``: what each one still takes; what is not in it takes none.
+    ``seconds``: what each stage still takes; a stage that is not in it takes none.
     """
     until: dict[str, float] = {}
     for stage in stages:

@@ -29,7 +29,7 @@ def _inputs(
 
 @dataclass(frozen=True)
 class Outlook:
-    """What would become of a stage: ``lines`` say why, the first one with its name.
+    """What would happen to a stage: ``lines`` say why, the first one with its name.
 
     ``expected``: how long it would take, None if it need not run.
     """

@@ -1,6 +1,6 @@
-"""What a stage tells those that come after it, besides its files: a record of its kind.
+"""What a stage reports to later stages, besides its files: a record of its kind.
 
-It lies in the stage's manifest, in the ledger and in ``build.json``, with the kind beside it.
+It is in the stage's manifest, in the ledger and in ``build.json``, with the kind beside it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class NoFacts(msgspec.Struct, frozen=True, tag_field="kind", tag="none"):
-    """Of a stage that has nothing to tell."""
+    """A stage that has nothing to report."""
 
 
 class FetchFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.FETCH.value):
@@ -100,8 +100,8 @@ NONE = NoFacts()
 
 
 def of_texts(stage: str, texts: dict[str, Any]) -> dict[str, Any]:
-    """Facts as versions wrote them that kept all as texts, in the form of today.
+    """Facts of versions that kept all values as texts, in today's form.
 
-    To be converted without strictness (msgspec), for numbers are texts in it.
+    It must be converted without strictness (msgspec), because its numbers are texts.
     """
     return {"kind": stage.partition(":")[0] if texts else NoFacts.__struct_config__.tag, **texts}

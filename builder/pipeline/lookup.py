@@ -21,7 +21,7 @@ def settled(stages: Mapping[str, Stage], goal: str, store: Store) -> Done | None
     values: dict[str, str] = {}
     for stage in with_needs(stages, (goal,)):
         if any(need not in values for need in stage.needs):
-            continue  # what comes out of a need is not known
+            continue  # the output of a need is not known
         inherited = (Input(f"stage:{need}", values[need]) for need in stage.needs)
         key = digest.key((*stage.inputs(), *inherited))
         found = _find(stage, key, store)

@@ -1,7 +1,7 @@
 """A run's own folders, ``scratch/<profile>/<run>/`` and ``logs/<profile>/<run>/``, and its lock.
 
-Who works in a run's folder holds its lock; what nobody holds is a dead run's.  A failed run's
-folder stays for ``invoke shell`` until the next run of its profile sweeps it.
+Whoever works in a run's folder holds its lock; a folder whose lock is free is a dead run's.  A
+failed run's folder stays for ``invoke shell`` until the next run of its profile sweeps it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LAB = "lab-"
 
 
 def new_name() -> str:
-    """A run's name, unlike any other's on this host; later ones sort behind."""
+    """A run's name, unique on this host; later names sort after earlier ones."""
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
 
 
@@ -40,8 +40,8 @@ def alone(
 ) -> Iterator[None]:
     """Hold locks of the cache, if there is one, and those of the same names of the checkout.
 
-    Those of the checkout come last, and nobody who holds one waits for a cache's: so runs with
-    different caches never wait for each other in a circle.
+    Those of the checkout come last, and nobody who holds one waits for a cache's lock.  So runs
+    with different caches never wait for each other in a circle.
     """
     names = tuple(names)
     with ExitStack() as stack:
@@ -119,7 +119,7 @@ def sweep(cache: Cache, profile: str, prefix: str = "") -> None:
 
 
 def sweep_one(cache: Cache, profile: str, name: str) -> bool:
-    """Remove a run's folder if nobody works in it; whether that was so."""
+    """Remove a run's folder if nobody works in it; returns whether that was so."""
     lock = run_lock(cache, profile, name)
     with hold_if_free(lock) as free:
         if free:
@@ -136,7 +136,7 @@ def sweep_logs(cache: Cache, profile: str) -> None:
 
 
 def sweep_removals(cache: Cache, project: Project, profile: str) -> None:
-    """Finish the removals that were killed, wherever a run of this profile removes something."""
+    """Finish killed removals, wherever a run of this profile removes something."""
     inside = [cache.root, cache.scratch, cache.logs, cache.logs / profile, cache.partial]
     inside += [cache.engine, cache.stages]
     inside += [cache.stages / name for name in _visible(cache.stages)]

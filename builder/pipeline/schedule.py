@@ -1,7 +1,7 @@
-"""Runs stages, each as soon as what it needs is settled, and looks before it runs.
+"""Runs stages, each as soon as its needs are settled, and only if it must run.
 
-Stages run in threads side by side; what computes takes its share of the job budget.
-The first failure stops the others, and nothing that was finished is lost.
+Stages run in threads side by side; those that compute take their share of the job budget.  The
+first failure stops the others; finished outputs are not lost.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ from builder.spans import span
 __all__ = ["Schedule", "all_inputs", "with_needs"]
 
 Outcome = Done | BaseException
-# Seconds for which a run that fails for want of a source waits for the other sources' answers.
+# Seconds that a run whose source is not available waits for the other sources' answers.
 HEARD_OUT = 10.0
-# Seconds for which a run that ends waits for its stages to notice.
+# Seconds that an ending run waits for its stages to notice.
 STOPPING = 5.0
 STOPPING_AT_ONCE = 0.4  # when a user waits at the terminal
 POLL = 0.2
@@ -58,12 +58,12 @@ POLL = 0.2
 class Schedule:
     """One run of some stages.
 
-    ``run_id``: the run's path below the cache's scratch and logs, ``<profile>/<run>``.
-    ``budget`` makes the job budget when the first stage has to run; ``stop_work`` ends
-    what running stages have started (containers, programs), so that their threads end.
-    ``begin`` is called once, before the first stage is run.  ``settled`` is called with each
-    stage's output before a stage that needs it is run; what it raises ends the run.  ``failed``:
-    stages that ended with an error of their own.
+    ``run_id``: the run's path below the cache's scratch and logs, ``<profile>/<run>``.  ``budget``
+    makes the job budget when the first stage has to run; ``stop_work`` ends what running stages
+    have started (containers, programs), so that their threads end.  ``begin`` is called once,
+    before the first stage is run.  ``settled`` is called with each stage's output before a stage
+    that needs it is run; an error from it ends the run.  ``failed``: stages that ended with an
+    error of their own.
     """
 
     store: Store
@@ -94,7 +94,7 @@ class Schedule:
         forced: frozenset[str] = frozenset(),
         read: Iterable[str] = (),
     ) -> dict[str, Done]:
-        """Settle all stages; returns them by name, and says meanwhile how far it has come.
+        """Settle all stages; returns them by name, and reports progress meanwhile.
 
         See ``_run``.
         """
@@ -111,9 +111,9 @@ class Schedule:
         """Settle all stages; returns them by name.
 
         ``forced``: run these even if nothing has changed.  ``read``: the caller is about to use
-        these outputs, so they are held against their digests as a stage's needs are.  An output
-        that is found to be damaged is put aside, and its stage run again, before a stage is run
-        that needs it.  Raises the first failure, with the stage's name and log in it.
+        these outputs, so they are checked against their digests, as a stage's needs are.  A damaged
+        output is put aside, and its stage is run again before any stage that needs it.  Raises the
+        first failure, with the stage's name and log in it.
         """
         waiting = {stage.name: stage for stage in stages}
         running: set[str] = set()
@@ -197,7 +197,7 @@ class Schedule:
             self.console.detail(line.replace("would run", "runs"))
 
     def _check(self, unsettled: list[Stage]) -> None:
-        """Before the first stage is begun: can this host do all that is left?"""
+        """Before the first stage starts, check that this host can run all remaining stages."""
         if not self._checked:
             for check in dict.fromkeys(stage.check for stage in unsettled):
                 check()
@@ -217,7 +217,7 @@ class Schedule:
         return found
 
     def _replace_damaged(self, waiting: dict[str, Stage], running: set[str]) -> None:
-        """Put damaged outputs aside that no running stage uses, to be made anew."""
+        """Put damaged outputs aside that no running stage uses, to be made again."""
         for name, damaged in list(self._damaged.items()):
             if any(name in self._stages[one].needs for one in running):
                 continue
@@ -228,7 +228,7 @@ class Schedule:
                 waiting[name] = self._stages[name]
 
     def _doubt(self, read: Iterable[str], waiting: dict[str, Stage], running: set[str]) -> bool:
-        """Read what the caller is about to use; whether something is to be made anew for it."""
+        """Read what the caller is about to use; returns whether something must be made again."""
         for name in read:
             try:
                 self.trust.require(self.done[name])
@@ -261,7 +261,7 @@ class Schedule:
         )
 
     def unfinished(self) -> dict[str, float | None]:
-        """Stages that are wanted and not settled: when each was begun, None if it never was."""
+        """Stages that are wanted and not settled: when each was started, None if it never was."""
         return {name: self._begun.get(name) for name in self._stages if name not in self.done}
 
     def log(self, stage: str) -> Path:
@@ -341,7 +341,7 @@ class Schedule:
         self.console.say(f"{self.console.position()}{done.name}: done in {took}", Tone.GOOD)
 
     def _throw_away(self, folder: Path) -> None:
-        """Remove a finished stage's scratch beside what runs next: it may have many files."""
+        """Remove a finished stage's scratch while the next stages run: it may have many files."""
         sweeper = threading.Thread(target=remove, args=(folder, self.cache.scratch), daemon=True)
         sweeper.start()
         self._sweepers.append(sweeper)
@@ -352,7 +352,7 @@ class Schedule:
         running: set[str],
         ended: queue.Queue[tuple[str, Outcome]],
     ) -> None:
-        """Let other sources that cannot be reached say so too: one answer is to name them all."""
+        """Let other sources that cannot be reached report it, too, so that one error names all."""
         deadline = time.monotonic() + HEARD_OUT
         while running:
             try:
@@ -369,7 +369,7 @@ class Schedule:
     def _stop_all(
         self, running: set[str], ended: queue.Queue[tuple[str, Outcome]], seconds: float
     ) -> None:
-        """End what still runs; a stage that ends well in the meantime stays finished.
+        """End what still runs; a stage that succeeds in the meantime stays finished.
 
         One that does not notice in time ends with this process: its output is not there yet.
         """

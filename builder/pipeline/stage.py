@@ -1,8 +1,8 @@
 """What a stage is: named inputs, and a function that fills an output folder.
 
-A stage gets values and paths and returns nothing but its output; it calls no other
-stage.  Its key is the digest of its inputs, among them the keys of the stages it needs,
-so that whether it must run is known without running anything.
+A stage gets values and paths and returns nothing but its output; it calls no other stage.  Its key
+is the digest of its inputs, among them the keys of the stages it needs, so it is known without
+running anything whether it must run.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class OutputFile(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a finished stage was made from and what came out (``stage.json``).
+    """What a finished stage was made from, and its output (``stage.json``).
 
-    ``started``: seconds since the epoch.  ``seconds``: how long it ran.  ``cpu_seconds``:
-    of the container's or the programs' processors, where known.  ``outputs``: every file,
-    or none for folders too large to list here (trees).  ``listing``: the digest of the file
-    ``stage.files`` beside it, which lists all that came out.
+    ``started``: seconds since the epoch.  ``seconds``: how long it ran.  ``cpu_seconds``: of the
+    container's or the programs' processors, where known.  ``outputs``: every file, or none for
+    folders too large to list here (trees).  ``listing``: the digest of the file ``stage.files``
+    beside it, which lists the whole output.
     """
 
     stage: str
@@ -73,7 +73,7 @@ class Done:
 
     @property
     def content(self) -> Digest:
-        """Digest of what came out: names, kinds, permissions and contents."""
+        """Digest of the output: names, kinds, permissions and contents."""
         return self.manifest.listing
 
     def facts(self, kind: type[F]) -> F:
@@ -84,7 +84,7 @@ class Done:
         return found
 
     def listing(self) -> Listing:
-        """What came out, as it was listed then.  Raises Damaged if that is not known any more."""
+        """The output's listing from when it ran.  Raises Damaged if that is not known any more."""
         try:
             data = (self.path.parent / LISTING).read_bytes()
         except OSError as error:
@@ -111,11 +111,11 @@ class Damaged(VerificationError):
 class Work:
     """What a running stage is given.
 
-    ``output``: the folder to fill; it appears in the store as a whole or not at all.
-    ``scratch``: thrown away after success.  ``log``: the stage's log file.  ``needs``: the
-    stages it asked for, by name.  ``note``: keeps its facts for the manifest.  ``stop`` is set
-    when the run is being stopped.  ``state``: takes the listing of the whole output from a stage
-    that knows it, which spares a reading of what was only just written.
+    ``output``: the folder to fill; it appears in the store as a whole or not at all.  ``scratch``:
+    thrown away after success.  ``log``: the stage's log file.  ``needs``: the stages it asked for,
+    by name.  ``note``: keeps its facts for the manifest.  ``stop`` is set when the run is being
+    stopped.  ``state``: accepts the listing of the whole output from a stage that knows it, so that
+    the output need not be read again.
     """
 
     output: Path
@@ -132,16 +132,16 @@ class Stage:
     """One step with declared inputs and outputs.
 
     ``inputs`` is called when the stages in ``needs`` are settled; it must be quick and must not
-    need the network or an engine. ``listed``: its output files are listed with digests in the
-    manifest. ``slot``: it computes, so it takes a share of the job budget. ``by_content``: what
-    needs it depends on what came out, not on what went in (a source that one of several locations
-    served, a tree that another version of the builder unpacked). ``late``: its inputs are asked
-    for again when it has run, for it settles some itself. ``carries``: needs whose files it takes
-    over by hard links, unread, and states with the digests that they had: who reads those files
-    finds out whether they still have them. All other needs are held against their digests before
-    it runs. ``check``: raises if this host cannot do it; called before the first stage of a run
-    is begun, if this one may have to run. ``remark``: what ``explain`` adds if it need not run.
-    ``objects``: how many files it compiles, as far as that is known before it has ever run.
+    need the network or an engine.  ``listed``: its output files are listed with digests in the
+    manifest.  ``slot``: it computes, so it takes a share of the job budget.  ``by_content``: stages
+    that need it depend on its output, not on its inputs (a source that one of several locations
+    served, a tree that another version of the builder unpacked).  ``late``: its inputs are read
+    again after it has run, because it settles some itself.  ``carries``: needs whose files it takes
+    over by hard links, unread, and lists with the digests that they had: whoever reads those files
+    finds out whether they still have them.  All other needs are checked against their digests
+    before it runs.  ``check``: raises if this host cannot run it; called before the first stage of
+    a run starts, if this stage may have to run.  ``remark``: what ``explain`` adds if it need not
+    run.  ``objects``: how many files it compiles, as far as that is known before it has ever run.
     """
 
     name: str

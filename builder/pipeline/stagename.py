@@ -1,6 +1,6 @@
-"""Names of stages: a kind and, of most kinds, what the stage is about (``build:kernel``).
+"""Names of stages: a kind and, for most kinds, what the stage is about (``build:kernel``).
 
-Every name is made here, and taken apart here; nobody else knows what stands between the two.
+Every name is made and parsed here; no other module knows what separates the two parts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the file system says of files without reading them: whether they look untouched."""
+"""Whether files look untouched, by what the file system says without reading them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ Status = dict[str, tuple[int, int, int, int]]
 
 
 def look(root: Path, names: Iterable[str]) -> Status:
-    """The state of what has these paths from ``root``.  Raises OSError if one is not there."""
+    """The status of these paths below ``root``.  Raises OSError if one is not there."""
     return {name: _status(root / name) for name in names}
 
 
 def unchanged(root: Path, before: Status) -> bool:
-    """Whether everything that ``look`` saw is still the same; nothing seen is not a witness."""
+    """Whether everything that ``look`` saw is still the same; False if it saw nothing."""
     try:
         return bool(before) and all(_status(root / name) == state for name, state in before.items())
     except OSError:

@@ -1,12 +1,11 @@
-"""The finished outputs of stages: whole or not there at all, and as they were when they came out.
+"""The finished outputs of stages: complete or absent, and unchanged since their stages ran.
 
-A stage writes into a scratch folder; when it ends well, its manifest is written beside
-its output and the folder is renamed into place.  A kill before the rename costs that
-stage and nothing else.
+A stage writes into a scratch folder; when it succeeds, its manifest is written beside its output
+and the folder is renamed into place.  A kill before the rename costs that stage and nothing else.
 
-An output is held against the digest of its listing before anything is made of it (``fault``).
-When nothing is made of it, a look at inodes, modes, sizes and times must do (``find``).  The
-manifest itself has its digest beside it, ``stage.sha256``, and is held against that each time.
+An output is checked against the digest of its listing before anything is made from it (``fault``).
+Otherwise a look at inodes, modes, sizes and times is enough (``find``).  The manifest itself has
+its digest beside it, ``stage.sha256``, and is checked against it each time.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ class Store:
         return done
 
     def at(self, place: Path) -> Done | None:
-        """The output in a folder of the store, whatever became of it; None without a manifest."""
+        """The output in a folder of the store, even a damaged one; None without a manifest."""
         found = _read_manifest(place)
         if found is None:
             return None
@@ -86,7 +85,7 @@ class Store:
     def fault(
         self, done: Done, *, stop: threading.Event | None = None, memory: Memory | None = None
     ) -> str:
-        """Read an output and its records whole: what is no longer as it came out, or empty."""
+        """Read a whole output and its records; returns what has changed, empty if nothing has."""
         fault = self._record_fault(done)
         if fault:
             return fault
@@ -117,7 +116,7 @@ class Store:
         return ""
 
     def require(self, done: Done, *, stop: threading.Event | None = None) -> None:
-        """Read an output whole.  Raises Damaged if it is not as it came out."""
+        """Read a whole output.  Raises Damaged if it has changed."""
         fault = self.fault(done, stop=stop)
         if fault:
             raise Damaged(done, fault)
@@ -186,12 +185,12 @@ def _files(root: Path, listing: Listing) -> Iterator[OutputFile]:
 
 
 def _seal(text: bytes) -> str:
-    """The line that sha256sum(1) writes of a manifest."""
+    """The line that sha256sum(1) writes for a manifest."""
     return f"{of_bytes(text)}  {MANIFEST}\n"
 
 
 def _read_manifest(place: Path) -> tuple[Manifest, bool] | None:
-    """A folder's manifest, and whether it is as it was written; None if it is none or unsealed."""
+    """A folder's manifest, and whether it is unchanged; None if it is not one, or is unsealed."""
     try:
         text = (place / MANIFEST).read_bytes()
         seal = (place / SEAL).read_bytes()
@@ -201,7 +200,7 @@ def _read_manifest(place: Path) -> tuple[Manifest, bool] | None:
 
 
 def _look(output: Path, manifest: Manifest) -> Status:
-    """How an output looks: its files, or the top of a tree; and its list of files."""
+    """The status of an output: its files, or the top of a tree; and its list of files."""
     files = [entry.path for entry in manifest.outputs]
     names = files or sorted(path.name for path in output.iterdir())
     return look(output, (".", *names, f"../{LISTING}"))

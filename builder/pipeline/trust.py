@@ -1,7 +1,7 @@
-"""Which finished outputs are known in this run to be what came out when their stages ran.
+"""Which finished outputs this run knows to be unchanged since their stages ran.
 
-What was made in this run is, and what has been read whole.  A stage that has carried over
-another's files unread is as good as that one.
+These are the outputs that were made in this run or have been read completely.  A stage that carried
+over another stage's files unread is only as good as that stage.
 """
 
 from __future__ import annotations
@@ -29,16 +29,17 @@ class Trust:
     )
 
     def require_needs(self, stage: Stage, done: Mapping[str, Done]) -> None:
-        """Read what ``stage`` needs, each output once a run.  Raises Damaged for a bad one.
+        """Read what ``stage`` needs, each output once in a run.  Raises Damaged for a bad output.
 
-        What it only carries over is left to those who read it, unless they had to complain.
+        Outputs that it only carries over are left to the stages that read them, unless its own
+        output was damaged.
         """
         for need in stage.needs:
             if need not in stage.carries or stage.name in self._doubted:
                 self.require(done[need])
 
     def require(self, done: Done) -> None:
-        """Read an output if that has not been done yet.  Raises Damaged if it is a bad one."""
+        """Read an output if that has not been done yet.  Raises Damaged if it is bad."""
         with self._guards[done.name]:
             if not self._is_sound(done):
                 self.store.require(done, stop=self.stop)
@@ -50,7 +51,7 @@ class Trust:
             self._sound.add((made.name, made.key))
 
     def note_damaged(self, done: Done) -> None:
-        """An output is to be made anew, of needs that are read this time."""
+        """Note that an output must be made again, from needs that are read this time."""
         self._sound.discard((done.name, done.key))
         self._doubted.add(done.name)
 

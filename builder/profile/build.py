@@ -1,7 +1,7 @@
-"""What a run builds: a profile in one flavour and one base, and nothing left to choose.
+"""What a run builds: a profile in one flavour and one base, with nothing left to choose.
 
-``resolve`` is called once a run.  Whoever has a ``Build`` asks for no flavour's or base's
-exceptions any more, and reads no table again.
+``resolve`` is called once in a run.  Code that has a ``Build`` needs no exceptions of flavours or
+bases, and reads no table again.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class BuildPart(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fuzz(self) -> int:
-        """Context lines at either end of a hunk that need not match, as its packing has it."""
+        """Context lines at either end of a hunk that need not match, as its packing allows."""
         return self.vendor.patches.fuzz if self.vendor is not None else MAX_FUZZ
 
     @property

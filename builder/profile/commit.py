@@ -1,8 +1,8 @@
-"""Writes a move into the checkout so that it is whole after a kill at any moment.
+"""Writes a move into the checkout so that a kill at any moment leaves it consistent.
 
-Two files cannot be replaced at once.  So the lock gets the new pins beside the old ones first,
-then profile.toml moves, then the old pins go.  Of a pin beside another the one counts that is for
-the file that profile.toml names (see ``variant``): every state between is consistent.
+Two files cannot be replaced at once.  So the lock first gets the new pins beside the old ones, then
+profile.toml moves, then the old pins are removed.  Of two pins, the one for the file that
+profile.toml names counts (see ``variant``), so every state between is consistent.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class Commit:
     pins: Mapping[str, Pins]
 
     def run(self) -> None:
-        """All steps.  Raises EnvironmentFailure if the file is not as it was read."""
+        """All steps.  Raises EnvironmentFailure if the file has changed since it was read."""
         for _ in self.steps():
             pass
 
     def steps(self) -> Iterator[str]:
-        """Make one step after the other, and say after each what it was."""
+        """Make one step after the other, and report each one when it is done."""
         if self.profile.read_bytes() != self.before:
             raise EnvironmentFailure(
                 f"{self.profile} was changed while the update was tried",
@@ -56,10 +56,10 @@ class Commit:
 
 
 def finish(lock: SourcesLock, load: Callable[[], Mapping[str, Source]]) -> None:
-    """Bring to its end what a command that was killed has left in the lock and beside it.
+    """Finish what a killed command left in the lock and beside it.
 
-    ``load`` reads profile.toml, where that is needed.  The lock is read again: who was stopped
-    while it wrote does not know how far it came.
+    ``load`` reads profile.toml if needed.  The lock is read again: a command that was stopped while
+    it wrote does not know how far it came.
     """
     lock.reload()
     for path in (lock.path, lock.path.with_name(FILE_NAME).resolve()):
@@ -89,6 +89,6 @@ def _is_next(variant: str) -> bool:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Let a file of the checkout have other bytes, whole or not at all; a link stays one."""
+    """Replace the bytes of a file in the checkout, whole or not at all; a link stays a link."""
     target = path.resolve()
     write_whole(target, data, mode=target.stat().st_mode & 0o7777, alone=True)

@@ -109,7 +109,7 @@ def _check_keys(path: Path, text: str, profile: Profile) -> None:
 
 
 def _check_sources(path: Path, text: str, profile: Profile) -> None:
-    """Where sources come from can be understood."""
+    """Check that the locations of sources can be understood."""
     for name, source in profile.source.items():
         place = f"source.{name}.locations"
         if not source.locations:
@@ -128,7 +128,7 @@ def _check_sources(path: Path, text: str, profile: Profile) -> None:
 
 
 def _check_variant(path: Path, text: str, source: Source) -> None:
-    """The preferred variant is one, and the list of releases can be understood."""
+    """Check that the preferred variant exists, and that the list of releases can be understood."""
     place = f"source.{source.name}"
     fault = values.url_fault(source.releases, ("https", "http")) if source.releases else ""
     if fault:
@@ -156,7 +156,7 @@ def _signature_fault(source: Source, location: Location) -> str:
 
 
 def _check_files(path: Path, text: str, profile: Profile) -> None:
-    """The profile's own files that it names are there."""
+    """Check that the profile's own files that it names exist."""
     if not (path.parent / profile.target).is_file():
         raise toml.refuse(
             path,
@@ -195,7 +195,7 @@ def _named_sources(component: Component) -> Iterator[tuple[str, str]]:
 
 
 def _check_needs(path: Path, text: str, profile: Profile, name: str) -> None:
-    """What a component needs must be there, and must not need the component in turn."""
+    """Check that a component's needs exist, and do not need the component in turn."""
     seen: set[str] = set()
     waiting = list(profile.component[name].needs)
     while waiting:
@@ -215,7 +215,7 @@ def _check_needs(path: Path, text: str, profile: Profile, name: str) -> None:
 
 
 def _check_flavours(path: Path, text: str, profile: Profile, name: str) -> None:
-    """What is different in a flavour must be of one that there is."""
+    """Check that the flavours for which a component has differences exist."""
     for flavour in profile.component[name].flavour:
         if flavour not in profile.flavour:
             raise toml.refuse(
@@ -228,7 +228,7 @@ def _check_flavours(path: Path, text: str, profile: Profile, name: str) -> None:
 
 
 def _check_layouts(path: Path, text: str, profile: Profile) -> None:
-    """A layout check compares copies of components that have sources."""
+    """Check that a layout check compares copies of components that have sources."""
     for check in profile.layout:
         known = [name for name, component in profile.component.items() if component.source]
         absent = [copy.component for copy in check.copies if copy.component not in known]
@@ -251,8 +251,8 @@ def find(specs: Path, name: str) -> str:
 def load(specs: Path, name: str) -> Profile:
     """The profile ``name`` of the folder ``specs``.
 
-    Raises UsageError with file and line for unknown keys, wrong types and references to
-    things that are not there; with the list of profiles if there is none of that name.
+    Raises UsageError with file and line for unknown keys, wrong types and references to things that
+    do not exist; with the list of profiles if there is none of that name.
     """
     path = specs / find(specs, name) / FILE_NAME
     text = texts.read(path)

@@ -1,1 +1,1 @@
-"""What came out, for people and for programs."""
+"""The results of a run, for people and for programs."""

@@ -45,10 +45,10 @@ class Chart:
 
 
 def chart(made: BuildRecord, build: BuildSummary | None, logs: Mapping[str, str]) -> Chart:
-    """The chart of a run; ``build``: the one whose outputs lie there.
+    """The chart of a run; ``build``: the build whose outputs are published.
 
     If nothing of it had to be built again, it is the chart of that build.  ``logs``: where each
-    stage's log lies, if it does.
+    stage's log is, if it has one.
     """
     drawn = _drawn(made, build)
     path = critical_path(drawn)

@@ -50,5 +50,5 @@ def of(error: BuilderError, *, log: str = "", profile: str = "") -> Failure:
 
 
 def as_json(failure: Failure) -> str:
-    """What a command with ``--json`` answers when it has nothing but a failure to tell."""
+    """What a command with ``--json`` prints when it has only a failure to report."""
     return msgspec.json.format(msgspec.json.encode({"version": 1, "failure": failure})).decode()

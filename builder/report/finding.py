@@ -1,4 +1,4 @@
-"""What is to be said of a file of the checkout: rejected hunks, layouts that differ, and the like.
+"""Findings about a file of the checkout: rejected hunks, differing layouts, and the like.
 
 As SARIF 2.1.0 (OASIS) for code scanning, as GitHub's annotations, and as GitLab's report of code
 quality (docs.gitlab.com, "Code Quality report format").

@@ -46,7 +46,7 @@ class BuildSummary(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that is not as in the build before: both in words, empty if it is not there."""
+    """A difference from the build before: both states in words, empty if it is not there."""
 
     name: str
     before: str
@@ -54,7 +54,7 @@ class Difference:
 
 
 def products(outputs: Iterable[OutputFile]) -> dict[str, Product]:
-    """RPMs and the image's files, by names that the next version has, too."""
+    """RPMs and the image's files, by names that stay the same in the next version."""
     return dict(sorted(_products(outputs)))
 
 
@@ -71,7 +71,7 @@ def _products(outputs: Iterable[OutputFile]) -> Iterator[tuple[str, Product]]:
 
 
 def versions(now: BuildSummary, before: BuildSummary) -> tuple[Difference, ...]:
-    """Products that came, went, or have another version."""
+    """Products that were added, were removed, or have another version."""
     return tuple(
         Difference(name, _version(before.products.get(name)), _version(now.products.get(name)))
         for name in sorted(now.products.keys() | before.products.keys())
@@ -93,7 +93,7 @@ class FigureChange:
 
     @property
     def percent(self) -> str:
-        """``+12 %``; empty where it came from nothing."""
+        """``+12 %``; empty if the figure was 0 before."""
         return f"{(self.now - self.before) / self.before:+.0%}" if self.before else ""
 
 

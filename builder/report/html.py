@@ -29,7 +29,7 @@ _HIDDEN = "repo/repodata"
 
 @dataclass(frozen=True)
 class FileGroup:
-    """A folder's files.  ``main``: what people came for."""
+    """A folder's files.  ``main``: they are what people install."""
 
     folder: str
     files: tuple[OutputFile, ...]
@@ -89,7 +89,7 @@ def render(
 
 
 def _build(record: BuildRecord) -> BuildSummary | None:
-    """The build whose outputs lie there; None if it is not the last one on record."""
+    """The build whose outputs are published; None if it is not the last one on record."""
     if record.builds and record.builds[0].products == history.products(record.outputs):
         return record.builds[0]
     return None
@@ -108,7 +108,7 @@ def _comparison(record: BuildRecord, build: BuildSummary | None) -> Comparison |
 
 
 def _groups(outputs: tuple[OutputFile, ...]) -> Iterator[FileGroup]:
-    """By published folder, what people came for first."""
+    """By published folder, those that people install first."""
     found: dict[str, list[OutputFile]] = {}
     for entry in sorted(outputs, key=lambda one: one.path):
         if not entry.path.startswith(_HIDDEN):
@@ -118,7 +118,7 @@ def _groups(outputs: tuple[OutputFile, ...]) -> Iterator[FileGroup]:
 
 
 def _log_paths(record: BuildRecord, there: frozenset[str]) -> dict[str, str]:
-    """Where each stage's log lies, of those that are there."""
+    """Where each stage's log is, of those that exist."""
     names = [*(one.name for one in record.stages), *(one.name for one in record.unfinished)]
     files = {name: logs.file_name(name) for name in names}
     return {name: f"{logs.FOLDER}/{file}" for name, file in files.items() if file in there}

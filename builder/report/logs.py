@@ -25,7 +25,7 @@ def file_name(stage: str) -> str:
 
 
 def publish(target: Path, origins: Mapping[str, Path]) -> None:
-    """Have ``target``'s logs be these, each whole; what is there of other runs is removed."""
+    """Replace ``target``'s logs with these, each whole; logs of other runs are removed."""
     folder = target / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for name, origin in origins.items():
@@ -48,7 +48,7 @@ def there(target: Path) -> frozenset[str]:
 
 
 def _is_copy(copy: Path, origin: Path) -> bool:
-    """Whether they have one size and time, as a copy is given them."""
+    """Whether they have the same size and time, which a copy is given."""
     try:
         before, now = copy.stat(), origin.stat()
     except FileNotFoundError:

@@ -44,7 +44,7 @@ def _suites(target: Path, made: BuildRecord) -> Iterator[JunitSuite]:
 
 
 def write_findings(target: Path, found: ProfileFindings, root: Path) -> tuple[CodeFinding, ...]:
-    """Write what was found out about patches; returns it.
+    """Write the findings about patches; returns them.
 
     ``target``: a profile's folder in ``artifacts/``.  ``root``: the checkout.
     """

@@ -41,7 +41,7 @@ class Column:
 
 
 def write(project: Project) -> Path | None:
-    """Write the index anew, or take it away where no profile has a verdict; returns its path."""
+    """Write the index again, or remove it if no profile has a verdict; returns its path."""
     page = project.results / MATRIX
     columns = tuple(_columns(project))
     if not any(cell.page for column in columns for cell in column.cells.values()):
@@ -71,7 +71,7 @@ def _columns(project: Project) -> Iterator[Column]:
     for name in load.available(project.specs):
         try:
             profile = load.load(project.specs, name)
-        except BuilderError:  # whoever builds it is told
+        except BuilderError:  # whoever builds it sees the error
             continue
         if profile.lab is not None:
             yield _column(profile, publish.read(project.artifacts(name)))

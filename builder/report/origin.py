@@ -17,12 +17,14 @@ GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false")  # nothing is
 
 
 class RunOrigin(msgspec.Struct, frozen=True):
-    """``began``: seconds since the epoch.  ``toolkit``: its version.  ``commit``: of the checkout,
-    empty if that is none of git's; ``clean``: whether its files were those of the commit, None if
-    that is not known.
+    """Where and when a run was made.
 
-    ``seconds``: of the run as a whole, 0 while it goes on.  ``busy``: the part of the time of all
-    the machine's processors that was not idle meanwhile, 0 to 1, whoever used it.
+    ``began``: seconds since the epoch.  ``toolkit``: its version.  ``commit``: of the checkout,
+    empty if it is not a git checkout; ``clean``: whether its files were those of the commit, None
+    if that is not known.
+
+    ``seconds``: of the run as a whole, 0 while it goes on.  ``busy``: the part of all processors'
+    time that was not idle meanwhile, 0 to 1, whoever used it.
     """
 
     began: float
@@ -36,7 +38,7 @@ class RunOrigin(msgspec.Struct, frozen=True):
 
 
 def now(root: Path) -> RunOrigin:
-    """Of a run that begins in the checkout ``root``."""
+    """The origin of a run that begins in the checkout ``root``."""
     commit = _git(root, "rev-parse", "--verify", "HEAD")
     changes = _git(root, "status", "--porcelain") if commit else None
     return RunOrigin(
@@ -50,7 +52,7 @@ def now(root: Path) -> RunOrigin:
 
 
 def _git(root: Path, *words: str) -> str | None:
-    """What git says of the checkout itself, not of one that it lies in; None if nothing."""
+    """What git prints about the checkout itself, not one that contains it; None if nothing."""
     if not (root / ".git").exists():
         return None
     try:

@@ -1,4 +1,4 @@
-"""The lab's verdicts in ``artifacts/<profile>/``, each held against the image that lies there."""
+"""The lab's verdicts in ``artifacts/<profile>/``, each compared with the image there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IMAGE = "vm/director.qcow2"
 
 
 def told(target: Path, made: BuildRecord) -> BuildRecord:
-    """The record with what it has to say of the lab's verdicts in ``target``."""
+    """The record, with the lab's verdicts in ``target`` added."""
     return msgspec.structs.replace(made, lab=tuple(_records(target, made)))
 
 
@@ -49,7 +49,7 @@ def _files(made: BuildRecord) -> Iterator[OutputFile]:
 
 def _read(folder: Path) -> Verdict | None:
     try:
-        # What is not a file has no bytes to read, and a pipe would be waited for.
+        # Only a regular file has bytes to read; reading a pipe would block.
         return verdicts.load(folder / verdicts.FILE) if (folder / verdicts.FILE).is_file() else None
     except (OSError, msgspec.DecodeError):
         return None

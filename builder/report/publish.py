@@ -1,4 +1,4 @@
-"""Brings finished outputs into ``artifacts/<profile>/``: each folder whole or not at all."""
+"""Publishes finished outputs in ``artifacts/<profile>/``: each folder whole or not at all."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _NEW = ".{name}.new"
 class Publication:
     """One stage's output that users get: its folder below ``artifacts/<profile>/``.
 
-    ``until``: a stage whose output has all of it, too; once that is settled this is not published.
-    ``evidence``: what the stage has put out when it fails says why, and is published then.
+    ``until``: a stage whose output contains this output; once that stage is settled, this output is
+    not published.  ``evidence``: if the stage fails, its output so far says why, and is published.
     """
 
     stage: str
@@ -74,16 +74,16 @@ PASSED = Ending()
 def current(
     publications: Iterable[Publication], done: Mapping[str, Done]
 ) -> tuple[Publication, ...]:
-    """Those whose stage is settled and whose output no other one has."""
+    """Publications whose stage is settled and whose output no other settled stage contains."""
     return tuple(one for one in publications if one.stage in done and one.until not in done)
 
 
 def stale(
     target: Path, publications: tuple[Publication, ...], done: Mapping[str, Done]
 ) -> dict[str, str]:
-    """The stages whose folders are to be copied, each with what has changed in its folder.
+    """The stages whose folders must be copied, each with what has changed in its folder.
 
-    Empty words: nothing was published yet, or another output.  Folders that do not look untouched
+    An empty text: nothing was published yet, or another output.  Folders that do not look untouched
     are read.
     """
     found: dict[str, str] = {}
@@ -109,9 +109,9 @@ def begin(
     base: str,
     origin: RunOrigin | None = None,
 ) -> BuildRecord:
-    """Write a ``build.json`` that says that a run is under way, so that a kill leaves no other.
+    """Write a ``build.json`` that says that a run is in progress, so that a kill leaves no other.
 
-    Whatever lies there is on record as an earlier run's.
+    Everything in ``target`` is on record as an earlier run's.
     """
     target.mkdir(parents=True, exist_ok=True)
     earlier = _earlier(target, publications, frozenset())
@@ -138,7 +138,7 @@ def publish(
 ) -> BuildRecord:
     """Copy the outputs of the stages ``renewed`` (see ``stale``) and write ``build.json``.
 
-    ``images``, ``origin`` and ``builds``: what it says of these.  What is there already is left
+    ``images``, ``origin`` and ``builds`` are written to it.  Files that are there already are left
     alone.  After a failure, a folder that cannot be copied is on record as such.
     """
     target.mkdir(parents=True, exist_ok=True)
@@ -190,7 +190,7 @@ def outputs_of(chosen: Iterable[Publication], done: Mapping[str, Done]) -> Itera
 
 
 def folder_of(path: str) -> str:
-    """The published folder that a path below ``artifacts/<profile>/`` lies in."""
+    """The published folder that contains a path below ``artifacts/<profile>/``."""
     parts = path.split("/")
     return "/".join(parts[: 2 if parts[0] in (COMPONENTS, LAB) else 1])
 
@@ -226,7 +226,7 @@ def _below(folder: str, outputs: Iterable[OutputFile]) -> Iterator[OutputFile]:
 
 
 def _forget(target: Path, publications: tuple[Publication, ...], folders: Collection[str]) -> None:
-    """Before these folders change: no record speaks of them, whenever this run is killed."""
+    """Take these folders off the record before they change, in case this run is killed."""
     for publication in publications:
         folder = target / publication.folder
         remove(folder.with_name(_NEW.format(name=folder.name)), target)
@@ -255,7 +255,7 @@ def _without(made: BuildRecord, folders: Collection[str]) -> BuildRecord:
 def _earlier(
     target: Path, publications: Iterable[Publication], own: Collection[str]
 ) -> tuple[Earlier, ...]:
-    """What lies in ``target`` and is not of this run, whose folders are ``own``."""
+    """What is in ``target`` and is not from this run, whose folders are ``own``."""
     made = read(target)
     known = {one.folder: one for one in made.earlier} if made is not None else {}
     if made is not None:
@@ -289,7 +289,7 @@ def _stages_of(folder: str) -> tuple[str, ...]:
 
 
 def read(target: Path) -> BuildRecord | None:
-    """What is on record; None if nothing is, or nothing that can be read."""
+    """The record; None if there is none, or it cannot be read."""
     try:
         return record.decode((target / RECORD).read_bytes())
     except (FileNotFoundError, msgspec.DecodeError):
@@ -299,8 +299,8 @@ def read(target: Path) -> BuildRecord | None:
 def faults_of(target: Path, folder: str = "") -> Iterator[tuple[str, str]]:
     """Read all published folders, or one; yields each path below ``target`` with what is wrong.
 
-    Empty words: it is what ``build.json`` says.  What is in a folder and not on record is wrong.
-    Raises VerificationError if ``build.json`` is not a record.
+    An empty text: it is what ``build.json`` says.  A file in a folder that is not on record is
+    wrong.  Raises VerificationError if ``build.json`` is not a record.
     """
     try:
         made = record.decode((target / RECORD).read_bytes())
@@ -327,7 +327,7 @@ def _within(folder: str, outputs: Iterable[OutputFile]) -> Iterator[OutputFile]:
 
 
 def withdraw(target: Path, folder: str) -> None:
-    """Take a published folder away, also off the record: the next run publishes it again."""
+    """Remove a published folder, also from the record; the next run publishes it again."""
     remove(target / folder, target)
     made = record.decode((target / RECORD).read_bytes())
     write_whole(target / RECORD, record.encode(_without(made, {folder})))
@@ -341,13 +341,13 @@ def _read_published(target: Path) -> dict[str, Published]:
 
 
 def _with_folders(outputs: Iterable[OutputFile]) -> list[str]:
-    """The files and all folders that they lie in, whose times tell what was added."""
+    """The files and all folders that contain them, whose times show what was added."""
     paths = [Path(entry.path) for entry in outputs]
     return sorted({str(one) for path in paths for one in (path, *path.parents)} | {"."})
 
 
 def _compare(folder: Path, outputs: Iterable[OutputFile]) -> Iterator[tuple[str, str]]:
-    """Read a published folder: every path in it with what is wrong, empty words if nothing is.
+    """Read a published folder: every path in it with what is wrong, an empty text if nothing is.
 
     An empty path is the folder's own.
     """

@@ -90,15 +90,15 @@ class Earlier(msgspec.Struct, frozen=True):
 
 
 class LabRecord(msgspec.Struct, frozen=True):
-    """A verdict of the lab that lies in ``folder``, and the image that it is a verdict on.
+    """A verdict of the lab in ``folder``, and the image that it is about.
 
     ``page``: where people read it.
 
-    ``current``: that is the image in ``vm/``; the verdict proves nothing of any other.  ``key``:
-    of the stage that made it, empty if none did.  ``image``, ``kernel_rpms``, ``experiment``
-    (scenario with topology) and ``recording``: SHA-256 digests; empty if the verdict is of a
-    version that did not tell them.  ``held``: how many assertions of the proof hold;
-    ``unjudged``: those of which nothing is known.
+    ``current``: that image is the one in ``vm/``; the verdict proves nothing about any other.
+    ``key``: of the stage that made it, empty if none did.  ``image``, ``kernel_rpms``,
+    ``experiment`` (scenario with topology) and ``recording``: SHA-256 digests; empty if the verdict
+    is from a version that did not record them.  ``held``: how many assertions of the proof hold;
+    ``unjudged``: those about which nothing is known.
     """
 
     scenario: str
@@ -121,11 +121,11 @@ class LabRecord(msgspec.Struct, frozen=True):
 class BuildRecord(msgspec.Struct, frozen=True):
     """What one run settled; ``outputs`` are paths below ``artifacts/<profile>/``.
 
-    Only ``outputs`` belong to this run.  ``images``: what it was built in.  ``lab``: the verdicts
-    that lie there, whoever made them.  ``earlier`` is what else lies there, ``unpublished`` what
-    was finished and could not be downloaded there, with the reason.  A run that is ``running`` goes
-    on still, or was killed.  ``origin``: of the last run in which anything was done.  ``builds``:
-    the last ones of this flavour and base that passed, the newest first.
+    Only ``outputs`` belong to this run.  ``images``: what it was built in.  ``lab``: the published
+    verdicts, whoever made them.  ``earlier``: what else is in the folder.  ``unpublished``:
+    finished outputs that could not be published, with the reason.  A run that is ``running`` is
+    still in progress, or was killed.  ``origin``: of the last run in which anything was done.
+    ``builds``: the last ones of this flavour and base that passed, the newest first.
     """
 
     profile: str
@@ -181,7 +181,7 @@ def encode(made: BuildRecord) -> bytes:
 def decode(data: bytes) -> BuildRecord:
     """A record of this format or of an earlier one.
 
-    Raises msgspec.DecodeError for what is none.
+    Raises msgspec.DecodeError if it is not a record.
     """
     if digest.decode(data, _Dated).format >= FORMAT:
         return digest.decode(data, BuildRecord)
@@ -189,13 +189,13 @@ def decode(data: bytes) -> BuildRecord:
 
 
 class _Dated(msgspec.Struct, frozen=True):
-    """As much of a record as tells how to read the rest."""
+    """The part of a record that says how to read the rest."""
 
     format: int = 2
 
 
 class _OldStage(msgspec.Struct, frozen=True):
-    """As much of a stage's record as earlier formats wrote in another way."""
+    """The part of a stage's record that earlier formats wrote in another way."""
 
     name: str
     facts: dict[str, str]

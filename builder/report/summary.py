@@ -17,7 +17,7 @@ _SIGNS = {"pass": "✅", "fail": "❌"}
 
 
 def markdown(made: BuildRecord, smoke: SmokeReport | None) -> str:
-    """The summary; texts of guests, servers and compilers are no markup in it."""
+    """The summary; texts of guests, servers and compilers are not markup in it."""
     return "\n".join(_lines(made, smoke)) + "\n"
 
 

@@ -21,15 +21,15 @@ COMPILED = ("  CC ", "  CC [M] ", "  LD [M] ", "  AS ", "  AR ", "  CC\t", "  CX
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """What one build takes: all paths are the host's.
+    """What one build needs; all paths are the host's.
 
-    ``prepared``: the patched tree, mounted read-only where %prep would have put it, so that
-    %prep is not run; None if it is to be run, or if there is no source.  ``sources``: the
-    folder that becomes SOURCES.  ``needs``: folders with the RPMs of the components that it
-    is built with, by component.  ``jobs``: the folder with the job budget's pipe.
-    ``expected``: how many objects the last build compiled, if known.  ``options``: further
-    ones for rpmbuild.  ``explain``: cause and hint out of the log of a failed build, if the
-    manner of packing knows more than ``buildlog`` does.
+    ``prepared``: the patched tree, mounted read-only where %prep would have put it, so that %prep
+    is not run; None if it is to be run, or if there is no source.  ``sources``: the folder that
+    becomes SOURCES.  ``needs``: folders with the RPMs of the components that it is built with, by
+    component.  ``jobs``: the folder with the job budget's pipe.  ``expected``: how many objects the
+    last build compiled, if known.  ``options``: further options of rpmbuild.  ``explain``: cause
+    and hint from the log of a failed build, if the manner of packing knows more than ``buildlog``
+    does.
     """
 
     part: BuildPart
@@ -120,8 +120,8 @@ def build(
 ) -> Built:
     """Build the component's binary and source RPMs.
 
-    Raises BuildError with the compiler's or rpmbuild's words, also when rpmbuild says
-    that it succeeded but an RPM that the profile names is not there.
+    Raises BuildError with the compiler's or rpmbuild's words, also when rpmbuild says that it
+    succeeded but an RPM that the profile names is missing.
     """
     tree = lay(scratch / "home", HOME)
     write_spec(tree.specs / plan.spec_name, plan.spec)

@@ -1,4 +1,4 @@
-"""What RPMs require of the target distribution, held against what it provides."""
+"""What RPMs require of the target distribution, compared with what it provides."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ def load_target(path: Path) -> Target:
 def requirements(rpms: tuple[Path, ...]) -> tuple[Requirement, ...]:
     """What a set of RPMs requires and does not provide by itself.
 
-    rpm's own features are included; they are asked of the target's rpm.  Raises VerificationError
-    for what is not an RPM.
+    rpm's own features are included; the target's rpm must have them.  Raises VerificationError for
+    a file that is not an RPM.
     """
     # First, because it judges what librpm would believe.
     features = {entry for path in rpms for entry in _features(path)}
@@ -108,7 +108,7 @@ def requirements(rpms: tuple[Path, ...]) -> tuple[Requirement, ...]:
 
 
 def _features(path: Path) -> Iterator[Requirement]:
-    """What an RPM asks of rpm itself, ``rpmlib(...)``; createrepo_c leaves these out."""
+    """What an RPM requires of rpm itself, ``rpmlib(...)``; createrepo_c leaves these out."""
     header = rpm.read(path).header
     names, versions = header.texts(rpm.REQUIRE_NAME), header.texts(rpm.REQUIRE_VERSION)
     if len(names) != len(versions):

@@ -1,7 +1,7 @@
-"""createrepo_c, without what librpm says of a host that has no rpm.
+"""createrepo_c, without the complaints of librpm on a host without rpm.
 
 On loading, librpm reads its configuration (rpm(8), /usr/lib/rpm/rpmrc), and complains on standard
-error where there is none.  What we ask of it needs none.
+error if there is none.  Our use of it needs none.
 """
 
 from __future__ import annotations

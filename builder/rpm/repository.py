@@ -58,9 +58,9 @@ def make(
 ) -> Repository:
     """Copy the RPMs into ``target`` and write the repository's metadata with createrepo_c.
 
-    ``revision``: seconds since the epoch, the repository's revision and its files' time,
-    so that equal RPMs give an equal repository.  Source RPMs lie in a repository of their
-    own in ``target/source``.
+    ``revision``: seconds since the epoch, the repository's revision and its files' time, so that
+    equal RPMs give an equal repository.  Source RPMs are in a repository of their own in
+    ``target/source``.
     """
     packages = _fill(target / PACKAGES, binary, revision)
     sources = _fill(target / SOURCE_PACKAGES, source, revision)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import jinja2
 
 SUFFIX = ".spec.j2"
-_TEMPLATE = "<template>"  # of one that no loader knows the file of
+_TEMPLATE = "<template>"  # of a template whose file no loader knows
 Loaded = Callable[[str, str | None], None]
 """Is given the name and the text of each template that is loaded; None if there is none."""
 

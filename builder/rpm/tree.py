@@ -85,5 +85,5 @@ def fill_sources(target: Path, files: tuple[Path, ...]) -> None:
 
 
 def write_spec(path: Path, text: str) -> None:
-    """A spec as it was read: changelogs of old vendors' mix encodings."""
+    """Write a spec with its bytes as read: old vendors' changelogs mix encodings."""
     path.write_text(text, "utf-8", "surrogateescape")

@@ -1,1 +1,1 @@
-"""The test command: its parts, what they may take, and the record of the long ones."""
+"""The test command: its parts, their time limits, and the record of the long ones."""

@@ -28,7 +28,7 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class TimeBudget:
-    """``minutes``: the line of each part, as ``linters``, ``small`` or ``small/engine``."""
+    """``minutes``: the limit of each part, as ``linters``, ``small`` or ``small/engine``."""
 
     minutes: Mapping[str, float]
 
@@ -46,9 +46,9 @@ def load(path: Path) -> TimeBudget:
 
 
 def table(budget: TimeBudget, seconds: Mapping[str, float]) -> list[str]:
-    """One line a part: what it took and what it may take, in minutes.
+    """One line for each part: the minutes that it took and may take.
 
-    Of the parts inside others, those that took a noticeable time or have a line.
+    Parts inside others are listed if they took a noticeable time or have a limit.
     """
     told = {
         name: took
@@ -65,7 +65,7 @@ def table(budget: TimeBudget, seconds: Mapping[str, float]) -> list[str]:
 
 
 def over(budget: TimeBudget, seconds: Mapping[str, float]) -> list[str]:
-    """What took longer than its line, by name and figure."""
+    """Parts that took longer than their limit, by name and figure."""
     return [
         f"{name} took {took / 60:.1f} min, tests/budget.toml allows {budget.minutes[name]:g}"
         for name, took in seconds.items()
@@ -74,7 +74,7 @@ def over(budget: TimeBudget, seconds: Mapping[str, float]) -> list[str]:
 
 
 def idle(budget: TimeBudget, seconds: Mapping[str, float], ran: tuple[str, ...]) -> list[str]:
-    """Lines that limit nothing: of ``ran`` parts, or inside them, or of no part at all."""
+    """Limits of parts that do not exist, by themselves or within the ``ran`` parts."""
     tops = {name: name.split("/")[0] for name in budget.minutes}
     return [
         f"tests/budget.toml limits {name}, but there is no such part"

@@ -1,4 +1,4 @@
-"""What the tests of a part came to, read from the file that pytest wrote."""
+"""The outcomes of a part's tests, read from the file that pytest wrote."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class CaseOutcome(msgspec.Struct, frozen=True):
 
 
 def read(path: Path) -> tuple[CaseOutcome, ...]:
-    """The outcomes in a file of JUnit's format; none if pytest did not come to write it.
+    """The outcomes in a file of JUnit's format; none if pytest did not write it.
 
-    A test that an interrupt ended has neither name nor file there: it has no outcome.
+    A test that an interrupt ended has no name and no file there, and so no outcome.
     """
     if not path.exists():
         return ()
@@ -52,7 +52,7 @@ def _outcome(case: ElementTree.Element) -> CaseOutcome:
 
 
 def by_folder(outcomes: Iterable[CaseOutcome]) -> dict[str, float]:
-    """Seconds of the tests in each folder; more than the clock's where several ran at once."""
+    """Seconds of the tests in each folder; more than wall time if several ran at once."""
     found: dict[str, float] = {}
     for one in outcomes:
         found[one.folder] = found.get(one.folder, 0.0) + one.seconds
@@ -60,6 +60,6 @@ def by_folder(outcomes: Iterable[CaseOutcome]) -> dict[str, float]:
 
 
 def newer(outcomes: Iterable[CaseOutcome]) -> tuple[str, ...]:
-    """What tests built newer than it is pinned, because Debian has the pinned one no longer."""
+    """What tests built in a newer version than the pinned one, which Debian no longer has."""
     found = [one.figures[BUILT_NEWER] for one in outcomes if one.figures.get(BUILT_NEWER)]
     return tuple(dict.fromkeys(found))

@@ -26,7 +26,7 @@ class CheckCommand:
 
 @dataclass(frozen=True)
 class Part:
-    """Checks whose time is told, and limited, together.
+    """Checks whose time is reported, and limited, together.
 
     ``outcomes``: the file in JUnit's format that its tests write.
     """
@@ -83,7 +83,7 @@ def level(name: str, scratch: Path, *, coverage: bool) -> Part:
 
 
 def coverage(scratch: Path, gate: int = COVERAGE_GATE) -> Part:
-    """The levels' data taken together, and held against the gate."""
+    """The levels' data taken together, and compared with the gate."""
     program = (sys.executable, "-m", "coverage")
     data = f"--data-file={scratch / 'coverage'}"
     files = tuple(str(scratch / f"coverage-{name}") for name in CI_LEVELS)

@@ -33,14 +33,14 @@ def _raise_interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def split(words: Sequence[str]) -> tuple[bool, list[str]]:
-    """Whether ``--yes`` stands before the task, and the words without it for Invoke to judge."""
+    """Whether ``--yes`` comes before the task, and the words without it for Invoke to judge."""
     task = next((n for n, word in enumerate(words) if not word.startswith("-")), len(words))
     before = [word for word in words[:task] if word not in YES]
     return len(before) < task, [*before, *words[task:]]
 
 
 def needs(task: str, *, root: bool, long: bool = False) -> tuple[Need, ...]:
-    """Whose tools a task takes: those of every shipped base, so that any can be built.
+    """The needs of a task: the tools of every shipped base, so that any base can be built.
 
     ``long``: also what is too long for CI.
     """
@@ -55,9 +55,9 @@ def needs(task: str, *, root: bool, long: bool = False) -> tuple[Need, ...]:
 
 
 def prepare(root: Path, words: Sequence[str], *, yes: bool) -> Path:
-    """Bring what is missing for the task; the folder of the Python environment.
+    """Install what the task lacks; returns the folder of the Python environment.
 
-    Raises EnvironmentFailure if something cannot be brought.
+    Raises EnvironmentFailure if something cannot be installed.
     """
     _require_encoding(root)
     task = next((word for word in words if not word.startswith("-")), "")

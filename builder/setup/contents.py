@@ -1,4 +1,4 @@
-"""What belongs to an environment: a list of its files with their sizes, and whether all are there.
+"""The contents of an environment: a list of its files with sizes, and whether all are there.
 
 The list is written last, after everything else has reached the disk: a power cut leaves either
 a whole environment or one without a list.
@@ -32,9 +32,9 @@ def record(folder: Path) -> None:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether all that was recorded is there in full size, and for this Python and this place.
+    """Whether all recorded files are there in full size, for this Python and this place.
 
-    In another place the first lines of its scripts would lead to the old one.
+    In another place the first lines of its scripts would point to the old place.
     """
     try:
         listed = (folder / NAME).read_text(encoding="utf-8", errors="surrogateescape")

@@ -1,8 +1,8 @@
-"""The Python environment of a checkout: exactly a lock, whole or not at all.
+"""The Python environment of a checkout: exactly what a lock names, whole or not at all.
 
-``.venv`` is a link into ``.venvs/``, where every environment is made under a name of its own
-and is not changed afterwards: its scripts' first lines stay right, a kill leaves what nothing
-leads to, and a run that goes on while another one makes a new environment keeps its own.
+``.venv`` is a link into ``.venvs/``, where every environment is made under a name of its own and is
+not changed afterwards.  So its scripts' first lines stay right, a kill leaves a folder without a
+link, and a run keeps its environment while another run makes a new one.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def run(folder: Path, words: Sequence[str]) -> NoReturn:
 
 
 def _current(root: Path, kind: str) -> Path | None:
-    """Where ``.venv`` leads, if that is whole, starts and is of today's lock.
+    """The target of ``.venv``, if it is whole, starts and matches the current lock.
 
-    It is held from then on: others do not remove it.
+    It is locked from then on, so that others do not remove it.
     """
     folder = Path(os.path.realpath(root / LINK))  # a link to itself does no harm
     if folder.parent != root / HOME:
@@ -81,7 +81,7 @@ def _current(root: Path, kind: str) -> Path | None:
 
 
 def _starts(folder: Path) -> bool:
-    """Whether its interpreter works: it runs this, or is tried."""
+    """Whether its interpreter works: it runs this process, or it is tried."""
     if Path(sys.prefix) == folder:
         return True
     argv = [str(folder / "bin/python"), "-I", "-S", "-c", ""]
@@ -132,7 +132,7 @@ def _make(root: Path, kind: str) -> Path:
 
 
 def _lead(root: Path, folder: Path) -> None:
-    """Let ``.venv`` lead to the new environment; what it was is kept, if it is not a link."""
+    """Point ``.venv`` to the new environment; a ``.venv`` that is not a link is kept."""
     link, aside = root / LINK, root / HOME / "link"
     aside.unlink(missing_ok=True)
     aside.symlink_to(Path(HOME) / folder.name)  # as seen from where it goes
@@ -151,7 +151,7 @@ def _leads_home(link: Path) -> bool:
 
 
 def _sweep(root: Path) -> None:
-    """Remove environments that nothing leads to and nobody runs in, and what kills left.
+    """Remove environments that are not linked and not in use, and what kills left.
 
     Everything else in the folder is somebody else's.
     """
@@ -183,7 +183,7 @@ def _remove_unless_used(folder: Path, home: Path) -> None:
 
 
 def _remove(folder: Path, home: Path) -> None:
-    """Remove an environment; what cannot be removed is told and hinders nothing."""
+    """Remove an environment; a failure is reported and otherwise ignored."""
     try:
         removal.remove(folder, home)
     except (EnvironmentFailure, OSError) as error:

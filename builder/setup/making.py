@@ -23,7 +23,7 @@ from builder.setup import contents
 # A test environment has all that the builder needs as well.
 KINDS = {"runtime": ("runtime",), "test": ("runtime", "test")}
 USED, TEMPORARY = "used.lock", "temporary"
-# Of pip's options those that say where packages come from; others would put them elsewhere.
+# pip's options that say where packages come from; others would put them elsewhere.
 PIP_KEPT = {
     *("INDEX_URL", "EXTRA_INDEX_URL", "FIND_LINKS", "NO_INDEX", "CONFIG_FILE", "CACHE_DIR"),
     *("CERT", "CLIENT_CERT", "TRUSTED_HOST", "PROXY", "TIMEOUT", "DEFAULT_TIMEOUT", "RETRIES"),
@@ -31,7 +31,7 @@ PIP_KEPT = {
 }
 # Bytes that the larger environment takes while it is made.
 ROOM = 500 << 20
-# What ``python -m venv`` itself brings.
+# What ``python -m venv`` itself installs.
 _BROUGHT = {"pip", "setuptools", "wheel"}
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)", re.MULTILINE)
 _SETTING = re.compile(r"^(global|install|:env:)\.([a-z0-9-]+)=(.*)$", re.MULTILINE)
@@ -59,7 +59,7 @@ def lock_of(root: Path, kind: str) -> Path:
 
 
 def pinned(text: str) -> dict[str, str]:
-    """Versions by name, as a lock has them; names in the form in which they are compared."""
+    """Versions by name, as a lock has them; the names are in a form that can be compared."""
     return {
         re.sub(r"[-_.]+", "-", name).lower(): version for name, version in _PINNED.findall(text)
     }
@@ -91,7 +91,7 @@ def fill(root: Path, folder: Path, kind: str) -> None:
 
 
 def refused(error: OSError, root: Path) -> EnvironmentFailure:
-    """What to say of the operating system's refusal."""
+    """The error for a refusal of the operating system."""
     place, here = error.filename or root, shlex.quote(str(root))
     cause = f"{place}: {error.strerror or error}"
     if is_full(error):
@@ -120,7 +120,7 @@ def _sources(told: str) -> dict[str, str]:
 
 
 def _require_exactly(wanted: Mapping[str, str], found: Mapping[str, str]) -> None:
-    """Raises EnvironmentFailure unless what is installed is what the lock names."""
+    """Raises EnvironmentFailure unless the installed packages are those of the lock."""
     brought = {name: version for name, version in found.items() if name not in _BROUGHT}
     locked = {name: version for name, version in wanted.items() if name not in _BROUGHT}
     lacking = sorted(f"{n}=={v}" for n, v in locked.items() if brought.get(n) != v)
@@ -143,9 +143,9 @@ def _base_python() -> str:
 
 
 def _step(folder: Path, settings: Mapping[str, str], what: str, *argv: str) -> str:
-    """Run a program that makes a part of the environment; its standard output.
+    """Run a program that makes a part of the environment; returns its standard output.
 
-    Nothing of it outlives this process, however that ends, nor this call.
+    None of its processes outlives this call or this process, however it ends.
     """
     kept = {
         name: value
@@ -178,7 +178,7 @@ def _step(folder: Path, settings: Mapping[str, str], what: str, *argv: str) -> s
 
 @contextlib.contextmanager
 def _leash() -> Iterator[int]:
-    """The reading end of a pipe whose other end is this process's alone."""
+    """The reading end of a pipe; only this process has the other end."""
     reading, writing = os.pipe()
     try:
         yield reading

@@ -1,4 +1,4 @@
-"""Debian packages of the host: which are missing, and how they come."""
+"""Debian packages of the host: which are missing, and how they are installed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from builder.host.whole import write_whole
 ENGINE_VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT")
 ENGINE_SOCKETS = ("/var/run/docker.sock", "/run/podman/podman.sock")
 USER_SOCKETS = ("docker.sock", "podman/podman.sock")
-# What docker.io brings that runs by itself.
+# What docker.io installs that runs by itself.
 DAEMONS = ("docker.service", "docker.socket", "containerd.service")
 APT_LISTS_LOCK = Path("/var/lib/apt/lists/lock")
 UNFINISHED = Path("/var/lib/dpkg/updates")
@@ -41,7 +41,7 @@ def engine_is_named_or_present() -> bool:
 
 
 def missing(wanted: Iterable[Tool]) -> tuple[Tool, ...]:
-    """Those that this host does not have."""
+    """The tools that this host does not have."""
     return tuple(tool for tool in wanted if not tools.is_present(tool))
 
 
@@ -114,7 +114,7 @@ def _agreed() -> bool:
 
 
 def _run(before: Sequence[str], *argv: str) -> None:
-    """Run a program of apt's, by way of ``before``; an interrupt is passed on and waited for.
+    """Run a program of apt after the words ``before``; interrupts are passed on and waited for.
 
     Raises EnvironmentFailure if it fails.
     """
@@ -172,8 +172,9 @@ def _wait_for_other_apt() -> None:
 def _idle_daemons() -> Iterator[None]:
     """Let the daemons of docker.io be installed without being started, now or at boot.
 
-    By policy-rc.d, which maintainer scripts ask (invoke-rc.d(8), Debian Policy 9.3.3); one of
-    the administrator's own is left alone.  Should this process be killed, ours permits everything.
+    This is done with policy-rc.d, which maintainer scripts ask (invoke-rc.d(8), Debian Policy
+    9.3.3); the administrator's own is left alone.  If this process is killed, ours permits
+    everything.
     """
     ours = not POLICY.exists() or POLICY_MARK in POLICY.read_text(
         encoding="utf-8", errors="replace"
@@ -182,7 +183,7 @@ def _idle_daemons() -> Iterator[None]:
         write_whole(POLICY, policy(os.getpid()).encode(), mode=0o755)
     try:
         yield
-        # Whichever manager of services this host has.
+        # Whichever service manager this host has.
         for command in (("systemctl", "disable", *DAEMONS), ("update-rc.d", "docker", "disable")):
             if tools.find(command[0]):
                 subprocess.run(command, capture_output=True, check=False)

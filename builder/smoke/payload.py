@@ -1,7 +1,7 @@
 """The disk with the self-test that the guest mounts and executes.
 
-What can be asked of a guest depends on its init, so there are several self-tests, each a
-folder of ``guest/`` with a table, ``payload.toml``, of what is in it.
+What a guest can be tested for depends on its init, so there are several self-tests, each a folder
+of ``guest/`` with a table, ``payload.toml``, of what is in it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from builder.vm import machine, sandbox
 from builder.vm.hardware import Accelerator, Disk, Hardware, Kernel
 from builder.vm.machine import End, MachineRun, TimeLimits
 
-# Of the host, asked for before anything is begun.
+# Programs of the host, checked before anything starts.
 PROGRAMS = ("setpriv", "qemu-system-x86_64", "mke2fs")
 CONSOLE_LOG = "console.log"
 REPORT = "smoke.json"

@@ -1,4 +1,4 @@
-"""What a smoke run came to: the value that is kept, published and printed."""
+"""The result of a smoke run: the value that is kept, published and printed."""
 
 from __future__ import annotations
 

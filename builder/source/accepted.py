@@ -1,8 +1,8 @@
-"""``sources/accepted.toml``: sources that an operator vouches for alone, in a file git ignores.
+"""``sources/accepted.toml``: sources that only the operator vouches for, in a file git ignores.
 
-A table ``[PROFILE.SOURCE]`` names either the digest of the bytes that are taken although no
-accepted key signed them, or a key of the operator's own.  Whatever is taken by it says so in
-every run, in build.json and in the report.
+A table ``[PROFILE.SOURCE]`` names either the digest of bytes that are accepted although no accepted
+key signed them, or the operator's own key.  A source accepted by it is reported as such in every
+run, in build.json and in the report.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def read(project: Project, profile: str, sources: frozenset[str]) -> dict[str, A
 
 
 def _require_folder(folder: Path) -> None:
-    """What was put there is not to be passed over because the folder has gone."""
+    """Raises for a file or a dead link in the folder's place, so that its files are not ignored."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(
             f"{folder} is not a folder",
@@ -127,6 +127,6 @@ def _refuse(path: Path, text: str, place: str, cause: str) -> UsageError:
 
 
 def describe(error: VerificationError) -> str:
-    """How bytes were verified that are taken in spite of ``error``."""
+    """How bytes were verified that are accepted in spite of ``error``."""
     unsigned = "is not signed" in error.what
     return f"{'unsigned' if unsigned else 'not signed by an accepted key'}, {BY_YOU}"

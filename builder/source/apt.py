@@ -1,4 +1,4 @@
-"""Sources out of Debian packages, through the host's own apt client.
+"""Sources from Debian packages, through the host's own apt client.
 
 apt finds the mirror, the proxy and the keys as on every Debian machine, and checks the
 signatures; we only lend it state of our own (see ``aptconf``).
@@ -27,7 +27,7 @@ from builder.source.revision import Revision
 if TYPE_CHECKING:
     from builder.console import Console, Progress
 
-FRESH = 86400.0  # seconds for which the private lists are taken as they are
+FRESH = 86400.0  # seconds for which the private lists are used unchanged
 _JUST_NOW = 60.0  # seconds; another look at the mirror would tell nothing new
 _POLL = 0.2  # seconds
 _URI = re.compile(r"^'([^']+)' (\S+) (\d+) ", re.MULTILINE)
@@ -75,7 +75,7 @@ def verifies() -> bool:
 
 
 def parse(url: str, pinned: str | None) -> Package:
-    """The package of an ``apt:`` or ``apt-source:`` URL; its own version goes before ``pinned``."""
+    """The package of an ``apt:`` or ``apt-source:`` URL; its own version wins over ``pinned``."""
     scheme, _, asked = url.partition(":")
     if not _NAME.match(asked):
         raise LocationFailed(f"{asked!r} is not a package name")
@@ -111,9 +111,9 @@ class Apt:
         return AptFile(self._get(package, offer), offer.version)
 
     def revisions(self, package: Package, *, renew: bool) -> tuple[Revision, ...]:
-        """What the mirrors have of a package, the newest first; empty if they do not know it.
+        """The revisions of a package on the mirrors, newest first; empty if they do not know it.
 
-        The version in ``package`` is what the lists should have: they are looked at anew if not.
+        The lists are updated if they do not have the version in ``package``.
         """
         self._require_client()
         self._refresh(_JUST_NOW if renew else FRESH)
@@ -144,7 +144,7 @@ class Apt:
             return self._offer(package)
 
     def _refresh(self, age: float) -> bool:
-        """Update the lists if they are older than ``age`` seconds; tell if that was done."""
+        """Update the lists if older than ``age`` seconds; returns whether that was done."""
         stamp = self.root / "refreshed"
         with hold(self.locks / "apt-lists.lock", "apt lists", self.console, stop=self.limit.stop):
             sources = aptconf.host_sources()
@@ -218,9 +218,9 @@ class Apt:
         needed: int | None = None,
         failing: bool = False,
     ) -> str:
-        """Run apt under our configuration; returns all that it said.
+        """Run apt under our configuration; returns its output.
 
-        ``failing``: nothing if it fails.
+        ``failing``: returns an empty text if it fails.
         """
         argv = [tool, "-c", str(self.root / aptconf.FILE), *words]
         here = folder or self.root

@@ -1,7 +1,7 @@
 """A private configuration for the host's apt client: its sources, our state.
 
-The host's lists, cache and status are never touched, and its sources are read only: fresh
-machines have no deb-src entries, and an ordinary user may not add any.
+The host's lists, cache and status are never touched, and its sources are only read: fresh machines
+have no deb-src entries, and an ordinary user may not add any.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def host_sources() -> str:
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:  # a host without that file, or one that is not for us to read
+    except OSError:  # a host without that file, or a file that we may not read
         return ""
 
 
@@ -105,7 +105,7 @@ def write_configuration(root: Path, sources: str) -> Path:
                 'Acquire::Languages "none";',
                 'Acquire::GzipIndexes "true";',
                 'Acquire::Retries "3";',
-                # What the host does after its own updates is none of ours.
+                # The host's hooks before and after updates are not for ours.
                 "#clear APT::Update::Pre-Invoke;",
                 "#clear APT::Update::Post-Invoke;",
                 "#clear APT::Update::Post-Invoke-Success;",

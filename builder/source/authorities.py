@@ -1,8 +1,7 @@
-"""Whom to believe about servers' certificates: the environment's bundle, else the system's store.
+"""Which certificate authorities to trust: the environment's bundle, else the system's store.
 
-Requests alone would take its own list, which knows no authority that a company added to its
-machines, and it honours neither SSL_CERT_FILE nor SSL_CERT_DIR (OpenSSL's
-SSL_CTX_load_verify_locations(3)).
+By itself, Requests uses its own list, which has no authority that a company added to its machines,
+and it ignores SSL_CERT_FILE and SSL_CERT_DIR (OpenSSL's SSL_CTX_load_verify_locations(3)).
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class Authorities:
 
 
 def find() -> Authorities:
-    """Raises LocationFailed if what a variable names is not there or has no certificates."""
+    """Raises LocationFailed if a variable's path does not exist or has no certificates."""
     for variable in VARIABLES:
         value = os.environ.get(variable)
         if value:

@@ -1,4 +1,4 @@
-"""Brings what a location serves onto the cache's disk; nothing of it is judged here."""
+"""Downloads what a location serves to the cache's disk; nothing is judged here."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ from builder.source.variant import Choice
 
 @dataclass(frozen=True)
 class Brought:
-    """Bytes on the cache's disk, not judged yet.  ``resumed``: got in several parts.
+    """Bytes on the cache's disk, not judged yet.  ``resumed``: downloaded in several parts.
 
-    ``hops``: the addresses that were asked for them, the one that served them last.
-    ``signature``: what lay beside them at their location, where that matters; if ``plain``, it is
-    of what the decompressor makes of them.
-    ``verified``: by what they were verified on the way.
+    ``hops``: the addresses that were requested for them, last the one that served them.
+    ``signature``: the signature beside them at their location, if needed; if ``plain``, it is of
+    the decompressed bytes.  ``verified``: what verified them on the way.
     """
 
     path: Path
@@ -64,7 +63,7 @@ def _bring_signature(job: Job, location: Location) -> bytes:
 
 
 def _bring_packaged(job: Job, location: Location, choice: Choice) -> Brought:
-    """The package's revision that is meant; if it is gone, any with the pinned content."""
+    """The wanted revision of a package; if it is gone, any revision with the pinned content."""
     package = apt.parse(location.url, choice.version(location))
     client = _client(job, location)
     if package.version is None and not choice.known:
@@ -78,7 +77,7 @@ def _bring_packaged(job: Job, location: Location, choice: Choice) -> Brought:
         this = replace(package, version=one.version)
         try:
             brought = _take_out(job, location, _ask_apt(job, client, this))
-        except LocationFailed as failure:  # it is listed, and not served
+        except LocationFailed as failure:  # it is listed but not served
             failed = failed or failure
             continue
         if one.version == package.version or measure(brought.path)[0] in choice.digests:
@@ -91,7 +90,7 @@ def _bring_packaged(job: Job, location: Location, choice: Choice) -> Brought:
 
 
 def _take_out(job: Job, location: Location, brought: Brought) -> Brought:
-    """The location's member of a package."""
+    """Extract the location's member from a package."""
     if location.member is None:
         return brought
     inner = Partial.of(job.cache.partial, f"member {location.label}")
@@ -102,7 +101,7 @@ def _take_out(job: Job, location: Location, brought: Brought) -> Brought:
 
 
 def _download(job: Job, location: Location, url: str, most: int | None = None) -> Brought:
-    """What ``url`` serves, which is the location's or its signature's; ``most`` bytes of it."""
+    """Download ``url``, the location's or its signature's; at most ``most`` bytes."""
     scheme = url.partition(":")[0].lower()
     if scheme == "file":
         return copy(job, local.locate(url, job.project.root), most)

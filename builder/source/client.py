@@ -1,7 +1,8 @@
-"""Requests on a ``Line``: every connection is made by it, every byte of an answer counted.
+"""Requests on a ``Line``, which makes every connection and counts every byte of an answer.
 
-The standard library bounds a header's line and number, but neither the time that they take nor
-the answers ``100 Continue`` before them, a proxy's headers or a chunked body's trailer.
+The standard library limits the length and the number of header lines.  It does not limit the time
+that they take, ``100 Continue`` answers before them, a proxy's headers, or a chunked body's
+trailer.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
 
 class _Metered(io.RawIOBase):
-    """What a peer sends, counted, and refused when it is too much."""
+    """Counts the bytes that a peer sends, and refuses too many."""
 
     def __init__(self, raw: io.RawIOBase, line: Line) -> None:
         self._raw = raw

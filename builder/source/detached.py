@@ -1,4 +1,4 @@
-"""Signatures that lie beside a file, of the file itself or of the tar that comes out of it.
+"""Signatures beside a file, of the file itself or of the uncompressed tar.
 
 kernel.org signs the uncompressed tar, so that all its compressed forms share one signature; see
 https://www.kernel.org/signature.html.
@@ -19,8 +19,8 @@ from builder.errors import VerificationError
 from builder.source import openpgp
 from builder.source.openpgp import BadSignature, Key, Signed
 
-MOST = 1 << 16  # bytes of a signature, which has some 800
-_GROWTH = 16  # times the largest file that is taken: no source packs better than that
+MOST = 1 << 16  # bytes of a signature, which has about 800
+_GROWTH = 16  # times the largest accepted file: no source compresses better than that
 _ENDS = (".sign", ".sig", ".asc", ".gpg")
 
 
@@ -34,11 +34,10 @@ def covers_plain(url: str, signature: str) -> bool:
 def verify(
     path: Path, file: str, signature: bytes, keys: Sequence[Key], *, plain: bool, max_bytes: int
 ) -> Signed:
-    """Hold a file against a detached signature by one of ``keys``.
+    """Verify a file with a detached signature by one of ``keys``.
 
-    ``plain``: the signature is of what the decompressor makes of it.  At most 16 times
-    ``max_bytes`` may come out of it.  Raises VerificationError, and UsageError if a key's file is
-    wrong.
+    ``plain``: the signature is of the decompressed file, which may have at most 16 times
+    ``max_bytes``.  Raises VerificationError, and UsageError if a key's file is wrong.
     """
     try:
         data = openpgp.dearmoured(signature)
@@ -56,9 +55,9 @@ def verify(
 
 @contextmanager
 def _plain(path: Path, most: int) -> Iterator[IO[bytes]]:
-    """What comes out of a compressed file, as a pipe.
+    """The decompressed bytes of a file, as a pipe.
 
-    A reader that ends early ends the decompressor; what breaks that off is raised afterwards.
+    A reader that ends early ends the decompressor; the decompressor's error is raised afterwards.
     """
     reading, writing = os.pipe()
     failures: list[BaseException] = []

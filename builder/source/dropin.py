@@ -1,6 +1,6 @@
-"""The folder for files brought by hand: what lies there is looked at in every run.
+"""The folder for files supplied by hand, which is checked in every run.
 
-It goes before the cache: a file that was changed since is told, not passed over.
+It takes precedence over the cache: a file that was changed since is reported, not ignored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ _UPDATE = "`invoke fetch --update`"
 
 
 def digest(source: Source, project: Project) -> Digest | None:
-    """What lies there for a source, None if nothing.  Raises UsageError if it is not a file."""
+    """The digest of a source's file there, None if there is none.
+
+    Raises UsageError if it is not a file.
+    """
     path = project.dropin / source.file
     if path.is_file():
         return of_file(path)
@@ -45,7 +48,7 @@ def require(
     known = known_digests(source, lock)
     if found is None or not known or found in known:
         return found
-    # Needed by what is wrong alone.
+    # Needed only for the error.
     from builder.source import accepted, kind  # noqa: PLC0415
 
     advice = accepted.correction(acceptance) or "if it was replaced on purpose, run " + _UPDATE
@@ -66,7 +69,7 @@ def known_digests(source: Source, lock: SourcesLock) -> frozenset[Digest]:
 
 
 def prefer(source: Source, brought: Digest | None, found: Fetched | None) -> Fetched | None:
-    """What the cache has, if nothing was brought by hand or it has just that."""
+    """The cached file, if none was supplied by hand or both are the same."""
     if brought is None or found is None:
         return found
     if found.sha256 != brought:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Expected:
-    """``members``: paths as unpacking leaves them.  ``kernel``: its code becomes a kernel's."""
+    """``members``: paths as unpacking leaves them.  ``kernel``: a kernel is made of it."""
 
     members: frozenset[str] = frozenset()
     kernel: bool = False

@@ -1,7 +1,7 @@
-"""The one way in which bytes come into a build.
+"""The only way for bytes to get into a build.
 
-What was fetched and pinned before is found without a network or a lock, and read once, to hold
-it against its digest; all that takes longer is in ``resolve``, which is not even imported then.
+A file that was fetched and pinned before is found without a network or a lock, and read once to
+check its digest.  Everything that takes longer is in ``resolve``, which is not even imported then.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def fetch(
 ) -> Fetched:
     """The verified bytes of ``source``, from the cache or from the first location that serves it.
 
-    ``locked``: refuse what is not pinned.  ``update``: pay no heed to sources.lock and pin anew.
+    ``locked``: refuse what is not pinned.  ``update``: ignore sources.lock and pin again.
     ``stop``: set it from another thread to end the download.  ``expected``: what a first use must
-    have in it.  ``acceptance``: what the operator takes on his own.  A file in the drop-in
-    folder goes before the cache.  A damaged blob is put aside, told, and fetched anew.
+    have in it.  ``acceptance``: what the operator alone accepts.  A file in the drop-in folder
+    takes precedence over the cache.  A damaged blob is put aside, reported, and fetched again.
 
     Raises SourceUnreachable, VerificationError, EnvironmentFailure (disk full), Interrupted.
     """

@@ -76,7 +76,7 @@ def download(order: Transfer) -> Arrival:
 
 
 def ask(url: str, limit: Limit) -> str:
-    """The first line that a server greets with; raises LocationFailed if there is none."""
+    """The first line of a server's greeting; raises LocationFailed if there is none."""
     bounds = Bounds(connect=limit.seconds, stall=limit.seconds)
     try:
         with (
@@ -122,7 +122,7 @@ def _retrieve(server: _Server, place: SplitResult, order: Transfer, progress: Pr
 
 
 def _size(server: _Server, path: str) -> int:
-    """The file's size in bytes (RFC 3659, 4); nothing else tells whether it came whole."""
+    """The file's size in bytes (RFC 3659, 4); nothing else shows whether it is complete."""
     reply = server.sendcmd(f"SIZE {path}")
     found = _SIZE.match(reply)
     if found is None:

@@ -1,4 +1,4 @@
-"""One source to be fetched, with all that this takes."""
+"""One source to be fetched, with everything that is needed for it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """One source to be fetched, with all that this takes (see ``fetch.fetch``).
+    """One source to be fetched, with everything that is needed for it (see ``fetch.fetch``).
 
-    ``damages``: what the cache had of it, and was put aside.
+    ``damages``: its damaged files in the cache, which were put aside.
     """
 
     source: Source
@@ -46,7 +46,7 @@ class Job:
 
     @property
     def pins(self) -> dict[str, Pin]:
-        """The pins to be held to: none of them while updating."""
+        """The pins that must hold; none while updating."""
         return {} if self.update else valid_pins(self.source, self.lock)
 
     @property

@@ -1,7 +1,7 @@
-"""A first use, judged before it is pinned: nobody has vouched for these bytes yet.
+"""Judges a first use before it is pinned: nobody has vouched for these bytes yet.
 
-A pin says which bytes are right.  Where there is none, all that can be told is whether they are
-what their name says: an archive of that kind, whole to its end, with what the profile looks for.
+A pin says which bytes are right.  Without a pin, it can only be checked whether they are what their
+name says: an archive of that kind, whole to its end, with what the profile looks for.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from builder.source.limit import ContentRefused
 
 _SHOWN = 12  # names in a message
 
-# Of what is answered in the place of a file, whatever the status says.
+# Kinds of answers in place of a file, whatever the status says.
 _COMPLAINTS = ("an HTML page", "an XML document", "a JSON document")
 
 
@@ -49,10 +49,10 @@ class Contents:
 def judge(
     path: Path, names: tuple[str, ...], expected: Expected, check: Callable[[], None]
 ) -> Contents:
-    """Hold a file against what its names (of the file, of its URL) and the profile promise.
+    """Check that a file is what its names (of the file, of its URL) and the profile promise.
 
-    It is read to its end; ``check`` is called on the way.  Raises ContentRefused that says
-    what it is instead, and what ``check`` raises.
+    It is read to its end; ``check`` is called on the way.  Raises ContentRefused, which says what
+    the file is instead, and the errors of ``check``.
     """
     found, wanted = kind.of_file(path), kind.by_name(*names)
     if not path.stat().st_size or (not wanted and found.startswith("an HTML page")):
@@ -86,7 +86,7 @@ def served_by(label: str, hops: tuple[str, ...]) -> str:
 def told(
     contents: Contents, size: int, hops: tuple[str, ...], expected: Expected, *, signed: bool
 ) -> tuple[str, ...]:
-    """What to say of a first use of ``size`` bytes that came from these addresses."""
+    """The message on a first use of ``size`` bytes that came from these addresses."""
     what = f"it has {size} bytes and is {contents}"
     return (what,) if signed else (what, *_warnings(hops, expected))
 
@@ -176,7 +176,7 @@ def _drain(reader: ForwardReader, check: Callable[[], None]) -> int:
 
 @contextmanager
 def _told(path: Path, found: str) -> Iterator[None]:
-    """Damage is this location's answer: the next one may serve it whole."""
+    """Damage counts as this location's answer; the next one may serve the whole file."""
     try:
         yield
     except VerificationError as error:

@@ -1,7 +1,7 @@
 """What a file is by its first bytes, and what it ought to be by its name.
 
-Servers answer with login pages, error texts and pointers where an archive was asked for, and say
-"200 OK" to them.  Such an answer is told as what it is.
+Servers answer with login pages, error texts and pointers where an archive was requested, and say
+"200 OK" to them.  Such an answer is reported as what it is.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def of_file(path: Path) -> str:
 
 
 def of_bytes(start: bytes) -> str:
-    """What a file is that begins so, with its article."""
+    """What a file with these first bytes is, with its article."""
     if not start:
         return "an empty file"
     if start.startswith(rpm.MAGIC):

@@ -33,7 +33,7 @@ def find(
 ) -> Fetched | None:
     """The source if its digest is known and there is a blob of that name; none of it is read.
 
-    ``others``: variants that are not the preferred one will do, too.
+    ``others``: variants other than the preferred one are accepted, too.
     """
     for one in known(source, valid_pins(source, lock)):
         if others or one.variant == source.preferred:
@@ -44,10 +44,10 @@ def find(
 
 
 def require_sizes(lock: SourcesLock, cache: Cache, *sources: str) -> None:
-    """Hold the pinned sizes against the blobs; of all sources if none is named.
+    """Check the pinned sizes against the blobs, for all sources if none is named.
 
-    A blob is read only if its size is another one: it may be damaged, which is not told here.
-    Raises UsageError, with file and line, for a size that the pinned bytes do not have.
+    A blob is read only if its size differs: it may be damaged, which is not reported here.  Raises
+    UsageError, with file and line, for a size that the pinned bytes do not have.
     """
     for name in sources or lock.names():
         for kind, pin in lock.pins(name).items():
@@ -63,7 +63,7 @@ def require_sizes(lock: SourcesLock, cache: Cache, *sources: str) -> None:
 def find_sound(
     source: Source, *, cache: Cache, lock: SourcesLock, others: bool = False
 ) -> tuple[Fetched | None, tuple[Damage, ...]]:
-    """As ``find``, with the bytes held against the digest; and what was put aside for damage.
+    """As ``find``, with the digest checked; also returns damaged files that were put aside.
 
     Raises UsageError for a pinned size that the bytes do not have.
     """

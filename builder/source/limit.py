@@ -16,11 +16,11 @@ class LocationFailed(Exception):
 
 
 class ContentRefused(LocationFailed):
-    """It has served something, but not what its name and the profile promise."""
+    """The location served something, but not what its name and the profile promise."""
 
 
 class RevisionGone(LocationFailed):
-    """A package has not the wanted revision, nor the pinned content in one of those ``served``."""
+    """A package has neither the wanted revision nor the pinned content in a revision ``served``."""
 
     def __init__(
         self, package: str, version: str | None, served: Sequence[Revision], more: str = ""

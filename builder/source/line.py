@@ -1,4 +1,4 @@
-"""The connections of one transfer: bounded in time and bytes, and ended from outside.
+"""The connections of one transfer: limited in time and bytes, and ended from outside.
 
 Libraries read from sockets in many places, and each read may wait.  So every connection is made
 here, and a watchdog shuts it down when time is up or the run is stopped: whatever waits for the
@@ -109,7 +109,7 @@ class Line:
         return made
 
     def _resolve(self, host: str, port: int, until: float) -> list[_Address]:
-        """The host's addresses.  Nothing can end a lookup, so it is in a thread of its own."""
+        """The host's addresses.  A lookup cannot be ended, so it runs in a thread of its own."""
         found: list[_Address] = []
         failures: list[OSError] = []
 

@@ -39,7 +39,7 @@ class Location(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_packaged(self) -> bool:
-        """Whether apt brings it."""
+        """Whether apt downloads it."""
         return self.scheme in PACKAGED
 
     @property
@@ -110,7 +110,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(dict.fromkeys([self.preferred, *(one.serves for one in self.locations)]))
 
     def alone(self, variant: str) -> Source:
-        """The source with one of its variants alone.
+        """The source with only one of its variants.
 
         Where signatures lie beside the files, the keys are for the variants that have one.
         """
@@ -123,7 +123,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def in_order(self) -> tuple[Location, ...]:
-        """The locations as they are asked: those of the preferred variant go first."""
+        """The locations in the order of use: those of the preferred variant come first."""
         return tuple(sorted(self.locations, key=lambda one: one.serves != self.preferred))
 
 

@@ -1,6 +1,6 @@
-"""Who made an OpenPGP signature, asked of gpgv with exactly the keys that are accepted.
+"""Who made an OpenPGP signature, according to gpgv with exactly the accepted keys.
 
-gpgv takes signatures of the years when SHA-1 and version 3 were current; a host's crypto policy
+gpgv accepts signatures of the years when SHA-1 and version 3 were current; a host's crypto policy
 or rpm may refuse them.  It knows no other keys than those it is given, and starts no agent.
 """
 
@@ -31,7 +31,7 @@ _SIGNATURE = re.compile(
 _CIPHERS = {1: "RSA", 17: "DSA", 19: "ECDSA", 22: "EdDSA"}
 _DIGESTS = {1: "MD5", 2: "SHA-1", 3: "RIPEMD-160", 8: "SHA-256", 9: "SHA-384", 10: "SHA-512"}
 _OLD = frozenset({"MD5", "SHA-1", "RIPEMD-160"})
-_SECONDS = 900.0  # a kernel's tar comes out of its decompressor meanwhile
+_SECONDS = 900.0  # a kernel's tar is decompressed meanwhile
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Signed:
 
     @property
     def is_old(self) -> bool:
-        """Whether nobody would take such a signature of today."""
+        """Whether nobody would accept such a signature if it were made today."""
         return self.digest in _OLD or self.version < 4
 
     def __str__(self) -> str:
@@ -66,7 +66,7 @@ class Signed:
 
 
 class BadSignature(Exception):
-    """Not a good signature by an accepted key.  ``stranger``: the key it is by, if another."""
+    """Not a good signature by an accepted key.  ``stranger``: the key that made it, if another."""
 
     def __init__(self, words: str, stranger: str = "") -> None:
         super().__init__(words)
@@ -83,10 +83,10 @@ def dearmoured(signature: bytes) -> bytes:
 
 
 def verify(signature: bytes, signed: IO[bytes], keys: Sequence[Key]) -> Signed:
-    """Hold a detached signature against what ``signed`` gives from its position to its end.
+    """Verify a detached signature of ``signed``, from its position to its end.
 
-    ``signed`` must be a file of the system's.  Raises BadSignature, UsageError if a key's file
-    does not hold that key, EnvironmentFailure if gpgv is missing.
+    ``signed`` must be a file of the operating system.  Raises BadSignature, UsageError if a key's
+    file does not hold that key, EnvironmentFailure if gpgv is missing.
     """
     tool = process.require_tool("gpgv")
     if not _is_one_signature(signature):

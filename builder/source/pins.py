@@ -1,8 +1,8 @@
-"""``specs/<profile>/sources.lock``: which bytes were got, so that the next fetch gets the same.
+"""``specs/<profile>/sources.lock``: which bytes were fetched, so that the next fetch gets the same.
 
-One table per source and variant, since Debian's tree of a release and upstream's may differ.
-A pin holds as long as the profile still names the variant and the file that it was made for,
-wherever the bytes come from; other bytes than the pinned ones are not taken.
+One table per source and variant, since Debian's tree of a release and upstream's may differ.  A pin
+holds as long as the profile still names the variant and the file that it was made for, wherever the
+bytes come from; other bytes than the pinned ones are refused.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class SourcesLock:
     ) -> None:
         """Pin ``pin`` and write the file; the caller keeps other processes out.
 
-        A pin of the same bytes keeps its old date, so that the file does not change.  ``only``:
-        the variants whose other pins stay, all if not given.
+        A pin of the same bytes keeps its old date, so that the file does not change.  ``only``: the
+        variants whose existing pins stay, all if not given.
         """
         with self._guard:
             before = _load(self.path)
@@ -107,7 +107,7 @@ class SourcesLock:
             self._tables = tables
 
     def put(self, name: str, pins: Pins) -> None:
-        """Let ``pins`` be all of source ``name``, and write the file; as ``record``."""
+        """Replace all pins of source ``name`` with ``pins``, and write the file; as ``record``."""
         with self._guard:
             tables = {source: dict(pins) for source, pins in _load(self.path).items()}
             tables[name] = dict(pins)

@@ -1,4 +1,4 @@
-"""Asks whether a location answers, without taking anything from it."""
+"""Checks whether a location answers, without downloading anything."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which servers take a connection at all, so that a dead network is told in seconds.
+"""Which servers accept a connection at all, so that a dead network is reported in seconds.
 
-The patience of a download (retries, waits, long timeouts) is for servers that are there.
-A name that is not resolved or packets that vanish would use it up at every location in turn.
+The patience of a download (retries, waits, long timeouts) is for reachable servers.  Unresolved
+names or lost packets would use it up at every location in turn.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from builder.source import proxy
 from builder.source.limit import LocationFailed
 
 _PORTS = {"http": 80, "https": 443, "ftp": 21}
-_ALONE = 0.2  # of the time, which a location has before the others are tried beside it
+_ALONE = 0.2  # the part of the time that a location has before the others are tried, too
 _POLL = 0.05  # seconds
 
 
 @dataclass(frozen=True)
 class _Listener:
-    """Who is to take a connection; ``origin``: what to say about where that is known from."""
+    """A server that must accept a connection; ``origin``: where its address is from, in words."""
 
     host: str
     port: int
@@ -52,7 +52,7 @@ class _Try:
         self.over.set()
 
     def late(self, seconds: float) -> str:
-        """The answer of a server that gave none in time."""
+        """The message for a server that did not answer in time."""
         return f"no connection to {self.server.shown} within {seconds:g} s{self.server.origin}"
 
 
@@ -71,9 +71,9 @@ class Reach:
         self._deadline = 0.0
 
     def demand(self, url: str) -> None:
-        """Return once ``url``'s server has taken a connection.
+        """Return once ``url``'s server has accepted a connection.
 
-        Raises LocationFailed with its answer, or that it gave none in time; Interrupted.
+        Raises LocationFailed with its answer, or saying that there was none in time; Interrupted.
         """
         server = self._servers.get(url)
         if server is None:
@@ -115,7 +115,7 @@ class Reach:
 def _server(url: str) -> _Listener | None:
     """Where to connect to: the proxy if there is one.
 
-    None if the address is none, or the proxy's: that is for the download to tell.
+    None if the address or the proxy's is not an address, which the download will report.
     """
     try:
         place = urlsplit(url)

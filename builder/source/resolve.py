@@ -34,8 +34,8 @@ from builder.source.variant import DROPIN
 class _Place:
     """Where to look; ``allowed``: the digests that may come from there, none if unknown.
 
-    ``variant``: what it is said to serve.  ``strict``: its bytes are pinned, so others are an
-    error; from elsewhere they are but an answer.
+    ``variant``: what it is said to serve.  ``strict``: its bytes are pinned, so other bytes are an
+    error; from other places they are just an answer.
     """
 
     variant: str
@@ -81,7 +81,7 @@ def _try_places(job: Job) -> Fetched:
                     return _announced(job, job.verified(found, job.vouch(found.path, found.sha256)))
             job.console.say(f"{job.source.name}: from {place.label}")
             key = hashlib.sha256(place.label.encode()).hexdigest()[:16]
-            # Another source may name the same place: its partial file is one at a time's.
+            # Another source may name the same place: only one at a time may use the partial file.
             path = job.cache.lock(f"place-{key}")
             with hold(path, place.label, job.console, stop=job.stop):
                 return _announced(job, _accept(job, place, place.bring()))
@@ -97,7 +97,7 @@ def _try_places(job: Job) -> Fetched:
 
 
 def _announced(job: Job, found: Fetched) -> Fetched:
-    """Say so if another variant than the preferred one is taken; returns it."""
+    """Report it if another variant than the preferred one is used; returns ``found``."""
     if found.variant != job.source.preferred:
         job.console.say(
             f"{found.name}: variant {found.variant} is taken, not {job.source.preferred}"
@@ -134,7 +134,7 @@ def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) ->
         words = _vouched(job, place, brought, sha256)
     except (LocationFailed, VerificationError) as refusal:
         if brought.resumed and not last:
-            # The first part may be of a file that has changed since: whole and anew, once.
+            # The first part may be of a file that has changed since: get it whole again, once.
             discard(brought)
             job.console.say(f"{place.label}: its parts do not match, restarting the download")
             return _accept(job, place, place.bring(), last=True)
@@ -179,9 +179,9 @@ def _accept(job: Job, place: _Place, brought: Brought, *, last: bool = False) ->
 
 
 def _complaint(job: Job, place: _Place, brought: Brought, sha256: Digest) -> str:
-    """A login page or the like in the place of the pinned file: it is that location's answer.
+    """What a location served in place of the pinned file, such as a login page.
 
-    Empty for bytes that somebody may take for the file.
+    Empty for bytes that may be mistaken for the file.
     """
     if place.variant == DROPIN or not place.allowed or sha256 in place.allowed:
         return ""

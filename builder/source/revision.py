@@ -70,5 +70,5 @@ def _compare(one: Revision, other: Revision) -> int:
 
 
 def is_newer(version: str, other: str) -> bool:
-    """Whether dpkg takes a version for newer than another."""
+    """Whether dpkg considers a version newer than another."""
     return process.run(["dpkg", "--compare-versions", version, "gt", other]).ok

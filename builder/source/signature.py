@@ -1,7 +1,7 @@
-"""Whether a source RPM is whole, signed by an accepted key, and the release that it is named.
+"""Whether a source RPM is whole, signed by an accepted key, and the release in its name.
 
-``rpm -K`` answers 0 for an unsigned file, and current policies refuse the signatures of the
-years of EL6, so the file's own parts are judged here; OpenPGP itself is gpgv's (``openpgp``).
+``rpm -K`` returns 0 for an unsigned file, and current policies refuse the signatures of EL6's
+years, so the file's own parts are judged here; gpgv verifies OpenPGP itself (``openpgp``).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Unvouched(VerificationError):
 
 @dataclass(frozen=True)
 class Vouched:
-    """A package that holds: who signed it, and what the signature covers."""
+    """A verified package: who signed it, and what the signature covers."""
 
     package: RpmPackage
     signed: Signed
@@ -54,10 +54,10 @@ def accepted_keys(source: Source, folder: Path) -> tuple[Key, ...]:
 
 
 def verify(path: Path, file: str, keys: Sequence[Key]) -> Vouched:
-    """Hold the RPM at ``path``, whose name is to be ``file``, against the accepted keys.
+    """Verify the RPM at ``path``, whose name must be ``file``, with the accepted keys.
 
-    All digests and signatures in it must hold, and one signature must cover every byte of
-    header and payload: its own, or by way of a payload digest in a signed header.
+    All digests and signatures in it must hold, and one signature must cover every byte of header
+    and payload: directly, or by way of a payload digest in a signed header.
 
     Raises VerificationError, UsageError if a key's file is wrong, EnvironmentFailure if gpgv is
     missing.
@@ -106,7 +106,7 @@ def _check_size(package: RpmPackage, file: str) -> None:
 
 
 def _check_digests(path: Path, package: RpmPackage, file: str) -> None:
-    """The digests in the signature header prove nothing, but tell damage from forgery."""
+    """The digests in the signature header prove nothing, but distinguish damage from forgery."""
     header, whole = _hash(path, package)
     told = {
         "SHA-1 of the header": (package.signature.text(_SHA1), header["sha1"]),
@@ -151,7 +151,7 @@ def _check_signatures(
 
 @contextmanager
 def _part(path: Path, package: RpmPackage, *, whole: bool) -> Iterator[IO[bytes]]:
-    """What a signature is about, from the position of the file to its end."""
+    """The bytes that a signature covers, from the position of the file to its end."""
     with path.open("rb", buffering=0) as file:
         file.seek(package.header.start)
         if whole:
@@ -164,7 +164,7 @@ def _part(path: Path, package: RpmPackage, *, whole: bool) -> Iterator[IO[bytes]
 
 
 def _coverage(path: Path, package: RpmPackage, signatures: dict[int, bytes], file: str) -> str:
-    """How a signature that holds reaches the payload."""
+    """How a good signature covers the payload."""
     if any(tag in signatures for tag in _WHOLE):
         return "header and payload hold"
     header = package.header

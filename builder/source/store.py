@@ -1,7 +1,6 @@
 """Verified bytes in the cache, each file named by its SHA-256 and never changed again.
 
-Disks fail and people edit, so whoever is about to use a blob holds it against its name first
-(``damage``).
+Disks fail and people edit, so a blob is checked against its name before it is used (``damage``).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from builder.host.paths import Cache
 
 @dataclass(frozen=True)
 class Damage:
-    """A blob of other bytes than its name says: ``kept`` is where they were put aside."""
+    """A blob whose bytes do not match its name; ``kept`` is where they were put aside."""
 
     file: str
     expected: Digest
@@ -53,7 +52,7 @@ def measure(path: Path) -> tuple[Digest, int]:
 def adopt(cache: Cache, path: Path, sha256: Digest) -> Path:
     """Move a measured file of the cache's own disk into the blobs, whole or not at all.
 
-    A blob of that name is replaced: nobody has measured that one.
+    A blob of that name is replaced, because nobody has measured it.
     """
     cache.blobs.mkdir(parents=True, exist_ok=True)
     with path.open("rb") as file:
@@ -74,10 +73,10 @@ def set_aside(cache: Cache, path: Path, sha256: Digest, file: str) -> Path:
 
 
 def damage(cache: Cache, sha256: Digest, file: str) -> Damage | None:
-    """Read a blob again and hold it against its digest; other bytes are put aside.
+    """Read a blob again and check its digest; wrong bytes are put aside.
 
-    ``file``: the name under which people know it.  None if the bytes are the right ones, and if
-    there is no such blob (any more: another run may have put it aside).
+    ``file``: the name under which people know it.  None if the bytes are right, or if there is no
+    such blob (another run may have put it aside).
     """
     path = cache.blobs / sha256
     try:

@@ -43,7 +43,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 def secrets_for(url: str) -> tuple[str, ...]:
-    """What a peer may know of ``url`` and of the proxies on the way, and send back."""
+    """The secrets in ``url`` and in the proxies on the way, which a peer may send back."""
     return tuple(secret for one in (url, *getproxies().values()) for secret in secrets_of(one))
 
 
@@ -55,7 +55,7 @@ class Partial:
 
     @staticmethod
     def of(folder: Path, url: str) -> Partial:
-        """The partial file for ``url`` (any text that tells downloads apart)."""
+        """The partial file for ``url`` (any text that distinguishes downloads)."""
         folder.mkdir(parents=True, exist_ok=True)
         return Partial(folder / hashlib.sha256(url.encode()).hexdigest()[:32])
 
@@ -72,14 +72,14 @@ class Partial:
 
     @property
     def origin(self) -> Origin | None:
-        """What the server must still hold for the rest to fit on, None if it gave nothing."""
+        """What the server must still have for the rest to fit, None if it gave nothing."""
         try:
             return msgspec.json.decode(self._note.read_bytes(), type=Origin)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 
     def remember(self, validator: str | None, total: int | None) -> None:
-        """Note what the file that begins now belongs to."""
+        """Note the origin of the file that begins now."""
         if validator is None:
             self._note.unlink(missing_ok=True)
         else:
@@ -95,11 +95,11 @@ class Partial:
         return Partial(self.path.with_name(f"{self.path.name}.parked"))
 
     def park(self) -> None:
-        """Put what was got aside, so that the download begins anew."""
+        """Put the bytes so far aside, so that the download starts again."""
         _move(self, self._parked)
 
     def unpark(self) -> None:
-        """Take back what was parked, unless more has come since."""
+        """Take back the parked bytes, unless more have come since."""
         if self._parked.length > self.length:
             _move(self._parked, self)
 
@@ -113,9 +113,9 @@ def _move(origin: Partial, target: Partial) -> None:
 
 @dataclass(frozen=True)
 class Arrival:
-    """How a download came.  ``parts``: it may be put together of several.
+    """How a download arrived.  ``parts``: it may consist of several parts.
 
-    ``hops``: the addresses that were asked for its last part: redirects, then who served it.
+    ``hops``: the addresses that were requested for its last part: redirects, then the server.
     """
 
     hops: tuple[str, ...]
@@ -139,7 +139,7 @@ class Transfer:
         self.limit.check()
 
     def has_time(self, seconds: float) -> bool:
-        """Whether so much is left of it."""
+        """Whether that much time is left."""
         return time.monotonic() + seconds <= self.limit.deadline
 
     @property
@@ -148,7 +148,7 @@ class Transfer:
         return without_secrets(self.url)
 
     def told(self, words: str) -> str:
-        """What the peer or a library said, as it may be shown: it may have the URL's secrets."""
+        """The words of the peer or of a library without the URL's secrets, to be shown."""
         return answer(words, secrets_for(self.url))
 
     def open(self, offset: int) -> IO[bytes]:
@@ -200,14 +200,14 @@ def receive(
 def persist(order: Transfer, attempt: Callable[[Progress], tuple[str, ...]]) -> Arrival:
     """Call ``attempt`` until it succeeds; raise LocationFailed when all tries are used up.
 
-    ``attempt`` returns the addresses that it asked.  Waits grow exponentially with full jitter;
-    tries that brought new bytes do not count.  A part of an earlier try that the server does not
-    complete, whatever it answers, is put aside once, and the download begins anew.
+    ``attempt`` returns the addresses that it requested.  Waits grow exponentially with full jitter;
+    tries that got new bytes do not count.  A part of an earlier try that the server does not
+    complete, whatever it answers, is put aside once, and the download starts again.
     """
     try:
         return _persist(order, attempt, _Patience(order))
     except LocationFailed as failure:
-        # A part that nothing tells the origin of is never resumed: it is not what is wrong.
+        # A part of unknown origin is never resumed, so it is not the cause.
         if order.partial.origin is None or not order.has_time(order.bounds.stall):
             raise
         order.console.say(f"{order.shown}: {failure}; restarting the download")
@@ -227,7 +227,7 @@ def _persist(
             try:
                 hops = attempt(progress)
             except LocationFailed as failure:
-                order.check()  # a connection that was shut for that is no answer
+                order.check()  # a connection that was shut down for that is not an answer
                 raise LocationFailed(order.told(str(failure))) from failure
             except TryAgain as failure:
                 order.check()
@@ -238,9 +238,9 @@ def _persist(
 
 
 class _Patience:
-    """What one download's tries have come to: ``parts`` tells that some of it was kept.
+    """The state of one download's tries; ``parts``: some of it was kept.
 
-    ``once``: there is no second try before something has come.
+    ``once``: there is no second try before something has arrived.
     """
 
     def __init__(self, order: Transfer, *, once: bool = False) -> None:

@@ -1,7 +1,7 @@
 """Which bytes a source may have: its variants, their digests, and what each location may serve.
 
-The pin is the content: what has a pinned digest will do, wherever it comes from.  A variant that
-nobody pinned does not slip in beside one that is pinned.
+The pin is the content: bytes with a pinned digest are accepted, wherever they come from.  An
+unpinned variant is not accepted beside a pinned one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from builder.source.revision import Revision, upstream
 if TYPE_CHECKING:
     from builder.source.apt import Package
 
-DROPIN = "drop-in"  # the pin of what was first brought by hand, whichever variant that is
+DROPIN = "drop-in"  # the pin of a file first supplied by hand, whatever its variant
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Known:
 
 
 def known(source: Source, pins: Mapping[str, Pin]) -> tuple[Known, ...]:
-    """All digests that are known of a source, the preferred variant's first.
+    """All known digests of a source, the preferred variant's first.
 
-    What the profile says goes before what ``pins`` say (see ``known.valid_pins``).
+    The profile takes precedence over ``pins`` (see ``known.valid_pins``).
     """
     found = [one for name in source.variants for one in _of_variant(source, name, pins)]
     brought = pins.get(DROPIN)
@@ -63,9 +63,9 @@ def _of_variant(source: Source, name: str, pins: Mapping[str, Pin]) -> list[Know
 
 @dataclass(frozen=True)
 class Choice:
-    """What may come: the digests that are known of ``source``, none if this is its first use.
+    """What may be used: the known digests of ``source``, none if this is its first use.
 
-    ``locked``: nothing may come whose digest is not known, whoever signed it.
+    ``locked``: bytes with an unknown digest are refused, whoever signed them.
     """
 
     source: Source
@@ -95,7 +95,7 @@ class Choice:
         return is_signed and not self.is_known(location.serves) and not self.locked
 
     def allowed(self, location: Location) -> frozenset[Digest]:
-        """The digests that may come from a location; none if others may."""
+        """The digests that may come from a location; empty if other digests may come, too."""
         return frozenset() if self.vouched(location) else self.digests
 
     def version(self, location: Location) -> str | None:
@@ -104,10 +104,10 @@ class Choice:
         return next((pin.version for pin in pins if pin and pin.version), None)
 
     def revisions(self, package: Package, served: Sequence[Revision]) -> tuple[Revision, ...]:
-        """The revisions of ``package`` to be tried, in order: the one that is meant, then others.
+        """The revisions of ``package`` to be tried, in order: the wanted one, then others.
 
-        Without a known digest only that one is meant.  Otherwise those whose listed digest is
-        known, and, where the lists have none, those of the same upstream version.
+        Without a known digest, there are no others.  Otherwise they are those whose listed digest
+        is known and, where the lists have none, those of the same upstream version.
         """
         meant = [one for one in served if one.version == package.version]
         version = package.version or (served[0].version if served else "")

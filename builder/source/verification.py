@@ -23,14 +23,14 @@ def vouch(
     lock: SourcesLock,
     acceptance: Acceptance | None,
 ) -> str:
-    """Hold a file against the keys of its source, and against what the operator accepts.
+    """Check a file against the keys of its source, and against what the operator accepts.
 
-    Returns who vouches for it, empty words if nobody does and nobody has to.  The profile's keys
+    Returns who vouches for it, an empty text if nobody does and nobody has to.  The profile's keys
     lie beside ``lock``.  Raises as ``signature.verify`` does.
     """
     own = acceptance.keys(project) if acceptance is not None else ()
     taken = acceptance is not None and acceptance.sha256 == sha256
-    # What has its signature beside it was held against that before it was pinned (``detached``).
+    # A file with a signature beside it was verified before it was pinned (``detached``).
     beside = any(location.signature for location in source.locations)
     if beside or not (source.signed_by or own):
         return f"unsigned, {BY_YOU}" if taken else ""
@@ -51,7 +51,7 @@ def vouch(
 
 
 def describe(words: str, source: Source, sha256: Digest, lock: SourcesLock) -> str:
-    """How bytes are verified that are about to be built from; ``words``: as ``vouch`` says."""
+    """How the bytes to be built from are verified; ``words``: as ``vouch`` returns."""
     if words:
         return words
     if sha256 in {source.sha256, *(location.sha256 for location in source.locations)}:

@@ -33,17 +33,16 @@ _AS_IT_IS = "!#$%&'()*+,/:;=?@[]~"  # of a Location; other bytes are escaped
 def download(order: Transfer) -> Arrival:
     """Fill the order's partial file from its URL; return when it is whole.
 
-    Raises LocationFailed with the server's
-    answer, EnvironmentFailure if the disk is full, Interrupted if stopped; what was got stays for
-    the next run.
+    Raises LocationFailed with the server's answer, EnvironmentFailure if the disk is full,
+    Interrupted if stopped; the partial file stays for the next run.
     """
     return persist(order, lambda progress: _attempt(order, progress))
 
 
 def ask(url: str, limit: Limit) -> str:
-    """Whether a location answers, without taking anything from it: its status line.
+    """The status line of a location's answer; nothing is downloaded.
 
-    Raises LocationFailed with the answer if it does not serve it.
+    Raises LocationFailed with the answer if it does not serve the file.
     """
     bounds = Bounds(connect=limit.seconds, stall=limit.seconds)
     try:
@@ -62,7 +61,7 @@ def ask(url: str, limit: Limit) -> str:
 
 
 def _attempt(order: Transfer, progress: Progress) -> tuple[str, ...]:
-    """One try to get the whole, or the rest of it; returns the addresses that were asked."""
+    """One try to get the whole file, or the rest of it; returns the requested addresses."""
     hops = [order.url]
     origin = order.partial.origin
     offset = order.partial.length if origin else 0
@@ -93,8 +92,8 @@ def _request(
 ) -> requests.Response:
     """The first answer that is not a redirect.  Redirects never lead from https to http.
 
-    ``hops``: the address to ask; those that it leads to are added.  Of a redirect nothing but
-    its head is read.
+    ``hops``: the address to request; those that it redirects to are added.  Only the head of a
+    redirect is read.
     """
     for _ in range(bounds.redirects + 1):
         response = _ask(session, method, hops[-1], headers, bounds)
@@ -108,7 +107,7 @@ def _request(
 def _ask(
     session: HttpSession, method: str, url: str, headers: dict[str, str], bounds: Bounds
 ) -> requests.Response:
-    """One request.  Raises LocationFailed for what the environment names and is none."""
+    """One request.  Raises LocationFailed for bad proxies or certificates in the environment."""
     proxy.find(url)
     verify = authorities.find().verify if _is_secure(url) else True
     try:
@@ -159,7 +158,7 @@ def _place(
 ) -> tuple[int, int | None] | None:
     """Where the body goes and the whole size; None if the partial file is whole already.
 
-    ``origin``: what the partial file is of, if its rest was asked for.
+    ``origin``: that of the partial file, if its rest was requested.
     """
     status = response.status_code
     if origin is not None and status in (200, 206, 416):
@@ -181,7 +180,7 @@ def _place_whole(order: Transfer, response: requests.Response) -> tuple[int, int
 def _place_rest(
     order: Transfer, response: requests.Response, origin: Origin, offset: int
 ) -> tuple[int, int | None] | None:
-    """The same for an answer to a request for the rest; what cannot be told apart begins anew."""
+    """The same for an answer to a request for the rest; if in doubt, the download starts again."""
     status = response.status_code
     if status == 200 and origin.total is not None and _size(response) == origin.total:
         return _place_whole(order, response)
@@ -191,13 +190,13 @@ def _place_rest(
         return offset, origin.total if total is None else total
     if status == 416 and total == offset and same:
         return None
-    # A 200 of another size may be the slice alone, or another file: the whole tells.
+    # A 200 of another size may be the slice alone, or another file: the whole will show.
     order.partial.drop()
     raise TryAgain(f"HTTP {status}: the part from before does not match")
 
 
 def _is_same(origin: Origin, response: requests.Response, total: int | None) -> bool:
-    """Whether an answer about a part is about the file that was noted, as far as it tells."""
+    """Whether an answer about a part is about the noted file, as far as it says."""
     kind = "ETag" if origin.validator.startswith('"') else "Last-Modified"
     validator = response.headers.get(kind, origin.validator)
     return validator == origin.validator and (

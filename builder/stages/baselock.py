@@ -1,4 +1,4 @@
-"""Holds the images of a base against its lock, and writes it: ``--lock`` and ``--hermetic``."""
+"""Compares the images of a base with its lock, and writes it: ``--lock`` and ``--hermetic``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STAGES = (BUILD_ROOT, GUEST_ROOT)
 
 @dataclass(frozen=True)
 class Held:
-    """One image, held against the lock: ``changes`` is None if that has no table for it."""
+    """One image, compared with the lock; ``changes`` is None if the lock has no table for it."""
 
     done: Done
     root: str
@@ -73,8 +73,8 @@ class BaseLock:
     def expect(self, stages: Iterable[str]) -> None:
         """These stages are about to be settled.
 
-        Raises UsageError for a lock that cannot be understood, and in a hermetic run for one that
-        does not have what is needed.
+        Raises UsageError for a lock that cannot be understood, and in a hermetic run for a lock
+        that lacks what is needed.
         """
         wanted = [stage for stage in stages if stage in STAGES]
         if not wanted:
@@ -87,7 +87,7 @@ class BaseLock:
                 raise _unlocked(self.setting.build, cause)
 
     def see(self, done: Done) -> None:
-        """Hold an image against the lock, if there is one.
+        """Compare an image with the lock, if there is one.
 
         Raises BaseDiffers in a hermetic run, and Damaged.
         """
@@ -170,7 +170,7 @@ class BaseLock:
 
 
 def require(project: Project, build: Build) -> None:
-    """Before a hermetic run waits for anything: its base must have a lock.
+    """Check that the base has a lock, before a hermetic run waits for anything.
 
     Raises UsageError that says how to make one, or what is wrong with it.
     """

@@ -24,7 +24,7 @@ from builder.stages.packaging import Packaging, packaging
 from builder.stages.products import RPMS, SRPMS
 from builder.stages.setting import Setting
 
-# What lays out the home and SOURCES; what is put there is an input by itself.
+# Modules that lay out the home and SOURCES; the files there are inputs by themselves.
 MAKERS = ("builder.host.copying", "builder.rpm.tree", "builder.stages.products")
 
 
@@ -83,10 +83,10 @@ def build_stage(setting: Setting, part: BuildPart, ledger: Ledger, image: ReadyI
 
 
 def _foreseen(part: BuildPart, manner: Packaging) -> build.BuildPlan:
-    """What the container will be given, as far as it is known before anything has run.
+    """The container's plan, as far as it is known before anything has run.
 
-    The key is made of it, and what is run is it with the rest filled in: what only a run set
-    would not be noticed.
+    The key is made from it, and the run fills in the rest; a change in what only the run sets would
+    not be noticed.
     """
     return build.BuildPlan(
         part=part,

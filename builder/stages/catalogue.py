@@ -13,7 +13,7 @@ from builder.stages.setting import Setting
 def stages(setting: Setting, ledger: Ledger, *, update: bool = False) -> dict[str, Stage]:
     """The stages that the profile's tables call for.
 
-    ``update``: sources are resolved anew.
+    ``update``: sources are resolved again.
     """
     return {stage.name: stage for stage in _all(setting, ledger, update)}
 

@@ -1,4 +1,4 @@
-"""``checks``: what the patched trees must hold together, before anything is compiled."""
+"""``checks``: what must hold in the patched trees together, before anything is compiled."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _needs(part: BuildPart) -> tuple[StageName, ...]:
 
 
 def _require_lines(packed: Vendored, done: Mapping[str, Done]) -> None:
-    """Every symbol that the patches bring must have a value; %prep would ask, much later."""
+    """Every symbol that the patches add must have a value; %prep would ask for it, much later."""
     from builder.forensics import kconfig  # noqa: PLC0415
     from builder.forensics.view import TreeView  # noqa: PLC0415
     from builder.patch.series import touched  # noqa: PLC0415

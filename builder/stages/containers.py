@@ -26,11 +26,11 @@ def run_container(
     log: Path,
     see: Callable[[str], None] | None = None,
 ) -> int:
-    """Run ``spec`` and return its exit status; how is noted in ``scratch`` for ``shell``.
+    """Run ``spec`` and return its exit status; ``scratch`` gets a note of it for ``shell``.
 
-    What it is given from outside of the cache (scripts of ours, files of the checkout) is
-    copied first: the container's user could not read a checkout made under umask 077, and an
-    edit in the meantime changes no build.
+    Files from outside of the cache (scripts of ours, files of the checkout) are copied first: the
+    container's user could not read a checkout made under umask 077, and an edit in the meantime
+    must not change a build.
     """
     given = scratch / GIVEN
     given.mkdir(exist_ok=True)
@@ -46,10 +46,10 @@ def run_container(
 
 
 def inputs(setting: Setting, spec: ContainerSpec) -> tuple[Input, ...]:
-    """What a container gets, as inputs of its stage before any need of it has run.
+    """What a container gets, as inputs of its stage, before any of its needs has run.
 
-    Files of the checkout are mounted by absolute paths, and count with their contents.  A
-    relative path stands for what is not there yet: a need has a key of its own.
+    Files of the checkout are mounted by absolute paths, and count with their contents.  A relative
+    path stands for a file that is not there yet; the need that makes it has its own key.
     """
     limited = _limited(setting, spec)
     mounts = [
@@ -119,7 +119,7 @@ class Note:
 
 
 def noted(scratch: Path) -> list[Note]:
-    """The containers of runs that did not end well, or still go on, the last one first."""
+    """The containers of runs that did not succeed or are still running, the last one first."""
     found = [(path.stat().st_mtime, path) for path in scratch.glob(f"*/*/*/work/{NOTE}")]
     return [Note(path) for _, path in sorted(found, reverse=True)]
 

@@ -72,7 +72,7 @@ def _digest(done: Done, name: str) -> Digest:
 
 
 class ReadyImage:
-    """Has the engine hold a base's image, once per run, whichever stage asks first."""
+    """Loads a base's image into the engine, once per run, for whichever stage asks first."""
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting

@@ -1,4 +1,4 @@
-"""What becomes of the patches of several components, tried on trees that are made for it."""
+"""Tries the patches of several components on trees that are made for it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def find_all(session: Session, names: list[str]) -> ProfileFindings:
             source = StageKind.UNPACK.of(part.source.name)
             pristine = pristine_stage(part, part.source)
             needs = patching.needs(part)
-            # What patches are read from is held against its digests, as for a build.
+            # Files with patches are checked against their digests, as for a build.
             read = {*needs, source} - {pristine}
             done = session.settle(source, pristine, *needs, read=tuple(sorted(read)))
             patches = patching.collect(session.setting, part, done)
@@ -55,7 +55,7 @@ def find_all(session: Session, names: list[str]) -> ProfileFindings:
 
 
 def _sound_tree(session: Session, pristine: str, patches: Series) -> Path:
-    """The tree to try the patches on, made anew if a file that they touch has been changed."""
+    """The tree to try the patches on, made again if a file that they touch has been changed."""
     done = session.settle(pristine)[pristine]
     try:
         names = [f"{TREE}/{path}" for path in sorted(touched(patches))]

@@ -1,7 +1,7 @@
 """``record:X`` and ``lab:X``: a scenario's machines and traffic, and the verdict on them.
 
-A recording depends on the image and on the scenario, a verdict on the recording and on the
-oracle: what changes the oracle or the page boots no machine.
+A recording depends on the image and on the scenario, a verdict on the recording and on the oracle:
+a change to the oracle or the page boots no machine.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ Stages = Callable[[Setting], Mapping[str, Stage]]
 
 @dataclass(frozen=True)
 class Companion:
-    """The image of the hosts that are no directors: which one, and its finished stage if any."""
+    """The image of the hosts that are not directors: which one, and its finished stage if any."""
 
     setting: Setting
     done: Done | None
@@ -69,7 +69,7 @@ class Companion:
 
 
 def not_built(setting: Setting) -> UsageError:
-    """There is no image of this flavour in this base, or it is not of today's inputs."""
+    """The error if this flavour has no image in this base, or one from outdated inputs."""
     build = setting.build
     command = f"invoke build --profile {build.profile} --flavour {build.flavour}"
     if build.base.name != build.default_base:
@@ -83,7 +83,7 @@ def not_built(setting: Setting) -> UsageError:
 
 
 def no_series(profile: str) -> UsageError:
-    """The profile cannot be tried."""
+    """The error if the lab cannot try the profile."""
     return UsageError(
         f"profile {profile} has no table [lab]",
         "nothing says what its FULLNAT looks like on the wire",
@@ -152,7 +152,7 @@ class Benches:
         return (Input("companion", done.key if done is not None else "not built"),)
 
     def bench(self, vm: Done, built: Mapping[str, Done], scratch: Path, shells: Path) -> Bench:
-        """A bench for the image ``vm``, whose kernels are among ``built``.
+        """A bench for the image ``vm``; its kernels are among ``built``.
 
         Raises Damaged if a companion's image is not as it was made.
         """
@@ -178,7 +178,7 @@ class Benches:
         )
 
     def _way(self, scratch: Path, kernel: Path) -> Accelerator:
-        """KVM or TCG; said once if time limits are longer for it, or no guest is fenced in."""
+        """KVM or TCG; reports once if it has longer time limits, or if guests are not fenced in."""
         from builder.lab.hosts.network import PACES  # noqa: PLC0415 - only a run pays for it
         from builder.vm import sandbox  # noqa: PLC0415
 
@@ -214,7 +214,7 @@ def image(vm: Done) -> Image:
 
 
 def subject(setting: Setting, vm: Done, built: Mapping[str, Done]) -> Subject:
-    """What a verdict on this image speaks of: its digest and those of its kernels' RPMs."""
+    """What a verdict on this image is about: its digest and those of its kernels' RPMs."""
     installed = (vm.path / "packages").read_text(encoding="utf-8").split()
     names = {f"{RPMS}/{_file_name(nevra)}" for nevra in installed}
     kernels = (built[stage] for stage in kernel_stages(setting) if stage in built)
@@ -286,7 +286,7 @@ def _text(value: object) -> str:
 
 
 def _verdict_stage(setting: Setting, name: str) -> Stage:
-    """The recording, what it proves, and the page.  A red verdict is an output like others."""
+    """The recording, what it proves, and the page.  A failed verdict is an output like others."""
     recording = StageKind.RECORD.of(name)
 
     def inputs() -> tuple[Input, ...]:

@@ -1,4 +1,4 @@
-"""How a component is packed: its spec, and what belongs into SOURCES beside it."""
+"""How a component is packed: its spec, and what belongs in SOURCES beside it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Packaging(Protocol):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The stages whose output it takes."""
+        """The stages whose output it uses."""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -32,7 +32,7 @@ class Packaging(Protocol):
         """The spec's text; bytes that are not UTF-8 are surrogates in it."""
 
     def fill(self, target: Path, done: Mapping[str, Done]) -> None:
-        """Put everything into ``target`` that belongs into SOURCES."""
+        """Put everything that belongs in SOURCES into ``target``."""
 
     @property
     def foreseen(self) -> Path | None:

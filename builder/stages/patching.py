@@ -29,8 +29,8 @@ def names(
 ) -> tuple[str, ...]:
     """The patches' file names in the order in which they are applied.
 
-    ``used``: those that were, after the stage ``prep:X``; a fix of a fault that the source
-    has not is left out.
+    ``used``: those that were applied, after the stage ``prep:X``; a fix for a fault that the source
+    does not have is left out.
     """
     own = [patch for folder in folders(setting, part) for patch in series.names(folder)]
     listed = (*(patch.name for patch in part.patches), *own)
@@ -41,7 +41,7 @@ def names(
 
 
 def needs(part: BuildPart) -> tuple[StageName, ...]:
-    """The stages that bring the patches of other sources."""
+    """The stages that provide the patches of other sources."""
     return tuple(sorted({StageKind.UNPACK.of(patch.source) for patch in part.patches}))
 
 

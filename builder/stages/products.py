@@ -1,4 +1,4 @@
-"""What stages put out, and where in their outputs it lies."""
+"""The files that stages make, and where they are in the outputs."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Session:
         return done
 
     def _tell_exceptions(self, done: dict[str, Done]) -> None:
-        """Say in every run what was built from because the operator alone accepts it."""
+        """Report in every run the used sources that only the operator accepts."""
         for name, stage in done.items():
             facts = stage.manifest.facts
             if not isinstance(facts, FetchFacts) or name in self.told:
@@ -113,7 +113,7 @@ def builds_path(cache: Cache, profile: str, flavour: str, base: str) -> Path:
 
 @contextmanager
 def _writing(place: Place, profile: str) -> Iterator[str]:
-    """Hold what a run that writes needs, and sweep behind dead ones; the run's name."""
+    """Take the locks of a writing run, and sweep up after dead runs; yields the run's name."""
     project, cache, console = place.project, place.cache, place.console
     run = runs.new_name()
     with (

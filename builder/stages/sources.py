@@ -1,4 +1,4 @@
-"""``fetch:X`` brings a source; ``unpack:X``, ``inner:X`` and ``prep:X`` make its trees."""
+"""``fetch:X`` fetches a source; ``unpack:X``, ``inner:X`` and ``prep:X`` make its trees."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def expected(setting: Setting, source: Source) -> Expected:
 
 
 def acceptances(setting: Setting) -> dict[str, Acceptance]:
-    """What the operator takes on his own, by the sources' names."""
+    """What the operator alone accepts, by the sources' names."""
     build = setting.build
     return accepted.read(setting.project, build.profile, frozenset(build.sources))
 
@@ -77,7 +77,7 @@ def fetch_stage(
             require_sizes(lock, setting.cache, source.name)
         pins = valid_pins(narrowed, lock)
         known = dropin.known_digests(narrowed, lock)
-        # Without a digest nothing tells whether what was got before is still what is meant.
+        # Without a digest, nothing shows whether the earlier file is still the wanted one.
         unknown = () if known else (Input("pin", f"none at {time.time_ns()}"),)
         brought = None if update else dropin.require(narrowed, setting.project, lock, acceptance)
         keys = acceptance.keys(setting.project) if acceptance is not None else ()
@@ -161,8 +161,8 @@ def copy_by_links(origin: Path, target: Path) -> None:
 def protect(tree: Path, *, files: bool) -> None:
     """Take the permission to write from a finished tree's folders, and from its ``files``.
 
-    Whoever edits a file in the cache gets what no pinned source has: an editor, or ``sed -i``,
-    shall say so at once.
+    An edited file in the cache would differ from every pinned source, so an editor, or ``sed -i``,
+    must fail at once.
     """
     for folder, _, names in os.walk(tree):
         for name in names if files else ():
@@ -250,9 +250,9 @@ def _log_failure(error: PatchError, work: Work, series: Series, fuzz: int) -> No
 
 
 def _known(pristine: Done, output: Path, names: list[str]) -> Listing:
-    """What came out of a stage, and went into ``output`` by links; ``names`` are read.
+    """The listing of a stage's output that was linked into ``output``; only ``names`` are read.
 
-    Raises Damaged if one of these is not what came out.
+    Raises Damaged if one of these has changed.
     """
     known = pristine.listing()
     fault = known.fault(output, names)

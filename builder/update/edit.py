@@ -33,9 +33,8 @@ class Change:
 def edit(path: Path, text: str, changes: tuple[Change, ...]) -> str:
     """The text of ``path`` with ``changes`` and nothing else changed.
 
-    Each value must stand in quotes on a line of its own table.  The result is parsed and held
-    against what the document was to become; raises UsageError with file and line for a layout
-    in which that does not come out.
+    Each value must be in quotes on a line of its own table.  The result is parsed and compared with
+    the intended document; raises UsageError with file and line for a layout in which they differ.
     """
     made = text
     for change in changes:
@@ -68,7 +67,7 @@ def _replace(path: Path, text: str, change: Change) -> str:
 
 
 def _table_of(change: Change) -> tuple[str, str]:
-    """The header under which a value stands, and its key unless it is inside of another value."""
+    """The header under which a value is, and its key unless it is inside of another value."""
     texts = [part for part in change.place if isinstance(part, str)]
     if len(texts) == len(change.place):
         return ".".join(texts[:-1]), texts[-1]

@@ -23,7 +23,7 @@ def changes(
     *,
     same: bool,
 ) -> tuple[Change, ...]:
-    """What becomes of profile.toml when ``source`` moves to ``offer``.
+    """The changes to profile.toml when ``source`` moves to ``offer``.
 
     ``same``: its content is the pinned one.  Then another revision of the same version alters no
     package, so they keep their release and their changelog.

@@ -1,6 +1,6 @@
 """What newer releases of a source there are: in Debian's lists, and in kernel.org's releases.json.
 
-A point release has the same numbers but the last one.  What is not one is told, never taken.
+A point release differs only in the last number.  Other releases are reported, never used.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Offer:
 class Found:
     """The releases of a source's preferred variant, those that only upstream has, and answers.
 
-    ``answers``: of the places that gave no list.
+    ``answers``: from the places that gave no list.
     """
 
     offers: tuple[Offer, ...] = ()
@@ -83,7 +83,7 @@ def version_of(profile: Profile, source: Source) -> str:
 def renamed(text: str, current: str, new: str) -> str:
     """A file's name, or a URL, of another release: ``current`` becomes ``new``.
 
-    Where ``current`` is not in it, a point release of it in the last part of the text does.
+    If the text does not have ``current``, a point release of it in the last part is replaced.
     """
     if current in text:
         return text.replace(current, new)
@@ -93,7 +93,7 @@ def renamed(text: str, current: str, new: str) -> str:
 
 
 def held(source: Source, pin: Pin | None) -> str:
-    """The revision that a source is at: the pinned one, or an older one that a location names."""
+    """The current revision of a source: the pinned one, or an older one that a location names."""
     pinned = (pin.version if pin and pin.file == source.file else None) or ""
     for location in source.locations:
         named = location.url.partition("=")[2] if location.is_packaged else ""
@@ -111,9 +111,9 @@ def is_behind(source: Source, current: str) -> bool:
 def of_package(
     location: Location, served: Iterable[Revision], pinned: Container[Digest]
 ) -> Iterator[Offer]:
-    """The releases that a package's revisions are.
+    """The releases of a package's revisions.
 
-    Those whose content is ``pinned`` are no newer ones, unless the location names a revision.
+    Those whose content is ``pinned`` are not newer, unless the location names a revision.
     """
     name, equals, _ = location.url.partition(":")[2].partition("=")
     for one in served:
@@ -128,7 +128,7 @@ def _plain(version: str) -> str:
 
 
 def of_releases(data: bytes, place: str) -> tuple[Offer, ...]:
-    """The stable releases of kernel.org's releases.json.  Raises ValueError for what is none."""
+    """The stable releases of kernel.org's releases.json.  Raises ValueError for other data."""
     told = msgspec.json.decode(data, type=_Releases)
     return tuple(
         Offer(one.version, place)
@@ -170,7 +170,7 @@ def same(offers: Iterable[Offer], current: str) -> Offer | None:
 
 
 def beyond(offers: Iterable[Offer], current: str) -> Offer | None:
-    """The newest release that is no point release of the current version."""
+    """The newest release that is not a point release of the current version."""
     others = [one for one in offers if not is_point_release(one.version, current)]
     best: Offer | None = None
     for offer in others:
@@ -180,7 +180,7 @@ def beyond(offers: Iterable[Offer], current: str) -> Offer | None:
 
 
 def told(name: str, current: str, revision: str, best: Offer | None, found: Found) -> Iterator[str]:
-    """What there is of a source, in lines."""
+    """The available releases of a source, in lines."""
     present = f"{current}{f', revision {revision}' if revision else ''}"
     if best is not None:
         yield f"{name}: {present}; available: {best}"

@@ -83,7 +83,7 @@ def _line(change: SymbolChange, configured: Mapping[str, str]) -> str:
 
 
 def _difference(name: str, change: SymbolChange) -> str:
-    """What of an attribute has changed; of a list only what went and came."""
+    """What has changed in an attribute; for a list, only removed and added items."""
     old, new = getattr(change.before, name), getattr(change.after, name)
     label = SINGULAR.get(name, name)
     if old == new:
@@ -109,7 +109,7 @@ def _kconfig_files(tree: Path) -> Iterator[str]:
 
 
 def lines_changed(before: bytes, after: bytes) -> Iterator[str]:
-    """The lines of a file that go and come, each with its sign."""
+    """The removed and added lines of a file, each with its sign."""
     old, new = before.decode().splitlines(), after.decode().splitlines()
     for line in difflib.unified_diff(old, new, n=0, lineterm=""):
         if not line.startswith(("---", "+++", "@@")):

@@ -22,7 +22,7 @@ from builder.update.offer import Found, Offer
 if TYPE_CHECKING:
     from builder.console import Console
 
-_MOST = 4 << 20  # bytes of releases.json, which has some 10,000
+_MOST = 4 << 20  # bytes of releases.json, which has about 10,000
 _BOUNDS = Bounds(attempts=2, total=60.0)
 
 
@@ -37,7 +37,7 @@ class Search:
     pinned: frozenset[Digest]
 
     def find(self, source: Source) -> Found:
-        """What there is.  No place that fails is an error: its answer is told."""
+        """The available releases.  A place that fails is not an error; its answer is reported."""
         answers: list[str] = []
         preferred = [one for one in source.locations if one.serves == source.preferred]
         packaged = [

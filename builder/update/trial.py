@@ -1,4 +1,4 @@
-"""A profile as it would be, tried where nobody sees it: a copy of ``specs/`` elsewhere."""
+"""Tries a changed profile where nobody sees it: in a copy of ``specs/`` elsewhere."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _APART = ("specs", "artifacts", ".git")  # the first is copied, others are not n
 
 @dataclass(frozen=True)
 class Tried:
-    """What a profile's sources came to; ``trees``: the pristine one of each component."""
+    """The results for a profile's sources; ``trees``: the pristine tree of each component."""
 
     findings: ProfileFindings
     trees: dict[str, Path] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class UpdateTrial:
         return load.load(self.project.specs, self.profile)
 
     def attempt(self, sources: Sequence[str]) -> Tried:
-        """Fetch the new sources, preferred variants alone, and try the series on their trees."""
+        """Fetch the new sources, only preferred variants, and try the series on their trees."""
         lock = open_lock(self.project, self.profile)
         for name in sources:
             lock.put(name, {})
@@ -64,7 +64,7 @@ class UpdateTrial:
         return self._try(self.project, sources, wanted, locked=False)
 
     def attempt_others(self, sources: Sequence[str]) -> tuple[list[Tried], list[str]]:
-        """The same for the other variants that are pinned now; and why some are not any more."""
+        """The same for the other variants that are pinned now; and why some cannot stay pinned."""
         tried: list[Tried] = []
         notes: list[str] = []
         for name in sources:
@@ -81,7 +81,7 @@ class UpdateTrial:
         return tried, notes
 
     def attempt_old(self, sources: Sequence[str]) -> tuple[Tried | None, list[str]]:
-        """What the sources come to that are pinned now, if they are still available."""
+        """The results for the sources that are pinned now, if they are still available."""
         unpinned = self._unpinned(sources)
         if unpinned:
             files = f"{' and '.join(unpinned)}, which profile.toml names"
@@ -99,7 +99,7 @@ class UpdateTrial:
         return list(dict.fromkeys(found))
 
     def pins(self, name: str) -> dict[str, Pin]:
-        """What was pinned of a new source; one that was brought by hand counts as preferred."""
+        """The pins of a new source; a file supplied by hand counts as the preferred variant."""
         found = dict(open_lock(self.project, self.profile).pins(name))
         brought = found.pop(DROPIN, None)
         if brought is not None:
@@ -152,6 +152,6 @@ def set_up(
 
 
 def edited(trial: UpdateTrial, edit: Callable[[Profile, str], str]) -> None:
-    """Let the trial's profile.toml become what ``edit`` makes of it."""
+    """Apply ``edit`` to the trial's profile.toml."""
     text = trial.file.read_bytes().decode()
     trial.file.write_bytes(edit(trial.load(), text).encode())

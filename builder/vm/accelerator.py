@@ -25,9 +25,9 @@ COMMAND_LINE = "console=ttyS0 quiet panic=-1"
 def decide(scratch: Path, *, kernel: Path | None = None, device: Path = DEVICE) -> Accelerator:
     """KVM if tiny guests really come up on it, TCG otherwise; takes 13 s at the very most.
 
-    ``kernel``: a bzImage, with which a real kernel is tried as well (recommended).  What
-    comes out holds until the host's next boot.  ``scratch``: a folder for the guests' files.
-    Raises EnvironmentFailure if QEMU itself is missing.
+    ``kernel``: a bzImage, with which a real kernel is tried as well (recommended).  The result
+    holds until the host's next boot.  ``scratch``: a folder for the guests' files.  Raises
+    EnvironmentFailure if QEMU itself is missing.
     """
     process.require_tool("qemu-system-x86_64")
     started = time.monotonic()

@@ -31,7 +31,7 @@ class Accelerator:
 
     @property
     def remark(self) -> str:
-        """For people, behind what is booted; ``invoke doctor`` has the reason."""
+        """For people, shown after what is booted; ``invoke doctor`` has the reason."""
         return " with KVM" if self.kind == "kvm" else ": KVM unusable here, emulating (slower)"
 
     @property
@@ -78,9 +78,9 @@ class Disk:
 class Nic:
     """A virtio network card on private links.
 
-    ``wires``: open stream sockets, whose other ends other machines have; with several, all of
-    them and the card are joined by a hub.  ``capture``: file to which QEMU itself writes what
-    passes the card, in either direction (pcap-savefile(5)), if it is wanted.
+    ``wires``: open stream sockets; other machines have their other ends.  If there are several, a
+    hub joins all of them and the card.  ``capture``: file to which QEMU itself writes what passes
+    the card, in either direction (pcap-savefile(5)), if it is wanted.
     """
 
     mac: str
@@ -92,10 +92,10 @@ class Nic:
 class Hardware:
     """The machine; ``memory`` in MiB.
 
-    ``port``: the name of the virtio-serial port on which it reports.  ``shell``: a Unix
-    socket that QEMU makes for a virtio console.  ``counted``: its clock counts instructions,
-    each of them ``INSTRUCTION_NS``, and jumps while the guest is idle, which suits no guest that
-    others talk to; for TCG alone.  ``firmware``: an image of UEFI instead of QEMU's own BIOS.
+    ``port``: the name of the virtio-serial port on which it reports.  ``shell``: a Unix socket that
+    QEMU makes for a virtio console.  ``counted``: its clock counts instructions, each of them
+    ``INSTRUCTION_NS``, and jumps while the guest is idle, which does not suit guests that others
+    talk to; only for TCG.  ``firmware``: an image of UEFI, used instead of QEMU's own BIOS.
     """
 
     accelerator: Accelerator
@@ -167,7 +167,7 @@ def _command_line(hardware: Hardware, kernel: Kernel) -> str:
 def command(hardware: Hardware, console: Path, control: int, report: int) -> list[str]:
     """The whole command line; ``control`` and ``report`` are open file numbers.
 
-    QEMU is fenced in where it can be (``builder/vm/sandbox.py``).
+    QEMU is fenced in where that is possible (``builder/vm/sandbox.py``).
     """
     qemu = process.require_tool("qemu-system-x86_64")
     words = [qemu, *sandbox.options(qemu), "-nodefaults", "-no-user-config"]

@@ -1,7 +1,7 @@
 """Initial RAM file systems: cpio archives in "newc" form.
 
-The kernel reads several, one behind the other; a later file takes the place of an earlier one
-of the same name (kernel: Documentation/driver-api/early-userspace/buffer-format.rst).
+The kernel reads several, one after the other; a later file replaces an earlier file of the same
+name (kernel: Documentation/driver-api/early-userspace/buffer-format.rst).
 """
 
 from __future__ import annotations
@@ -47,6 +47,6 @@ def _padded(data: bytes) -> bytes:
 
 
 def joined(first: Path, added: bytes, target: Path) -> Path:
-    """Write ``first`` with the archive ``added`` behind it as ``target``."""
+    """Write ``first``, followed by the archive ``added``, to ``target``."""
     target.write_bytes(_padded(first.read_bytes()) + added)
     return target

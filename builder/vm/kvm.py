@@ -1,7 +1,7 @@
 """What /dev/kvm itself answers: it is there, opens, speaks the API, and makes a machine.
 
-The requests are those of linux/kvm.h; no guest runs.  A device may pass all of them and still
-bring up nothing, so that ``accelerator`` boots one as well.
+The requests are those of linux/kvm.h; no guest runs.  A device may pass all of them and still run
+no guest, so ``accelerator`` boots one as well.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ async def _wait_for_exit(pid_handle: int) -> None:
 
 
 async def _supervise(watch: _Watch, exited: asyncio.Task[None]) -> tuple[End, str] | None:
-    """Until the machine ends by itself (None) or must be ended, and why."""
+    """Wait until the machine ends by itself (None) or must be ended; returns why."""
     while not exited.done():
         await asyncio.wait((exited,), timeout=POLL_SECONDS)
         watch.look_at_console()
@@ -177,7 +177,7 @@ def _judge(watch: _Watch, status: int) -> tuple[End, str]:
 
 
 class Machine:
-    """A machine that is running.  ``ended`` is done when it does not run any more."""
+    """A machine that is running.  ``ended`` is done when it no longer runs."""
 
     def __init__(self, watch: _Watch, pid: int, speak: asyncio.StreamWriter) -> None:
         self._watch = watch
@@ -186,7 +186,7 @@ class Machine:
         self.ended: asyncio.Future[MachineRun]
 
     async def send(self, data: bytes) -> None:
-        """Write on the report channel.  What a machine that ends does not read gets lost."""
+        """Write on the report channel.  Data that an ending machine does not read is lost."""
         with contextlib.suppress(ConnectionError):
             self._speak.write(data)
             await self._speak.drain()
@@ -287,7 +287,7 @@ def boot(
 
 
 def require_started(run: MachineRun) -> None:
-    """Raise EnvironmentFailure when QEMU itself failed: no word about the guest."""
+    """Raise EnvironmentFailure when QEMU itself failed, which says nothing about the guest."""
     if run.end is End.EMULATOR:
         raise EnvironmentFailure(
             "QEMU did not run the virtual machine", run.detail, "run `invoke doctor`"

@@ -21,7 +21,7 @@ async def attached(
 
     ``exited`` is done when QEMU has ended.  Whatever stops the client ends the attempt here:
     qemu.qmp (0.0.6) asserts its own state when it is cancelled while it rolls back a failed
-    connection, so that nobody cancels a connection whose other end is closed.
+    connection, so a connection whose other end is closed is not cancelled.
     """
     client = QMPClient("director")
     connected = await _connect(client, control, exited)

@@ -1,8 +1,7 @@
 """QEMU's own fence: a filter of system calls (seccomp(2)) for what a guest may find in it.
 
-A guest that takes QEMU over can then start no program, gain no privileges and no real-time
-priority (qemu(1), -sandbox; libvirt starts every guest so).  Files that it holds and sockets
-stay within its reach.
+A guest that takes QEMU over can then not start programs, or gain privileges or real-time priority
+(qemu(1), -sandbox; libvirt starts every guest so).  It can still reach open files and sockets.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ TRIAL_SECONDS = 60.0
 
 
 def options(qemu: str) -> tuple[str, ...]:
-    """The words that fence ``qemu`` (a path), none if it or this kernel has no such filter.
+    """The options that fence in ``qemu`` (a path), none if it or this kernel has no such filter.
 
     It is tried once for each file.  Raises EnvironmentFailure if QEMU cannot be started at all.
     """

@@ -48,9 +48,9 @@ class _Section:
 
 
 def read(stream: BinaryIO, begin: bytes) -> Iterator[Frame]:
-    """All frames behind ``begin``, the file's first four bytes, which have been read.
+    """All frames after ``begin``, the file's first four bytes, which were already read.
 
-    Raises Broken for a file that is no such capture, or is cut short.
+    Raises Broken for a file that is not such a capture or is truncated.
     """
     section, kind, offset, number = _Section("<"), begin, 0, 0
     while kind:
@@ -68,7 +68,7 @@ def read(stream: BinaryIO, begin: bytes) -> Iterator[Frame]:
 
 
 def _begun(stream: BinaryIO) -> tuple[_Section, bytes, int]:
-    """A new section: its byte order is told behind its length."""
+    """A new section; its byte order follows its length."""
     head = exactly(stream, 8)
     orders = {struct.pack(order + "I", BYTE_ORDER): order for order in "<>"}
     if head[4:] not in orders:

@@ -1,4 +1,4 @@
-"""From frames to packets: what each layer says, and what it all comes to."""
+"""Decodes frames into packets: what each layer says, and the result of all layers."""
 
 from __future__ import annotations
 
@@ -44,15 +44,14 @@ class _Seen:
 
 @dataclass
 class _Found:
-    """A packet and where its record ends; or a fragment, whose verdict may depend on frames that
-    are still to come."""
+    """A packet and where its record ends, or a fragment; its verdict may depend on later frames."""
 
     offset: int
     packet: Packet | None
     part: tuple[_Seen, Fragment, Group] | None = None
 
     def settled(self, since: float) -> bool:
-        """Whether its verdict stays: groups that began before ``since`` get no more."""
+        """Whether its verdict is final: groups from before ``since`` get no more fragments."""
         if self.part is None:
             return True
         group = self.part[2]
@@ -69,16 +68,16 @@ class _Found:
 def decode(place: str, frames: Iterable[Frame]) -> tuple[tuple[Packet, int], ...]:
     """All packets of a capture and where each one's record ends, fragments and datagrams too.
 
-    Frames that by their type carry no packets are left out; what should be a packet and cannot
-    be read is one without addresses.  Raises KeyError for a link type that is not known.
+    Frames whose type carries no packets are left out.  A packet that cannot be read has no
+    addresses.  Raises KeyError for an unknown link type.
     """
     return tuple((one.judged(), one.offset) for one in Decoder(place).all(frames))
 
 
 def stream(place: str, frames: Iterable[Frame]) -> Iterator[Packet]:
-    """The same packets one after the other, by as little memory as possible.
+    """The same packets one by one, with as little memory as possible.
 
-    Fragments, and what was captured behind them, wait until their datagram is whole or too old.
+    Fragments, and packets captured after them, wait until their datagram is complete or too old.
     """
     decoder = Decoder(place)
     for frame in frames:
@@ -92,7 +91,7 @@ def stream(place: str, frames: Iterable[Frame]) -> Iterator[Packet]:
 
 @dataclass
 class Decoder:
-    """Packets of one capture, in its order.  ``waiting``: behind fragments."""
+    """Packets of one capture, in its order.  ``waiting``: fragments, and packets after them."""
 
     place: str
     assembler: Assembler = field(default_factory=Assembler)
@@ -102,7 +101,7 @@ class Decoder:
         return [one for frame in frames for one in self._found(frame)]
 
     def take(self, frame: Frame) -> Iterator[Packet]:
-        """What is settled by this frame."""
+        """The packets that this frame settles."""
         self.waiting.extend(self._found(frame))
         since = frame.time - LIFETIME
         while self.waiting and (len(self.waiting) > LONGEST_WAIT or self.waiting[0].settled(since)):
@@ -156,7 +155,7 @@ def _packet(seen: _Seen, part: Datagram, depth: int = 0) -> Packet:
 
 
 def _content(part: Datagram, layer: Transport) -> sums.Sums:
-    """What is to be said of all behind IP's headers."""
+    """The verdict on everything after the IP headers."""
     if part.protocol == UNREADABLE:
         return part.header
     judged = sums.judge(part.protocol, part.body, part.ends, part.cut)
@@ -166,7 +165,7 @@ def _content(part: Datagram, layer: Transport) -> sums.Sums:
 
 
 def _carried(seen: _Seen, part: Datagram, depth: int) -> Packet | None:
-    """The packet inside a tunnel's; fragments are not put together there."""
+    """The packet inside a tunnel packet; fragments are not reassembled there."""
     version = TUNNELS.get(part.protocol)
     if version is None or depth == DEEPEST:
         return None

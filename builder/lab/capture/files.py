@@ -1,8 +1,8 @@
-"""Reads captures, and says how far they have come.
+"""Reads captures, and reports how much has been written.
 
-The lab's own are written by QEMU's filter-dump: every packet at once and as a whole, so that a
-capture's size is a place between two packets, and what lies between two such places is what
-passed in between.  Captures made elsewhere (tcpdump, Wireshark) are read as well.
+QEMU's filter-dump writes the lab's own captures, every packet at once and as a whole.  So a
+capture's size is always a position between two packets, and the packets between two such positions
+passed in the time between.  Captures made elsewhere (tcpdump, Wireshark) are read as well.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HEADER = 24
 
 
 def is_running(path: Path) -> bool:
-    """QEMU has begun to write: what passes from now on is in the file."""
+    """Whether QEMU has begun to write: all packets from now on are in the file."""
     try:
         return path.stat().st_size >= HEADER
     except OSError:
@@ -30,9 +30,9 @@ def is_running(path: Path) -> bool:
 
 
 def frames(path: Path) -> Iterator[Frame]:
-    """All frames of a pcap or pcapng file, whatever its byte order and resolution of time.
+    """All frames of a pcap or pcapng file, whatever its byte order and time resolution.
 
-    Raises SmokeError for a file that is not a capture or is cut short, and for a link type that
+    Raises SmokeError for a file that is not a capture or is truncated, and for a link type that
     cannot be read.
     """
     number = 0
@@ -64,7 +64,7 @@ class Capture:
     offsets: tuple[int, ...]
 
     def between(self, start: int, end: int) -> tuple[Packet, ...]:
-        """Those whose records end in ``start`` < offset <= ``end`` of the file, in bytes."""
+        """Packets whose records end at ``start`` < offset <= ``end`` in the file, in bytes."""
         found = zip(self.packets, self.offsets, strict=True)
         return tuple(packet for packet, offset in found if start < offset <= end)
 

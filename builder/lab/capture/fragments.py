@@ -1,4 +1,4 @@
-"""Datagrams that travel in fragments, put together (RFC 791 3.2, 815, 5722, 7112, 8200 4.5)."""
+"""Reassembles datagrams from fragments (RFC 791 3.2, 815, 5722, 7112, 8200 4.5)."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Fragment:
 
 @dataclass
 class Group:
-    """Fragments that seem to be of one datagram.
+    """Fragments that seem to belong to one datagram.
 
-    ``began``: when the first was captured.  ``frames``: numbers.  ``whole``: the datagram,
-    once all are there.  ``before``: the datagram of the same number that became whole earlier.
+    ``began``: when the first was captured.  ``frames``: their numbers.  ``whole``: the datagram,
+    once complete.  ``before``: an earlier complete datagram with the same number.
     """
 
     began: float
@@ -48,7 +48,7 @@ class Group:
     sums: Sums | None = None
 
     def add(self, frame: int, part: Fragment) -> Datagram | None:
-        """The whole datagram, if this was the last that it lacked."""
+        """The whole datagram, if this was the last missing fragment."""
         self.frames.append(frame)
         self.parts.append(part)
         if self.missing() or self.fault() is not None:
@@ -57,12 +57,12 @@ class Group:
         return self.whole
 
     def covers(self, parts: Iterable[Fragment]) -> bool:
-        """Whether the fragments repeat what this group has at their places."""
+        """Whether the fragments repeat the bytes that this group has at the same places."""
         body = self.content()
         return all(body[slice(*part.span)] == part.body and not part.packet.cut for part in parts)
 
     def content(self) -> bytes:
-        """The bytes that are known; of those known twice, the later ones (RFC 791, 3.2)."""
+        """The known bytes; where two fragments overlap, those of the later one (RFC 791, 3.2)."""
         known = bytearray(self._end())
         for part in self.parts:
             known[slice(*part.span)] = part.body
@@ -82,7 +82,7 @@ class Group:
         return "" if closed else f"the bytes from {at} of the datagram"
 
     def fault(self) -> Sums | None:
-        """Why these fragments are no datagram that every receiver understands alike."""
+        """Why receivers may not all make the same datagram of these fragments."""
         if any(part.packet.cut for part in self.parts):
             return sums.CUT
         six = len(self.parts[0].packet.source) == 16
@@ -99,7 +99,7 @@ class Group:
         return self._overlap(six) or self._first(six)
 
     def _overlap(self, six: bool) -> Sums | None:
-        """Two that have the same place: IPv6 throws all away unless they are the same."""
+        """Overlapping fragments: IPv6 discards all unless they are identical."""
         ordered = sorted({part.span for part in self.parts})
         different = any(one[1] > next_[0] for one, next_ in itertools.pairwise(ordered))
         if six and different:
@@ -111,7 +111,7 @@ class Group:
         return sums.undecided("overlapping fragments that differ: receivers do not agree on them")
 
     def _first(self, six: bool) -> Sums | None:
-        """The first fragment of IPv6 has all headers in it (RFC 7112)."""
+        """An IPv6 first fragment must have all headers in it (RFC 7112)."""
         for part in self.parts:
             if six and not part.piece.offset:
                 end = internet.walked(replace(part.packet, piece=None))
@@ -139,7 +139,7 @@ class Group:
         )
 
     def verdict(self) -> Sums:
-        """What is to be said of each of the fragments, beside its own header."""
+        """The verdict on each of the fragments, apart from its own header."""
         if self.sums is not None:
             return self.sums
         earlier = self.before
@@ -159,11 +159,11 @@ class Assembler:
     def take(
         self, place: Hashable, frame: int, time: float, part: Fragment
     ) -> tuple[Group, Datagram | None]:
-        """The fragment's group, and the datagram if it is whole now.
+        """The fragment's group, and the datagram if it is complete now.
 
-        ``place``: what tells links apart in one capture, such as VLAN tags.
+        ``place``: what distinguishes links in one capture, such as VLAN tags.
         """
-        # RFC 791: the protocol belongs to it; RFC 8200: the first fragment's alone counts
+        # RFC 791: the protocol is part of the key; RFC 8200: only the first fragment's counts
         packet = part.packet
         number = packet.protocol if len(packet.source) == 4 else None
         key = (place, packet.source, packet.destination, number, part.piece.ident)
@@ -179,7 +179,7 @@ class Assembler:
         return group, whole
 
     def _forget(self, time: float) -> None:
-        """What is older than a host would wait: the oldest stand first."""
+        """Forget groups older than a host would wait; the oldest come first."""
         for groups in (self._open, self._done):
             while groups:
                 key, oldest = next(iter(groups.items()))

@@ -1,4 +1,4 @@
-"""IP's headers, both versions', down to the first one of another protocol (RFC 791, 8200)."""
+"""IP headers of both versions, up to the first header of another protocol (RFC 791, 8200)."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Piece:
 
 @dataclass(frozen=True)
 class Datagram:
-    """A packet as IP has it.
+    """A packet at the IP layer.
 
     ``source`` and ``destination``: packed, empty if they could not be read.  ``protocol``: of
-    ``body``, which is all that was captured behind the headers.  ``length``: in bytes, with all
-    headers, as IP says it.  ``cut``: not all of it was captured.  ``header``: what is to be said
-    of the headers alone.  ``ends``: for the pseudo header.  ``missing``: bytes that were not
-    captured.  ``ident``: IPv4's identification.
+    ``body``, which is everything captured after the headers.  ``length``: in bytes, with all
+    headers, as IP states it.  ``cut``: not all of it was captured.  ``header``: the verdict on the
+    headers alone.  ``ends``: for the pseudo header.  ``missing``: bytes that were not captured.
+    ``ident``: IPv4's identification.
     """
 
     source: bytes
@@ -160,7 +160,7 @@ def _six(data: bytes, wire: int) -> Datagram:
 
 
 def _length_six(said: int, first: int, jumbo: int, wire: int) -> tuple[int, Sums]:
-    """The packet's bytes: of the header, of the jumbo option, or of the frame."""
+    """The packet's length, from the header, the jumbo option or the frame."""
     if jumbo:
         bad = said or jumbo <= 0xFFFF
         fault = sums.wrong("a jumbo option beside a length (RFC 2675, 3)") if bad else RIGHT
@@ -171,7 +171,7 @@ def _length_six(said: int, first: int, jumbo: int, wire: int) -> tuple[int, Sums
 
 
 def _jumbo(data: bytes) -> int:
-    """The length in a jumbo option of the hop-by-hop header behind ``data``'s first 40 bytes."""
+    """The length in a jumbo option of the hop-by-hop header after ``data``'s first 40 bytes."""
     value = _option(data[42 : 40 + _size(HOP, data[40:42])], OPTION_JUMBO)
     return int.from_bytes(value, "big") if len(value) == 4 else 0
 
@@ -190,9 +190,9 @@ def _option(options: bytes, kind: int) -> bytes:
 
 
 def walked(found: Datagram) -> Datagram:
-    """With its extension headers behind it, up to a fragment's content or another protocol.
+    """The datagram past its extension headers, at a fragment's content or another protocol.
 
-    What lies behind an encapsulated payload (ESP) or an unknown header cannot be walked.
+    Headers after an encapsulated payload (ESP) or an unknown header cannot be walked.
     """
     six = len(found.source) == 16
     end = _walk(found.protocol, found.body, found.ends, six)
@@ -237,7 +237,7 @@ def _size(protocol: int, header: bytes) -> int:
 
 
 def _ends(protocol: int, header: bytes, ends: Ends) -> Ends:
-    """As far as a header changes who the pseudo header is about."""
+    """The ends of the pseudo header, with the changes that a header makes to them."""
     if protocol == DESTINATION:
         home = _option(header[2:], OPTION_HOME)  # RFC 6275, 6.3
         return replace(ends, source=home) if len(home) == 16 else ends

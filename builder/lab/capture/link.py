@@ -21,9 +21,8 @@ CONTROL = 0
 class Wrapped(NamedTuple):
     """What a frame carries.  ``type``: Ethernet's, negative if it was cut off.
 
-    ``mac``: the sender, empty where the link type has none.  ``vlans``: from the outer tag to
-    the inner.  ``at``: where the packet begins in the frame.  ``to``: whom it is for, empty like
-    ``mac``.
+    ``mac``: the sender, empty where the link type has none.  ``vlans``: from the outer tag to the
+    inner.  ``at``: where the packet begins in the frame.  ``to``: the receiver, empty like ``mac``.
     """
 
     type: int
@@ -39,12 +38,12 @@ def unwrap(link: int, data: bytes) -> Wrapped:
 
 
 def _number(data: bytes, at: int) -> int:
-    """The two bytes there, or a negative number if they were cut off."""
+    """The number in two bytes, negative if they were cut off."""
     return int.from_bytes(data[at : at + 2], "big") if len(data) >= at + 2 else -1
 
 
 def _typed(data: bytes, at: int, mac: str) -> Wrapped:
-    """From where an Ethernet type is: behind all tags there are."""
+    """Unwraps from an Ethernet type on, past all tags."""
     vlans: list[int] = []
     kind = _number(data, at)
     while kind in TAGS:
@@ -67,7 +66,7 @@ def _cooked(data: bytes) -> Wrapped:
 
 
 def _cooked2(data: bytes) -> Wrapped:
-    """The type comes first in this header, and tags behind it."""
+    """The type comes first in this header, and tags after it."""
     size = data[11] if len(data) > 11 else 0
     mac = data[12 : 12 + min(size, 8)].hex(":")
     kind = _number(data, 0)
@@ -78,7 +77,7 @@ def _cooked2(data: bytes) -> Wrapped:
 
 
 def _family(data: bytes) -> Wrapped:
-    """Four bytes of address family in front, whose numbers differ by system: IP's own tells."""
+    """After four bytes of address family; its numbers differ by system, so IP's version is used."""
     return _raw(data, 4)
 
 

@@ -1,4 +1,4 @@
-"""One captured packet, taken apart as far as the oracle asks (RFC 791, 8200, 9293, 768, 792)."""
+"""One captured packet, parsed as far as the oracle needs it (RFC 791, 8200, 9293, 768, 792)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Ends = tuple[str, int, str, int]
 
 
 class Transport(msgspec.Struct, frozen=True):
-    """What the header behind IP's says.
+    """What the header after IP's says.
 
-    Ports are 0 where the protocol has none, or in fragments but the first.  ``options``: TCP
-    options in their order, kind and value.  ``quoted``: the ends that an ICMP error quotes.
-    A ``protocol`` of two words is not one that rows know: ``fragment udp``, ``cut tcp`` (its
-    header was not captured whole), ``broken tcp``, ``unreadable``.
+    Ports are 0 where the protocol has none, and in all fragments but the first.  ``options``: TCP
+    options in their order, kind and value.  ``quoted``: the ends that an ICMP error quotes.  A
+    ``protocol`` of two words is unknown to the rows: ``fragment udp``, ``cut tcp`` (its header was
+    not captured whole), ``broken tcp``, ``unreadable``.
     """
 
     protocol: str
@@ -109,7 +109,7 @@ class Packet(Transport, frozen=True, kw_only=True):
 
     @property
     def detail(self) -> str:
-        """What there is to say besides the ends."""
+        """What to show besides the ends."""
         if self.protocol == "tcp":
             said = [f"[{self.flag_text}]", f"seq {self.sequence}"]
             if self.flags & ACK:

@@ -49,7 +49,7 @@ def write(
 ) -> None:
     """Write ``frames`` as captured on interface ``name``.
 
-    ``names``: of addresses.  Frames keep their numbers: they must be all of a capture's.
+    ``names``: by address.  Frames keep their numbers, so all frames of a capture must be given.
     """
     with path.open("wb") as stream:
         stream.write(_block(SECTION, struct.pack("<IHHq", BYTE_ORDER, 1, 0, -1)))

@@ -25,9 +25,9 @@ class Broken(ValueError):
 
 
 def read(stream: BinaryIO, begin: bytes) -> Iterator[Frame]:
-    """All frames behind ``begin``, the file's first four bytes, which have been read.
+    """All frames after ``begin``, the file's first four bytes, which were already read.
 
-    Raises Broken for a file that is no such capture, or is cut short.
+    Raises Broken for a file that is not such a capture or is truncated.
     """
     if begin not in DIVISORS:
         raise Broken("it does not begin as captures do")
@@ -51,7 +51,7 @@ def read(stream: BinaryIO, begin: bytes) -> Iterator[Frame]:
 
 
 def exactly(stream: BinaryIO, size: int) -> bytes:
-    """So many bytes; raises Broken where the file ends."""
+    """Reads ``size`` bytes; raises Broken if the file ends first."""
     data = stream.read(size)
     if len(data) < size:
         raise Broken("it is truncated")

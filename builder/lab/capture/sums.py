@@ -1,4 +1,4 @@
-"""Checksums, and what can be said of one (RFC 1071; RFC 768, 9293, 4443, 9260, 8200 8.1)."""
+"""Checksums and verdicts on them (RFC 1071; RFC 768, 9293, 4443, 9260, 8200 8.1)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ TCP_FIELD, UDP_FIELD, SCTP_FIELD = 16, 6, 8
 
 @dataclass(frozen=True)
 class Sums:
-    """What all checksums of a packet come to, and why, if they are not simply right.
+    """The verdict on all checksums of a packet, with the reason if it is not ``right``.
 
-    ``none``: there is no checksum of the content, or none that is known here.  ``undecided``:
-    there is one, but the capture does not have what it takes to judge it.
+    ``none``: the content has no checksum, or none that is known here.  ``undecided``: it has one,
+    but the capture lacks what is needed to judge it.
     """
 
     verdict: SumVerdict
@@ -45,7 +45,7 @@ def undecided(why: str) -> Sums:
 
 
 def worst(*parts: Sums) -> Sums:
-    """The verdict on a whole: that of its worst part, the first of these."""
+    """The verdict on a whole: that of its worst part, the first one if there are several."""
     return max(parts, key=lambda one: ORDER.index(one.verdict), default=RIGHT)
 
 
@@ -55,8 +55,10 @@ def holds(data: bytes) -> bool:
 
 
 def folded(data: bytes) -> int:
-    """The ones' complement sum of 16-bit words, with 0xFFFF as 0: a remainder of one long number
-    is the same, as 2 to the 16th is 1 modulo 0xFFFF (RFC 1071, 2)."""
+    """The ones' complement sum of 16-bit words, with 0xFFFF as 0 (RFC 1071, 2).
+
+    The remainder of one long number is the same, as 2 to the 16th is 1 modulo 0xFFFF.
+    """
     return (int.from_bytes(data, "big") << (8 if len(data) & 1 else 0)) % 0xFFFF
 
 
@@ -66,8 +68,7 @@ class Ends:
 
     They differ from IP's own where the packet is routed by its source (RFC 8200, 8.1).
     ``destination`` is empty where the last stop is not known.  ``unsized``: IP's header has no
-    length: a card was still to cut the packet into segments (TSO), or it is a jumbogram
-    (RFC 2675).
+    length: the card had yet to segment the packet (TSO), or it is a jumbogram (RFC 2675).
     """
 
     source: bytes
@@ -82,14 +83,14 @@ class Ends:
 
 
 def _low(length: int) -> bytes:
-    """The two bytes that IPv4's pseudo header has for a length: a longer one is left to a card."""
+    """The two length bytes of IPv4's pseudo header; a longer packet is left to a card."""
     return (length & 0xFFFF).to_bytes(2, "big")
 
 
 def judge(number: int, body: bytes, ends: Ends, cut: bool) -> Sums:
-    """The checksum of protocol ``number`` in ``body``, all of what IP carries.
+    """The verdict on protocol ``number``'s checksum in ``body``, the whole content of IP.
 
-    ``cut``: the capture has but the beginning of it.
+    ``cut``: the capture has only the beginning of it.
     """
     if number not in (ICMP, IGMP, TCP, UDP, ICMPV6, SCTP):
         return Sums("none", f"no checksum of protocol {number} is known here")

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 NOP, MSS, WSCALE, SACK_OK, SACK, TIMESTAMP = 1, 2, 3, 4, 5, 8
 _FIXED = {0: "eol", 1: "nop", 4: "sackOK"}
 _NAMED = {19: "md5", 28: "user timeout", 29: "tcp-ao", 30: "mptcp", 34: "fast open"}
-# Kinds from here on are no standard's; series take one of them for the client's address.
+# Kinds from here on belong to no standard; series use one of them for the client's address.
 _UNASSIGNED = 100
 _ADDRESSED = (2 + 4, 2 + 16)
 
@@ -19,7 +19,7 @@ def words(kind: int, value: bytes) -> str:
 
 
 def _standard(kind: int, value: bytes) -> str:
-    """What the options that every host sends say; empty for others, and for malformed ones."""
+    """The options that every host sends, in words; empty for other and malformed options."""
     match kind, len(value):
         case ((0 | 1 | 4), 0):
             return _FIXED[kind]

@@ -1,4 +1,4 @@
-"""The header behind IP's: ports, numbers, options, and what an ICMP error quotes."""
+"""The header after IP's: ports, numbers, options, and what an ICMP error quotes."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def ports(number: int, body: bytes) -> tuple[int, int]:
 
 
 def transport(number: int, body: bytes, cut: bool) -> Transport:
-    """What the header says; ``cut``: of the body, only the beginning was captured.
+    """What the header says; ``cut``: only the beginning of the body was captured.
 
-    A header that is not whole makes the protocol ``cut NAME`` or ``broken NAME``.
+    An incomplete header makes the protocol ``cut NAME`` or ``broken NAME``.
     """
     name = name_of(number)
     source, target = ports(number, body)
@@ -91,7 +91,7 @@ def _tcp(body: bytes) -> Transport:
 
 
 def options(raw: bytes) -> tuple[tuple[int, bytes], ...]:
-    """TCP options, the padding behind the last one included; ``-1`` for what cannot be read."""
+    """TCP options, including the padding after the last one; ``-1`` for unreadable ones."""
     found: list[tuple[int, bytes]] = []
     at, end = 0, len(raw)
     while at < end:
@@ -117,7 +117,7 @@ def _icmp(name: str, body: bytes) -> Transport:
 
 
 def _quoted(version: int, inner: bytes) -> Ends | None:
-    """Addresses and ports of the packet that an error is about, of which it has the beginning.
+    """Addresses and ports of the packet that an error is about, from the beginning that it quotes.
 
     A quoted fragment has ports only if it is the first one.
     """

@@ -1,7 +1,7 @@
-"""The usual frame, read the short way: Ethernet, plain headers, TCP or UDP, all of it right.
+"""A fast path for the usual frame: Ethernet, plain headers, TCP or UDP, and no fault.
 
-Whatever is otherwise is left to ``decoding``, which says why.  What both read is the same: a
-test holds them against each other.
+All other frames are left to ``decoding``, which says why.  Both give the same result; a test
+compares them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NOP_TIMESTAMP, TIMESTAMPED = b"\x01\x01\x08\x0a", ((1, b""), (1, b""))
 
 
 def usual(place: str, frame: Frame) -> Packet | None:
-    """The packet of a usual frame; nothing for others."""
+    """The packet of a usual frame; None for other frames."""
     if frame.link != link.ETHERNET:
         return None
     data = frame.data

@@ -26,7 +26,7 @@ class Outcome:
 
 
 class LabHost:
-    """A guest with the lab's agent (``guest/agent`` says how they speak)."""
+    """A guest with the lab's agent (``guest/agent`` describes the protocol)."""
 
     def __init__(self, name: str, console: Path) -> None:
         self.name = name
@@ -67,11 +67,11 @@ class LabHost:
                     waiting.set_result(Outcome(int(status), text))
 
     async def ready(self, seconds: float) -> None:
-        """Until its agent has said so; raises SmokeError if it does not."""
+        """Wait until its agent reports ready; raises SmokeError if it does not."""
         await self._await(self._ready.wait(), seconds, "did not boot")
 
     async def run(self, script: str, seconds: float) -> Outcome:
-        """What a script comes to; raises SmokeError if the host dies or stays silent."""
+        """The outcome of a script; raises SmokeError if the host dies or stays silent."""
         number = next(self._numbers)
         waiting: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting[number] = waiting
@@ -80,7 +80,7 @@ class LabHost:
         return waiting.result()
 
     async def must(self, script: str, seconds: float) -> str:
-        """Its output; raises SmokeError if its status is not 0."""
+        """The output of a script; raises SmokeError if its status is not 0."""
         done = await self.run(script, seconds)
         if done.status != 0:
             raise SmokeError(
@@ -104,7 +104,7 @@ class LabHost:
         raise self._error(f"{self.name} {otherwise}", f"within {seconds:.0f} s")
 
     def death(self, run: MachineRun) -> SmokeError:
-        """What is to be said of a machine that ended in the middle of the experiment."""
+        """The error for a machine that ended during the experiment."""
         return self._error(f"{self.name} went away: {run.end.value}", run.detail)
 
     def _error(self, what: str, detail: str) -> SmokeError:

@@ -50,7 +50,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Images:
-    """``director``: what is on trial.  ``others``: for all other roles."""
+    """``director``: the image on trial.  ``others``: the image for all other roles."""
 
     director: Image
     others: Image
@@ -68,7 +68,7 @@ class Network:
     boot: float
 
     def sizes(self) -> dict[str, int]:
-        """How far every capture has come, in bytes."""
+        """The current size of every capture, in bytes."""
         return {place: path.stat().st_size for place, path in self.captures.items()}
 
     def one(self, role: str, topology: Topology) -> LabHost:
@@ -116,12 +116,12 @@ async def power_on(
     shells: Path,
     capture: bool = True,
 ) -> AsyncIterator[Network]:
-    """All hosts, booted; none is left when the block ends.
+    """Boot all hosts; none is left when the block ends.
 
-    ``folder`` gets the captures (``captures/HOST-LINK.pcap``) and consoles
-    (``consoles/HOST.log``), ``shells`` a socket for each host's shell, and is removed with them
-    at the end.  Without ``capture`` nothing is written down.  Raises SmokeError if a host does not
-    boot, EnvironmentFailure if QEMU does not run.
+    ``folder`` gets the captures (``captures/HOST-LINK.pcap``) and consoles (``consoles/HOST.log``),
+    ``shells`` a socket for each host's shell.  The sockets and ``shells`` are removed at the end.
+    Without ``capture`` nothing is captured.  Raises SmokeError if a host does not boot,
+    EnvironmentFailure if QEMU does not run.
     """
     captures, consoles = folder / "captures", folder / "consoles"
     for made in (captures, consoles, shells):
@@ -160,7 +160,7 @@ async def power_on(
 
 
 def _clear(shells: Path, names: tuple[str, ...]) -> None:
-    """The hosts' sockets are gone, and their folder if it had nothing else in it."""
+    """Remove the hosts' sockets, and their folder if nothing else is in it."""
     for name in names:
         (shells / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
@@ -200,7 +200,7 @@ def _require_captures(places: Mapping[str, Path]) -> None:
 
 
 async def quiet(network: Network, seconds: float, limit: float) -> None:
-    """Until no link has had a packet for ``seconds``, or ``limit`` has passed."""
+    """Wait until no link has had a packet for ``seconds``, or ``limit`` has passed."""
     before, still = network.sizes(), 0.0
     for _ in itertools.takewhile(lambda tick: tick * 0.1 < limit, itertools.count()):
         await asyncio.sleep(0.1)
@@ -216,7 +216,7 @@ BEGUN = 4000
 
 
 async def busy(network: Network, hosts: Iterable[str]) -> None:
-    """Until one of ``hosts`` has begun with its traffic: on a busy machine that takes a while."""
+    """Wait until one of ``hosts`` has begun its traffic, which takes a while on a busy machine."""
     wanted = tuple(f"{host}-" for host in hosts)
     before = network.sizes()
     while not any(

@@ -1,1 +1,1 @@
-"""How much goes through each method, as ratios to NAT."""
+"""The throughput of each method, as ratios to NAT."""

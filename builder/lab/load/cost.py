@@ -1,6 +1,6 @@
-"""What a packet costs the director, in instructions that are counted and not sampled.
+"""What a packet costs the director, in instructions: counted, not sampled.
 
-Its image is booted alone, on a processor whose clock is its instructions (qemu(1), -icount).
+Its image is booted alone, on a processor whose clock counts instructions (qemu(1), -icount).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ FIRST, PORTS = 20_000, 1000
 class CostMethod:
     """A way for packets through the director.
 
-    ``fill``: connections that are open before, so that one of the ports is left.
+    ``fill``: how many connections are opened first, so that a single port is left.
     """
 
     name: str
@@ -60,7 +60,7 @@ class CostMethod:
 
 
 def methods(series: Fullnat, samples: int = SAMPLES) -> tuple[CostMethod, ...]:
-    """NAT, which the others are compared with, routing without IPVS, and FULLNAT's variants."""
+    """NAT, which is the baseline, routing without IPVS, and FULLNAT's variants."""
     toa = "".join(f"sysctl -qw {name}=0\n" for name in series.toa_switches)
     low, high = series.port_switches
     ports = f"sysctl -qw {low}={FIRST} {high}={FIRST + PORTS - 1}\n"
@@ -76,7 +76,7 @@ def methods(series: Fullnat, samples: int = SAMPLES) -> tuple[CostMethod, ...]:
 class Cost(msgspec.Struct, frozen=True):
     """Instructions of one kind of packet: ``usual`` is the lower quartile of ``samples``.
 
-    Interrupts, and what the kernel does beside, add to some of the packets.
+    Interrupts and other kernel work add to some of the packets.
     """
 
     method: str

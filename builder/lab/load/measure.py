@@ -1,4 +1,4 @@
-"""Drives each method for a fixed time each, and says what went through and what it cost."""
+"""Drives each method for a fixed time, and reports throughput and cost."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class LoadReport(msgspec.Struct, frozen=True):
-    """All of them, measured one after the other in one lab; ``costs``: of a director alone."""
+    """All methods, measured one after the other in one lab; ``costs``: of a director alone."""
 
     subject: Subject
     kernel_release: str
@@ -71,7 +71,7 @@ def _line(one: Load, base: Load) -> str:
 
 
 def measure(bench: Bench, say: Say) -> LoadReport:
-    """Boot the hosts and drive every method that the profile can do.
+    """Boot the hosts and drive every method that the profile supports.
 
     Raises SmokeError if a host dies or traffic does not flow.
     """

@@ -181,7 +181,7 @@ def _client_inside(evidence: Evidence) -> Judgement:
 
 
 def _director_source(evidence: Evidence) -> Judgement:
-    """With source NAT of conntrack: the address of the card that it leaves by."""
+    """With conntrack's source NAT: the source is the address of the outgoing card."""
     found = Findings()
     topology = evidence.topology
     own: set[str] = set()
@@ -205,7 +205,7 @@ def _untranslated(evidence: Evidence) -> Judgement:
 
 
 def _direct_return(evidence: Evidence) -> Judgement:
-    """What the client gets was not sent by the director."""
+    """The packets that the client gets were not sent by the director."""
     found = Findings()
     topology = evidence.topology
     for exchange in evidence.exchanges:
@@ -219,7 +219,7 @@ def _direct_return(evidence: Evidence) -> Judgement:
 
 
 def _tunnelled(evidence: Evidence) -> Judgement:
-    """The director sends what it got, as it is, inside packets to a server."""
+    """The director forwards packets unchanged, inside packets to a server."""
     found = Findings()
     topology = evidence.topology
     servers = {

@@ -27,7 +27,7 @@ def _answered(evidence: Evidence) -> Judgement:
 
 
 def _in_turn(evidence: Evidence) -> Judgement:
-    """As round-robin scheduling has it: one after the other, all of them."""
+    """Servers answer one after the other, all of them, as round-robin scheduling requires."""
     found = Findings()
     servers = [answer.server for answer in evidence.answers]
     for before, after in itertools.pairwise(servers):
@@ -150,10 +150,10 @@ def _takes_over(evidence: Evidence) -> Judgement:
 
 
 def _ends_agree(evidence: Evidence) -> Judgement:
-    """What one end of a link sent or got in the run, the other end got or sent.
+    """Every packet that one end of a link sent or got, the other end got or sent.
 
-    Packets that are for nobody in particular (routing, VRRP) are left out: they go on when all
-    is over, so that the last of them may be missing at one end.
+    Packets for nobody in particular (routing, VRRP) are left out: they continue after the run, so
+    the last ones may be missing at one end.
     """
     found = Findings()
     for link in evidence.topology.link:
@@ -201,7 +201,7 @@ def _checksums(evidence: Evidence) -> Judgement:
 
 
 def _capture_whole(evidence: Evidence) -> Judgement:
-    """All of every packet; a file that is truncated of one is refused when it is read."""
+    """Every packet was captured completely; a file that ends within a packet is refused earlier."""
     found = Findings()
     for packet in (one for packets in evidence.captures.values() for one in packets):
         if found.whole(packet):

@@ -1,6 +1,6 @@
-"""One connection, moment by moment: what must hold of it, whoever captured it.
+"""What must hold of one connection at each step, whoever captured it.
 
-The lab's rows and the judge of captures from elsewhere say the same, by these functions.
+The lab's rows and the judge of captures from elsewhere share these functions.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def shown(option: Toa) -> str:
 def inner_source(
     found: Findings, packet: Packet, local: frozenset[str], ports: tuple[int, int]
 ) -> None:
-    """What comes to a server is from a local address and port."""
+    """Packets to a server come from a local address and port."""
     low, high = ports
     known = ", ".join(sorted(local)) or "none is configured"
     found.expect(
@@ -69,7 +69,7 @@ def no_toa_later(found: Findings, kind: int, packet: Packet) -> None:
 
 
 def mss(found: Findings, room: int, given: Packet | None, asked: Packet | None) -> str:
-    """``given``: the server's SYN-ACK, ``asked``: the client's; what became of it, in words."""
+    """``given``: the server's SYN-ACK, ``asked``: the client's; returns the change in words."""
     size = given.mss if given is not None else None
     wanted = size - room if size is not None else None
     got = asked.mss if asked is not None else None
@@ -83,7 +83,7 @@ def mss(found: Findings, room: int, given: Packet | None, asked: Packet | None) 
 
 
 def offer(found: Findings, given: Packet | None, told: Packet | None) -> str:
-    """What the client is offered beside the MSS is what its server offers (RFC 7323, 2018).
+    """Apart from the MSS, the client is offered what its server offers (RFC 7323, 2018).
 
     ``given``: the server's SYN-ACK, ``told``: the client's.  Returns the server's, in words.
     """
@@ -105,7 +105,7 @@ def _offered(packet: Packet | None) -> tuple[str, ...]:
 
 
 def timestamp(found: Findings, series: Fullnat, sent: Packet | None, got: Packet | None) -> None:
-    """As the series has it: the client's own, or none."""
+    """The timestamp is the client's own, or there is none, depending on the series."""
     if sent is None or got is None or sent.option(OPT_TIMESTAMP) is None:
         return
     if series.timestamp == "kept":
@@ -137,7 +137,7 @@ def deltas(outer: Starts, inner: Starts) -> tuple[int, int]:
 def unshifted(
     found: Findings, series: Fullnat, shifts: tuple[int, int], outer: Packet, inner: Packet
 ) -> None:
-    """Where the series keeps numbers, none of either direction is shifted."""
+    """If the series keeps sequence numbers, neither direction's are shifted."""
     zero = series.sequence != "kept" or not any(shifts)
     found.expect(zero, "sequence numbers are not shifted", outer, inner)
 
@@ -179,7 +179,7 @@ REUSE = 60.0
 
 
 def local_port(found: Findings, earlier: Packet, packet: Packet, ended: float, idle: float) -> None:
-    """A local address and port is used again for a server: the earlier connection is over.
+    """If a local address and port is reused for a server, the earlier connection must be over.
 
     ``ended``: when, or 0.  ``idle``: seconds since its last packet.
     """
@@ -191,7 +191,7 @@ def local_port(found: Findings, earlier: Packet, packet: Packet, ended: float, i
 
 
 def absent(found: Findings, packet: Packet, addresses: frozenset[str], words: str) -> None:
-    """A packet of which neither end is one of ``addresses``."""
+    """Neither end of a packet is one of ``addresses``."""
     if not packet.source:
         found.doubt(f"its addresses cannot be read ({packet.sums.why})", packet)
         return
@@ -199,7 +199,7 @@ def absent(found: Findings, packet: Packet, addresses: frozenset[str], words: st
 
 
 def checksums(found: Findings, packet: Packet, beyond: set[str]) -> None:
-    """``beyond``: takes the reasons for what cannot be judged by anybody."""
+    """``beyond``: collects the reasons why checksums cannot be judged at all."""
     said: Sums = packet.sums
     if said.verdict == "none":
         beyond.add(said.why)

@@ -28,7 +28,7 @@ class ClientAnswer:
 
 @dataclass(frozen=True)
 class Exchange:
-    """One that was asked for: its name is in its first bytes, on every link."""
+    """A requested exchange; its name is in its first bytes, on every link."""
 
     name: str
     traffic: Traffic
@@ -38,7 +38,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Leg:
-    """A connection as one link's capture has it, by the ends of its first packet.
+    """A connection in one link's capture, with the ends of its first packet.
 
     ``there``: packets from its first sender, ``back``: those to it, each in the file's order.
     """
@@ -72,7 +72,7 @@ class Leg:
         return next((one for one in self.back if one.flags & SYN), None)
 
     def mirrored(self) -> Leg:
-        """With the other end as the first sender: a capture may lack the first packet."""
+        """The leg with the other end as first sender, since a capture may lack the first packet."""
         return Leg(self.link, (*self.ends[2:], *self.ends[:2]), self.packets)
 
     def content(self) -> bytes:
@@ -143,8 +143,8 @@ class Evidence:
     def _joined(self, exchange: Exchange, legs: Mapping[str, tuple[Leg, ...]]) -> Connection:
         """The exchange's leg on every link that has one.
 
-        On the client's own link an exchange without payload is known by the client's address
-        and port; beyond it only what was said tells.
+        On the client's own link, the client's address and port identify an exchange without
+        payload; beyond it, only the content does.
         """
         found: dict[str, Leg] = {}
         for link, candidates in legs.items():
@@ -215,6 +215,6 @@ def legs_of(link: str, packets: Iterable[Packet]) -> tuple[Leg, ...]:
 
 
 def marks(exchange: Exchange) -> tuple[bytes, ...]:
-    """What the first bytes of an exchange's client are."""
+    """The possible first bytes of an exchange's client."""
     name = exchange.name.encode()
     return (b"POST /" + name + b" ", b"client " + name + b" ")

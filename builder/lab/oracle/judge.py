@@ -11,7 +11,7 @@ from builder.lab.verdict import Fault, Outcome, RowVerdict, RunVerdict, Seen
 
 
 def judge(evidence: Evidence, log: str) -> RunVerdict:
-    """The verdict on a run; ``log``: what the run's kernel log must have had and has not."""
+    """The verdict on a run; ``log``: what the run's kernel log must have and lacks."""
     rows = tuple(_row(name, evidence) for name in evidence.run.rows)
     complaint = log or _complaint(evidence.run, rows)
     return RunVerdict(

@@ -25,8 +25,8 @@ class Problem:
 class Judgement:
     """``looked``: how many packets or facts were judged; none proves nothing.
 
-    ``problems``: what is wrong, ``failed`` in all.  ``doubts``: what could not be judged, and
-    why, ``doubted`` in all.  ``seen``: one line for people.  ``unsupported``: why there is
+    ``problems``: what is wrong; ``failed`` counts all.  ``doubts``: what could not be judged, and
+    why; ``doubted`` counts all.  ``seen``: one line for people.  ``unsupported``: why there is
     nothing to judge.
     """
 
@@ -49,7 +49,7 @@ class Row:
 
 
 class Findings:
-    """Collects what a judge sees: all of it is counted, the first of each kind are kept."""
+    """Collects a judge's findings: all are counted, the first of each kind are kept."""
 
     def __init__(self) -> None:
         self._problems: list[Problem] = []
@@ -70,11 +70,11 @@ class Findings:
         return self._failed
 
     def look(self, count: int = 1) -> None:
-        """Look at one thing, or several, that are as they must be."""
+        """Count one thing, or several, that are as they must be."""
         self._looked += count
 
     def expect(self, holds: bool, expected: str, *packets: Packet | None) -> None:
-        """Look at one thing; if it does not hold, ``expected`` and the packets are told."""
+        """Count one thing; if it does not hold, keep ``expected`` and the packets."""
         self._looked += 1
         if not holds:
             self._failed += 1
@@ -89,14 +89,14 @@ class Findings:
             self._doubts.append(Problem(why, packets))
 
     def whole(self, *packets: Packet) -> bool:
-        """Whether all of these were captured to their ends; those that were not are doubts."""
+        """Whether all of these were captured completely; truncated packets become doubts."""
         cut = tuple(packet for packet in packets if packet.cut)
         if cut:
             self.doubt(CUT.why, *cut[:3])
         return not cut
 
     def close(self, seen: str, nothing: str) -> Judgement:
-        """The judgement; ``nothing``: what was expected to be there and was not."""
+        """The judgement; ``nothing``: what was expected, if nothing was found."""
         if self.nothing:
             return Judgement((Problem(nothing),), failed=1)
         return Judgement(

@@ -36,7 +36,7 @@ def _wanted(evidence: Evidence, exchange: Exchange) -> connection.Toa:
 
 
 def _has_toa(evidence: Evidence) -> bool:
-    """Whether there is such an option for what this run's clients use."""
+    """Whether the series has the option for the addresses of this run's clients."""
     six = any(":" in exchange.client for exchange in evidence.exchanges)
     return not six or bool(evidence.series.toa_kind6)
 
@@ -90,7 +90,7 @@ def _mss(evidence: Evidence) -> Judgement:
 
 
 def _offer(evidence: Evidence) -> Judgement:
-    """Whoever answers the client's SYN, the server is the one that must keep the promises."""
+    """The server must keep the promises, whoever answers the client's SYN."""
     found = Findings()
     shown = ""
     for _, outer, inner in pairs(evidence):
@@ -99,7 +99,7 @@ def _offer(evidence: Evidence) -> Judgement:
 
 
 def _timestamp(evidence: Evidence) -> Judgement:
-    """As the series has it: the client's own, or none."""
+    """The timestamp is the client's own, or there is none, depending on the series."""
     found = Findings()
     for _, outer, inner in pairs(evidence):
         connection.timestamp(found, evidence.series, outer.syn, inner.syn)

@@ -1,7 +1,7 @@
-"""A connection's packets as one side has them, held against those of the other side.
+"""Compares a connection's packets on one side with those on the other side.
 
-Fed packet by packet, in the order of each side.  It holds what waits for its counterpart and
-forgets what has met it, so that memory does not grow with the connection.
+It is fed packet by packet, in the order of each side.  It keeps packets that wait for their
+counterparts and forgets matched ones, so that memory does not grow with the connection.
 """
 
 from __future__ import annotations
@@ -32,8 +32,11 @@ def nothing(_side: int, _packet: Packet) -> bool:
 
 @dataclass(frozen=True)
 class Books:
-    """Where a passage writes what it finds.  ``lossless``: the captures have all there was, so
-    that what is on one side alone was not translated."""
+    """Where a passage writes what it finds.
+
+    ``lossless``: the captures have all packets, so that a packet on one side only was not
+    translated.
+    """
 
     numbers: Findings
     payload: Findings
@@ -44,7 +47,7 @@ class Books:
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """A packet that has not met its counterpart.  ``repeat``: one like it has."""
+    """A packet without its counterpart so far.  ``repeat``: a packet like it was matched."""
 
     packet: Packet
     key: Key
@@ -61,8 +64,11 @@ class Waiting:
 
 @dataclass(slots=True)
 class Way:
-    """One direction.  ``edge``: bytes up to here have met their counterparts; ``beyond``: spans
-    behind a gap that have, too.  ``last``: the key of the last pair."""
+    """One direction.
+
+    ``edge``: bytes up to here are matched; ``beyond``: matched spans after a gap.  ``last``: the
+    key of the last pair.
+    """
 
     waiting: tuple[dict[Key, list[Waiting]], dict[Key, list[Waiting]]] = field(
         default_factory=lambda: ({}, {})
@@ -90,7 +96,7 @@ class Way:
         self.beyond = kept
 
     def knows(self, start: int, end: int) -> bool:
-        """Whether all of a span has met its counterpart."""
+        """Whether a whole span is matched."""
         return end <= self.edge or any(low <= start and end <= high for low, high in self.beyond)
 
 
@@ -108,7 +114,7 @@ class Passage:
         self.resegmented = 0
 
     def take(self, side: int, forth: bool, packet: Packet) -> None:
-        """A packet of one side; its counterpart may have come, or be still to come."""
+        """A packet of one side; its counterpart may have come already, or may come later."""
         mine, theirs = self.starts[side] if forth else self.starts[side][::-1]
         way, other = (self.forth, self.back) if forth else (self.back, self.forth)
         at = way.edge + (packet.sequence - mine - way.edge + HALF) % SPACE - HALF
@@ -161,7 +167,7 @@ class Passage:
         self.books.sack.expect(inner == outer, f"a SACK of bytes {inner}", far, near)
 
     def close(self, why: str = "", excused: Excused = nothing) -> None:
-        """Nothing more comes; ``why``: of what is on one side alone, but for the ``excused``."""
+        """No more packets; ``why``: the reason for packets on one side only, unless ``excused``."""
         for way in (self.forth, self.back):
             self._settle(way, None, keep=0, why=why, excused=excused)
 
@@ -179,7 +185,7 @@ class Passage:
         why: str = "",
         excused: Excused = nothing,
     ) -> None:
-        """Say of what waits why it does: of ``side``, but for the youngest ``keep``; or of both."""
+        """Report why packets wait: of ``side``, except the youngest ``keep``; or of both sides."""
         left = [list(_old(way.waiting[one], keep if one == side else 0)) for one in (OUTER, INNER)]
         origin = OUTER if way is self.forth else INNER
         near, far = self._wrong_numbers(left[origin], left[1 - origin])
@@ -197,7 +203,7 @@ class Passage:
     def _joined_anew(
         self, way: Way, near: list[Waiting], far: list[Waiting]
     ) -> tuple[list[Waiting], list[Waiting]]:
-        """Without those whose bytes the other side has in segments that are cut otherwise."""
+        """Without packets whose bytes the other side has in differently cut segments."""
         lists = [near, far]
         spans = [sorted((one.at, one.end) for one in held if one.packet.size) for held in lists]
         if not spans[0] or not spans[1]:
@@ -239,7 +245,7 @@ class Passage:
     def _wrong_numbers(
         self, near: list[Waiting], far: list[Waiting]
     ) -> tuple[list[Waiting], list[Waiting]]:
-        """Without those that are plainly each other, but for their numbers or flags."""
+        """Without packets that clearly match except for their numbers or flags."""
         if not near or not far:
             return near, far
         for identity in (_content, _place):
@@ -290,7 +296,7 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _content(one: Waiting) -> Hashable:
-    """What translation leaves as it is; an empty packet without a mark is like many others."""
+    """What translation does not change; an empty packet without a mark is like many others."""
     packet = one.packet
     stamp = packet.option(OPT_TIMESTAMP)
     if not (packet.size or packet.ident or stamp or packet.flags & (SYN | FIN | RST)):
@@ -308,7 +314,7 @@ def _place(one: Waiting) -> Hashable:
 def _unique(
     held: list[Waiting], identity: Callable[[Waiting], Hashable]
 ) -> dict[Hashable, Waiting]:
-    """Those that no other of the list is like."""
+    """The packets that are like no other packet in the list."""
     counted = Counter(identity(one) for one in held)
     return {mark: one for one in held if counted[mark := identity(one)] == 1}
 

@@ -12,7 +12,7 @@ HALF = 1 << 31
 
 
 def distance(later: int, earlier: int) -> int:
-    """How far ``later`` is behind ``earlier`` in sequence space; negative if it is before."""
+    """How far ``later`` is after ``earlier`` in sequence space; negative if it is before."""
     return (later - earlier + HALF) % SPACE - HALF
 
 
@@ -20,8 +20,8 @@ def distance(later: int, earlier: int) -> int:
 class Stream:
     """``start``: sequence number of the first byte.  ``data``: up to the first gap.
 
-    ``gap``: bytes were seen behind ``data`` that do not join it.  ``torn``: packets that repeat
-    a place of the stream with other bytes.
+    ``gap``: bytes were seen after ``data`` that do not join it.  ``torn``: packets that repeat a
+    part of the stream with different bytes.
     """
 
     start: int
@@ -59,10 +59,10 @@ def assemble(segments: Iterable[Packet]) -> Stream:
 
 
 def behind_holes(segments: Iterable[Packet], start: int) -> tuple[Packet, ...]:
-    """Those that came while bytes in front of them had not: something was lost, or overtaken.
+    """Segments that came before some earlier bytes: something was lost, or overtaken.
 
-    ``start``: sequence number of the stream's first byte.  A repetition of what has come is
-    behind no hole.
+    ``start``: sequence number of the stream's first byte.  A repetition of bytes that came before
+    is not behind a hole.
     """
     edge = 0
     spans: list[tuple[int, int]] = []

@@ -22,7 +22,7 @@ def _sequence(evidence: Evidence) -> Judgement:
 
 
 def _sequence_delta(evidence: Evidence) -> Judgement:
-    """Behind the first SYN, every number differs by the same from its counterpart."""
+    """After the first SYN, every number differs from its counterpart by the same amount."""
     found = Findings()
     shown: set[int] = set()
     for _, outer, inner in pairs(evidence):
@@ -42,7 +42,7 @@ def _sequence_delta(evidence: Evidence) -> Judgement:
 
 
 def _ttl(evidence: Evidence) -> Judgement:
-    """Routers and directors take from it, and nobody adds (RFC 791, 3.2)."""
+    """Routers and directors decrease it, and nobody increases it (RFC 791, 3.2)."""
     found = Findings()
     for _, outer, inner in pairs(evidence):
         books = Books(Findings(), Findings(), Findings(), found, lossless=True)
@@ -125,7 +125,7 @@ def _in_fragments(evidence: Evidence) -> Judgement:
 
 
 def _where(got: bytes, sent: bytes, start: int, packets: tuple[Packet, ...]) -> tuple[Packet, ...]:
-    """The packets that hold the first byte that is not as it was sent."""
+    """The packets with the first byte that differs from the sent one."""
     common = next(
         (index for index, (a, b) in enumerate(zip(got, sent, strict=False)) if a != b),
         min(len(got), len(sent)),
@@ -147,7 +147,7 @@ def _first_packet(evidence: Evidence) -> Judgement:
 
 
 def _same_server(evidence: Evidence) -> Judgement:
-    """Who says that it answered is whom the director sent the connection to."""
+    """The server that claims to have answered is the one that the director chose."""
     found = Findings()
     told = {answer.exchange: answer for answer in evidence.answers}
     for joined in evidence.connections:
@@ -165,9 +165,9 @@ def _same_server(evidence: Evidence) -> Judgement:
 
 
 def _holes(evidence: Evidence) -> Judgement:
-    """Bytes for a server were lost on the way: told by the streams, not by what servers report.
+    """Bytes for a server were lost on the way, judged by the streams and not by servers' reports.
 
-    A busy machine's sender may repeat a segment for nothing, which opens no hole.
+    A busy machine's sender may repeat a segment needlessly, which opens no hole.
     """
     found = Findings()
     for joined, _, inner in pairs(evidence):
@@ -187,10 +187,10 @@ def _is_on(evidence: Evidence, host: str, link: str) -> bool:
 
 
 def _reports_hole(packet: Packet, start: int) -> bool:
-    """Whether a SACK option has a block behind a hole (RFC 2018, 3).
+    """Whether a SACK option has a block after a hole (RFC 2018, 3).
 
-    Its first block may be that of a repetition instead (D-SACK: RFC 2883, 4), which is then
-    in front of what is acknowledged, or within a second block that is behind the hole.
+    Its first block may report a repetition instead (D-SACK: RFC 2883, 4).  That block is before the
+    acknowledged number, or within a second block that is after the hole.
     """
     numbers = edges(packet.option(OPT_SACK) or b"", start)
     return len(numbers) > 2 or numbers[1:2] > (distance(packet.acknowledgement, start),)
@@ -207,10 +207,10 @@ def _edges(leg: Leg) -> Counter[tuple[int, ...]]:
 
 
 def _sack(evidence: Evidence) -> Judgement:
-    """What a server reports as received is what the client sent.
+    """The bytes that a server reports as received are those that the client sent.
 
-    Where no option reports a hole there is nothing to prove: a busy machine's sender repeats
-    segments for nothing, and servers report these, too.
+    If no option reports a hole, there is nothing to prove: a busy machine's sender repeats segments
+    needlessly, and servers report these, too.
     """
     found = Findings()
     total = holes = unknown = 0

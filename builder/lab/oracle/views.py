@@ -119,8 +119,8 @@ def steps(
 ) -> tuple[Step, ...]:
     """The connection's packets, each as the links have it from the client's on.
 
-    What only links beyond have comes behind the packet that was before it there.  Of a long
-    connection its beginning and its end are shown, and what is around the packets ``wanted``.
+    A packet that only later links have comes after the packet that preceded it there.  A long
+    connection is shown with its beginning, its end, and the steps around the packets ``wanted``.
     """
     outer = outer_leg(evidence, connection)
     legs = sorted(connection.legs.values(), key=lambda leg: leg is not outer)

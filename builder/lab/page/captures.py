@@ -67,7 +67,7 @@ def render(trial: JudgedTrace, files: tuple[str, str]) -> str:
 
 @dataclass(frozen=True)
 class _Shown:
-    """A connection on the page, and where its packets lie."""
+    """A connection on the page, and where its packets are."""
 
     ladder: Ladder
     anchor: str

@@ -39,7 +39,7 @@ class Complaint:
 
 
 def complaints(judged: Judged) -> tuple[Complaint, ...]:
-    """Those of every run that did not come out as it must."""
+    """The complaints of every run without the expected outcome."""
     return tuple(
         Complaint(
             run.name,
@@ -67,7 +67,7 @@ def _drawn(fault: Fault, evidence: Evidence) -> DrawnFault:
 
 
 def _ladder(wrong: frozenset[Place], evidence: Evidence) -> Ladder | None:
-    """The connection of the first packet, or the packets alone if they are none's."""
+    """The connection of the first packet, or the packets alone if they belong to none."""
     packets = tuple(_found(wrong, evidence))
     for packet in packets:
         for connection in evidence.connections:

@@ -20,7 +20,7 @@ CONSOLE_LINES = 12
 
 
 def _ladder(judged: Judged) -> Ladder | None:
-    """Of the first proof's connection."""
+    """The ladder of the first proof's connection."""
     for evidence in judged.evidence:
         connection = None if evidence.run.control else shown_connection(evidence)
         if connection is not None:
@@ -29,7 +29,7 @@ def _ladder(judged: Judged) -> Ladder | None:
 
 
 def _field_width(found: tuple[Rewriting, ...]) -> int:
-    """So wide that the longest address fits into its field, in the drawing's units."""
+    """A width that fits the longest address, in the drawing's units."""
     fields = (
         field
         for one in found

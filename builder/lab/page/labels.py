@@ -39,7 +39,7 @@ class Wire:
     y2: float
 
     def crosses(self, area: Rectangle) -> bool:
-        """Whether some of it lies in an area (Liang and Barsky's clipping)."""
+        """Whether a part of it is in an area (Liang and Barsky's clipping)."""
         begin, end = 0.0, 1.0
         dx, dy = self.x2 - self.x1, self.y2 - self.y1
         for step, room in (

@@ -24,7 +24,7 @@ ROOM = 30
 class Arrow:
     """A packet on one link, from host to host.
 
-    ``where``: capture and frame.  ``wrong``: it is one that an assertion speaks of.
+    ``where``: capture and frame.  ``wrong``: an assertion complains about it.
     """
 
     x1: float
@@ -144,10 +144,10 @@ def _hops(step: Step, evidence: Evidence) -> Iterator[_Hop]:
 
 
 def between(packet: Packet, topology: Topology, *, forth: bool) -> tuple[str, str] | None:
-    """Who sent a packet to whom on its link, None if that cannot be told.
+    """The sender and the receiver of a packet on its link, None if they are unknown.
 
-    By the addresses of the cards (on a hub many hosts hear it); where the capture has others, by
-    the packet's own addresses, and by its direction on a link of two.
+    They are found by the addresses of the cards (on a hub many hosts hear it).  If the capture has
+    other addresses, they are found by the packet's own, and by its direction on a link of two.
     """
     link = packet.place.partition("-")[2]
     hosts = topology.hosts_on(link)

@@ -1,4 +1,4 @@
-"""What each method rewrites: a packet before and behind the director, side by side."""
+"""What each method rewrites: a packet before and after the director, side by side."""
 
 from __future__ import annotations
 
@@ -36,8 +36,11 @@ class Passing:
 
 @dataclass(frozen=True)
 class Rewriting:
-    """``request`` and ``answer``: before and behind the director.  ``captured``: packets of this
-    recording; otherwise what the method makes of such a connection."""
+    """``request`` and ``answer``: before and after the director.
+
+    ``captured``: they are packets of this recording; otherwise they are what the method makes of
+    such a connection.
+    """
 
     method: str
     captured: str
@@ -68,7 +71,7 @@ class _Ends:
 
 
 def rewritings(evidence: tuple[Evidence, ...]) -> tuple[Rewriting, ...]:
-    """FULLNAT and NAT, and what else the runs tried; nothing if no connection is whole."""
+    """FULLNAT, NAT and the other methods of the runs; empty if no connection is complete."""
     ends = next((found for run in evidence for found in _ends(run)), None)
     if ends is None:
         return ()
@@ -85,7 +88,7 @@ def _ends(run: Evidence) -> Iterator[_Ends]:
 
 
 def _legs(run: Evidence) -> Iterator[tuple[Leg, Leg]]:
-    """The first whole connection, on the client's link and behind the director."""
+    """The first whole connection, on the client's link and after the director."""
     connection = _passed(run)
     if connection is None:
         return

@@ -1,4 +1,4 @@
-"""What is written on a packet's arrow, with what the host before it has changed."""
+"""The label of a packet's arrow, with the changes of the host before it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from builder.lab.series import Fullnat
 
 @dataclass(frozen=True)
 class LabelPart:
-    """A piece of a label; ``changed``: the host before the arrow made it different."""
+    """A piece of a label; ``changed``: the host before the arrow changed it."""
 
     text: str
     changed: bool = False

@@ -15,8 +15,10 @@ MARGIN = 16
 
 @dataclass(frozen=True)
 class Box:
-    """A host.  ``lines``: what is written below its name: addresses, those that have a part in
-    FULLNAT with its word."""
+    """A host.
+
+    ``lines``: the addresses below its name, with their role in FULLNAT if they have one.
+    """
 
     name: str
     role: str

@@ -1,1 +1,1 @@
-"""From a scenario to the words that configure its hosts: scripts for sh, nothing else."""
+"""Turns a scenario into the sh scripts that configure its hosts."""

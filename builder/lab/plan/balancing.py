@@ -18,7 +18,7 @@ LAST_PORT = 65535
 def commands(run: Run, series: Fullnat) -> tuple[str, ...]:
     """``-C``, then for each service ``-A``, ``-a`` per server, ``-P`` per local address.
 
-    SYNPROXY is ipvsadm's switch, or a program's of the series.
+    SYNPROXY is set by a switch of ipvsadm, or by a program of the series.
     """
     switch = bool(run.synproxy) and not series.synproxy
     services = (word for one in run.service for word in _service(one, switch))

@@ -18,7 +18,7 @@ PORTS = ("tcp/8080", "udp/5353")
 
 @dataclass(frozen=True)
 class Configuration:
-    """A host's files and commands, in their order; ``wait``: until its routes are there."""
+    """A host's files and commands, in their order; ``wait``: commands that wait for its routes."""
 
     host: str
     files: tuple[File, ...]
@@ -27,7 +27,7 @@ class Configuration:
 
     @property
     def script(self) -> str:
-        """All of it for sh; ends with the status of the first command that fails."""
+        """A script for sh; it ends with the status of the first command that fails."""
         return "\n".join(("set -e", *map(_written, self.files), *self.commands))
 
     @property
@@ -48,11 +48,11 @@ def uses_rip(scenario: Scenario, series: Fullnat) -> bool:
 def configuration(
     scenario: Scenario, topology: Topology, series: Fullnat, name: str
 ) -> Configuration:
-    """How ``name`` becomes what the topology says."""
+    """How to make ``name`` the host that the topology describes."""
     host = topology.host[name]
     routes = (*host.routes, *scenario.routes.get(name, ()))
     rip = uses_rip(scenario, series) and routing.speaks(topology, name)
-    if rip:  # of IPv6 it knows nothing
+    if rip:  # it does not know IPv6
         routes = tuple(route for route in routes if ":" in route.via)
     files: list[File] = []
     commands = [*_switches(host.forward and not (host.role == "director" and series.settings))]
@@ -81,7 +81,7 @@ def _switches(forward: bool) -> Iterable[str]:
 
 
 def director_commands(run: Run, series: Fullnat) -> tuple[str, ...]:
-    """What a run asks of the director, in the experiment's order."""
+    """The director's commands of a run, in the experiment's order."""
     if run.keep:
         return ()
     services = keepalived.commands(run) if run.keepalived else balancing.commands(run, series)

@@ -11,7 +11,7 @@ FOLDER = "/run/lab/routing"
 
 
 def speaks(topology: Topology, host: str) -> bool:
-    """All but clients: they are outside, and what is inside is not for them to know."""
+    """True for all hosts but clients, which are outside and must not learn the inside."""
     return topology.host[host].role != "client"
 
 
@@ -44,7 +44,7 @@ def start(folder: str) -> tuple[str, ...]:
 
 
 def learnt(topology: Topology, host: str) -> tuple[str, ...]:
-    """Networks of inner links that are not the host's own: what it must have heard of."""
+    """Networks of inner links that are not the host's own, which it must learn."""
     own = {
         str(ip_interface(address).network)
         for card in topology.host[host].interface
@@ -62,7 +62,7 @@ def learnt(topology: Topology, host: str) -> tuple[str, ...]:
 
 
 def wait(networks: tuple[str, ...]) -> tuple[str, ...]:
-    """Until the kernel has a route to each of them."""
+    """Wait until the kernel has a route to each of them."""
     return tuple(
         f"until ip -4 route | grep -q '^{network} '; do sleep 0.1; done" for network in networks
     )

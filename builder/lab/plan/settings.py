@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from builder.lab.series import Fullnat
 
-# A line is "key = value", with a "-" in front if the kernel may lack the key (sysctl.d(5)).  cat is
-# the one program that is started, since an emulated guest takes long for each; the shell's own
-# read asks byte by byte, and such files have a first byte only.
+# A line is "key = value", with a "-" in front if the kernel may lack the key (sysctl.d(5)).  Only
+# cat is started, since an emulated guest takes long for each program; the shell's own read asks
+# byte by byte, and such files return only their first byte.
 _CHECK = """\
 (
 set -f

@@ -1,4 +1,4 @@
-"""Where scenarios and topologies lie, and their names; nothing of them is read."""
+"""Where scenarios and topologies are, and their names; the files are not read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was found so far, by row: counted in full, of which the first cases are kept."""
+"""The findings so far, by row: all are counted, and the first cases are kept."""
 
 from __future__ import annotations
 
@@ -41,11 +41,14 @@ ELSEWHERE = {
 
 @dataclass
 class Notebook:
-    """``found``: by row.  ``beyond``: reasons why checksums cannot be judged by anybody.
-    ``packets``, ``foreign``: by side.  ``unjoined``: reasons, how often.
-    ``straddling``: the same of connections that a capture's begin or end divides, by side; they
-    are doubts if ``strict``.  ``whole``: connections that were seen from begin to end.
-    ``strangers``: connections to servers that nobody's client opened, such as health checks."""
+    """All findings.
+
+    ``found``: by row.  ``beyond``: reasons why checksums cannot be judged at all.  ``packets``,
+    ``foreign``: by side.  ``unjoined``: reasons with their counts.  ``straddling``: the same for
+    connections that a capture's start or end divides, by side; they are doubts if ``strict``.
+    ``whole``: connections that were seen from start to end.  ``strangers``: connections to servers
+    that no client opened, such as health checks.
+    """
 
     found: dict[str, Findings] = field(default_factory=lambda: {one: Findings() for one in ASKED})
     beyond: set[str] = field(default_factory=set)
@@ -71,13 +74,13 @@ class Notebook:
         return sum(one.failed for one in self.found.values())
 
     def passage(self) -> Books:
-        """For what is held side against side."""
+        """The books for the comparison of both sides."""
         return Books(
             self["sequence-delta"], self["payload"], self["sack"], self["ttl"], lossless=False
         )
 
     def cannot_judge(self, protocol: str, why: str, packet: Packet) -> None:
-        """A whole connection about which its rows say nothing."""
+        """Note a whole connection that its rows cannot judge."""
         self.unjoined[why] = self.unjoined.get(why, 0) + 1
         self._doubted(protocol, why, packet)
 
@@ -87,18 +90,18 @@ class Notebook:
                 self[row].doubt(why, packet)
 
     def divided(self, flow_side: int, protocol: str, why: str, packet: Packet) -> None:
-        """A connection that began before a capture did, or goes on behind its end."""
+        """Note a connection that began before a capture did, or continues after its end."""
         self.straddling.setdefault(why, [0, 0])[flow_side] += 1
         if self.strict:
             self._doubted(protocol, why, packet)
 
     @property
     def unjudged(self) -> dict[str, int]:
-        """Reasons, how often; one that both sides tell of is one connection."""
+        """Reasons with their counts; a connection that both sides report counts once."""
         return {**{why: max(sides) for why, sides in self.straddling.items()}, **self.unjoined}
 
     def judgement(self, row: Row, director: Director) -> Judgement:
-        """What a row comes to at the end."""
+        """The judgement on a row at the end."""
         found = self[row.name]
         if found.nothing:
             return _nothing(row.name, director)

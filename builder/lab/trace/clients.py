@@ -1,4 +1,4 @@
-"""Who the clients are: of the connections that are open or have just ended."""
+"""The clients of the connections that are open or have just ended."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Clients:
         self._suspects: dict[str, Packet] = {}
 
     def add(self, flow: Flow) -> Packet | None:
-        """A connection has begun; a packet that its client was seen to send inside before."""
+        """Note a new connection; returns an earlier inside packet with its client's address."""
         address = flow.ends[0]
         self._open[address] = self._open.get(address, 0) + 1
         return self._suspects.pop(address, None) if self._suspects else None
@@ -38,12 +38,12 @@ class Clients:
         return ""
 
     def suspect(self, packet: Packet, address: str) -> None:
-        """A packet with an address that is not known yet."""
+        """Keep a packet with an address that is not known yet."""
         if len(self._suspects) < SUSPECTS:
             self._suspects.setdefault(address, packet)
 
     def sweep(self, now: float) -> None:
-        """Forget those whose connections are long over, and suspects that nobody asked for."""
+        """Forget clients whose connections ended long ago, and all suspects."""
         self._ended = {
             address: time for address, time in self._ended.items() if now - time <= LINGER
         }

@@ -20,7 +20,7 @@ class Datagrams:
         self.answered: set[int] = set()
 
     def take(self, side: int, forth: bool, packet: Packet) -> None:
-        """Datagrams may overtake each other, so that any that waits may be meant."""
+        """Datagrams may overtake each other, so any waiting one may be the counterpart."""
         if not forth and side not in self.answered:
             self.answered.add(side)
             self.book["outer-reply" if side == OUTER else "reply-destination"].look()
@@ -45,7 +45,7 @@ class Datagrams:
             self._settle(forth, why, excused)
 
     def _settle(self, forth: bool, why: str, excused: Excused) -> None:
-        """Two that are plainly one, with other bytes, are wrong; others cannot be judged."""
+        """Two that clearly match but have different bytes are wrong; others cannot be judged."""
         payload = self.book["payload"]
         outer = self.waiting.pop((0, forth), [])
         inner = self.waiting.pop((1, forth), [])

@@ -61,12 +61,12 @@ class Director:
 
     @property
     def hidden(self) -> frozenset[str]:
-        """What is not to be seen outside."""
+        """The addresses that must not be seen outside."""
         return self.local | {address for address, _ in self.servers}
 
     @property
     def untold(self) -> str:
-        """Why servers are not told the client by an option; nothing if they are."""
+        """Why no option tells servers the client; empty if one does."""
         if not self.toa:
             return "TOA is switched off"
         four = any(":" not in address for address in self.virtual)
@@ -77,7 +77,7 @@ class Director:
 
     @property
     def lines(self) -> tuple[tuple[str, str], ...]:
-        """For the report: what was given."""
+        """The given values, for the report."""
         vips = sorted(f"{endpoint(*end)}/{name}" for name, *end in self.services)  # type: ignore[arg-type]
         return (
             ("virtual services", ", ".join(vips)),

@@ -1,4 +1,4 @@
-"""ICMP errors about connections: on the other side, about the same packet as it is there."""
+"""ICMP errors about connections, matched with the same error on the other side."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Errors:
         self._waiting: tuple[dict[Key, Packet], dict[Key, Packet]] = ({}, {})
 
     def take(self, side: int, packet: Packet) -> bool:
-        """Whether it is an error of concern."""
+        """Whether it is a relevant error."""
         if packet.quoted is None:
             return False
         known = self._about(side, packet)
@@ -39,7 +39,7 @@ class Errors:
         return True
 
     def joined(self, flow: Flow) -> None:
-        """What was told of a connection before its other half was known."""
+        """Match the errors about a connection that came before its other half was known."""
         for forth, packet in self._early.pop(id(flow), ()):
             if flow.pair is not None:
                 self._match(flow.pair, flow.side, forth, packet)
@@ -74,7 +74,7 @@ class Errors:
         return None
 
     def _untranslated(self, side: int, packet: Packet) -> bool:
-        """One that quotes what must not be seen on its side."""
+        """Whether it quotes an address that must not be seen on its side."""
         quoted = packet.quoted or ("", 0, "", 0)
         director = self._director
         leak = director.hidden if side == OUTER else director.virtual

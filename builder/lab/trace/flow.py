@@ -19,7 +19,7 @@ UNANSWERED = 90.0
 
 
 class Joined(Protocol):
-    """What two flows come to, one of each side: a connection that is judged."""
+    """A judged connection, made of two flows, one of each side."""
 
     outer: Flow
     inner: Flow
@@ -28,7 +28,7 @@ class Joined(Protocol):
         """One more packet of either half."""
 
     def close(self, why: str, excused: Excused = nothing) -> None:
-        """Nothing more comes; ``why``: of what is on one side alone, but for the ``excused``."""
+        """No more packets; ``why``: the reason for packets on one side only, unless ``excused``."""
 
     @property
     def is_done(self) -> bool:
@@ -36,10 +36,12 @@ class Joined(Protocol):
 
 
 class Flow:
-    """``ends``: of its first sender, as far as known.  ``begun``: its SYN was captured.
-    ``start``, ``start_back``: sequence numbers of the first bytes.  ``held``: packets that wait
-    for the connection's other half; None if they are not kept.  ``signs``: what it is known by.
-    ``ended``: when both directions were closed, or it was reset.
+    """A connection on one side.
+
+    ``ends``: of its first sender, as far as known.  ``begun``: its SYN was captured.  ``start``,
+    ``start_back``: sequence numbers of the first bytes.  ``held``: packets that wait for the
+    connection's other half; None if they are not kept.  ``signs``: what identifies it.  ``ended``:
+    when both directions were closed, or it was reset.
     """
 
     __slots__ = (
@@ -66,7 +68,7 @@ class Flow:
         self.ended = 0.0
 
     def see(self, packet: Packet, forth: bool) -> None:
-        """Take in what a packet says of the connection as such."""
+        """Update the connection's own state from a packet."""
         self.last = packet.time
         flags = packet.flags
         if flags & (SYN | FIN | RST) and self.protocol == "tcp":
@@ -92,7 +94,7 @@ class Flow:
             self.ended = packet.time
 
     def settle(self) -> None:
-        """The handshake has been judged: its packets are needed no more."""
+        """The handshake has been judged: its packets are not needed any more."""
         self.answer = self.data = None
 
     @property
@@ -135,7 +137,7 @@ class Table:
                 del table[ends]
 
     def flows(self) -> Iterator[Flow]:
-        """Each one once; the table may change meanwhile."""
+        """Each flow once; the table may change meanwhile."""
         for table in (self._tcp, self._udp):
             yield from [flow for flow, forth in table.values() if forth]
 

@@ -1,8 +1,8 @@
-"""Finds the two halves of a connection, by the signs that both have in common.
+"""Finds the two halves of a connection by the signs that they share.
 
-The option with the client's address, the SYN's own numbers and options, and the first bytes that
-were said are signs.  Halves are joined at once if all signs agree, and later if most do; what fits
-several is not joined, and told as not judged.
+Signs are the option with the client's address, the SYN's own numbers and options, and the first
+bytes of the content.  Halves are joined at once if all signs agree, and later if most do.  A half
+that fits several others is not joined, and is reported as not judged.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Joiner:
         self._index.setdefault(sign, ({}, {}))[flow.side][id(flow)] = flow
 
     def remove(self, flow: Flow) -> None:
-        """It is joined, or was given up so long ago that it is nobody's rival."""
+        """Remove a half that is joined, or was given up so long ago that it is not a rival."""
         for sign in flow.signs:
             held = self._index.get(sign)
             if held is not None:
@@ -63,8 +63,8 @@ class Joiner:
     def partner(self, flow: Flow, *, patient: bool) -> tuple[Flow | None, str]:
         """The other half, or why there is none.
 
-        ``patient``: all signs must agree, and the option be among them: of all others a rival may
-        be still to come.
+        ``patient``: all signs must agree, including the option; without that, a rival may still
+        come.
         """
         found, count, why = self._best(flow)
         if found is None:
@@ -100,7 +100,7 @@ class Joiner:
         return flows[named[0]], best, ""
 
     def _kept(self, packet: Packet) -> Hashable:
-        """What of a SYN is the same on both sides, as the series has it."""
+        """The parts of a SYN that this series leaves the same on both sides."""
         left_out = {self._series.toa_kind, self._series.toa_kind6, OPT_NOP, 0}
         if self._series.timestamp != "kept":
             left_out.add(OPT_TIMESTAMP)

@@ -23,7 +23,7 @@ SUMMARY = "FULLNAT in captures of both sides of a director"
 
 @dataclass(frozen=True)
 class JudgedTrace:
-    """The verdict, the connections to show, and what was not joined: reasons, how often."""
+    """The verdict, the connections to show, and why others were not joined, with counts."""
 
     verdict: Verdict
     director: Director
@@ -41,8 +41,8 @@ def judge(
 ) -> JudgedTrace:
     """Read the captures once, and judge what is in them.
 
-    ``strict``: connections that a capture's begin or end divides make the verdict undecided.
-    Raises UsageError for link types that are not known, and for sides that are swapped.
+    ``strict``: connections that a capture's start or end divides make the verdict undecided.
+    Raises UsageError for unknown link types and for swapped sides.
     """
     began = time.monotonic()
     step = Stepping(tuple([one.packets() for one in side] for side in sides))  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ def _require_sides(book: Notebook) -> None:
 
 
 def _files(book: Notebook, sides: tuple[list[SideCapture], list[SideCapture]]) -> None:
-    """What ends early, and sides of which nothing was given."""
+    """Note captures that end early and sides without captures."""
     row = book["capture-whole"]
     for name, recordings in zip(("outside", "inside"), sides, strict=True):
         if not recordings:

@@ -20,7 +20,7 @@ NO_ANSWER = "no SYN-ACK was captured on both sides"
 
 
 class Pair:
-    """``early``: what came before the handshake was whole."""
+    """``early``: packets that came before the handshake was complete."""
 
     __slots__ = (
         *("book", "data", "datagrams", "director", "early", "inner", "outer", "passage"),
@@ -54,7 +54,7 @@ class Pair:
         self._judging(lambda: self._take(side, forth, packet))
 
     def _judging(self, act: Callable[[], None]) -> None:
-        """Notes whether this connection failed, if it is one of those that are watched."""
+        """Note whether this connection failed, if it is watched."""
         if self.watched is None:
             act()
             return
@@ -76,7 +76,7 @@ class Pair:
         self.passage.take(side, forth, packet)
 
     def close(self, why: str, excused: Excused = nothing) -> None:
-        """Nothing more comes; ``why``: of what is on one side alone, but for the ``excused``."""
+        """No more packets; ``why``: the reason for packets on one side only, unless ``excused``."""
         self._judging(lambda: self._close(why, excused))
 
     def _close(self, why: str, excused: Excused) -> None:
@@ -105,7 +105,7 @@ class Pair:
 
     @property
     def told(self) -> bool:
-        """Whether servers must be told this client by an option."""
+        """Whether an option must tell servers this client."""
         return self.director.toa and bool(self._toa[0])
 
     @property
@@ -127,7 +127,7 @@ class Pair:
         connection.timestamp(book["timestamp"], director.series, self.outer.syn, inner.syn)
 
     def _begin(self) -> None:
-        """Once both handshakes have their numbers, packets can be held against each other."""
+        """Once both handshakes have their numbers, packets can be compared."""
         outer, inner = self.outer, self.inner
         if outer.start is None or inner.start is None:
             return

@@ -1,4 +1,4 @@
-"""The files that are judged: pcap or pcapng, each perhaps gzipped, read from their begin on."""
+"""The judged files: pcap or pcapng, possibly gzipped, read from the start."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SideCapture:
         return decoding.stream(self.place, self._frames())
 
     def _check(self) -> None:
-        """Raises UsageError for what is not a capture at all."""
+        """Raises UsageError for a file that is not a capture."""
         if not self.path.is_file():
             cause = "it is not a file" if self.path.exists() else "there is no such file"
             raise self._refused(cause)
@@ -85,9 +85,9 @@ class SideCapture:
 
 
 def recordings(outside: tuple[str, ...], inside: tuple[str, ...]) -> tuple[list[SideCapture], ...]:
-    """The files of both sides; those of the same name get their folders into theirs.
+    """The files of both sides; files of the same name get their folders into their names.
 
-    Raises UsageError for what is not a capture, and for a file that is given twice.
+    Raises UsageError for a file that is not a capture, or is given twice.
     """
     paths = [Path(one) for one in (*outside, *inside)]
     if not paths:

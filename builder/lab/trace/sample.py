@@ -1,6 +1,6 @@
-"""Makes captures of both sides of a director, as the lts series translates: for measurements.
+"""Makes captures of both sides of a director of the lts series, for measurements.
 
-They are the same each time, and as long as wanted: what is written is not held in memory.
+They are the same each time, and as long as requested: written packets are not kept in memory.
 """
 
 from __future__ import annotations

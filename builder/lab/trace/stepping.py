@@ -67,8 +67,11 @@ class Stepping:
         return int(inner.time < outer.time)
 
     def place(self, side: int, time: float) -> int:
-        """Where a moment of the other side's clock is in the capture of ``side``: -1 before its
-        first packet, 1 behind its last one, or so close to it that it may have lost a reply."""
+        """Where a moment of the other side's clock is in the capture of ``side``.
+
+        -1: before its first packet.  1: after its last packet, or so close to it that a reply may
+        be missing.
+        """
         ahead = self.ahead or 0.0
         there = time + ahead if side else time - ahead
         first = self.first[side]

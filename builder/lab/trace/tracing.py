@@ -100,7 +100,7 @@ class Tracer:
             self.book.foreign[side] += 1
 
     def _opens(self, side: int, packet: Packet) -> bool:
-        """Take it in as a connection's first packet, if it is with a service or server."""
+        """Accept it as a connection's first packet, if one end is a service or server."""
         ends = self._oriented(side, packet)
         if ends is None:
             return False
@@ -242,7 +242,7 @@ class Tracer:
         return True
 
     def _give_up(self, flow: Flow, why: str) -> None:
-        """Nothing is known of its other half; it stays a rival of those that are like it."""
+        """Its other half is unknown; it stays a rival of similar halves."""
         self._given_up.append(flow)
         flow.held = None
         self.errors.given_up(flow)
@@ -255,7 +255,7 @@ class Tracer:
             self.book.cannot_judge(flow.protocol, why, flow.first)
 
     def _close(self, flow: Flow, why: str) -> None:
-        """The connection is over, or the captures are."""
+        """Close a connection because it is over, or because the captures are."""
         self._drop(flow)
         if flow.pair is not None:
             pair = flow.pair
@@ -273,7 +273,7 @@ class Tracer:
             self.clients.remove(flow)
 
     def _part(self, pair: Joined, why: str) -> None:
-        """All of a connection has been judged; its halves stay known for what is repeated."""
+        """A connection has been judged; its halves stay known for repeated packets."""
         if why and not (pair.outer.ended and pair.inner.ended):
             if pair.outer.protocol == "tcp":
                 self.book.straddling.setdefault(STILL_OPEN, [0, 0])[OUTER] += 1
@@ -298,7 +298,7 @@ class Tracer:
         return reason
 
     def _look(self) -> None:
-        """Join what has waited for long enough."""
+        """Join halves that have waited long enough."""
         self._until_look = LOOK
         latest = self.step.latest
         while self._waiting:
@@ -313,7 +313,7 @@ class Tracer:
             self._sweep()
 
     def _sweep(self) -> None:
-        """Let go of what is over, so that memory holds what is open."""
+        """Forget finished connections, so that memory holds only open ones."""
         self._until_sweep = SWEEP
         self.book.most_open = max(self.book.most_open, *map(len, self.tables))
         latest = self.step.latest
