@@ -51,7 +51,7 @@ NEVER = "\t1970-01-01 00:00:00.000000000 +0000"
 # docs/explanation/patches.md.
 STRICTER = re.compile(
     r"more lines than its header says|other lines than its header says|indented by"
-    r"|rename or copy|does not say what to do|patch is cut|takes? its name|exists already"
+    r"|rename or copy|does not say what to do|patch is truncated|takes? its name|exists already"
     r"|context diff|normal diff|ed script|begin with dashes|binary change|special file"
     r"|is a folder|is a file in this tree|not a plain path|climbs out|an absolute path"
     r"|already applied: .* has become|impossible line numbers|lacks one of its two names"

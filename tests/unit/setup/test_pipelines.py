@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import yaml
 from builder.host import tools
 from builder.host.tools import Need
 from builder.profile.load import available
+from builder.report import filenames
 from tests.support.setup import pipelines
 from tests.world import ROOT
 
@@ -31,7 +33,8 @@ def test_its_scripts_are_shell(name: str) -> None:
 @pytest.mark.parametrize("name", FORGES)
 def test_it_builds_proves_and_keeps_what_comes_out(name: str) -> None:
     build = " && ".join(pipelines.jobs(name)["build"].scripts)
-    assert re.findall(r"\./bootstrap (\w+)", build) == ["build", "lab"]
+    tasks = re.findall(r"\./bootstrap (\w+)", build)
+    assert tasks in (["build", "lab"], ["patch", "build", "lab"])
     update = "\n".join(pipelines.jobs(name)["update"].scripts)
     assert re.findall(r"\./bootstrap (?:--yes )?(\w+)", update) == ["update", "update"]
 
@@ -45,10 +48,12 @@ def test_profiles_and_folders_are_those_that_there_are() -> None:
     assert set(profiles) <= set(available(ROOT / "specs"))
     kept = [step["with"]["path"] for step in job["steps"] if "path" in step.get("with", {})]
     assert kept == [job["env"]["LVS_BUILDER_CACHE"], "artifacts/"]
-    assert lab["build"]["artifacts"] == {
-        "when": "always",
-        "paths": ["artifacts/"],
-        "expire_in": "30 days",
+    artifacts = lab["build"]["artifacts"]
+    assert (artifacts["when"], artifacts["paths"]) == ("always", ["artifacts/"])
+    reports = f"artifacts/*/{filenames.CI}"
+    assert artifacts["reports"] == {
+        "junit": f"{reports}/*{Path(filenames.JUNIT).suffix}",
+        "codequality": f"{reports}/{filenames.QUALITY}",
     }
     for key in re.findall(r"'(\w+)/\*\*'", pipelines.files()[FORGES[0]]):
         assert (ROOT / key).is_dir()
