@@ -36,7 +36,7 @@ def parse(text: str) -> dict[str, int]:
 
 
 def grown(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
-    """What was counted in between: statistics run from boot on, the others from the service on."""
+    """Counters in between: statistics run from boot on, the others from the service on."""
     return {
         name: value if name in _NOW else value - before.get(name, 0)
         for name, value in after.items()

@@ -96,7 +96,7 @@ def _cell(profile: str, tried: LabRecord | None, lacking: str) -> Cell:
         return Cell("unsupported", "not tried")
     page = f"{profile}/{tried.page}"
     if not tried.current:
-        return Cell("unsupported", "of another image", "says nothing of the one in vm/", page)
+        return Cell("unsupported", "of another image", "not for the image in vm/", page)
     held = f"{tried.held} hold" if tried.held else ""
     unjudged = f"{len(tried.unjudged)} could not be judged" if tried.unjudged else ""
     detail = ", ".join(filter(None, (held, unjudged))) if tried.outcome == "pass" else lacking

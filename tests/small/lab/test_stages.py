@@ -114,8 +114,8 @@ def test_a_verdict_of_one_image_is_not_shown_for_another(site: Place) -> None:
     assert not entry.current
     assert entry.flavour == "vm"
     assert entry.key == mine.key
-    assert "says nothing of this image" in page(site)
-    assert f"another one: flavour vm, base debian12, <code>{entry.image}" in page(site)
+    assert "not for this image" in page(site)
+    assert f"another image: flavour vm, base debian12, <code>{entry.image}" in page(site)
     assert "proven" not in page(site)
     produce.produce(Request("lts", "vm"), produce.everything, site)
     (entry,) = made(site).lab

@@ -75,7 +75,7 @@ def test_the_marked_arrow_is_the_very_packet(red: Judged) -> None:
 def test_what_went_well_has_no_complaint(green: Judged, folder: Path) -> None:
     assert complaints(green) == ()
     source = html.render(green, folder / "green")
-    assert "What does not hold" not in source
+    assert "Failed assertions" not in source
     assert 'class="wrong"' not in source
 
 

@@ -59,7 +59,7 @@ def test_the_console_tells_what_could_not_be_judged(lacking: Path) -> None:
 def test_the_page_tells_it_too(lacking: Path) -> None:
     proof.write(judging.judge(lacking), lacking)
     page = (lacking / "report.html").read_text()
-    assert "Proven: 19 hold, 3 could not be judged; 1 negative control failed as they must" in page
+    assert "Proven: 19 hold, 3 could not be judged; 1 negative control failed as expected" in page
     assert "22 assertions" not in page
 
 

@@ -273,7 +273,7 @@ def test_builds_that_pass_are_remembered_and_a_run_without_work_is_none(site: Si
         second.origin.began,
         first.origin.began,
     ]
-    assert "Since the build before" in (site.target / "report.html").read_text()
+    assert "Changes since the previous build" in (site.target / "report.html").read_text()
     site.run_failing(site.stage("vm", fail_to_boot), kind=SmokeError)
     failed = site.record
     assert failed.origin is not None

@@ -29,7 +29,7 @@ def green() -> str:
 def test_it_says_when_where_and_of_which_checkout(green: str) -> None:
     for words in ("2026-11-26 ", "build01, 2 processors", "aa1c524f0000", "version 0.1.0"):
         assert words in green
-    assert "with changes that are not committed" in green
+    assert "with uncommitted changes" in green
     clean = msgspec.structs.replace(sample.ORIGIN, clean=True)
     assert ", clean" in page(msgspec.structs.replace(sample.green(), origin=clean))
 
@@ -37,14 +37,14 @@ def test_it_says_when_where_and_of_which_checkout(green: str) -> None:
 def test_first_what_came_out_then_proof_then_differences_then_the_stages(green: str) -> None:
     headings = [one.text for one in Page(green).all("h2")]
     assert headings == [
-        "What came out",
+        "Outputs",
         "Proof",
-        "Since the build before",
+        "Changes since the previous build",
         "The last 3 builds",
         "Stages",
         "Built from",
         "Built in",
-        "Every input",
+        "All inputs",
     ]
 
 
@@ -54,7 +54,7 @@ def test_every_file_log_and_verdict_is_linked(green: str) -> None:
     assert {one.path for one in made.outputs if "repodata" not in one.path} <= links
     assert {f"logs/{name}" for name in sample.log_names(made)} <= links
     assert {"lab/fullnat/report.html", "../lab.html", "build.json"} <= links
-    assert "lab/nat/report.html" not in links, "it says nothing of this image"
+    assert "lab/nat/report.html" not in links, "it not for this image"
 
 
 def test_digests_are_such_as_sha256sum_reads(green: str) -> None:
@@ -76,7 +76,7 @@ def test_it_tells_how_it_differs_from_the_build_before(green: str) -> None:
 def test_a_build_whose_outputs_do_not_lie_there_is_compared_with_nothing() -> None:
     made = sample.green()
     told = page(msgspec.structs.replace(made, outputs=made.outputs[:2]))
-    assert "Since the build before" not in told
+    assert "Changes since the previous build" not in told
     assert "The last" not in told
 
 
