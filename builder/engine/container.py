@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from builder.errors import EnvironmentFailure, Interrupted
 
 CLOSE_SECONDS = 20.0
 HASTE_SECONDS = 0.3  # for a user who waits at the terminal
+OOM_SECONDS = 1.0  # until the engine has heard of it
 
 
 class Engine:
@@ -115,7 +117,7 @@ class Engine:
     def _require_memory(
         self, client: APIClient, container: str, spec: ContainerSpec, log: Path
     ) -> None:
-        if not client.inspect_container(container)["State"].get("OOMKilled"):
+        if not _ran_out_of_memory(client, container):
             return
         limit = (
             f"its limit was {spec.memory / 2**20:.0f} MiB" if spec.memory else "no limit was set"
@@ -185,6 +187,19 @@ class Engine:
         with contextlib.suppress(EnvironmentFailure), self._client() as client:
             for container in client.containers(all=True, filters=mine):
                 _remove(client, container["Id"])
+
+
+def _ran_out_of_memory(client: APIClient, container: str) -> bool:
+    """Whether the kernel ended a process for its memory.
+
+    The engine hears of this and of the container's end from two sides, in any order.
+    """
+    deadline = time.monotonic() + OOM_SECONDS
+    while not client.inspect_container(container)["State"].get("OOMKilled"):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _remove(client: APIClient, container: str) -> None:

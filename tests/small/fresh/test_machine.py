@@ -77,9 +77,10 @@ def space(pid: int) -> Path | None:
 
 def argv(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return ""
+    return words.decode(errors="replace").replace("\0", " ")
 
 
 def until(happens: Callable[[], object], seconds: float = 60) -> bool:

@@ -37,14 +37,19 @@ def place() -> Iterator[Path]:
         yield Path(folder)
 
 
+def reaches(test: str, path: str) -> bool:
+    """Whether the ordinary user's test(1) of a path succeeds."""
+    become = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    return subprocess.run((*become, "test", test, path), check=False).returncode == 0
+
+
 def interpreter() -> tuple[list[str], dict[str, str]]:
     """This Python, or Debian's with this one's packages if only root can reach this one."""
-    reached = subprocess.run(
-        ["setpriv", f"--reuid={NOBODY}", "--clear-groups", "test", "-x", sys.executable],
-        check=False,
-    )
-    if reached.returncode == 0:
+    if reaches("-x", sys.executable):
         return [sys.executable], {}
+    packages = sysconfig.get_path("purelib")
+    if not reaches("-r", packages):
+        pytest.skip(f"no ordinary user can read {packages}")
     asked = subprocess.run(
         ["/usr/bin/python3", "-c", "import sys; print(*sys.version_info[:2])"],
         capture_output=True,
@@ -53,7 +58,7 @@ def interpreter() -> tuple[list[str], dict[str, str]]:
     )
     if asked.stdout.split() != [str(number) for number in sys.version_info[:2]]:
         pytest.skip(f"no ordinary user can run {sys.executable}")
-    return ["/usr/bin/python3"], {"PYTHONPATH": sysconfig.get_path("purelib")}
+    return ["/usr/bin/python3"], {"PYTHONPATH": packages}
 
 
 def test_a_killed_bootstrap_of_an_ordinary_user_is_gone_on_with(place: Path) -> None:

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import sysconfig
-import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -31,8 +30,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("git", "clone", "-q", ROOT, checkout, cwd=folder)
     build = (sys.executable, "-m", "hatchling", "build", "-d", folder, "-t")
     run(*build, "sdist", cwd=checkout)
-    with tarfile.open(next(folder.glob("*.tar.gz"))) as sdist:
-        sdist.extractall(folder / "sdist", filter="data")
+    (folder / "sdist").mkdir()  # by tar(1): the filters of tarfile came with Python 3.11.4
+    run(
+        "tar",
+        "--extract",
+        "--file",
+        next(folder.glob("*.tar.gz")),
+        "-C",
+        folder / "sdist",
+        cwd=folder,
+    )
     run(*build, "wheel", cwd=next((folder / "sdist").iterdir()))
     return folder
 
