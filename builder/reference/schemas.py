@@ -42,7 +42,7 @@ def render(document: Written) -> str:
 def _custom(kind: type[Any]) -> dict[str, Any]:
     if kind is Digest:
         return dict(_DIGEST)
-    raise NotImplementedError(kind)
+    raise TypeError(f"{kind} has no schema")
 
 
 def _structs(roots: tuple[Struct, ...]) -> Iterator[Struct]:
