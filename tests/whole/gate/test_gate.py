@@ -40,7 +40,7 @@ def passed(made: Workshop) -> Passed:
     given = {"GATE_SEED": str(seed), **LOAD}
     with ThreadPoolExecutor(2) as pool:
         running = [
-            pool.submit(made.run, f"guest-{number}", Plan(scripts, given, seconds=600))
+            pool.submit(made.run, f"guest-{number}", Plan(scripts, given, seconds=900))
             for number, scripts in enumerate(GUESTS)
         ]
         return Passed(seed, tuple(one.result() for one in running))
