@@ -114,20 +114,21 @@ def test_a_linter_that_fails_is_named_and_the_tests_run_all_the_same(tiny: Tiny)
     assert "running pytest unit" in ran.said
 
 
-def test_ci_runs_three_levels_and_judges_their_coverage_together(
+def test_ci_runs_three_levels_and_judges_the_coverage_of_the_first(
     tiny: Tiny, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    tests = {"unit/test_quick.py": QUICK, "small/deep/test_small.py": SMALL}
+    quick = QUICK + "\n\ndef test_two() -> None:\n    assert program.two() == 2\n"
+    tests = {"unit/test_quick.py": quick, "small/deep/test_small.py": SMALL}
     tests |= {"whole/test_whole.py": WHOLE, "long/test_long.py": LONG}
     tiny.write({f"tests/{name}": text for name, text in tests.items()})
     ran = tiny.run("ci")
     told = capfd.readouterr().out
     assert ran.status == 0, ran.said + told
-    # Each level alone covers half of the program's functions.
     assert "100%" in told
     named = [line.split()[0] for line in ran.said.splitlines() if line.endswith(" min")]
     assert named == ["linters", "unit", "small", "whole", "coverage", "ci"]
-    tiny.write({"tests/small/deep/test_small.py": SMALL.replace("two() == 2", "one() == 1")})
+    # The other half of the program's functions is run by the level ``small`` alone.
+    tiny.write({"tests/unit/test_quick.py": QUICK})
     ran = tiny.run("ci")
     assert ran.status == 1
     assert ran.said.splitlines()[-1] == "failed: coverage"
