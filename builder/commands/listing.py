@@ -1,4 +1,4 @@
-"""List profiles, flavours, bases, components, stages, scenarios and assertions."""
+"""List profiles, flavours, bases, components, stages, scenarios, assertions, configuration."""
 
 from __future__ import annotations
 
@@ -94,6 +94,12 @@ def _assertions(request: Request, place: Place) -> list[Row]:
     return [(name, row.must_hold) for name, row in ROWS.items()]
 
 
+def _config(request: Request, place: Place) -> list[Row]:
+    from builder.configuration.load import load  # noqa: PLC0415
+
+    return [(one.key, f"{one.value} ({one.origin})") for one in load().held]
+
+
 KINDS: dict[str, tuple[str, Callable[[Request, Place], list[Row]]]] = {
     "profiles": ("what can be built: folders of specs/", _profiles),
     "flavours": ("configurations of a profile's kernel", _flavours),
@@ -101,5 +107,6 @@ KINDS: dict[str, tuple[str, Callable[[Request, Place], list[Row]]]] = {
     "components": ("what becomes RPMs", _components),
     "stages": ("steps of a build, in their order, and what each needs", stages),
     "scenarios": ("experiments of the lab", _scenarios),
+    "config": ("this user's configuration: what holds, and where it comes from", _config),
     "assertions": ("what the lab holds captures against", _assertions),
 }

@@ -14,7 +14,7 @@ from msgspec import inspect as types
 from builder.digest import Digest
 from builder.reference.documents import Struct, Written
 
-_KEY = re.compile(r"^``(\w+)``: (.*?)(?=^``\w+``: |\Z)", re.MULTILINE | re.DOTALL)
+_KEY = re.compile(r"^``([\w-]+)``: (.*?)(?=^``[\w-]+``: |\Z)", re.MULTILINE | re.DOTALL)
 _WORDS: dict[type[types.Type], str] = {
     types.StrType: "text",
     types.IntType: "integer",
