@@ -19,6 +19,7 @@ pytest_plugins = (
     "tests.levels",
     "tests.guard",
     "tests.support.gate.fixtures",
+    "tests.support.remote.fixtures",
     "tests.support.source.fixtures",
 )
 LONG = 40

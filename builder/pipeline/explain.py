@@ -77,7 +77,9 @@ def outlooks(
         key = digest.key(inputs)
         done = _find(stage, key, store) if complete and stage.name not in forced else None
         if done is not None:
-            line = f"{stage.name}: nothing has changed{stage.remark(done)}"
+            origin = done.manifest.provenance
+            came = f" (it came {origin})" if origin else ""
+            line = f"{stage.name}: nothing has changed{came}{stage.remark(done)}"
             found.append(Outlook(stage, (line,), None))
             keys[stage.name] = done.content if done.by_content else done.key
             continue

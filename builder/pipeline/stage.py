@@ -20,6 +20,7 @@ from builder.errors import VerificationError
 from builder.host.listing import Listing
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import NONE, Facts
+from builder.pipeline.provenance import Provenance
 
 LISTING = "stage.files"
 
@@ -44,7 +45,8 @@ class Manifest(msgspec.Struct, frozen=True):
     ``started``: seconds since the epoch.  ``seconds``: how long it ran.  ``cpu_seconds``: of the
     container's or the programs' processors, where known.  ``outputs``: every file, or none for
     folders too large to list here (trees).  ``listing``: the digest of the file ``stage.files``
-    beside it, which lists the whole output.
+    beside it, which lists the whole output.  ``provenance``: where it was made, if not here; the
+    times are then those of the transfer.
     """
 
     stage: str
@@ -55,6 +57,7 @@ class Manifest(msgspec.Struct, frozen=True):
     started: float
     seconds: float
     facts: Facts = NONE
+    provenance: Provenance | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ class Stage:
     before it runs.  ``check``: raises if this host cannot run it; called before the first stage of
     a run starts, if this stage may have to run.  ``remark``: what ``explain`` adds if it need not
     run.  ``objects``: how many files it compiles, as far as that is known before it has ever run.
+    ``shared``: its output may come from another machine, and is offered to others.
     """
 
     name: str
@@ -156,3 +160,4 @@ class Stage:
     check: Callable[[], None] = lambda: None
     remark: Callable[[Done], str] = lambda done: ""
     objects: int = 0
+    shared: bool = False

@@ -29,6 +29,7 @@ from builder.host.whole import write_whole
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import Facts
+from builder.pipeline.provenance import Provenance
 from builder.pipeline.stage import LISTING, Damaged, Done, Manifest, OutputFile
 from builder.pipeline.stagename import folder_of
 from builder.pipeline.status import Status, look, unchanged
@@ -145,11 +146,13 @@ class Store:
         facts: Facts,
         log: Path,
         listing: Listing | None = None,
+        provenance: Provenance | None = None,
     ) -> Done:
         """Move the finished ``work / OUTPUT`` into place and return what it is.
 
         The log at ``log`` goes with it.  ``listing``: of the output, if it is known; otherwise
-        all is read.  The folder that another run may have put there in the meantime is replaced.
+        all is read.  ``provenance``: where it was made, if not here.  The folder that another run
+        may have put there in the meantime is replaced.
         """
         key = digest.key(inputs)
         listing = listing or read(work / OUTPUT)
@@ -163,6 +166,7 @@ class Store:
             started=started,
             seconds=time.time() - started,
             facts=facts,
+            provenance=provenance,
         )
         (work / LISTING).write_bytes(listing.encoded)
         (work / STATUS).write_bytes(encode(_look(work / OUTPUT, manifest)))

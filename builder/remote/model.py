@@ -6,13 +6,14 @@ import base64
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import requests
-from requests.auth import AuthBase
 
 from builder.remote.keys import AcceptedKey
 from builder.values import url_fault
+
+if TYPE_CHECKING:  # slow to load
+    from requests import PreparedRequest
 
 _SCHEMES = ("https", "http")
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1", re.ASCII)
@@ -20,10 +21,10 @@ _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Password(AuthBase):
+class Password:
     """What the store asks for: ``USER:PASSWORD`` (RFC 7617), or a token (RFC 6750).
 
-    A token has no colon, and a user's name has none either, so that the two differ.
+    A token has no colon, so that the two differ.  Called with a request, it authenticates that.
     """
 
     text: str = field(repr=False)
@@ -53,7 +54,7 @@ class Password(AuthBase):
             return f"Bearer {self.text}"
         return f"Basic {base64.b64encode(self.text.encode()).decode()}"
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
         request.headers["Authorization"] = self._header
         return request
 

@@ -26,6 +26,7 @@ class Request:
     ``hermetic``: a base that is not the locked one is refused.
     ``variants``: of sources, each as ``SOURCE=VARIANT``.
     ``dry``: nothing is run; what would be is told.
+    ``shared``: finished stages may come from the store that the user's configuration names.
     """
 
     profile: str
@@ -37,6 +38,7 @@ class Request:
     hermetic: bool = False
     variants: tuple[str, ...] = ()
     dry: bool = False
+    shared: bool = False
 
 
 def read_jobs(word: str | None) -> int:

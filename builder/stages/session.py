@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from builder.configuration import load as configuration
 from builder.console import Console
 from builder.engine import connect
 from builder.host import ci, ownership, processors
@@ -21,6 +22,7 @@ from builder.host.removal import remove
 from builder.pipeline import run as runs
 from builder.pipeline.budget import Budget
 from builder.pipeline.code import Code
+from builder.pipeline.elsewhere import NOWHERE, Elsewhere, open_until_done
 from builder.pipeline.facts import FetchFacts
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.schedule import Schedule, with_needs
@@ -44,6 +46,7 @@ T = TypeVar("T")
 
 MEMO = "code.json"  # what is known of the builder's modules
 SPECS = "specs.json"  # what is known of rendered specs
+REMOTE = "remote"  # folders of what goes to the stage store, and of what came from it spoilt
 
 
 class _Once(Generic[T]):
@@ -147,6 +150,28 @@ def _keep(code: Code, rendered: RenderedSpecs) -> None:
         rendered.keep()
 
 
+def _stopper(engine: _Once[Engine]) -> Callable[[], None]:
+    """What ends everything that running stages have started."""
+
+    def stop_work() -> None:
+        end_children()
+        if engine.made is not None:
+            engine.made.close_soon()
+
+    return stop_work
+
+
+def _elsewhere(place: Place, run_id: str) -> Elsewhere:
+    """The store of the user's configuration, if it names one."""
+    store = configuration.load().stages
+    if store is None:
+        return NOWHERE
+    from builder.remote.stages import RemoteStages  # noqa: PLC0415 - slow to load, and often unused
+
+    scratch = place.cache.scratch / run_id / REMOTE
+    return RemoteStages(store, place.console, scratch, place.cache.aside / REMOTE)
+
+
 @contextmanager
 def open_session(
     request: Request,
@@ -176,12 +201,6 @@ def open_session(
         engine: _Once[Engine] = _Once(lambda: stack.enter_context(connect(cache, console)))
         jobs = request.jobs or os.cpu_count() or 1
         budget: _Once[Budget] = _Once(lambda: Budget(cache.scratch / run_id / "jobs", jobs))
-
-        def stop_work() -> None:
-            end_children()
-            if engine.made is not None:
-                engine.made.close_soon()
-
         setting = Setting(
             build=build,
             locked=ci.is_locked(asked=request.locked),
@@ -195,14 +214,18 @@ def open_session(
         )
         ledger = Ledger(ledger_path(cache, profile, build.flavour, build.base.name))
         store = Store(cache)
+        shared = request.shared and not reading
+        elsewhere = _elsewhere(place, run_id) if shared else NOWHERE
         schedule = Schedule(
-            store, ledger, cache, console, run_id, budget=budget, stop_work=stop_work
-        )
+            *(store, ledger, cache, console, run_id),
+            budget=budget, stop_work=_stopper(engine), elsewhere=elsewhere,
+        )  # fmt: skip
         held = BaseLock(setting, hermetic=request.hermetic)
         schedule.settled = held.see
         stages = catalogue.stages(setting, ledger, update=request.update)
         try:
-            yield Session(setting, stages, ledger, store, schedule, held)
+            with open_until_done(elsewhere):
+                yield Session(setting, stages, ledger, store, schedule, held)
         except OSError:  # no stage failed: there is nothing to open a shell in
             remove(cache.scratch / run_id, cache.scratch)
             raise

@@ -16,16 +16,10 @@ from builder.configuration.places import FILE, VARIABLE
 from builder.errors import UsageError
 from builder.host.paths import APPLICATION
 from builder.remote.model import Password
-from tests.support.remote import keys
 from tests.support.remote.keys import KeyPair
 
 OLD = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGmhB5kKmLYlePLcPlpEdO0eeJZcSRrQSA2s08WRCpAx old"
 SECRET = "hunter-two-and-three"
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> KeyPair:
-    return keys.make(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture(autouse=True)

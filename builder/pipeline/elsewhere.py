@@ -1,0 +1,90 @@
+"""Outputs that other machines have made: what the pipeline asks of whoever knows about these."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from builder.digest import Digest
+from builder.errors import Interrupted
+from builder.host.listing import Listing
+from builder.pipeline.facts import Facts
+from builder.pipeline.provenance import Provenance
+from builder.pipeline.stage import Done
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The output of a stage that would have to run.
+
+    ``output``: the empty folder to fill.  ``scratch``: thrown away afterwards.  ``stop``: is set
+    when the run is being stopped.
+    """
+
+    stage: str
+    key: Digest
+    output: Path
+    scratch: Path
+    stop: threading.Event
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A verified output that fills the folder.  ``listing``: of all that is in it."""
+
+    listing: Listing
+    facts: Facts
+    provenance: Provenance
+
+
+class Elsewhere(Protocol):
+    """Knows outputs of other machines."""
+
+    def bring(self, wanted: Wanted) -> Brought | None:
+        """Fill the folder; None if there is no such output, and the folder is anyhow then.
+
+        Raises Interrupted, and no other error.
+        """
+
+    def offer(self, done: Done) -> None:
+        """Let other machines have an output that this run has made; returns at once."""
+
+    def close(self, *, at_once: bool = False) -> None:
+        """Wait until other machines have what was offered; ``at_once``: give that up."""
+
+
+class Nowhere:
+    """No other machine is known."""
+
+    def bring(self, wanted: Wanted) -> None:
+        """Nothing is brought."""
+
+    def offer(self, done: Done) -> None:
+        """Nobody is offered anything."""
+
+    def close(self, *, at_once: bool = False) -> None:
+        """There is nothing to wait for."""
+
+
+NOWHERE = Nowhere()
+
+
+@contextmanager
+def open_until_done(elsewhere: Elsewhere) -> Iterator[None]:
+    """The end of the block waits until other machines have what was offered in it.
+
+    An interrupt gives that up.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted):
+        elsewhere.close(at_once=True)
+        raise
+    except BaseException:
+        elsewhere.close()
+        raise
+    elsewhere.close()

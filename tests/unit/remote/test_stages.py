@@ -1,0 +1,121 @@
+"""One machine's finished stages are another's, if an accepted key has signed them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from builder.pipeline.facts import BuildFacts
+from builder.pipeline.store import LOG, Store
+from tests.support.remote.keys import KeyPair
+from tests.support.remote.machines import IMAGE, KERNEL, Machine, reader, writer
+from tests.support.remote.store import StoreServer
+
+
+@pytest.fixture
+def maker(tmp_path: Path, stage_store: StoreServer, pair: KeyPair) -> Machine:
+    """A machine that has built everything, and pushed it."""
+    made = Machine(tmp_path / "maker")
+    made.run(writer(stage_store.url, pair))
+    return made
+
+
+def test_another_machine_takes_what_was_pushed_and_runs_nothing(
+    tmp_path: Path, stage_store: StoreServer, pair: KeyPair, maker: Machine
+) -> None:
+    other = Machine(tmp_path / "other")
+    done = other.run(reader(stage_store.url, pair))
+    assert (maker.ran, other.ran) == ([KERNEL, IMAGE], [])
+    own = maker.run(None)
+    for name in (KERNEL, IMAGE):
+        assert done[name].content == own[name].content
+        assert done[name].manifest.outputs == own[name].manifest.outputs
+        assert not done[name].hit
+    assert done[KERNEL].facts(BuildFacts).objects == 4400
+    assert (done[KERNEL].path / "link").readlink() == Path("program")
+    assert Store(other.cache).fault(done[KERNEL]) == ""
+    again = Machine(tmp_path / "other").run(None)
+    assert all(stage.hit for stage in again.values())
+
+
+def test_where_a_stage_came_from_is_told_everywhere(
+    tmp_path: Path, stage_store: StoreServer, pair: KeyPair, maker: Machine
+) -> None:
+    other = Machine(tmp_path / "other")
+    done = other.run(reader(stage_store.url, pair))
+    origin = done[KERNEL].manifest.provenance
+    assert origin is not None
+    assert (origin.store, origin.signer) == (stage_store.url, "ci")
+    words = f"from the stage store {stage_store.url}, signed by ci"
+    assert other.explain() == [
+        f"{name}: nothing has changed (it came {words})" for name in (KERNEL, IMAGE)
+    ]
+    assert words in (done[KERNEL].path.parent / LOG).read_text()
+    assert any(words in line for line in other.told)
+    assert maker.explain()[0] == f"{KERNEL}: nothing has changed"
+    expected = maker.ledger.last(KERNEL)
+    known = other.ledger.last(KERNEL)
+    assert expected is not None
+    assert known is not None
+    assert known.seconds == expected.seconds  # what it takes to run it
+
+
+def test_a_push_ends_with_the_signature(stage_store: StoreServer, maker: Machine) -> None:
+    puts = [path for method, path in stage_store.asked if method == "PUT"]
+    for stage in ("build-kernel", "vm"):
+        suffixes = [Path(path).suffix for path in puts if f"/v1/{stage}/" in path]
+        assert suffixes == [".tar", ".json", ".sig"]
+    assert len(maker.told) == 2
+    assert all("the stage store got it" in line for line in maker.told)
+
+
+def test_other_inputs_are_another_entry(
+    tmp_path: Path, stage_store: StoreServer, pair: KeyPair, maker: Machine
+) -> None:
+    other = Machine(tmp_path / "other", value="2")
+    other.run(reader(stage_store.url, pair))
+    assert other.ran == [KERNEL, IMAGE]
+    assert other.told == []
+
+
+def test_what_is_forced_runs_here(
+    tmp_path: Path, stage_store: StoreServer, pair: KeyPair, maker: Machine
+) -> None:
+    other = Machine(tmp_path / "other")
+    other.run(reader(stage_store.url, pair), forced=(KERNEL,))
+    assert other.ran == [KERNEL]
+
+
+def test_what_was_taken_is_not_pushed_and_what_is_there_is_not_pushed_again(
+    tmp_path: Path, stage_store: StoreServer, pair: KeyPair, maker: Machine
+) -> None:
+    before = stage_store.count("PUT")
+    Machine(tmp_path / "other").run(writer(stage_store.url, pair))
+    assert stage_store.count("PUT") == before
+    third = Machine(tmp_path / "third")
+    third.run(writer(stage_store.url, pair), forced=(KERNEL,))
+    assert stage_store.count("PUT") == before
+    assert f"{KERNEL}: the stage store has it already" in third.told
+
+
+def test_a_machine_that_accepts_nobody_only_pushes(
+    tmp_path: Path, stage_store: StoreServer, pair: KeyPair, maker: Machine
+) -> None:
+    asked = stage_store.count("GET")
+    store = writer(stage_store.url, pair)
+    other = Machine(tmp_path / "other")
+    other.run(type(store)(store.url, (), store.sign, store.password))
+    assert other.ran == [KERNEL, IMAGE]
+    assert stage_store.count("GET") == asked
+
+
+def test_a_manifest_names_stage_key_and_digests(stage_store: StoreServer, maker: Machine) -> None:
+    path = stage_store.find(KERNEL, ".json")
+    entry = json.loads(path.read_text())
+    done = maker.run(None)[KERNEL]
+    assert (entry["stage"], entry["key"], entry["content"]) == (KERNEL, done.key, done.content)
+    archive = path.with_name(f"{entry['sha256']}.tar")
+    assert archive.stat().st_size == entry["size"]
+    assert path.name == f"{done.key}.json"
