@@ -95,16 +95,13 @@ class Exchange:
             length = response.headers.get("Content-Length", str(size))
             if length != str(size):
                 raise ContentRefused(f"its archive has {length} bytes and not {size}")
-            made, got = hashlib.sha256(), 0
+            made = hashlib.sha256()
             progress.advance(-progress.done)
             with target.open("wb") as file:
                 for data in _chunks(response, line, size):
                     file.write(data)
                     made.update(data)
-                    got += len(data)
                     progress.advance(len(data))
-            if got < size:
-                raise _Passing(f"the archive ended after {got} of {size} bytes")
             return Digest(made.hexdigest())
 
         return self._get(path, self.patience.seconds(size), take)
@@ -193,15 +190,20 @@ class Exchange:
 
 
 def _chunks(response: requests.Response, line: Line, most: int) -> Iterator[bytes]:
-    """The body; ContentRefused if it has more than ``most`` bytes."""
-    response.raw.enforce_content_length = False  # the caller knows the length, or a signature does
-    got = 0
+    """The body; ContentRefused if it has more than ``most`` bytes.
+
+    One that is shorter than announced may be whole the next time.
+    """
+    response.raw.enforce_content_length = False  # the words are ours
+    got, length = 0, response.headers.get("Content-Length", "")
     while data := response.raw.read1(min(CHUNK, most + 1 - got), decode_content=False):
         line.earn(len(data))
         got += len(data)
         if got > most:
             raise ContentRefused(f"it has more than {most} bytes")
         yield data
+    if length.isascii() and length.isdecimal() and got < int(length):
+        raise _Passing(f"the connection ended after {got} of {length} bytes")
 
 
 def _require(response: requests.Response, wanted: frozenset[int]) -> None:

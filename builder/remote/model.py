@@ -45,8 +45,10 @@ class Password:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What a peer may send back, and nobody may be shown."""
-        return (self.text, self.text.partition(":")[2], self._header.partition(" ")[2])
+        """What a peer may send back, and nobody may be shown; the longest first."""
+        header = self._header.partition(" ")[2]
+        found = {self.text, self.text.partition(":")[2], header}
+        return tuple(sorted(filter(None, found), key=len, reverse=True))
 
     @property
     def _header(self) -> str:

@@ -60,7 +60,7 @@ class RemoteStages:
         except Unusable as fault:
             self._faulty.add(wanted.stage)
             entry = f"{wanted.stage}: the stage store's entry is not used"
-            self.console.warn(f"{entry}: {fault}; it is built here")
+            self.console.warn(f"{entry}: {_line(str(fault))}; it is built here")
         except _FAILURES as failure:
             self._lose(failure)
         return None
@@ -125,4 +125,8 @@ class RemoteStages:
 
 def _told(failure: Exception) -> str:
     hint = failure.hint if isinstance(failure, BuilderError) else ""
-    return f"{failure}; {hint}" if hint else str(failure)
+    return _line(f"{failure}; {hint}" if hint else str(failure))
+
+
+def _line(words: str) -> str:
+    return " / ".join(words.splitlines())

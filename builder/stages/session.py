@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -161,11 +161,16 @@ def _stopper(engine: _Once[Engine]) -> Callable[[], None]:
     return stop_work
 
 
-def _elsewhere(place: Place, run_id: str) -> Elsewhere:
-    """The store of the user's configuration, if it names one."""
-    store = configuration.load().stages
+def _elsewhere(request: Request, place: Place, run_id: str) -> Elsewhere:
+    """The store of the user's configuration, if it names one and the request may use it.
+
+    A hermetic run takes nothing: a key does not say of which packages a base was made.
+    """
+    store = configuration.load().stages if request.shared else None
     if store is None:
         return NOWHERE
+    if request.hermetic:
+        store = replace(store, accept=())
     from builder.remote.stages import RemoteStages  # noqa: PLC0415 - slow to load, and often unused
 
     scratch = place.cache.scratch / run_id / REMOTE
@@ -214,8 +219,7 @@ def open_session(
         )
         ledger = Ledger(ledger_path(cache, profile, build.flavour, build.base.name))
         store = Store(cache)
-        shared = request.shared and not reading
-        elsewhere = _elsewhere(place, run_id) if shared else NOWHERE
+        elsewhere = NOWHERE if reading else _elsewhere(request, place, run_id)
         schedule = Schedule(
             *(store, ledger, cache, console, run_id),
             budget=budget, stop_work=_stopper(engine), elsewhere=elsewhere,

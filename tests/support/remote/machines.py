@@ -25,7 +25,7 @@ from builder.remote.stages import RemoteStages
 from tests.support.remote.keys import KeyPair
 from tests.support.remote.store import USER
 
-QUICK = Patience(connect=2.0, stall=1.0, answer=3.0, pause=0.01)
+QUICK = Patience(connect=20.0, stall=20.0, answer=20.0, pause=0.01)
 KERNEL, IMAGE = "build:kernel", "vm"
 
 
