@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from builder.errors import UsageError
 from builder.host.paths import APPLICATION
 from builder.remote.model import Password
 from tests.support.remote.keys import KeyPair
+from tests.world import ROOT
 
 OLD = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGmhB5kKmLYlePLcPlpEdO0eeJZcSRrQSA2s08WRCpAx old"
 SECRET = "hunter-two-and-three"
@@ -217,7 +219,7 @@ def test_show_config_prints_what_holds_and_no_secret(
 ) -> None:
     path = write(tmp_path / "user", f'[stages]\nstore = "https://one/"\naccept = ["{OLD}"]\n')
     monkeypatch.setenv(loading.TOKEN, SECRET)
-    assert commandline.run(tasks, ["show", "config", "--profile", "lts"]) == 0
+    assert commandline.run(tasks, "show config --profile lts".split()) == 0
     told = capsys.readouterr().out
     lines = dict(line.split("  ", 1) for line in told.splitlines())
     assert lines["stages.store"].strip() == f"https://one/ ({path}:2)"
@@ -226,3 +228,27 @@ def test_show_config_prints_what_holds_and_no_secret(
     assert lines["stages.accept"].strip() == f"old {fingerprint} ({path}:3)"
     assert lines["stages password"].strip() == f"token, not shown ({loading.TOKEN})"
     assert SECRET not in told
+
+
+@pytest.mark.parametrize("pushes", [False, True])
+def test_the_script_for_ci_writes_a_configuration_that_is_read(
+    tmp_path: Path, pair: KeyPair, *, pushes: bool
+) -> None:
+    """docs/how-to/scale/ci.sh, with the secrets of a protected branch and without."""
+    secrets = {"STAGES_KEY": pair.path.read_text(), "STAGES_PASSWORD": f"ci:{SECRET}"}
+    subprocess.run(
+        ["sh", ROOT / "docs/how-to/scale/ci.sh"],
+        check=True,
+        env={**os.environ, **(secrets if pushes else {})},
+    )
+    found = loading.load().stages
+    assert found is not None
+    assert found.url == "https://stages.example.org/"
+    assert [key.name for key in found.accept] == ["ci"]
+    home = tmp_path / "user" / APPLICATION
+    if pushes:
+        assert (found.sign, found.password) == (home / "stages-key", Password(f"ci:{SECRET}"))
+        subprocess.run(["ssh-keygen", "-y", "-f", home / "stages-key"], check=True)
+    else:
+        assert (found.sign, found.password) == (None, None)
+        assert [path.name for path in home.iterdir()] == [FILE]

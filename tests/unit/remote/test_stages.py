@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from builder.commands.produce import _counted
 from builder.pipeline.facts import BuildFacts
 from builder.pipeline.store import LOG, Store
 from tests.support.remote.keys import KeyPair
@@ -60,6 +61,15 @@ def test_where_a_stage_came_from_is_told_everywhere(
     assert expected is not None
     assert known is not None
     assert known.seconds == expected.seconds  # what it takes to run it
+
+
+def test_a_run_says_how_many_stages_it_took(
+    tmp_path: Path, stage_store: StoreServer, pair: KeyPair, maker: Machine
+) -> None:
+    done = Machine(tmp_path / "other").run(reader(stage_store.url, pair), forced=(IMAGE,))
+    told = _counted(list(done.values()), 2, 3.0)
+    assert told == "1 of 2 stages ran in 3.0 s, 1 came from the stage store"
+    assert _counted([done[IMAGE]], 2, 3.0) == "1 of 2 stages ran in 3.0 s"
 
 
 def test_a_push_ends_with_the_signature(stage_store: StoreServer, maker: Machine) -> None:
