@@ -40,7 +40,7 @@ def _produce(
         request = Request(
             *(profile, flavour, base, read_jobs(jobs), locked),
             hermetic=hermetic, variants=names.split("--variant", variant), dry=dry,
-            shared=not alone,
+            alone=alone,
         )  # fmt: skip
         chosen = names.split("--only", only)
         goals = produce.only(StageKind.BUILD, chosen) if chosen else produce.everything
@@ -125,8 +125,8 @@ def image(
     from builder.stages.request import Request  # noqa: PLC0415
 
     with command(context, profile) as place:
-        shared = not no_stage_store
-        request = Request(profile, base=base, hermetic=hermetic, dry=dry_run, shared=shared)
+        alone = no_stage_store
+        request = Request(profile, base=base, hermetic=hermetic, dry=dry_run, alone=alone)
         put_lines(inputs.bootstrap(request, place, refresh=refresh, lock=lock))
 
 

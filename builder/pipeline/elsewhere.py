@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,12 +53,15 @@ class Elsewhere(Protocol):
     def offer(self, done: Done) -> None:
         """Let other machines have an output that this run has made; returns at once."""
 
+    def accepts(self, origins: Collection[str]) -> bool:
+        """Whether an output of the cache may be used.  ``origins``: see ``Manifest``."""
+
     def close(self, *, at_once: bool = False) -> None:
         """Wait until other machines have what was offered; ``at_once``: give that up."""
 
 
 class Nowhere:
-    """No other machine is known."""
+    """No other machine is known; what was brought earlier is used."""
 
     def bring(self, wanted: Wanted) -> None:
         """Nothing is brought."""
@@ -66,11 +69,25 @@ class Nowhere:
     def offer(self, done: Done) -> None:
         """Nobody is offered anything."""
 
+    def accepts(self, origins: Collection[str]) -> bool:
+        """Every output may be used."""
+        return True
+
     def close(self, *, at_once: bool = False) -> None:
         """There is nothing to wait for."""
 
 
+class Here(Nowhere):
+    """Nothing counts but what this machine has made, from what it has made itself."""
+
+    def accepts(self, origins: Collection[str]) -> bool:
+        """Only outputs without origins may be used."""
+        return not origins
+
+
 NOWHERE = Nowhere()
+HERE = Here()
+NOT_ACCEPTED = "what is in the cache came from another machine, or was made of that"
 
 
 @contextmanager

@@ -8,12 +8,13 @@ import msgspec
 class Provenance(msgspec.Struct, frozen=True):
     """A store's entry.  ``store``: its address, without secrets.  ``signer``: whose key signed it.
 
-    ``builder``: the version that made it.  ``made``: when it was begun there, in seconds since the
-    epoch.  ``seconds``: how long it took there.
+    ``key``: that key's fingerprint.  ``builder``: the version that made it.  ``made``: when it was
+    begun there, in seconds since the epoch.  ``seconds``: how long it took there.
     """
 
     store: str
     signer: str
+    key: str
     builder: str
     made: float
     seconds: float

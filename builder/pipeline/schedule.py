@@ -30,7 +30,7 @@ from builder.host.removal import remove
 from builder.pipeline import digest
 from builder.pipeline.budget import Budget
 from builder.pipeline.digest import Input
-from builder.pipeline.elsewhere import NOWHERE, Elsewhere
+from builder.pipeline.elsewhere import NOT_ACCEPTED, NOWHERE, Elsewhere
 from builder.pipeline.estimate import whole
 from builder.pipeline.ledger import Entry, Ledger
 from builder.pipeline.needs import all_inputs, with_needs
@@ -211,8 +211,12 @@ class Schedule:
         except Damaged as damaged:
             self._set_aside(damaged)
             return None
-        if found is not None:
-            self._record(found)
+        if found is None:
+            return None
+        if not self.elsewhere.accepts(found.manifest.origins):
+            self.console.say(f"{stage.name}: {NOT_ACCEPTED}; it is made again")
+            return None
+        self._record(found)
         return found
 
     def _replace_damaged(self, waiting: dict[str, Stage], running: set[str]) -> None:

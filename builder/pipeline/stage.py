@@ -46,7 +46,8 @@ class Manifest(msgspec.Struct, frozen=True):
     container's or the programs' processors, where known.  ``outputs``: every file, or none for
     folders too large to list here (trees).  ``listing``: the digest of the file ``stage.files``
     beside it, which lists the whole output.  ``provenance``: where it was made, if not here; the
-    times are then those of the transfer.
+    times are then those of the transfer.  ``origins``: fingerprints of the keys that vouch for what
+    other machines have made of it, or of what it was made from.
     """
 
     stage: str
@@ -58,6 +59,7 @@ class Manifest(msgspec.Struct, frozen=True):
     seconds: float
     facts: Facts = NONE
     provenance: Provenance | None = None
+    origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,11 +147,12 @@ class Store:
         log: Path,
         listing: Listing | None = None,
         provenance: Provenance | None = None,
+        origins: Iterable[str] = (),
     ) -> Done:
         """Move the finished ``work / OUTPUT`` into place and return what it is.
 
         The log at ``log`` goes with it.  ``listing``: of the output, if it is known; otherwise
-        all is read.  ``provenance``: where it was made, if not here.  The folder that another run
+        all is read.  ``provenance``, ``origins``: see ``Manifest``.  The folder that another run
         may have put there in the meantime is replaced.
         """
         key = digest.key(inputs)
@@ -167,6 +168,7 @@ class Store:
             seconds=time.time() - started,
             facts=facts,
             provenance=provenance,
+            origins=tuple(sorted(set(origins))),
         )
         (work / LISTING).write_bytes(listing.encoded)
         (work / STATUS).write_bytes(encode(_look(work / OUTPUT, manifest)))

@@ -103,6 +103,7 @@ class Worker:
             log=log,
             listing=brought.listing,
             provenance=origin,
+            origins=(origin.key,),
         )
 
     def _run(self, stage: Stage, inputs: tuple[Input, ...], settled: Mapping[str, Done]) -> Done:
@@ -139,6 +140,7 @@ class Worker:
                 facts=told[-1] if told else NONE,
                 log=log,
                 listing=stated[-1] if stated else None,
+                origins=(one for need in stage.needs for one in settled[need].manifest.origins),
             )
 
     def _folder(self, stage: str) -> Path:

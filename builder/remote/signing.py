@@ -35,8 +35,10 @@ def sign(data: bytes, key: Path) -> bytes:
     return done.stdout
 
 
-def verify(data: bytes, signature: bytes, accept: Iterable[AcceptedKey], folder: Path) -> str:
-    """The name of the accepted key that has signed ``data``.
+def verify(
+    data: bytes, signature: bytes, accept: Iterable[AcceptedKey], folder: Path
+) -> AcceptedKey:
+    """The accepted key that has signed ``data``.
 
     ``folder``: for the files that ssh-keygen reads.  Raises Unsigned, and EnvironmentFailure if
     ssh-keygen is missing.
@@ -65,7 +67,7 @@ def verify(data: bytes, signature: bytes, accept: Iterable[AcceptedKey], folder:
     found = _KEY.search(done.text)
     if found is None or found[1] not in known:
         raise Unsigned(f"ssh-keygen does not say which key has signed it: {done.text.strip()}")
-    return known[found[1]].name
+    return known[found[1]]
 
 
 def _signer(key: AcceptedKey) -> str:

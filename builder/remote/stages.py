@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from builder.shown import without_secrets
 from builder.source.limit import LocationFailed
 
 _POLL = 0.2  # seconds
+_AT_ONCE = 0.4  # seconds, while a user waits at the terminal
 _FAILURES = (LocationFailed, Unsigned, BuilderError, OSError)
 
 
@@ -75,13 +77,19 @@ class RemoteStages:
                 self._worker.start()
         self._offered.put(done)
 
+    def accepts(self, origins: Collection[str]) -> bool:
+        """Whether all keys that vouch for an output are accepted still."""
+        return {key.fingerprint for key in self.store.accept}.issuperset(origins)
+
     def close(self, *, at_once: bool = False) -> None:
         """Wait until everything that was offered is pushed; ``at_once``: give it up."""
         if self._worker is None:
             return
+        self._offered.put(None)
         if at_once:
             self._stop.set()
-        self._offered.put(None)
+            self._worker.join(_AT_ONCE)
+            return
         try:
             while self._worker.is_alive():
                 self._worker.join(_POLL)

@@ -19,6 +19,7 @@ from builder.pipeline.stagename import folder_of
 from builder.remote import entry, signing
 from builder.remote.entry import StageEntry
 from builder.remote.exchange import Exchange
+from builder.remote.keys import AcceptedKey
 from builder.remote.signing import Unsigned
 from builder.shown import without_secrets
 from builder.source.limit import ContentRefused
@@ -54,10 +55,12 @@ class Taker:
             raise Unusable(str(fault)) from fault
         listing = self._unpack(wanted, found, archive)
         store = without_secrets(self.exchange.store.url)
-        origin = Provenance(store, signer, found.builder, found.made, found.seconds)
+        origin = Provenance(
+            store, signer.name, signer.fingerprint, found.builder, found.made, found.seconds
+        )
         return Brought(listing, found.facts, origin)
 
-    def _read(self, wanted: Wanted) -> tuple[StageEntry, str] | None:
+    def _read(self, wanted: Wanted) -> tuple[StageEntry, AcceptedKey] | None:
         """The manifest and who has signed it; nothing of it is looked at before that is known."""
         path = entry.manifest(wanted.stage, wanted.key)
         data = self.exchange.read(path, entry.MOST_MANIFEST)

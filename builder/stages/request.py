@@ -26,7 +26,7 @@ class Request:
     ``hermetic``: a base that is not the locked one is refused.
     ``variants``: of sources, each as ``SOURCE=VARIANT``.
     ``dry``: nothing is run; what would be is told.
-    ``shared``: finished stages may come from the store that the user's configuration names.
+    ``alone``: nothing of other machines is used, and nothing that was made of it.
     """
 
     profile: str
@@ -38,7 +38,7 @@ class Request:
     hermetic: bool = False
     variants: tuple[str, ...] = ()
     dry: bool = False
-    shared: bool = False
+    alone: bool = False
 
 
 def read_jobs(word: str | None) -> int:

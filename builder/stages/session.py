@@ -22,7 +22,7 @@ from builder.host.removal import remove
 from builder.pipeline import run as runs
 from builder.pipeline.budget import Budget
 from builder.pipeline.code import Code
-from builder.pipeline.elsewhere import NOWHERE, Elsewhere, open_until_done
+from builder.pipeline.elsewhere import HERE, NOWHERE, Elsewhere, open_until_done
 from builder.pipeline.facts import FetchFacts
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.schedule import Schedule, with_needs
@@ -166,9 +166,9 @@ def _elsewhere(request: Request, place: Place, run_id: str) -> Elsewhere:
 
     A hermetic run takes nothing: a key does not say of which packages a base was made.
     """
-    store = configuration.load().stages if request.shared else None
+    store = None if request.alone else configuration.load().stages
     if store is None:
-        return NOWHERE
+        return HERE if request.alone or request.hermetic else NOWHERE
     if request.hermetic:
         store = replace(store, accept=())
     from builder.remote.stages import RemoteStages  # noqa: PLC0415 - slow to load, and often unused
@@ -219,7 +219,7 @@ def open_session(
         )
         ledger = Ledger(ledger_path(cache, profile, build.flavour, build.base.name))
         store = Store(cache)
-        elsewhere = NOWHERE if reading else _elsewhere(request, place, run_id)
+        elsewhere = _elsewhere(request, place, run_id)
         schedule = Schedule(
             *(store, ledger, cache, console, run_id),
             budget=budget, stop_work=_stopper(engine), elsewhere=elsewhere,

@@ -31,11 +31,15 @@ KERNEL, IMAGE = "build:kernel", "vm"
 
 @dataclass
 class Machine:
-    """``ran``: the stages that it has run itself, in order."""
+    """``ran``: the stages that it has run itself, in order.
+
+    ``unshared``: what it knows of other machines if it uses no store.
+    """
 
     root: Path
     value: str = "1"
     ran: list[str] = field(default_factory=list)
+    unshared: Elsewhere = NOWHERE
     said: io.StringIO = field(default_factory=io.StringIO)
 
     @property
@@ -101,7 +105,7 @@ class Machine:
     @contextmanager
     def session(self, store: StageStore | None, patience: Patience = QUICK) -> Iterator[Schedule]:
         """A run under way, with this store."""
-        elsewhere = NOWHERE if store is None else self.remote(store, patience)
+        elsewhere = self.unshared if store is None else self.remote(store, patience)
         with open_until_done(elsewhere):
             yield self.schedule(elsewhere)
 
@@ -118,7 +122,8 @@ class Machine:
             return schedule.run(wanted, frozenset(forced))
 
     def explain(self) -> list[str]:
-        return explain(self.stages(), (IMAGE,), Store(self.cache), self.ledger)
+        known = (self.stages(), (IMAGE,), Store(self.cache), self.ledger)
+        return explain(*known, elsewhere=self.unshared)
 
 
 def reader(url: str, *accept: KeyPair) -> StageStore:

@@ -219,7 +219,8 @@ def test_show_config_prints_what_holds_and_no_secret(
 ) -> None:
     path = write(tmp_path / "user", f'[stages]\nstore = "https://one/"\naccept = ["{OLD}"]\n')
     monkeypatch.setenv(loading.TOKEN, SECRET)
-    assert commandline.run(tasks, "show config --profile lts".split()) == 0
+    words = "show config --profile lts"
+    assert commandline.run(tasks, words.split()) == 0
     told = capsys.readouterr().out
     lines = dict(line.split("  ", 1) for line in told.splitlines())
     assert lines["stages.store"].strip() == f"https://one/ ({path}:2)"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from builder.commands.produce import _counted
+from builder.pipeline.elsewhere import HERE, NOT_ACCEPTED
 from builder.pipeline.facts import BuildFacts
 from builder.pipeline.store import LOG, Store
 from tests.support.remote.keys import KeyPair
@@ -119,6 +120,34 @@ def test_a_machine_that_accepts_nobody_only_pushes(
     other.run(type(store)(store.url, (), store.sign, store.password))
     assert other.ran == [KERNEL, IMAGE]
     assert stage_store.count("GET") == asked
+
+
+def test_alone_nothing_counts_that_came_from_another_machine_or_was_made_of_that(
+    tmp_path: Path, stage_store: StoreServer, pair: KeyPair, maker: Machine
+) -> None:
+    """A release has nothing of the store in it, whatever earlier runs have taken."""
+    other = Machine(tmp_path / "other")
+    mixed = other.run(reader(stage_store.url, pair), forced=(IMAGE,))
+    assert mixed[IMAGE].manifest.provenance is None
+    assert mixed[IMAGE].manifest.origins == (pair.accepted.fingerprint,)
+    alone = Machine(tmp_path / "other", unshared=HERE)
+    assert alone.explain() == [f"{name}: would run, {NOT_ACCEPTED}" for name in (KERNEL, IMAGE)]
+    done = alone.run(None)
+    assert alone.ran == [KERNEL, IMAGE]
+    assert [one.manifest.origins for one in done.values()] == [(), ()]
+    assert all(one.hit for one in alone.run(None).values())
+
+
+def test_what_a_withdrawn_key_has_signed_is_made_again(
+    tmp_path: Path, stage_store: StoreServer, pair: KeyPair, stranger: KeyPair, maker: Machine
+) -> None:
+    other = Machine(tmp_path / "other")
+    other.run(reader(stage_store.url, pair, stranger))
+    other.run(reader(stage_store.url, pair))
+    assert other.ran == []
+    done = other.run(reader(stage_store.url, stranger))
+    assert other.ran == [KERNEL, IMAGE]
+    assert done[KERNEL].manifest.provenance is None
 
 
 def test_a_manifest_names_stage_key_and_digests(stage_store: StoreServer, maker: Machine) -> None:

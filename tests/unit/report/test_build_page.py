@@ -113,7 +113,9 @@ def test_after_a_trial_the_chart_is_still_that_of_the_build() -> None:
 
 
 def test_a_stage_that_another_machine_made_says_so() -> None:
-    origin = Provenance("https://stages.example.org/", "ci", "0.1.0", sample.BEGAN, 1500.0)
+    origin = Provenance(
+        "https://stages.example.org/", "ci", "SHA256:x", "0.1.0", sample.BEGAN, 1500.0
+    )
     made = sample.green()
     stages = tuple(
         msgspec.structs.replace(one, provenance=origin, hit=one.name == "vm")

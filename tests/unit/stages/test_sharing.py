@@ -19,7 +19,7 @@ from builder.console import Console
 from builder.digest import Digest
 from builder.errors import UsageError
 from builder.host.paths import Cache, Project
-from builder.pipeline.elsewhere import NOWHERE
+from builder.pipeline.elsewhere import HERE
 from builder.pipeline.facts import ImageFacts
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import BUILD_ROOT, StageKind, parse
@@ -35,7 +35,7 @@ from tests.support.remote.machines import writer
 from tests.support.remote.store import StoreServer
 from tests.world import ROOT
 
-REQUEST = Request("lts", "vm", shared=True)
+REQUEST = Request("lts", "vm")
 
 
 @pytest.fixture
@@ -66,8 +66,8 @@ def configuration(
 def push_image(folder: Path, project: Project, store: StoreServer, pair: KeyPair) -> Done:
     """Another machine has made the build image, and pushed it."""
     place = Place(project, Cache(folder / "cache"), Console())
-    with open_session(replace(REQUEST, shared=False), place) as session:
-        assert session.schedule.elsewhere is NOWHERE
+    with open_session(replace(REQUEST, alone=True), place) as session:
+        assert session.schedule.elsewhere is HERE
         output = folder / "work" / OUTPUT
         output.mkdir(parents=True)
         (output / TAR).write_bytes(b"a root")
@@ -103,8 +103,8 @@ def test_a_run_without_the_store_asks_nobody(
     place: Place, stage_store: StoreServer, configuration: Path
 ) -> None:
     configuration.write_text("[stages]\nstore = 'gopher://x/'\n")
-    with open_session(replace(REQUEST, shared=False), place) as session:
-        assert session.schedule.elsewhere is NOWHERE
+    with open_session(replace(REQUEST, alone=True), place) as session:
+        assert session.schedule.elsewhere is HERE
     with pytest.raises(UsageError, match="gopher"), open_session(REQUEST, place):
         pass
 
