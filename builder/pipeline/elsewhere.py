@@ -33,7 +33,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Brought:
+class BroughtOutput:
     """A verified output that fills the folder.  ``listing``: of all that is in it."""
 
     listing: Listing
@@ -44,7 +44,7 @@ class Brought:
 class Elsewhere(Protocol):
     """Knows outputs of other machines."""
 
-    def bring(self, wanted: Wanted) -> Brought | None:
+    def bring(self, wanted: Wanted) -> BroughtOutput | None:
         """Fill the folder; None if there is no such output, and the folder is anyhow then.
 
         Raises Interrupted, and no other error.

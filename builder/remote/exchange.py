@@ -37,7 +37,7 @@ _WHAT = "the stage store"
 
 
 @dataclass(frozen=True)
-class Patience:
+class StorePatience:
     """How long the store may take.  Seconds, unless said otherwise.
 
     ``connect``: until it accepts a connection.  ``stall``: without a byte.  ``answer``: for a small
@@ -67,14 +67,14 @@ class _Passing(LocationFailed):
 
 
 @dataclass(frozen=True)
-class Exchange:
+class StoreExchange:
     """All requests of one direction; ``stop`` ends them.
 
     Every method raises LocationFailed with the store's answer, without secrets, and Interrupted.
     """
 
     store: StageStore
-    patience: Patience
+    patience: StorePatience
     stop: threading.Event
 
     def read(self, path: str, most: int) -> bytes | None:

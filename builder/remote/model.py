@@ -93,4 +93,12 @@ def fault_of(url: str) -> str:
 def is_private(url: str) -> bool:
     """Whether nobody on the way can read what is sent there: TLS, or this machine alone."""
     parts = urlsplit(url)
-    return parts.scheme == "https" or bool(_LOOPBACK.fullmatch(parts.hostname or ""))
+    if parts.scheme == "https":
+        return True
+    return bool(_LOOPBACK.fullmatch(parts.hostname or "")) and not _has_proxy(url)
+
+
+def _has_proxy(url: str) -> bool:
+    from requests.utils import get_environ_proxies, select_proxy  # noqa: PLC0415 - slow to load
+
+    return bool(select_proxy(url, get_environ_proxies(url)))

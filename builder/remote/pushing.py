@@ -16,7 +16,7 @@ from builder.pipeline.stage import Done
 from builder.pipeline.stagename import folder_of
 from builder.remote import entry, pack, signing
 from builder.remote.entry import StageEntry
-from builder.remote.exchange import Exchange
+from builder.remote.exchange import StoreExchange
 from builder.version import version
 
 
@@ -28,7 +28,7 @@ class Unpackable(Exception):
 class Pusher:
     """``key``: the private key.  ``scratch``: a folder of the run's own."""
 
-    exchange: Exchange
+    exchange: StoreExchange
     key: Path
     scratch: Path
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from builder.console import Console
 from builder.errors import BuilderError, Interrupted
-from builder.pipeline.elsewhere import Brought, Wanted
+from builder.pipeline.elsewhere import BroughtOutput, Wanted
 from builder.pipeline.stage import Done
-from builder.remote.exchange import Exchange, Patience
+from builder.remote.exchange import StoreExchange, StorePatience
 from builder.remote.model import StageStore
 from builder.remote.pushing import Pusher, Unpackable
 from builder.remote.signing import Unsigned
@@ -41,7 +41,7 @@ class RemoteStages:
     console: Console
     scratch: Path
     aside: Path
-    patience: Patience = field(default_factory=Patience)
+    patience: StorePatience = field(default_factory=StorePatience)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _is_lost: bool = False
     _pushes: bool = True
@@ -50,11 +50,11 @@ class RemoteStages:
     _stop: threading.Event = field(default_factory=threading.Event)
     _worker: threading.Thread | None = None
 
-    def bring(self, wanted: Wanted) -> Brought | None:
+    def bring(self, wanted: Wanted) -> BroughtOutput | None:
         """Fill the folder from the store; None if that is not possible."""
         if self._is_lost or not self.store.accept:
             return None
-        exchange = Exchange(self.store, self.patience, wanted.stop)
+        exchange = StoreExchange(self.store, self.patience, wanted.stop)
         try:
             return Taker(exchange, self.console, self.aside).take(wanted)
         except Interrupted:
@@ -104,7 +104,7 @@ class RemoteStages:
 
     def _push(self, done: Done) -> None:
         assert self.store.sign is not None  # noqa: S101 - see offer
-        exchange = Exchange(self.store, self.patience, self._stop)
+        exchange = StoreExchange(self.store, self.patience, self._stop)
         try:
             pusher = Pusher(exchange, self.store.sign, self.scratch)
             size = pusher.push(done, anew=done.name in self._faulty)

@@ -13,12 +13,12 @@ from builder.digest import decode
 from builder.errors import VerificationError
 from builder.host.listing import Listing
 from builder.host.removal import remove
-from builder.pipeline.elsewhere import Brought, Wanted
+from builder.pipeline.elsewhere import BroughtOutput, Wanted
 from builder.pipeline.provenance import Provenance
 from builder.pipeline.stagename import folder_of
 from builder.remote import entry, signing
 from builder.remote.entry import StageEntry
-from builder.remote.exchange import Exchange
+from builder.remote.exchange import StoreExchange
 from builder.remote.keys import AcceptedKey
 from builder.remote.signing import Unsigned
 from builder.shown import without_secrets
@@ -35,11 +35,11 @@ class Unusable(Exception):
 class Taker:
     """``aside``: where an archive is kept that is not what was signed."""
 
-    exchange: Exchange
+    exchange: StoreExchange
     console: Console
     aside: Path
 
-    def take(self, wanted: Wanted) -> Brought | None:
+    def take(self, wanted: Wanted) -> BroughtOutput | None:
         """Fill the folder with the store's output; None if the store has none.
 
         Raises Unusable; LocationFailed if the store does not answer as it should; OSError,
@@ -58,7 +58,7 @@ class Taker:
         origin = Provenance(
             store, signer.name, signer.fingerprint, found.builder, found.made, found.seconds
         )
-        return Brought(listing, found.facts, origin)
+        return BroughtOutput(listing, found.facts, origin)
 
     def _read(self, wanted: Wanted) -> tuple[StageEntry, AcceptedKey] | None:
         """The manifest and who has signed it; nothing of it is looked at before that is known."""

@@ -19,13 +19,13 @@ from builder.pipeline.ledger import Ledger
 from builder.pipeline.schedule import Schedule, with_needs
 from builder.pipeline.stage import Done, Stage, Work
 from builder.pipeline.store import Store
-from builder.remote.exchange import Patience
+from builder.remote.exchange import StorePatience
 from builder.remote.model import Password, StageStore
 from builder.remote.stages import RemoteStages
 from tests.support.remote.keys import KeyPair
 from tests.support.remote.store import USER
 
-QUICK = Patience(connect=20.0, stall=20.0, answer=20.0, pause=0.01)
+QUICK = StorePatience(connect=20.0, stall=20.0, answer=20.0, pause=0.01)
 KERNEL, IMAGE = "build:kernel", "vm"
 
 
@@ -97,13 +97,15 @@ class Machine:
     def ledger(self) -> Ledger:
         return Ledger(self.cache.ledger / "l.json")
 
-    def remote(self, store: StageStore, patience: Patience = QUICK) -> RemoteStages:
+    def remote(self, store: StageStore, patience: StorePatience = QUICK) -> RemoteStages:
         scratch = self.cache.scratch / "team/run/remote"
         aside = self.cache.aside / "remote"
         return RemoteStages(store, Console(self.said, interactive=False), scratch, aside, patience)
 
     @contextmanager
-    def session(self, store: StageStore | None, patience: Patience = QUICK) -> Iterator[Schedule]:
+    def session(
+        self, store: StageStore | None, patience: StorePatience = QUICK
+    ) -> Iterator[Schedule]:
         """A run under way, with this store."""
         elsewhere = self.unshared if store is None else self.remote(store, patience)
         with open_until_done(elsewhere):
@@ -114,7 +116,7 @@ class Machine:
         store: StageStore | None,
         *goals: str,
         forced: tuple[str, ...] = (),
-        patience: Patience = QUICK,
+        patience: StorePatience = QUICK,
     ) -> dict[str, Done]:
         """Settle the goals (all stages by default)."""
         with self.session(store, patience) as schedule:

@@ -142,18 +142,24 @@ def test_what_is_wrong_is_told_with_its_line(
     assert cause in error.cause
 
 
-def test_a_password_does_not_go_through_the_network_in_clear_text(tmp_path: Path) -> None:
+def test_a_password_does_not_go_through_the_network_in_clear_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = secret(tmp_path / "token")
     write(
         tmp_path / "user",
         f'[stages]\nstore = "http://cache.lan/"\ntoken-file = "{path}"\naccept = ["{OLD}"]\n',
     )
     assert "in clear text" in refused(path).cause
-    os.environ[loading.STORE] = "http://127.0.0.1:8080/"
-    try:
-        assert loading.load().stages is not None
-    finally:
-        del os.environ[loading.STORE]
+    monkeypatch.setenv(loading.STORE, "http://127.0.0.1:8080/")
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert loading.load().stages is not None
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("http_proxy", "http://proxy.lan:3128")
+    with pytest.raises(UsageError, match="in clear text"):
+        loading.load()
 
 
 def open_file(home: Path, pair: KeyPair) -> Path:

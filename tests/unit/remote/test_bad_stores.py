@@ -13,15 +13,15 @@ import pytest
 
 from builder.errors import Interrupted
 from builder.pipeline.elsewhere import Wanted
-from builder.remote.exchange import Patience
+from builder.remote.exchange import StorePatience
 from tests.support.clock import busy
 from tests.support.remote.keys import KeyPair
 from tests.support.remote.machines import IMAGE, KERNEL, QUICK, Machine, reader, writer
 from tests.support.remote.store import USER, Handler, StoreServer, serve
 
 # Each ends for one reason alone, however busy this machine is.
-BORED = Patience(connect=20.0, stall=0.2, answer=20.0)
-HURRIED = Patience(connect=20.0, stall=20.0, answer=0.4)
+BORED = StorePatience(connect=20.0, stall=0.2, answer=20.0)
+HURRIED = StorePatience(connect=20.0, stall=20.0, answer=0.4)
 
 
 def status(code: int) -> Callable[[Handler], bool]:
@@ -89,7 +89,7 @@ def test_a_store_that_does_not_answer_as_it_should_is_given_up(
     spoil: Callable[[Handler], bool],
     why: str,
     attempts: int,
-    patience: Patience,
+    patience: StorePatience,
 ) -> None:
     stage_store.spoil = spoil
     machine = Machine(tmp_path / "one")
@@ -215,7 +215,7 @@ def test_a_run_that_is_stopped_does_not_wait_for_the_store(
 ) -> None:
     stage_store.spoil = silent
     machine, stop = Machine(tmp_path / "one"), threading.Event()
-    remote = machine.remote(reader(stage_store.url, pair), Patience(stall=15.0))
+    remote = machine.remote(reader(stage_store.url, pair), StorePatience(stall=15.0))
     done = machine.run(None)[KERNEL]
     threading.Timer(0.1, stop.set).start()
     began = time.monotonic()
