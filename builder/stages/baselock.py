@@ -203,7 +203,10 @@ def _shown(path: Path, project: Project) -> str:
 
 
 def _started(done: Done) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(int(done.manifest.started), datetime.UTC)
+    """When an image was made of the packages of that day, here or on another machine."""
+    origin = done.manifest.provenance
+    began = origin.made if origin else done.manifest.started
+    return datetime.datetime.fromtimestamp(int(began), datetime.UTC)
 
 
 def _advice(setting: Setting, *, made_now: bool) -> str:

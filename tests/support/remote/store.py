@@ -6,6 +6,7 @@ PUT is for one user and whole or not at all; GET and HEAD are for everybody.
 from __future__ import annotations
 
 import base64
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,11 +33,12 @@ class StoreServer:
     asked: list[tuple[str, str]] = field(default_factory=list)
     spoil: Callable[[Handler], bool] = lambda handler: False
     keeps_halves: bool = False
+    scheme: str = "http"
     over: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
+        return f"{self.scheme}://127.0.0.1:{self.port}/"
 
     @property
     def files(self) -> list[str]:
@@ -117,12 +119,14 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serve(root: Path) -> Iterator[StoreServer]:
-    """Run it on a port of its own until the block ends."""
+def serve(root: Path, tls: ssl.SSLContext | None = None) -> Iterator[StoreServer]:
+    """Run it on a port of its own until the block ends, with ``tls`` over https."""
     root.mkdir(parents=True, exist_ok=True)
-    store = StoreServer(root)
+    store = StoreServer(root, scheme="https" if tls else "http")
     handler = type("StoreHandler", (Handler,), {"store": store})
     server = _Server(("127.0.0.1", 0), handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     store.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -14,10 +14,12 @@ import pytest
 from builder.errors import Interrupted
 from builder.pipeline.elsewhere import Wanted
 from builder.remote.exchange import StorePatience
+from builder.source.authorities import VARIABLES
 from tests.support.clock import busy
 from tests.support.remote.keys import KeyPair
 from tests.support.remote.machines import IMAGE, KERNEL, QUICK, Machine, reader, writer
 from tests.support.remote.store import USER, Handler, StoreServer, serve
+from tests.support.source import authority
 
 # Each ends for one reason alone, however busy this machine is.
 BORED = StorePatience(connect=20.0, stall=0.2, answer=20.0)
@@ -222,3 +224,38 @@ def test_a_run_that_is_stopped_does_not_wait_for_the_store(
     with pytest.raises(Interrupted):
         remote.bring(Wanted(KERNEL, done.key, tmp_path / "output", tmp_path, stop))
     assert time.monotonic() - began < busy(3.0)
+
+
+def test_an_interrupt_does_not_wait_for_what_is_pushed(
+    tmp_path: Path, stage_store: StoreServer, pair: KeyPair
+) -> None:
+    stage_store.spoil = puts(silent)
+    machine, began = Machine(tmp_path / "one"), time.monotonic()
+    patience = StorePatience(stall=60.0, answer=60.0)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        machine.session(writer(stage_store.url, pair), patience) as schedule,
+    ):
+        schedule.run(tuple(machine.stages().values()))
+        raise KeyboardInterrupt
+    assert time.monotonic() - began < busy(10.0)
+    assert stage_store.files == []
+
+
+def test_a_store_with_an_authority_of_its_own_is_used_if_that_is_trusted(
+    tmp_path: Path, pair: KeyPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted = authority.make(tmp_path)
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    with serve(tmp_path / "served", trusted.server) as store:
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted.stranger))
+        machine = Machine(tmp_path / "one")
+        machine.run(writer(store.url, pair))
+        assert "certificate" in machine.told[0]
+        assert store.asked == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted.certificate))
+        Machine(tmp_path / "two").run(writer(store.url, pair))
+        other = Machine(tmp_path / "other")
+        other.run(reader(store.url, pair))
+        assert other.ran == []
