@@ -153,6 +153,8 @@ def _collection(kind: types.Type) -> str:
 def _default(field: types.Field) -> str:
     """As TOML has it; empty where nothing stands for it."""
     value = field.default
+    if isinstance(value, msgspec.Struct):  # a table that may be left out
+        return ""
     if value is None or value is msgspec.NODEFAULT or value in ((), ""):
         return ""
     return f"`{_toml(value)}`"

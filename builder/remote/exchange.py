@@ -48,7 +48,7 @@ class StorePatience:
     connect: float = 5.0
     stall: float = 15.0
     answer: float = 30.0
-    rate: float = 256 << 10
+    rate: float = 1 << 20
     attempts: int = 2
     pause: float = 0.5
 
