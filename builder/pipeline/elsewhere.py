@@ -51,7 +51,7 @@ class Elsewhere(Protocol):
         """
 
     def offer(self, done: Done) -> None:
-        """Let other machines have an output that this run has made; returns at once."""
+        """Let other machines have an output that this machine has made; returns at once."""
 
     def accepts(self, origins: Collection[str]) -> bool:
         """Whether an output of the cache may be used.  ``origins``: see ``Manifest``."""

@@ -217,6 +217,8 @@ class Schedule:
             self.console.say(f"{stage.name}: {NOT_ACCEPTED}; it is made again")
             return None
         self._record(found)
+        if stage.shared:
+            self.elsewhere.offer(found)
         return found
 
     def _replace_damaged(self, waiting: dict[str, Stage], running: set[str]) -> None:

@@ -9,15 +9,18 @@ tree's files stay in the order in which make(1) compares them.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import subprocess
 import tarfile
 import threading
 from pathlib import Path
+from typing import IO
 
 from builder.errors import BuildError
 from builder.host import process
-from builder.host.listing import FOLDER, Listing
+from builder.host.listing import FOLDER, Listing, file_entry
 from builder.host.lock import check
 
 _FILE, _PROGRAM, _LINK = b"f", b"x", b"l"
@@ -41,8 +44,8 @@ def fault(root: Path, listing: Listing) -> str:
 def pack(root: Path, listing: Listing, target: Path, stop: threading.Event) -> None:
     """Write all that ``listing`` has below ``root`` into the file ``target``.
 
-    Raises OSError, BuildError with zstd's message, EnvironmentFailure if zstd is missing, and
-    Interrupted if ``stop`` is set meanwhile.
+    Raises OSError, BuildError with zstd's message or if a file is not what was listed,
+    EnvironmentFailure if zstd is missing, and Interrupted if ``stop`` is set meanwhile.
     """
     tool = process.require_tool("zstd")
     with (
@@ -50,25 +53,44 @@ def pack(root: Path, listing: Listing, target: Path, stop: threading.Event) -> N
         process.start([tool, *_COMMAND], stdin=subprocess.PIPE, stdout=file) as zstd,
     ):
         assert zstd.stdin is not None  # noqa: S101 - it was asked for
-        with tarfile.open(
-            fileobj=zstd.stdin,
-            mode="w|",
-            format=tarfile.GNU_FORMAT,
-            encoding="utf-8",
-            errors="surrogateescape",
-        ) as tar:
-            for name, entry in sorted(listing.entries.items()):
-                check(stop, _WHAT)
-                _add(tar, root, name, entry[:1])
-        zstd.stdin.close()
+        # If zstd has ended early, its own message says why.
+        with contextlib.suppress(BrokenPipeError), zstd.stdin as pipe:
+            _write(pipe, root, listing, stop)
         if zstd.wait() != 0:
             words = zstd.stderr.read().decode(errors="replace") if zstd.stderr else ""
             raise BuildError(f"{target.name} cannot be packed", words.strip(), "try it again")
 
 
-def _add(tar: tarfile.TarFile, root: Path, name: bytes, kind: bytes) -> None:
-    """Add one member; what is there must be of the kind that was listed."""
-    path = _path(root, name)
+def _write(pipe: IO[bytes], root: Path, listing: Listing, stop: threading.Event) -> None:
+    """Write the tar."""
+    with tarfile.open(
+        fileobj=pipe,
+        mode="w|",
+        format=tarfile.GNU_FORMAT,
+        encoding="utf-8",
+        errors="surrogateescape",
+    ) as tar:
+        for name, entry in sorted(listing.entries.items()):
+            check(stop, _WHAT)
+            _add(tar, root, name, entry)
+
+
+class _Hashed:
+    """A file that is read once, and hashed meanwhile."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.made = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self.made.update(data)
+        return data
+
+
+def _add(tar: tarfile.TarFile, root: Path, name: bytes, entry: bytes) -> None:
+    """Add one member.  Raises BuildError if a file is not what was listed, OSError."""
+    path, kind = _path(root, name), entry[:1]
     member = tarfile.TarInfo(os.fsdecode(name))
     member.mtime = int(os.lstat(path).st_mtime)
     if kind == FOLDER:
@@ -82,7 +104,12 @@ def _add(tar: tarfile.TarFile, root: Path, name: bytes, kind: bytes) -> None:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
             member.size = os.fstat(handle).st_size
-            tar.addfile(member, file)
+            hashed = _Hashed(file)
+            tar.addfile(member, hashed)
+        if file_entry(hashed.made.hexdigest(), runs=kind == _PROGRAM) != entry:
+            raise BuildError(
+                f"{os.fsdecode(name)} has changed since it was made", str(root), "invoke verify"
+            )
 
 
 def _path(root: Path, name: bytes) -> bytes:

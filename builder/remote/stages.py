@@ -117,8 +117,8 @@ class RemoteStages:
             words = f"{done.name}: not pushed to the stage store: {_told(failure)}"
             self.console.warn(f"{words}; nothing more is pushed in this run")
         else:
-            told = "has it already" if size is None else f"got it, {size / 1e6:.1f} MB"
-            self.console.say(f"{done.name}: the stage store {told}")
+            if size is not None:
+                self.console.say(f"{done.name}: the stage store got it, {size / 1e6:.1f} MB")
 
     def _lose(self, failure: Exception) -> None:
         with self._guard:

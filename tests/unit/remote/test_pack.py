@@ -11,7 +11,7 @@ import pytest
 
 from builder.archive.unpack import unpack
 from builder.console import Console
-from builder.errors import Interrupted
+from builder.errors import BuildError, Interrupted
 from builder.host.listing import read
 from builder.remote import pack
 
@@ -98,3 +98,19 @@ def test_packing_ends_with_the_run(tmp_path: Path) -> None:
     root = fill(tmp_path / "one")
     with pytest.raises(Interrupted):
         pack.pack(root, read(root), tmp_path / "archive", stop)
+
+
+def test_a_file_that_has_changed_is_told(tmp_path: Path) -> None:
+    root = fill(tmp_path / "one")
+    listing = read(root)
+    (root / "program").write_text("#!/bin/ls\n")
+    with pytest.raises(BuildError, match=r"(program|twin) has changed since it was made"):
+        pack.pack(root, listing, tmp_path / "archive", threading.Event())
+
+
+def test_zstd_tells_itself_why_it_cannot_write(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "file").write_bytes(os.urandom(1 << 20))
+    with pytest.raises(BuildError, match="No space left on device"):
+        pack.pack(root, read(root), Path("/dev/full"), threading.Event())
