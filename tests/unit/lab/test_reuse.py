@@ -75,7 +75,7 @@ def test_a_half_open_connections_port_is_taken_and_its_server_told(
     found = judged("recycled", run, wire, tmp_path)
     assert found.outcome == outcome, found
     if outcome == "pass":
-        assert found.seen == "2 ports were taken from half-open connections"
+        assert found.seen == "ports taken from half-open connections: 2"
     if change is not_told:
         assert [fault.expected for fault in found.faults] == [
             "a reset to the server before its port's next user"
@@ -115,7 +115,7 @@ def test_with_one_packet_scheduling_each_exchange_is_found_although_they_share_a
         assert [one.payload for one in leg.back] == [f"web1 sees {number}\n".encode()]
     run = msgspec.structs.replace(evidence.run, rows=("recycled",))
     (found,) = judge.judge(replace(evidence, run=run), "").rows
-    assert found.seen == "2 ports were taken from half-open connections"
+    assert found.seen == "ports taken from half-open connections: 2"
 
 
 def test_datagrams_without_an_answer_between_them_are_of_one_exchange(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def reset_before(wire: Wire) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (open_meanwhile, "1 connections went on"),
+        (open_meanwhile, "connections that went on: 1"),
         (over_before, "a connection that is open when another local address comes into use"),
         (reset_before, "a connection that is open when another local address comes into use"),
         (silent_afterwards, "data to the server behind the first packet from 10.0.3.11"),
