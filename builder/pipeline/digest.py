@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from builder.digest import Digest, of_file, of_text
 
 __all__ = ["Input", "files", "key", "of_file", "of_text"]
 
 
-@dataclass(frozen=True, order=True)
-class Input:
+class Input(msgspec.Struct, frozen=True, order=True):
     """One thing a stage depends on: its name and its SHA-256, or a short value as it is."""
 
     name: str

@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -31,8 +30,7 @@ LAB = "lab"
 _NEW = ".{name}.new"
 
 
-@dataclass(frozen=True)
-class Publication:
+class Publication(msgspec.Struct, frozen=True):
     """One stage's output that users get: its folder below ``artifacts/<profile>/``.
 
     ``until``: a stage whose output contains this output; once that stage is settled, this output is
@@ -52,8 +50,7 @@ class Published(msgspec.Struct, frozen=True):
     status: Status
 
 
-@dataclass(frozen=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """How a run ended.
 
     ``logs``: of stages that were not finished, by their names in ``logs/``.  ``evidence``: what a
@@ -63,9 +60,9 @@ class Ending:
     outcome: Outcome = "passed"
     failure: Failure | None = None
     unfinished: tuple[Unfinished, ...] = ()
-    logs: Mapping[str, Path] = field(default_factory=dict)
-    evidence: Mapping[str, Path] = field(default_factory=dict)
-    withheld: Mapping[str, str] = field(default_factory=dict)
+    logs: Mapping[str, Path] = msgspec.field(default_factory=dict)
+    evidence: Mapping[str, Path] = msgspec.field(default_factory=dict)
+    withheld: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 PASSED = Ending()

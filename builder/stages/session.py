@@ -7,9 +7,10 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+import msgspec
 
 from builder.console import Console
 from builder.engine import connect
@@ -31,7 +32,7 @@ from builder.profile import load
 from builder.profile.commit import finish
 from builder.rpm.rendered import RenderedSpecs
 from builder.source.accepted import BY_YOU
-from builder.source.fetch import open_lock
+from builder.source.pins import open_lock
 from builder.stages import baselock, catalogue
 from builder.stages.baselock import BaseLock
 from builder.stages.request import Request, choose
@@ -65,8 +66,7 @@ class _Once(Generic[T]):
         return self._made[0] if self._made else None
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """A run under way.  ``settle`` runs what the goals need and returns it.
 
     ``read``: outputs that the caller is about to use (see ``Schedule.run``).  ``processors``:
@@ -79,8 +79,8 @@ class Session:
     store: Store
     schedule: Schedule
     base: BaseLock
-    told: set[str] = field(default_factory=set)
-    processors: ProcessorCount = field(default_factory=processors.count)
+    told: set[str] = msgspec.field(default_factory=set)
+    processors: ProcessorCount = msgspec.field(default_factory=processors.count)
 
     def settle(
         self, *goals: str, forced: tuple[str, ...] = (), read: tuple[str, ...] = ()
