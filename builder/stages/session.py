@@ -29,6 +29,7 @@ from builder.pipeline.stage import Done, Stage
 from builder.pipeline.store import Store
 from builder.place import Place
 from builder.profile import load
+from builder.profile.build import Build
 from builder.profile.commit import finish
 from builder.rpm.rendered import RenderedSpecs
 from builder.source.accepted import BY_YOU
@@ -153,15 +154,17 @@ def open_session(
     place: Place,
     *,
     reading: bool = False,
+    build: Build | None = None,
 ) -> Iterator[Session]:
     """Everything that a run needs; nothing of it is left when the block ends.
 
     Waits for another run of the same profile, unless it is only for ``reading``: nothing may
     be settled then.  The engine and the job budget are made
-    when the first stage asks for them.
+    when the first stage asks for them.  ``build``: what the request means, if the caller has chosen
+    it already.
     """
     cache, console = place.cache, place.console
-    build = choose(place.project, request)
+    build = build or choose(place.project, request)
     profile = build.profile
     if request.hermetic:
         baselock.require(place.project, build)
