@@ -22,9 +22,8 @@ from builder.digest import Digest, Size
 from builder.errors import UsageError
 from builder.host.paths import Project
 from builder.host.whole import write_whole
-from builder.names import FileName
 from builder.shown import without_secrets
-from builder.values import Line
+from builder.values import FileName, Line
 
 _HEADER = """\
 # What `invoke fetch` got and every later fetch must get.  Written by the builder; commit it.
