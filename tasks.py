@@ -21,7 +21,7 @@ from invoke.exceptions import Exit
 
 from builder import commandline, names
 from builder.commandline import PROFILE, command, options, task
-from builder.commands.judge_options import HELP, Options
+from builder.commands.judge_options import HELP
 from builder.console import put, put_lines
 from builder.host import ci
 from builder.host.paths import Project
@@ -238,7 +238,7 @@ def judge(
 
     with command(context, profile, json=json) as place:
         ends = (outside, inside, vip, local, server, local_ports)
-        judging.judge(Options(*ends, no_toa, strict, config, profile, output, json), place)
+        judging.judge(judging.Options(*ends, no_toa, strict, config, profile, output, json), place)
 
 
 @task(

@@ -42,9 +42,10 @@ def produce(
 
     ``forced``: run these even if nothing has changed.
     """
-    wanted = goals(choose(place.project, request))  # refuses unknown names before it waits
+    build = choose(place.project, request)
+    wanted = goals(build)  # refuses unknown names before it waits
     with (
-        open_session(request, place) as session,
+        open_session(request, place, build=build) as session,
         outputs.published_if_failing(session),
     ):
         if _are_published(session, wanted):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from builder.digest import Digest
 from builder.pipeline import digest
@@ -28,8 +29,7 @@ def _inputs(
     return (*own, *inherited), not any(need in unknown for need in stage.needs)
 
 
-@dataclass(frozen=True)
-class Outlook:
+class Outlook(msgspec.Struct, frozen=True):
     """What would happen to a stage: ``lines`` say why, the first one with its name.
 
     ``expected``: how long it would take, None if it need not run.

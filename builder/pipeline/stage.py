@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -62,8 +61,7 @@ class Manifest(msgspec.Struct, frozen=True):
     origins: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """A stage that is settled, by running it or because nothing had changed.
 
     ``path``: its output folder.  ``hit``: it was not run.
@@ -112,8 +110,7 @@ class Damaged(VerificationError):
         self.fault = fault
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """What a running stage is given.
 
     ``output``: the folder to fill; it appears in the store as a whole or not at all.  ``scratch``:
@@ -132,8 +129,7 @@ class Work:
     state: Callable[[Listing], None]
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(msgspec.Struct, frozen=True):
     """One step with declared inputs and outputs.
 
     ``inputs`` is called when the stages in ``needs`` are settled; it must be quick and must not

@@ -16,7 +16,6 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -42,8 +41,7 @@ OUTPUT = "output"
 KEY_LENGTH = 20
 
 
-@dataclass(frozen=True)
-class Store:
+class Store(msgspec.Struct, frozen=True):
     """Finished outputs of all stages, ``<cache>/stages/<stage>/<key>/``."""
 
     cache: Cache

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 from builder.base import difference, lock, snapshot
 from builder.base.difference import PackageChange
 from builder.base.lock import LockedRoot
@@ -27,8 +29,7 @@ from builder.stages.setting import Setting
 STAGES = (BUILD_ROOT, GUEST_ROOT)
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """One image, compared with the lock; ``changes`` is None if the lock has no table for it."""
 
     done: Done

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from builder import names
@@ -18,8 +16,7 @@ from builder.profile.model import Profile
 MOST_JOBS = 1024
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What the user asked for on the command line; empty means the profile's default.
 
     ``locked``: unpinned sources are refused, as they always are in CI.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+import msgspec
 
 from builder.configuration import load as configuration
 from builder.console import Console
@@ -30,10 +32,11 @@ from builder.pipeline.stage import Done, Stage
 from builder.pipeline.store import Store
 from builder.place import Place
 from builder.profile import load
+from builder.profile.build import Build
 from builder.profile.commit import finish
 from builder.rpm.rendered import RenderedSpecs
 from builder.source.accepted import BY_YOU
-from builder.source.fetch import open_lock
+from builder.source.pins import open_lock
 from builder.stages import baselock, catalogue
 from builder.stages.baselock import BaseLock
 from builder.stages.request import Request, choose
@@ -68,8 +71,7 @@ class _Once(Generic[T]):
         return self._made[0] if self._made else None
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """A run under way.  ``settle`` runs what the goals need and returns it.
 
     ``read``: outputs that the caller is about to use (see ``Schedule.run``).  ``processors``:
@@ -82,8 +84,8 @@ class Session:
     store: Store
     schedule: Schedule
     base: BaseLock
-    told: set[str] = field(default_factory=set)
-    processors: ProcessorCount = field(default_factory=processors.count)
+    told: set[str] = msgspec.field(default_factory=set)
+    processors: ProcessorCount = msgspec.field(default_factory=processors.count)
 
     def settle(
         self, *goals: str, forced: tuple[str, ...] = (), read: tuple[str, ...] = ()
@@ -170,7 +172,7 @@ def _elsewhere(request: Request, place: Place, run_id: str) -> Elsewhere:
     if store is None:
         return HERE if request.alone or request.hermetic else NOWHERE
     if request.hermetic:
-        store = replace(store, accept=())
+        store = dataclasses.replace(store, accept=())
     from builder.remote.stages import RemoteStages  # noqa: PLC0415 - slow to load, and often unused
 
     scratch = place.cache.scratch / run_id / REMOTE
@@ -183,15 +185,17 @@ def open_session(
     place: Place,
     *,
     reading: bool = False,
+    build: Build | None = None,
 ) -> Iterator[Session]:
     """Everything that a run needs; nothing of it is left when the block ends.
 
     Waits for another run of the same profile, unless it is only for ``reading``: nothing may
     be settled then.  The engine and the job budget are made
-    when the first stage asks for them.
+    when the first stage asks for them.  ``build``: what the request means, if the caller has chosen
+    it already.
     """
     cache, console = place.cache, place.console
-    build = choose(place.project, request)
+    build = build or choose(place.project, request)
     profile = build.profile
     if request.hermetic:
         baselock.require(place.project, build)
