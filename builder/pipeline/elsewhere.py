@@ -87,7 +87,7 @@ class Here(Nowhere):
 
 NOWHERE = Nowhere()
 HERE = Here()
-NOT_ACCEPTED = "what is in the cache came from another machine, or was made of that"
+NOT_ACCEPTED = "its output in the cache was made by another machine, or from such an output"
 
 
 @contextmanager

@@ -21,10 +21,10 @@ class KeyPair:
         return AcceptedKey.parse(self.line)
 
 
-def make(folder: Path, name: str = "ci", kind: str = "ed25519") -> KeyPair:
-    """A new key without a passphrase."""
+def make(folder: Path, name: str = "ci", kind: str = "ed25519", passphrase: str = "") -> KeyPair:
+    """A new key."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
-    command = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", name, "-f", str(path)]
+    command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", name, "-f", str(path)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True)
     return KeyPair(path, path.with_name(f"{name}.pub").read_text().strip())

@@ -12,6 +12,7 @@ from builder.commands.produce import _counted
 from builder.pipeline.elsewhere import HERE, NOT_ACCEPTED
 from builder.pipeline.facts import BuildFacts
 from builder.pipeline.store import LOG, Store
+from tests.support.remote import keys
 from tests.support.remote.keys import KeyPair
 from tests.support.remote.machines import IMAGE, KERNEL, Machine, reader, writer
 from tests.support.remote.store import StoreServer
@@ -138,6 +139,17 @@ def test_what_has_changed_since_it_was_made_is_not_pushed(
     maker.run(writer(stage_store.url, pair))
     assert any("program has changed" in line for line in maker.told), maker.said.getvalue()
     assert not list((stage_store.root / "v1").glob("build-kernel/*"))
+
+
+def test_a_key_with_a_passphrase_is_reported_and_nobody_is_asked(
+    tmp_path: Path, stage_store: StoreServer
+) -> None:
+    locked = keys.make(tmp_path / "keys", passphrase="five words")
+    machine = Machine(tmp_path / "one")
+    machine.run(writer(stage_store.url, locked))
+    assert machine.ran == [KERNEL, IMAGE]
+    assert "passphrase" in machine.told[0]
+    assert not any(name.endswith((".json", ".sig")) for name in stage_store.files)
 
 
 def test_a_machine_that_accepts_nobody_only_pushes(
