@@ -14,7 +14,9 @@ _CURRENT = re.compile(r"^ *=> \S+ +(\d+) +(\d+) +(\d+) *$", re.MULTILINE)
 """ipvsadm 1.31 with our patches: connections, conflicts, fails."""
 _CLASSIC = re.compile(r"^ {10,}\d+\.\d+\.\d+\.\d+ +(\d+) +(\d+) *$", re.MULTILINE)
 """lvs-tools' ipvsadm 1.26: conflicts, connections."""
-_STATISTIC = re.compile(r"^(fullnat_add_toa_\w+|synproxy_\w+)\s*:((?:\s+\d+)+)\s*$", re.MULTILINE)
+_STATISTIC = re.compile(
+    r"^(fullnat_(?:add_)?toa_\w+|synproxy_\w+)\s*:((?:\s+\d+)+)\s*$", re.MULTILINE
+)
 """One number per processor."""
 _NOW = ("connections", "conflicts", "fails")
 

@@ -6,8 +6,11 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import TypeVar
 
 from builder.errors import SmokeError
 from builder.lab import counters
@@ -17,9 +20,10 @@ from builder.lab.hosts.network import Network, Pace
 from builder.lab.oracle.evidence import ClientAnswer, Exchange
 from builder.lab.plan import host as plan
 from builder.lab.plan.host import Configuration
-from builder.lab.scenario.model import Run, Scenario, Topology, Traffic
+from builder.lab.scenario.model import Command, Run, Scenario, Topology, Traffic
 from builder.lab.series import Fullnat
 
+T = TypeVar("T")
 QUIET_SECONDS = 0.4
 MARK = "lab run"
 
@@ -65,7 +69,8 @@ def exchange_word(exchange: Exchange) -> str:
     """An exchange in the form that ``guest/traffic`` reads."""
     one = exchange.traffic
     fields = (exchange.name, one.protocol, one.address, one.port, exchange.port, one.send)
-    return ",".join(map(str, (*fields, one.receive)))
+    more = (one.hold, one.options) if one.hold or one.options else ()
+    return ",".join(map(str, (*fields, one.receive, *more)))
 
 
 async def configure(
@@ -138,15 +143,47 @@ async def _kill(run: Run, net: Network) -> None:
 async def _drive(
     run: Run, exchanges: tuple[Exchange, ...], net: Network, pace: Pace
 ) -> tuple[ClientAnswer, ...]:
-    said: list[ClientAnswer] = []
-    for traffic in run.traffic:
-        own = [one for one in exchanges if one.traffic is traffic]
-        words = " ".join(exchange_word(one) for one in own)
-        limit = pace.traffic + (traffic.seconds + traffic.pause) * traffic.count
-        script = f"{plan.TRAFFIC} ask {traffic.seconds}/{traffic.pause} {words}"
-        done = await net.hosts[traffic.host].run(script, limit)
-        said += _answers(done.output, traffic.host)
-    return tuple(said)
+    """What the clients say, in the order of the run's traffic."""
+    commands = [(partial(_command, one, net, pace), True) for one in run.beside]
+    asked = [(partial(_ask, one, exchanges, net, pace), one.beside) for one in run.traffic]
+    return tuple(chain.from_iterable(await staggered((*commands, *asked))))
+
+
+Job = Callable[[], Coroutine[None, None, T]]
+
+
+async def staggered(jobs: Sequence[tuple[Job[T], bool]]) -> list[T]:
+    """What jobs return, in their order.
+
+    A job begins when those before it have ended, unless they are marked to run beside the others.
+    If one fails, those that still run are cancelled.
+    """
+    running: list[asyncio.Task[T]] = []
+    try:
+        for job, beside in jobs:
+            running.append(asyncio.create_task(job()))
+            if not beside:
+                await running[-1]
+        return await asyncio.gather(*running)
+    finally:
+        for task in running:
+            task.cancel()
+
+
+async def _command(one: Command, net: Network, pace: Pace) -> list[ClientAnswer]:
+    await net.hosts[one.host].must(one.run, pace.traffic)
+    return []
+
+
+async def _ask(
+    traffic: Traffic, exchanges: tuple[Exchange, ...], net: Network, pace: Pace
+) -> list[ClientAnswer]:
+    own = [one for one in exchanges if one.traffic is traffic]
+    words = " ".join(exchange_word(one) for one in own)
+    limit = pace.traffic + (traffic.seconds + traffic.pause) * traffic.count
+    script = f"{plan.TRAFFIC} ask {traffic.seconds}/{traffic.pause} {words}"
+    done = await net.hosts[traffic.host].run(script, limit)
+    return _answers(done.output, traffic.host)
 
 
 def _answers(output: str, host: str) -> list[ClientAnswer]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from builder.lab.capture.packet import FIN, RST, SYN, Ends, endpoint
+from builder.lab.capture.packet import SYN, endpoint
 from builder.lab.oracle import connection
-from builder.lab.oracle.evidence import Evidence, Exchange, Leg, legs_of
+from builder.lab.oracle.evidence import Evidence, Exchange, Leg
 from builder.lab.oracle.judgement import Findings, Judgement, Row
 
 
@@ -42,40 +42,6 @@ def _inner_source(evidence: Evidence) -> Judgement:
     return found.close(f"sources {ports}", "a first packet from the director to a server")
 
 
-def _local_port(evidence: Evidence) -> Judgement:
-    """One local address and port serves one connection to a server at a time."""
-    found = Findings()
-    last: dict[Ends, Leg] = {}
-    for link in evidence.next_to_director:
-        for leg in legs_of(link, evidence.witness(link)):
-            if leg.syn is None or leg.ends[2:] not in evidence.servers:
-                continue
-            found.look()
-            earlier = last.get(leg.ends)
-            last[leg.ends] = leg
-            if earlier is not None:
-                end, packet = earlier.packets[-1], leg.packets[0]
-                over = end.time if _is_over(earlier) else 0.0
-                idle = packet.time - end.time
-                connection.local_port(found, earlier.packets[0], packet, over, idle)
-    return found.close(f"{found.looked} connections", "a TCP connection to a server")
-
-
-def _is_over(leg: Leg) -> bool:
-    """Whether it was reset, or closed both ways."""
-    closed = [any(one.flags & FIN for one in way) for way in (leg.there, leg.back)]
-    return all(closed) or any(one.flags & RST for one in leg.packets)
-
-
-def _every_local(evidence: Evidence) -> Judgement:
-    """Each local address is the source of some connection."""
-    found = Findings()
-    used = {packet.source for packet in evidence.openings}
-    for address in sorted(evidence.local_addresses):
-        found.expect(address in used, f"a connection from {address}", *evidence.openings[:2])
-    return found.close(f"{', '.join(sorted(used))} are used", "a local address")
-
-
 def _icmp_through(evidence: Evidence) -> Judgement:
     """Errors about local:port > server:port reach the client, about client:port > VIP:port."""
     found = Findings()
@@ -101,14 +67,14 @@ def _icmp_through(evidence: Evidence) -> Judgement:
 
 def _reply_destination(evidence: Evidence) -> Judgement:
     found = Findings()
-    for leg in _server_legs(evidence):
+    for leg in server_legs(evidence):
         opening = leg.packets[0]
         answer = next((one for one in leg.back if one.protocol == "udp" or one.flags & SYN), None)
         connection.reply_destination(found, opening, answer)
     return found.close("every first answer", "a connection on the director's inner link")
 
 
-def _server_legs(evidence: Evidence) -> tuple[Leg, ...]:
+def server_legs(evidence: Evidence) -> tuple[Leg, ...]:
     """The exchanges as they are next to the director, on its inner side."""
     return tuple(
         leg
@@ -247,10 +213,8 @@ ROWS = (
     Row("tunnelled", "requests reach the servers inside IP packets", _tunnelled),
     Row("outer-tuple", "client:port > VIP:port on the client's link", _outer_tuple),
     Row("inner-source", "a local address and port is the source towards servers", _inner_source),
-    Row("local-port", "a local port is one connection's to a server at a time", _local_port),
     Row("reply-destination", "servers answer to that local address and port", _reply_destination),
     Row("outer-reply", "VIP:port > client:port answers, for the client's number", _outer_reply),
-    Row("every-local", "every local address is used", _every_local),
     Row("icmp-through", "ICMP errors from inside reach the client, translated", _icmp_through),
     Row("no-client-inside", "the client's address is on no inner link", _no_client_inside),
     Row("no-vip-inside", "the virtual address is on no inner link", _no_vip_inside),

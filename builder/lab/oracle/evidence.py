@@ -195,7 +195,8 @@ def _split(server: str) -> tuple[str, int]:
 def legs_of(link: str, packets: Iterable[Packet]) -> tuple[Leg, ...]:
     """A link's connections, in the order in which they began.
 
-    A new SYN with another sequence number between the same ends begins a new one.
+    Between the same ends, a SYN with another sequence number begins a new one, and so does a
+    datagram behind an answer: with one-packet scheduling, a local port is then another client's.
     """
     running: dict[Ends, list[Packet]] = {}
     legs: list[tuple[Ends, list[Packet]]] = []
@@ -204,14 +205,20 @@ def legs_of(link: str, packets: Iterable[Packet]) -> tuple[Leg, ...]:
             continue
         reverse = (packet.destination, packet.port, packet.source, packet.source_port)
         held = running.get(packet.ends) or running.get(reverse)
-        again = packet.is_only(SYN) and held is not None and held[0].sequence != packet.sequence
-        if held is None or again:
+        if held is None or _begins_anew(packet, held):
             held = []
             running.pop(reverse, None)
             running[packet.ends] = held
             legs.append((packet.ends, held))
         held.append(packet)
     return tuple(Leg(link, ends, tuple(held)) for ends, held in legs)
+
+
+def _begins_anew(packet: Packet, held: list[Packet]) -> bool:
+    """Whether a packet is not of the connection ``held`` that has its ends."""
+    if packet.protocol == "udp":
+        return packet.ends == held[0].ends != held[-1].ends
+    return packet.is_only(SYN) and held[0].sequence != packet.sequence
 
 
 def marks(exchange: Exchange) -> tuple[bytes, ...]:

@@ -78,6 +78,27 @@ def _no_toa_later(evidence: Evidence) -> Judgement:
     return found.close("every later data segment", "a second data segment to a server")
 
 
+def _no_forged_toa(evidence: Evidence) -> Judgement:
+    """Whoever reads TOA believes it: servers see it from the director, and from nobody else."""
+    found = Findings()
+    kinds = {evidence.series.toa_kind, evidence.series.toa_kind6} - {0}
+    sent = 0
+    for joined, outer, inner in pairs(evidence):
+        own = _wanted(evidence, joined.exchange)
+        sent += sum(1 for one in outer.there if any(kind in kinds for kind, _ in one.options))
+        for packet in inner.there:
+            seen = [one for one in packet.options if one[0] in kinds]
+            words = f"no option of kind {' or '.join(map(str, sorted(kinds)))}"
+            found.expect(seen in ([], [own]), f"{words} but {connection.shown(own)}", packet)
+    scrubbed = evidence.counters.get("fullnat_toa_scrubbed")
+    if scrubbed is not None:
+        words = f"the director counts packets with such options, got {scrubbed}"
+        found.expect(scrubbed > 0, words)
+    none = "a packet of a client with an option of TOA's kinds"
+    found.expect(sent > 0, none)
+    return found.close(f"{sent} packets of clients had such options", none)
+
+
 def _mss(evidence: Evidence) -> Judgement:
     if not _has_toa(evidence):
         return Judgement(unsupported=NO_TOA6)
@@ -110,6 +131,7 @@ ROWS = (
     Row("toa-first", "the SYN to the server begins its options with TOA", _toa_first),
     Row("toa-on-data", "the first data segment carries TOA again", _toa_on_data),
     Row("no-toa-later", "later data carries none", _no_toa_later),
+    Row("no-forged-toa", "servers get no TOA that a client made", _no_forged_toa),
     Row("mss", "the client is told an MSS with room for TOA", _mss),
     Row("offer", "window scale, SACK and timestamps are offered as the server does", _offer),
     Row("timestamp", "the client's timestamps are treated as the series does", _timestamp),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from builder.lab.oracle import addresses, answers, options, streams
+from builder.lab.oracle import addresses, answers, options, ports, streams
 from builder.lab.oracle.judgement import Row
 
 ROWS: dict[str, Row] = {
-    row.name: row for row in (*answers.ROWS, *addresses.ROWS, *options.ROWS, *streams.ROWS)
+    row.name: row
+    for row in (*answers.ROWS, *addresses.ROWS, *ports.ROWS, *options.ROWS, *streams.ROWS)
 }

@@ -38,7 +38,8 @@ def _synproxy(run: Run, series: Fullnat) -> Iterator[str]:
 
 def _service(service: Service, synproxy: bool) -> Iterator[str]:
     flag, name = FLAGS[service.protocol], endpoint(service.address, service.port)
-    yield f"ipvsadm -A {flag} {name} -s {service.scheduler}" + (" -j enable" if synproxy else "")
+    switches = (" -o" if service.ops else "") + (" -j enable" if synproxy else "")
+    yield f"ipvsadm -A {flag} {name} -s {service.scheduler}{switches}"
     for server in service.servers:
         yield f"ipvsadm -a {flag} {name} -r {server} {METHODS[service.method]}"
     for local in service.local:

@@ -28,6 +28,8 @@ def _service(service: Service, group: str) -> Iterator[str]:
     yield f"\tlb_algo {service.scheduler}"
     yield f"\tlb_kind {KINDS[service.method]}"
     yield f"\tprotocol {service.protocol.upper()}"
+    if service.ops:
+        yield "\tops"
     if service.local:
         yield f"\tladdr_group_name {group}"
     for server in service.servers:

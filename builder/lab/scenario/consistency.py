@@ -105,6 +105,7 @@ def _run_faults(
     asked = {
         "before": [one.host for one in run.before],
         "prepare": [one.host for one in run.prepare],
+        "beside": [one.host for one in run.beside],
         "during": [one.host for one in run.during],
         "traffic": [one.host for one in run.traffic],
     }
@@ -114,13 +115,18 @@ def _run_faults(
         for index, host in enumerate(hosts):
             yield from _host_faults(f"{place}.{key}[{index}].host", host, topology)
     for index, traffic in enumerate(run.traffic):
-        yield from _traffic_faults(f"{place}.traffic[{index}].address", traffic, topology)
+        yield from _traffic_faults(f"{place}.traffic[{index}]", traffic, topology)
     for index, service in enumerate(run.service):
         yield from _service_faults(f"{place}.service[{index}]", service, topology, shared)
 
 
 def _traffic_faults(place: str, traffic: Traffic, topology: Topology) -> Iterator[Fault]:
     """Whether the asking host has an address of the family that it asks."""
+    if traffic.protocol == "udp":
+        for key in ("hold", "options"):
+            if getattr(traffic, key):
+                yield f"{place}.{key}", f"{key} is for TCP, and this traffic is UDP", "remove it"
+    place = f"{place}.address"
     if not _is_address(traffic.address):
         yield place, f"{traffic.address!r} is not an address", "write an address without a prefix"
     elif traffic.host in topology.host:
@@ -167,6 +173,8 @@ def _service_faults(
     place: str, service: Service, topology: Topology, shared: tuple[str, ...]
 ) -> Iterator[Fault]:
     known = ", ".join(address for host in topology.host.values() for address in host.addresses)
+    if service.ops and service.protocol != "udp":
+        yield f"{place}.ops", "one-packet scheduling is for UDP", 'write protocol = "udp"'
     if not _is_address(service.address):
         words = f"{service.address!r} is not an address"
         yield f"{place}.address", words, "write an address without a prefix"

@@ -7,7 +7,7 @@ length.
 from __future__ import annotations
 
 from ipaddress import ip_interface
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -15,6 +15,8 @@ from builder.names import Name
 
 Side = Literal["outer", "inner"]
 Method = Literal["fullnat", "nat", "dr", "tun"]
+TcpOptions = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{8}){0,10}$")]
+"""Whole words of four bytes, of which a header has room for ten (RFC 9293, 3.1)."""
 
 
 class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,6 +122,7 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``protocol``: its protocol.
     ``scheduler``: ipvsadm's name of the scheduler.
     ``local``: local addresses of FULLNAT.
+    ``ops``: one-packet scheduling: each datagram of a client is scheduled by itself.
     """
 
     address: str
@@ -129,6 +132,7 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     protocol: Literal["tcp", "udp"] = "tcp"
     scheduler: str = "rr"
     local: tuple[str, ...] = ()
+    ops: bool = False
 
 
 class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,6 +150,10 @@ class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``receive``: bytes of the answer's body; for UDP of the datagram's content.
     ``seconds``: timeout of one exchange.
     ``pause``: seconds before each exchange.
+    ``hold``: seconds for which the client stops in the middle of the request's body; only TCP.
+    ``options``: TCP options in hexadecimal, whole words of four bytes, that all segments of the
+    client have. They are then made without its kernel, for short exchanges on links without loss.
+    ``beside``: the next traffic does not wait until this one ends.
     """
 
     address: str
@@ -158,6 +166,9 @@ class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     receive: int = 20000
     seconds: int = 20
     pause: float = 0
+    hold: float = 0
+    options: TcpOptions = ""
+    beside: bool = False
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -203,6 +214,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``kill``: a host that loses its power while traffic flows.
     ``before``: commands before the director is configured.
     ``prepare``: commands after the director is configured, before the traffic.
+    ``beside``: commands that are part of the traffic, beside the exchanges.
     ``during``: commands that are part of the traffic, after the exchanges.
     """
 
@@ -223,6 +235,7 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kill: Kill | None = None
     before: tuple[Command, ...] = ()
     prepare: tuple[Command, ...] = ()
+    beside: tuple[Command, ...] = ()
     during: tuple[Command, ...] = ()
 
     @property

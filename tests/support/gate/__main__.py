@@ -7,6 +7,7 @@ import os
 import secrets
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from builder.console import Console
@@ -16,13 +17,13 @@ from builder.host.paths import find_cache, find_project
 from builder.place import Place
 from tests.support.gate import workshop
 from tests.support.gate.console import Heard
-from tests.support.gate.guest import Plan
-from tests.support.gate.workshop import Trees
+from tests.support.gate.guest import CLOCK, TIMELESS, Plan
+from tests.support.gate.workshop import CASES, SELFTESTS, STORMS, Trees, Workshop, names
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.support.gate", description=__doc__)
-    parser.add_argument("names", nargs="*", help="cases and storms (default: all of both)")
+    parser.add_argument("names", nargs="*", help="cases, storms and selftests (default: all)")
     parser.add_argument("--tree", type=Path, help="a kernel tree, instead of the profile's")
     parser.add_argument("--modules", type=Path, help="IPVS alone of this kernel tree instead")
     parser.add_argument("--ipvsadm", type=Path, help="an ipvsadm tree, instead of the profile's")
@@ -45,7 +46,13 @@ def _trees(kernel: Path | None, ipvsadm: Path | None, keepalived: Path | None) -
     )
 
 
-def _tell(heard: Heard, names: tuple[str, ...]) -> bool:
+def _run(made: Workshop, name: str, plan: Plan) -> bool:
+    good = _tell(made.run(name, plan), plan.names)
+    print(f"console: {made.folder}/{name}/console.log")
+    return good
+
+
+def _tell(heard: Heard, names: Sequence[str]) -> bool:
     for one in map(heard.outcome, names):
         print(f"{'ok' if one.passed else 'not ok'} {one.name}{one.why and f': {one.why}'}")
     for report in heard.reports:
@@ -67,14 +74,17 @@ def main() -> int:
     name = f"run-{os.getpid()}"
     if given.modules:
         made = made.with_modules(given.modules.resolve(), name)
-    names = tuple(given.names) or (
-        *workshop.names(workshop.CASES),
-        *workshop.names(workshop.STORMS),
-    )
-    plan = Plan(names, {"GATE_SEED": str(given.seed)}, given.seconds)
-    good = _tell(made.run(f"{name}-guest", plan), names)
-    print(f"console: {made.folder}/{name}-guest/console.log")
-    return 0 if good else 1
+    own = names(SELFTESTS)
+    chosen = tuple(given.names) or (*names(CASES), *names(STORMS), *own)
+    ours = tuple(one for one in chosen if one not in own)
+    theirs = tuple(one for one in chosen if one in own)
+    variables = {"GATE_SEED": str(given.seed)}
+    good = [
+        _run(made, f"{name}-{kind}", Plan(which, variables, given.seconds, clock=clock))
+        for kind, which, clock in (("guest", ours, CLOCK), ("selftest", theirs, TIMELESS))
+        if which
+    ]
+    return 0 if all(good) else 1
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ from tests.support.gate.kernel import GateKernel
 MEMORY = "640M"
 # A guest sees this when it asks for the time: waiting costs nothing (arch/um/kernel/time.c).
 CLOCK = "time-travel"
+# The same, and computing takes no time either: whoever sleeps a moment finds everybody else idle,
+# however busy the host is.  A loop that waits for a time in it would never end.
+TIMELESS = "time-travel=inf-cpu"
 POLL_SECONDS = 0.2
 
 
@@ -23,12 +26,14 @@ class Plan:
     """What a guest is to run: ``names`` of scripts in ``/gate``, and variables for them.
 
     ``seconds``: of the host's clock, for all of it; ``limit``: of the guest's, for each.
+    ``clock``: ``CLOCK`` or ``TIMELESS``.
     """
 
     names: Sequence[str]
     variables: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 300.0
     limit: int = 600
+    clock: str = CLOCK
 
     def words(self) -> list[str]:
         """The plan as the kernel passes it on to its first process: NAME=VALUE."""
@@ -48,7 +53,7 @@ def run(kernel: GateKernel, root: Path, plan: Plan, folder: Path) -> console.Hea
         "unshare",
         "--net",
         kernel.program,
-        *_arguments(root, folder),
+        *_arguments(root, folder, plan.clock),
         *plan.words(),
     )
     with (
@@ -68,7 +73,7 @@ def run(kernel: GateKernel, root: Path, plan: Plan, folder: Path) -> console.Hea
     return heard
 
 
-def _arguments(root: Path, folder: Path) -> list[str]:
+def _arguments(root: Path, folder: Path, clock: str) -> list[str]:
     return [
         f"mem={MEMORY}",
         "root=/dev/root",
@@ -78,7 +83,7 @@ def _arguments(root: Path, folder: Path) -> list[str]:
         "init=/init",
         f"uml_dir={folder}/uml/",
         "umid=gate",
-        CLOCK,
+        clock,
         "con=null",
         "con0=null,fd:1",
         "ssl=null",

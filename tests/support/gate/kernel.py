@@ -16,21 +16,31 @@ HERE = Path(__file__).parent
 FRAGMENT = HERE / "kernel.config"
 IPVS = Path("net/netfilter/ipvs")
 HEADERS = (Path("include/net/ip_vs.h"), Path("include/uapi/linux/ip_vs.h"))
+SELFTEST = Path("tools/testing/selftests/netfilter/ipvs.sh")
+"""The kernel's own test of IPVS, in a tree."""
 ERROR = re.compile(r"^.*(?:error|Error|undefined reference).*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class GateKernel:
-    """A built kernel.  ``program`` is run like any other; ``modules`` are its ``*.ko`` files."""
+    """A built kernel.  ``program`` is run like any other; ``modules`` are its ``*.ko`` files.
+
+    ``overlaid``: the tree that its IPVS is from, if not ``tree``.
+    """
 
     tree: Path
     objects: Path
     release: str
     modules: tuple[Path, ...]
+    overlaid: Path | None = None
 
     @property
     def program(self) -> Path:
         return self.objects / "vmlinux"
+
+    @property
+    def selftest(self) -> Path:
+        return (self.overlaid or self.tree) / SELFTEST
 
 
 def options(text: str) -> tuple[str, ...]:
@@ -94,7 +104,7 @@ def overlay(kernel: GateKernel, tree: Path, scratch: Path, fault: Path | None = 
     _make(kernel.tree, kernel.objects, f"M={source}", "modules")
     made = {path.name: path for path in source.glob("*.ko")}
     kept = (path for path in kernel.modules if path.name not in made)
-    return replace(kernel, modules=(*kept, *made.values()))
+    return replace(kernel, modules=(*kept, *made.values()), overlaid=tree)
 
 
 def _apply(fault: Path, source: Path) -> None:

@@ -49,6 +49,9 @@ def make(
     _modules(root, kernel)
     for path in (*sorted(GUEST.iterdir()), *scripts):
         _place(path, root / "gate" / path.name)
+    if kernel.selftest.exists():  # else its case fails, and no other
+        (root / "gate/selftest").mkdir()
+        _place(kernel.selftest, root / "gate/selftest" / kernel.selftest.name)
     (root / "init").symlink_to("gate/init.sh")
 
 

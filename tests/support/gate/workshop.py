@@ -19,6 +19,9 @@ from tests.support.gate.kernel import GateKernel
 HERE = Path(__file__).parent
 CASES = HERE / "cases"
 STORMS = HERE / "storms"
+SELFTESTS = HERE / "selftests"
+"""Cases that run the kernel's own tests, in a guest with ``guest.TIMELESS``: these wait a fixed
+moment for each other's programs, and would fail on a busy machine."""
 PLANT = HERE / "plant.patch"
 FAULTS = ("use-after-free", "inversion", "rcu", "object", "warning")
 """The kinds of ``plant.patch``, each the business of another part of the kernel."""
@@ -62,7 +65,7 @@ class Workshop:
         """Boot a guest that runs ``plan``; its console is ``<folder>/<name>/console.log``."""
         home = self.folder / name
         remove(home, self.folder)
-        scripts = (*sorted(CASES.glob("*.sh")), *sorted(STORMS.glob("*.sh")))
+        scripts = [one for kind in (CASES, STORMS, SELFTESTS) for one in sorted(kind.glob("*.sh"))]
         root.make(home / "root", self.kernel, self.ipvsadm, self.keepalived, scripts)
         try:
             return guest.run(self.kernel, home / "root", plan, home)

@@ -18,6 +18,7 @@ from builder.host import process
 
 IPVS = Path("net/netfilter/ipvs")
 HEADERS = (Path("include/net/ip_vs.h"), Path("include/uapi/linux/ip_vs.h"))
+SELFTESTS = Path("tools/testing/selftests/netfilter")
 PATCHED = re.compile(rf"^\+\+\+ b/{IPVS}/(\w+)\.c$", re.MULTILINE)
 CONFIGURATION = """
 CONFIG_64BIT=y
@@ -114,7 +115,7 @@ def prepare(tree: Path, folder: Path) -> Bench:
         ended = bench.make(*goals)
         if not ended.ok:
             raise BuildError(f"make {goals[-1]} failed", ended.complaint, "read it above")
-    for path in (IPVS, Path("Documentation/networking")):
+    for path in (IPVS, Path("Documentation/networking"), SELFTESTS):
         shutil.copytree(tree / path, bench.copy / path, copy_function=shutil.copyfile)
     for header in HEADERS:
         (bench.copy / header).parent.mkdir(parents=True, exist_ok=True)

@@ -30,6 +30,7 @@ VIP:VPORT            TOTAL    SNAT_IP              CONFLICTS  CONNS
                                   CPU0       CPU1
 fullnat_add_toa_ok       :        12          3
 fullnat_add_toa_fail_len :         0          1
+fullnat_toa_scrubbed     :         2          0
 defence_ip_frag_drop     :         2          0
 """
 
@@ -44,6 +45,7 @@ def test_the_old_ipvsadm_and_the_old_kernels_statistics_are_read_over_all_proces
         "conflicts": 3,
         "fullnat_add_toa_ok": 15,
         "fullnat_add_toa_fail_len": 1,
+        "fullnat_toa_scrubbed": 2,
     }
 
 

@@ -103,9 +103,56 @@ def other_scale(run: Run, wire: Wire) -> Run:
     return run
 
 
+FORGED = b"\xfe\x08\x27\x0f\x01\x02\x03\x04"
+
+
+def _options(wire: Wire, link: str, index: int, options: bytes) -> None:
+    tcp = wire.tcp(link, index)
+    tcp.opts, tcp.off = options, 5 + len(options) // 4
+
+
+def forged(run: Run, wire: Wire) -> Run:
+    """In the SYN and in later data of the first connection; the director makes them NOPs."""
+    wire.counters["fullnat_toa_scrubbed"] = 2
+    for index, own in ((0, hand.toa(hand.CLIENT)), (4, b"")):
+        _options(wire, "outer", index, FORGED + hand.TIMESTAMP)
+        for link in ("inner", "web1"):
+            _options(wire, link, index, own + b"\x01" * 8 + hand.TIMESTAMP)
+    return run
+
+
+def forged_in_the_syn(run: Run, wire: Wire) -> Run:
+    run = forged(run, wire)
+    _options(wire, "inner", 0, hand.toa(hand.CLIENT) + FORGED + hand.TIMESTAMP)
+    return run
+
+
+def forged_in_later_data(run: Run, wire: Wire) -> Run:
+    run = forged(run, wire)
+    _options(wire, "inner", 4, FORGED + hand.TIMESTAMP)
+    return run
+
+
+def told_twice(run: Run, wire: Wire) -> Run:
+    run = forged(run, wire)
+    _options(wire, "inner", 0, hand.toa(hand.CLIENT) * 2)
+    return run
+
+
+def not_counted(run: Run, wire: Wire) -> Run:
+    run = forged(run, wire)
+    wire.counters["fullnat_toa_scrubbed"] = 0
+    return run
+
+
 @pytest.mark.parametrize(
     ("row", "right", "wrong"),
     [
+        ("no-forged-toa", forged, as_it_is),
+        ("no-forged-toa", forged, forged_in_the_syn),
+        ("no-forged-toa", forged, forged_in_later_data),
+        ("no-forged-toa", forged, told_twice),
+        ("no-forged-toa", forged, not_counted),
         ("refused", refused, as_it_is),
         ("refused", refused, nothing_inside),
         ("nothing-inside", nothing_inside, as_it_is),

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
+import pytest
+
+from builder.lab.experiment import staggered
 from builder.lab.hosts.network import BEGUN, Network, busy
 
 
@@ -29,3 +33,42 @@ def test_traffic_has_begun_when_its_host_has_sent_some(tmp_path: Path) -> None:
         await asyncio.wait_for(waiting, 5)
 
     asyncio.run(watched())
+
+
+def test_jobs_wait_for_those_before_them_but_for_those_beside() -> None:
+    heard: list[str] = []
+    gate = asyncio.Event()
+
+    async def job(name: str) -> str:
+        heard.append(f"{name} begins")
+        if name == "flood":
+            await gate.wait()
+        else:
+            await asyncio.sleep(0)
+        if name == "second":
+            gate.set()
+        heard.append(f"{name} ends")
+        return name
+
+    jobs = [(partial(job, name), name == "flood") for name in ("flood", "first", "second")]
+    assert asyncio.run(staggered(jobs)) == ["flood", "first", "second"]
+    assert heard.index("first ends") < heard.index("second begins")
+    assert heard[0] == "flood begins" and heard[-1] == "flood ends"
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_job_that_fails_ends_those_that_still_run(beside: bool) -> None:
+    ended: list[str] = []
+
+    async def forever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("forever")
+
+    async def bad() -> None:
+        raise OSError("it broke")
+
+    with pytest.raises(OSError, match="it broke"):
+        asyncio.run(staggered([(forever, True), (bad, beside)]))
+    assert ended == ["forever"]

@@ -12,7 +12,7 @@ import pytest
 from builder.commands import judging
 from builder.errors import UsageError
 from builder.lab import catalogue, mistakes
-from builder.lab.plan import balancing, routing
+from builder.lab.plan import balancing, keepalived, routing
 from builder.lab.plan import host as plan
 from builder.lab.plan.interfaces import ifcfg_files
 from builder.lab.scenario import consistency
@@ -57,6 +57,11 @@ MISTAKES = (
     ("scenarios/fullnat-udp.toml", 'local = ["10.0.3.1"]', 'local = ["10.9.9.9"]', "10.9.9.9"),
     ("scenarios/fullnat-udp.toml", '"10.0.5.2:5353"]', '"10.0.5.9:5353"]', "10.0.5.9"),
     ("scenarios/toa.toml", 'name = "bare"', 'name = "proof"', "two runs 'proof'"),
+    ("scenarios/ops.toml", "send = 100", "hold = 2", "hold is for TCP"),
+    ("scenarios/ops.toml", "send = 100", 'options = "01010101"', "options is for TCP"),
+    ("scenarios/ops.toml", 'protocol = "udp"', 'protocol = "tcp"', "one-packet scheduling is"),
+    ("scenarios/toa-forged.toml", "020405b4fe08", "020405b4fe", "matching regex"),
+    ("scenarios/reload.toml", 'beside]]\nhost = "director"', 'beside]]\nhost = "d"', "no host 'd'"),
     ("topologies/seed.toml", '"10.0.5.2/24"', '"10.0.4.2/24"', "10.0.4.2 is web1's already"),
     ("topologies/seed.toml", '"10.0.5.2/24"', '"10.0.5.2"', "no prefix length"),
     ("topologies/seed.toml", '"10.0.5.2/24"', '"10.0.5.300/24"', "10.0.5.300"),
@@ -104,6 +109,15 @@ def test_ipvsadm_is_called_in_the_document_s_order() -> None:
         "ipvsadm -a -t 10.0.1.1:80 -r 10.0.5.2:8080 -b",
         "ipvsadm -P -t 10.0.1.1:80 -z 10.0.3.1",
     )
+
+
+def test_one_packet_scheduling_is_a_switch_of_ipvsadm_and_a_word_of_keepalived() -> None:
+    scenario, _ = catalogue.load("ops")
+    proof, *_, without = scenario.run
+    assert "ipvsadm -A -u 10.0.1.1:53 -s rr -o" in balancing.commands(proof, SERIES)
+    assert not any(one.endswith(" -o") for one in balancing.commands(without, SERIES))
+    assert "\tprotocol UDP\n\tops\n" in keepalived.configuration(proof)
+    assert "ops" not in keepalived.configuration(without)
 
 
 def test_el6_hosts_get_interface_and_route_files() -> None:

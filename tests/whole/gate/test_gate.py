@@ -11,26 +11,40 @@ from dataclasses import dataclass
 import pytest
 
 from tests.support.gate.console import Heard, Outcome
-from tests.support.gate.guest import Plan
-from tests.support.gate.workshop import CASES, FAULTS, LOAD, SEED, STORMS, Workshop, names
+from tests.support.gate.guest import CLOCK, TIMELESS, Plan
+from tests.support.gate.workshop import (
+    CASES,
+    FAULTS,
+    LOAD,
+    SEED,
+    SELFTESTS,
+    STORMS,
+    Workshop,
+    names,
+)
 
 pytestmark = [pytest.mark.timeout(1500)]
 
 
 @dataclass(frozen=True)
 class Passed:
-    """What the guests came to, of whom two run at a time."""
+    """What the guests came to, of which two run at a time."""
 
     seed: int
     guests: tuple[Heard, ...]
 
     def outcome(self, name: str) -> Outcome:
         heard = zip(GUESTS, self.guests, strict=True)
-        return next(one.outcome(name) for scripts, one in heard if name in scripts)
+        return next(one.outcome(name) for (scripts, _), one in heard if name in scripts)
 
 
 # The longest first.
-GUESTS = (("packets",), names(CASES), tuple(name for name in names(STORMS) if name != "packets"))
+GUESTS = (
+    (("packets",), CLOCK),
+    (names(CASES), CLOCK),
+    (tuple(name for name in names(STORMS) if name != "packets"), CLOCK),
+    (names(SELFTESTS), TIMELESS),
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +54,8 @@ def passed(made: Workshop) -> Passed:
     given = {"GATE_SEED": str(seed), **LOAD}
     with ThreadPoolExecutor(2) as pool:
         running = [
-            pool.submit(made.run, f"guest-{number}", Plan(scripts, given, seconds=900))
-            for number, scripts in enumerate(GUESTS)
+            pool.submit(made.run, f"guest-{number}", Plan(scripts, given, seconds=900, clock=clock))
+            for number, (scripts, clock) in enumerate(GUESTS)
         ]
         return Passed(seed, tuple(one.result() for one in running))
 
@@ -49,6 +63,12 @@ def passed(made: Workshop) -> Passed:
 @pytest.mark.parametrize("name", names(CASES))
 def test_the_kernel_passes_a_case(passed: Passed, name: str) -> None:
     assert passed.outcome(name).why == ""
+
+
+@pytest.mark.parametrize("name", names(SELFTESTS))
+def test_the_kernel_passes_its_own_test(passed: Passed, name: str) -> None:
+    outcome = passed.outcome(name)
+    assert outcome.why == "", outcome.lines
 
 
 @pytest.mark.parametrize("name", names(STORMS))

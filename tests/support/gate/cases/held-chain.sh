@@ -12,17 +12,19 @@ entries() {
 network
 use 4
 
-# Nothing that the server says is needed for this: SYN, FIN, SYN again.
+# Each is closed by both ends, and its port is held for the server's TIME_WAIT.
 for seq in 1 2 3 4 5 6 7 8 9; do
-    tcp-probe 4 4300 "c:S:${seq}0000:0:-:0" "c:F:${seq}0001:0:-:0" >/tmp/seen
-    grep -q "^F seq=${seq}0001" /tmp/seen || fail "the FIN was not forwarded: $(cat /tmp/seen)"
+    own="${seq}00000"
+    tcp-probe 4 4300 "c:S:$own:0:-:0" "s:SA:1:$((own + 1)):-:0" "c:A:$((own + 1)):2:-:0" \
+        "s:FA:2:$((own + 1)):-:0" "c:FA:$((own + 1)):3:-:0" "s:A:3:$((own + 2)):-:0" >/tmp/seen
+    grep -q "^A seq=3 ack=$((own + 2))" /tmp/seen || fail "the close was not forwarded: $(cat /tmp/seen)"
 done
 sleep 1
 [ "$(entries)" -le 2 ] || fail "$(entries) connections of one client port"
 
 # The next one is served all the same.
-tcp-probe 4 4300 c:S:100000:0:-:0 s:SA:1:100001:-:0 c:A:100001:2:-:0 >/tmp/seen
-grep -q "^SA .*ack=100001" /tmp/seen || fail "the next connection: $(cat /tmp/seen)"
+tcp-probe 4 4300 c:S:5000000:0:-:0 s:SA:1:5000001:-:0 c:A:5000001:2:-:0 >/tmp/seen
+grep -q "^SA .*ack=5000001" /tmp/seen || fail "the next connection: $(cat /tmp/seen)"
 sleep 90
 [ "$(entries)" = 1 ] || fail "$(entries) connections are left, not the last one alone"
 ok
