@@ -41,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in (load.STORE, load.TOKEN):
         os.environ.pop(name, None)
     empty = tempfile.NamedTemporaryFile(prefix="no-config-", suffix=".toml")  # noqa: SIM115
+    Path(empty.name).chmod(0o644)  # for tests that become another user
     config.add_cleanup(empty.close)
     os.environ[places.VARIABLE] = empty.name
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # also for the workers of this run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,8 @@ TOKEN = "LVS_STAGE_TOKEN"  # noqa: S105 - a variable's name
 """What the store asks for; it is used instead of the file ``token-file``."""
 TABLE = "stages"
 KEYS = "see docs/reference/configuration.md for the keys and their types"
+OF_THE_FILE = frozenset({errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
+"""Errors that whoever names the file corrects."""
 _DEFAULT = "default"
 
 
@@ -104,6 +107,8 @@ def _from_file(path: Path, *, is_named: bool) -> dict[str, _Given]:
             return {}
         raise _unreadable(path, error) from error
     except OSError as error:
+        if error.errno not in OF_THE_FILE:  # the host's: too many open files, a broken disk
+            raise
         raise _unreadable(path, error) from error
     places.require_unwritable(path)
     document = toml.parse(path, text)
