@@ -21,7 +21,7 @@ from invoke.exceptions import Exit
 
 from builder import commandline, names
 from builder.commandline import PROFILE, command, options, task
-from builder.commands.judge_options import HELP, Options
+from builder.commands.judge_options import HELP
 from builder.console import put, put_lines
 from builder.host import ci
 from builder.host.paths import Project
@@ -30,7 +30,7 @@ from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 
 def _produce(
     context: Context, profile: str, flavour: str, base: str, jobs: str | None, locked: bool,
-    hermetic: bool, dry: bool, *, goal: str = "", only: str | None = None,
+    hermetic: bool, dry: bool, alone: bool, *, goal: str = "", only: str | None = None,
     variant: str | None = None,
 ) -> None:  # fmt: skip
     from builder.commands import produce  # noqa: PLC0415 - keeps --list quick
@@ -40,6 +40,7 @@ def _produce(
         request = Request(
             *(profile, flavour, base, read_jobs(jobs), locked),
             hermetic=hermetic, variants=names.split("--variant", variant), dry=dry,
+            alone=alone,
         )  # fmt: skip
         chosen = names.split("--only", only)
         goals = produce.only(StageKind.BUILD, chosen) if chosen else produce.everything
@@ -48,16 +49,18 @@ def _produce(
 
 @task(
     help=options(
-        *("profile", "flavour", "base", "only", "jobs", "locked", "variant", "hermetic", "dry-run")
+        *("profile", "flavour", "base", "only", "jobs", "locked", "variant", "hermetic"),
+        *("no-stage-store", "dry-run"),
     )
 )
 def build(
     context: Context, profile: str = PROFILE, flavour: str = "", base: str = "",
     only: str | None = None, jobs: str | None = None, locked: bool = False,
-    variant: str | None = None, hermetic: bool = False, dry_run: bool = False,
+    variant: str | None = None, hermetic: bool = False, no_stage_store: bool = False,
+    dry_run: bool = False,
 ) -> None:  # fmt: skip
     """Build everything: RPMs, repository, disk image, smoke test."""
-    chosen = (profile, flavour, base, jobs, locked, hermetic, dry_run)
+    chosen = (profile, flavour, base, jobs, locked, hermetic, dry_run, no_stage_store)
     _produce(context, *chosen, only=only, variant=variant)
 
 
@@ -107,21 +110,23 @@ def update(context: Context, source: str = "", profile: str = PROFILE, check: bo
 
 @task(
     help=options(
-        *("profile", "base", "hermetic", "dry-run"),
+        *("profile", "base", "hermetic", "no-stage-store", "dry-run"),
         refresh="make the images anew from the packages of today",
         lock="write dockerfiles/<base>/packages.lock: of which packages they are made",
     )
 )
 def image(
     context: Context, profile: str = PROFILE, base: str = "", refresh: bool = False,
-    lock: bool = False, hermetic: bool = False, dry_run: bool = False,
+    lock: bool = False, hermetic: bool = False, no_stage_store: bool = False,
+    dry_run: bool = False,
 ) -> None:  # fmt: skip
     """Make the base: build image and root of the virtual machine."""
     from builder.commands import inputs  # noqa: PLC0415
     from builder.stages.request import Request  # noqa: PLC0415
 
     with command(context, profile) as place:
-        request = Request(profile, base=base, hermetic=hermetic, dry=dry_run)
+        alone = no_stage_store
+        request = Request(profile, base=base, hermetic=hermetic, dry=dry_run, alone=alone)
         put_lines(inputs.bootstrap(request, place, refresh=refresh, lock=lock))
 
 
@@ -172,14 +177,14 @@ def _up_to(goal: str, words: str) -> Callable[..., None]:
     def make(
         context: Context, profile: str = PROFILE, flavour: str = "", base: str = "",
         jobs: str | None = None, locked: bool = False, hermetic: bool = False,
-        dry_run: bool = False,
+        no_stage_store: bool = False, dry_run: bool = False,
     ) -> None:  # fmt: skip
-        chosen = (profile, flavour, base, jobs, locked, hermetic, dry_run)
+        chosen = (profile, flavour, base, jobs, locked, hermetic, dry_run, no_stage_store)
         _produce(context, *chosen, goal=goal)
 
     make.__doc__ = words
-    shared = options("profile", "flavour", "base", "jobs", "locked", "hermetic", "dry-run")
-    return task(make, name=goal, help=shared)
+    shared = ("profile", "flavour", "base", "jobs", "locked", "hermetic", "no-stage-store")
+    return task(make, name=goal, help=options(*shared, "dry-run"))
 
 
 repo = _up_to(REPO, "Build up to the yum repository, and prove that it installs.")
@@ -233,7 +238,7 @@ def judge(
 
     with command(context, profile, json=json) as place:
         ends = (outside, inside, vip, local, server, local_ports)
-        judging.judge(Options(*ends, no_toa, strict, config, profile, output, json), place)
+        judging.judge(judging.Options(*ends, no_toa, strict, config, profile, output, json), place)
 
 
 @task(

@@ -13,13 +13,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from builder.board import Board, Running, Whole
 from builder.colour import Tone, is_coloured, is_terminal, painted
 from builder.errors import EnvironmentFailure
-from builder.folding import Fold, fold
 from builder.shown import printable, printable_json, shown
+
+if TYPE_CHECKING:
+    from builder.board import Board, Running, Whole
+    from builder.folding import Fold
 
 PLAIN_INTERVAL = 15.0
 
@@ -183,6 +185,8 @@ class Console:
     @contextmanager
     def board(self, whole: Callable[[Mapping[str, float]], Whole]) -> Iterator[None]:
         """Give stages lines (``stage``) within the block; ``whole``: see ``Board``."""
+        from builder.board import Board  # noqa: PLC0415 - only for runs of stages
+
         self._board = Board(
             self.stream,
             whole,
@@ -219,6 +223,8 @@ class Console:
         with self._lock:
             if self._folded is not None or self.interactive:
                 return
+            from builder.folding import fold  # noqa: PLC0415 - only if a stage runs
+
             self._folded = fold("stages")
         if self._folded is not None:
             self.put_raw(self._folded.begin)

@@ -10,9 +10,6 @@ import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
-
-import msgspec
 
 from builder.errors import UsageError
 
@@ -26,13 +23,6 @@ RULE = (
     f"digit, and has {LONGEST} characters at most"
 )
 FILE_RULE = "a file's name has no '/', begins with a letter, a digit or '_', and has no blanks"
-
-Name = Annotated[str, msgspec.Meta(pattern=FORM, max_length=LONGEST)]
-"""A field of a file that people write: msgspec refuses anything but a name."""
-OptionalName = Annotated[str, msgspec.Meta(pattern=OPTIONAL_FORM, max_length=LONGEST)]
-"""The same, or an empty text."""
-FileName = Annotated[str, msgspec.Meta(pattern=FILE_FORM, max_length=200)]
-"""One file of a known folder: an archive's name, a package's."""
 
 _NAME = re.compile(FORM)
 _SHOWN = 40

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import inspect as types
 
 from builder import names, values
 from builder.digest import read_hook
@@ -117,8 +118,41 @@ def convert(path: Path, text: str, value: Any, kind: type[T], prefix: str, *, hi
         unknown = _UNKNOWN.search(words)
         parts = (prefix, below, unknown[1] if unknown else "")
         dotted = ".".join(part for part in parts if part)
-        cause = f"{dotted or 'document'}: {values.plainly(words)}"
+        meant = names.nearest(unknown[1], _keys(kind, below)) if unknown else ""
+        cause = f"{dotted or 'document'}: {values.plainly(words)}{meant}"
         raise refuse(path, line_of(text, dotted), cause, hint) from error
+
+
+def _keys(kind: Any, place: str) -> set[str]:
+    """The keys that a table at ``place`` of a value of ``kind`` may have."""
+    found = [types.type_info(kind)]
+    for part in re.findall(r"[^.\[\]]+|\[[^\]]*\]", place):
+        found = [below for one in found for below in _below(one, part)]
+    structs = (one for kind in found for one in _alternatives(kind))
+    return {
+        field.encode_name
+        for one in structs
+        if isinstance(one, types.StructType)
+        for field in one.fields
+    }
+
+
+def _below(kind: types.Type, part: str) -> list[types.Type]:
+    """The types of the values that ``part`` of msgspec's path leads to."""
+    found: list[types.Type] = []
+    for one in _alternatives(kind):
+        match one:
+            case types.StructType():
+                found += [field.type for field in one.fields if field.encode_name == part]
+            case types.DictType():
+                found.append(one.value_type)
+            case types.VarTupleType() | types.ListType():
+                found.append(one.item_type)
+    return found
+
+
+def _alternatives(kind: types.Type) -> tuple[types.Type, ...]:
+    return kind.types if isinstance(kind, types.UnionType) else (kind,)
 
 
 def convert_tables(

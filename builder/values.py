@@ -35,6 +35,12 @@ _RULES = {
     _WORD: "not the name of a release: lower-case letters, digits and '-'",
 }
 
+Name = Annotated[str, msgspec.Meta(pattern=names.FORM, max_length=names.LONGEST)]
+"""A field of a file that people write: msgspec refuses anything but a name."""
+OptionalName = Annotated[str, msgspec.Meta(pattern=names.OPTIONAL_FORM, max_length=names.LONGEST)]
+"""The same, or an empty text."""
+FileName = Annotated[str, msgspec.Meta(pattern=names.FILE_FORM, max_length=200)]
+"""One file of a known folder: an archive's name, a package's."""
 Version = Annotated[str, msgspec.Meta(pattern=_VERSION, max_length=64)]
 """A version or a release that RPM accepts (rpm-version(7))."""
 Suffix = Annotated[str, msgspec.Meta(pattern=_SUFFIX, max_length=64)]

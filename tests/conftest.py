@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from builder.configuration import load, places
 from builder.host import ci
 from tests import world
 
@@ -17,6 +19,7 @@ pytest_plugins = (
     "tests.levels",
     "tests.guard",
     "tests.support.gate.fixtures",
+    "tests.support.remote.fixtures",
     "tests.support.source.fixtures",
 )
 LONG = 40
@@ -26,13 +29,20 @@ settings.register_profile("patient", settings.default, deadline=None)
 settings.load_profile("patient")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Let the tests be the same everywhere, and the programs that they start, too.
+
+    The configuration of whoever runs them is not read: a file without a key takes its place.
 
     Python keeps what it compiles, for the program is started hundreds of times.  Whether this is
     CI (builder.host.ci) decides what is refused: those that try it say so.
     """
     os.environ.pop(ci.VARIABLE, None)
+    for name in (load.STORE, load.TOKEN):
+        os.environ.pop(name, None)
+    empty = tempfile.NamedTemporaryFile(prefix="no-config-", suffix=".toml")  # noqa: SIM115
+    config.add_cleanup(empty.close)
+    os.environ[places.VARIABLE] = empty.name
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # also for the workers of this run
     sys.dont_write_bytecode = False
 

@@ -23,7 +23,7 @@ from builder.place import Place
 from builder.profile import load
 from builder.report import failure
 from builder.selftest.outcome import BUILT_NEWER
-from builder.source.fetch import open_lock
+from builder.source.pins import open_lock
 from builder.stages.request import Request
 from tests.world import ROOT, copy
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+import msgspec
 
 from builder.errors import VerificationError
 
@@ -34,15 +35,13 @@ REQUIRE_NAME, REQUIRE_VERSION = 1049, 1050
 PAYLOAD_DIGEST, PAYLOAD_DIGEST_ALGORITHM = 5092, 5093
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True):
     kind: int
     offset: int
     count: int
 
 
-@dataclass(frozen=True)
-class RpmHeader:
+class RpmHeader(msgspec.Struct, frozen=True):
     """One header; ``start`` and ``end`` are its byte offsets in the file.
 
     ``sealed``: the first entry is a region that spans all other entries, as rpmbuild writes it;
@@ -88,8 +87,7 @@ class RpmHeader:
         return self._data[entry.offset : entry.offset + entry.count]
 
 
-@dataclass(frozen=True)
-class RpmPackage:
+class RpmPackage(msgspec.Struct, frozen=True):
     """An RPM's two headers and its file size in bytes; the payload follows the headers."""
 
     signature: RpmHeader

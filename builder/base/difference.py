@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from builder.base.packages import BasePackage
 
@@ -11,8 +12,7 @@ SHOWN = 8
 """How many packages a message names."""
 
 
-@dataclass(frozen=True)
-class PackageChange:
+class PackageChange(msgspec.Struct, frozen=True):
     """One package that differs: ``old`` was locked, ``new`` is present; None if it is not there."""
 
     old: BasePackage | None

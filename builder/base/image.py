@@ -5,28 +5,26 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from builder.base import bootstrap, mmdebstrap, yum
-from builder.base.method import Bootstrapped, Order
 from builder.base.model import Base, Kind
 from builder.engine import require
 from builder.errors import EnvironmentFailure
-from builder.host import architecture, process, subordinate, tools, vsyscall
+from builder.host import architecture, process, tools, vsyscall
 
 if TYPE_CHECKING:
+    from builder.base.method import Bootstrapped, Order
     from builder.engine import Engine
 
 # The image's defaults for a container, as Dockerfile instructions.
 CHANGES = ("ENV HOME=/home/builder LANG=C.UTF-8", "USER 1000:1000", "WORKDIR /home/builder")
+YUM_CHANGES = ("ENV HOME=/home/builder LANG=C", *CHANGES[1:])
 
 
-@dataclass(frozen=True)
-class Method:
+class Method(msgspec.Struct, frozen=True):
     """A way to make a base.
 
     ``code``: the parts of this program that determine the result.  ``changes``: part of an
@@ -43,15 +41,33 @@ class Method:
     subordinate: bool = False
 
 
+def _make_of_debs(order: Order) -> Bootstrapped:
+    from builder.base import bootstrap  # noqa: PLC0415 - only a run pays for it
+
+    return bootstrap.bootstrap(order)
+
+
+def _apt_sources(base: Base) -> str:
+    from builder.base import mmdebstrap  # noqa: PLC0415 - only a run pays for it
+
+    return mmdebstrap.apt_sources(base)
+
+
+def _make_of_rpms(order: Order) -> Bootstrapped:
+    from builder.base import yum  # noqa: PLC0415 - only a run pays for it
+
+    return yum.bootstrap(order)
+
+
 METHODS = {
     "mmdebstrap": Method(
-        bootstrap.bootstrap,
+        _make_of_debs,
         ("builder.base.mmdebstrap:command",),
         CHANGES,
-        mmdebstrap.apt_sources,
+        _apt_sources,
         subordinate=True,
     ),
-    "yum": Method(yum.bootstrap, ("builder.base.yum:bootstrap",), yum.CHANGES, engine=True),
+    "yum": Method(_make_of_rpms, ("builder.base.yum:bootstrap",), YUM_CHANGES, engine=True),
 }
 
 
@@ -87,6 +103,8 @@ def require_host(base: Base) -> None:
 
 def host_faults(base: Base) -> Iterator[EnvironmentFailure]:
     """Why this host cannot make the base, apart from programs, engine and vsyscall page."""
+    from builder.host import subordinate  # noqa: PLC0415 - only a run pays for it
+
     way = method(base)
     checks: list[Callable[[], object]] = [architecture.require]
     if way.subordinate and os.getuid() != 0:

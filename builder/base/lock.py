@@ -9,7 +9,6 @@ import datetime
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,8 +46,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     guest: dict[str, dict[str, Any]] = {}
 
 
-@dataclass(frozen=True)
-class LockedRoot:
+class LockedRoot(msgspec.Struct, frozen=True):
     """The packages of one root, sorted; ``made``: when they were downloaded, in UTC."""
 
     made: datetime.datetime

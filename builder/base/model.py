@@ -13,8 +13,7 @@ from builder import names, toml, values
 from builder import text as texts
 from builder.base import snapshot
 from builder.errors import UsageError
-from builder.names import FileName, Name
-from builder.values import Amount, Image, Line, Moment, PathBelow, Suite
+from builder.values import Amount, FileName, Image, Line, Moment, Name, PathBelow, Suite
 
 Kind = Literal["build", "guest"]
 Limits = tuple[Amount, Amount]

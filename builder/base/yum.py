@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from builder.engine import Engine
 
 CONTAINER = Path(__file__).parent / "container"
-CHANGES = ("ENV HOME=/home/builder LANG=C", "USER 1000:1000", "WORKDIR /home/builder")
 CRASHED = 139  # 128 and SIGSEGV
 
 

@@ -211,11 +211,12 @@ def _stages(project: Project, typed: Typed) -> Sequence[str]:
     from builder.console import Console  # noqa: PLC0415
     from builder.host.paths import find_cache  # noqa: PLC0415
     from builder.place import Place  # noqa: PLC0415
-    from builder.stages.request import Request  # noqa: PLC0415
+    from builder.stages.request import Request, choose  # noqa: PLC0415
 
     given = typed.given
     request = Request(_profile(typed), given.get("flavour", ""), given.get("base", ""))
-    return [name for name, _ in stages(request, Place(project, find_cache(), Console(quiet=True)))]
+    place = Place(project, find_cache(), Console(quiet=True))
+    return [name for name, _ in stages(choose(project, request), place)]
 
 
 def _kinds(project: Project, typed: Typed) -> Sequence[str]:

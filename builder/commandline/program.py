@@ -22,7 +22,6 @@ from invoke.parser.argument import Argument
 from invoke.program import Program as InvokeProgram
 
 from builder import colour, early, shipped
-from builder.commandline.mistakes import Spoken
 from builder.commandline.task import flag
 from builder.commandline.vocabulary import BARE, EVERYWHERE, GROUPS
 from builder.console import put, put_json, put_lines
@@ -165,6 +164,8 @@ class Program(InvokeProgram):
             raise _told(told) from None
 
     def _explained(self, error: ParseError | ValueError) -> UsageError:
+        from builder.commandline.mistakes import Spoken  # noqa: PLC0415 - only for errors
+
         if not hasattr(self, "parser"):  # the program's own options come first
             return Spoken((), (), (), self.initial_context).explained(error)
         contexts = tuple(self.parser.contexts.values())

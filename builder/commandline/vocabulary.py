@@ -55,6 +55,7 @@ OPTIONS = {
     "jobs": "how many programs compute at the same time (default: number of CPUs)",
     "hermetic": "refuse a base whose packages are not those of its packages.lock",
     "locked": "refuse sources that sources.lock does not pin (default in CI)",
+    "no-stage-store": "make everything here: take no finished stage from the store, and push none",
     "only": "components, separated by commas (default: all)",
     "variant": "variants of sources, each as SOURCE=VARIANT (default: what is available first)",
     "json": "print the result as JSON",

@@ -19,5 +19,8 @@ def explain_request(request: Request, goals: Goals, place: Place) -> list[str]:
     with open_session(request, place, reading=True) as session:
         wanted = goals(session.setting.build)
         outdated = ownership.is_outdated(place.cache)
-        lines = explain(session.stages, wanted, session.store, session.ledger, outdated=outdated)
+        lines = explain(
+            *(session.stages, wanted, session.store, session.ledger),
+            outdated=outdated, elsewhere=session.schedule.elsewhere,
+        )  # fmt: skip
         return [*lines, *session.base.look(with_needs(session.stages, wanted), session.store)]

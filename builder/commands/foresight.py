@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from builder.host import ownership
 from builder.pipeline.estimate import longest
@@ -30,8 +31,9 @@ def foresee(
         wanted = goals(session.setting.build)
         outdated = ownership.is_outdated(place.cache)
         found = outlooks(
-            session.stages, wanted, session.store, session.ledger, outdated=outdated, forced=forced
-        )
+            *(session.stages, wanted, session.store, session.ledger),
+            outdated=outdated, forced=forced, elsewhere=session.schedule.elsewhere,
+        )  # fmt: skip
         lines = [line for one in found if one.expected for line in _with_time(one)]
         return [*lines, _sum(found)]
 

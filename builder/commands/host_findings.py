@@ -10,11 +10,13 @@ from pathlib import Path
 import msgspec
 
 from builder import shipped
+from builder.configuration import load as configuration
 from builder.doctor import examination
 from builder.doctor.finding import Finding
 from builder.errors import EnvironmentFailure
 from builder.host import tools
 from builder.host.paths import Cache
+from builder.host.tools import Need, Tool
 from builder.invocation import pasted
 from builder.place import Place
 from builder.profile.build import Build
@@ -48,9 +50,14 @@ def _scope(build: Build, place: Place) -> examination.Scope:
         fence_probe=sandbox.fault,
         base=build.base,
         vsyscall=settings.vsyscall,
-        tools=tools.for_base(settings.method, root=os.getuid() == 0),
+        tools=(*tools.for_base(settings.method, root=os.getuid() == 0), *_for_store()),
         dated=(project.specs / build.profile / "sources.lock",),
     )
+
+
+def _for_store() -> tuple[Tool, ...]:
+    """The tools that the store of the user's configuration needs; none if it names none."""
+    return tools.of(Need.STORE) if configuration.load().stages is not None else ()
 
 
 def _agree(question: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from builder import names
-from builder.commands.judge_options import Options
+from builder.commands.judge_options import PROFILE
 from builder.console import put_json, put_lines
 from builder.errors import SmokeError, UsageError
 from builder.host.whole import write_whole
@@ -26,6 +26,23 @@ from builder.profile import load as profiles
 
 FOLDER = "judge"
 RANGE = "--local-ports 5000-65535"
+
+
+class Options(msgspec.Struct, frozen=True):
+    """The options as given; commas separate list items.  ``config``: a file with options."""
+
+    outside: str | None = None
+    inside: str | None = None
+    vip: str | None = None
+    local: str | None = None
+    server: str | None = None
+    local_ports: str | None = None
+    no_toa: bool = False
+    strict: bool = False
+    config: str | None = None
+    profile: str = PROFILE
+    output: str | None = None
+    json: bool = False
 
 
 def judge(options: Options, place: Place) -> None:

@@ -1,8 +1,6 @@
-"""The options of ``invoke judge``, in their own module so that listing tasks stays quick."""
+"""Help for the options of ``invoke judge``, in its own module so that listing tasks stays quick."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 PROFILE = "lts"
 HELP = {
@@ -19,21 +17,3 @@ HELP = {
     "output": "folder for report.html and verdict.json (default artifacts/judge)",
     "json": "print the result as JSON",
 }
-
-
-@dataclass(frozen=True)
-class Options:
-    """The options as given; commas separate list items.  ``config``: a file with options."""
-
-    outside: str | None = None
-    inside: str | None = None
-    vip: str | None = None
-    local: str | None = None
-    server: str | None = None
-    local_ports: str | None = None
-    no_toa: bool = False
-    strict: bool = False
-    config: str | None = None
-    profile: str = PROFILE
-    output: str | None = None
-    json: bool = False

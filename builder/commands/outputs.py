@@ -248,7 +248,8 @@ def _builds(
         return history.read(path)
     chosen = publish.current(publications(build), done)
     outputs = publish.outputs_of(chosen, done)
-    ran = {name: round(one.manifest.seconds, 1) for name, one in done.items() if not one.hit}
+    here = {name: one for name, one in done.items() if not one.hit and not one.manifest.provenance}
+    ran = {name: round(one.manifest.seconds, 1) for name, one in here.items()}
     return history.remember(path, BuildSummary(origin, history.products(outputs), ran))
 
 

@@ -42,9 +42,10 @@ def produce(
 
     ``forced``: run these even if nothing has changed.
     """
-    wanted = goals(choose(place.project, request))  # refuses unknown names before it waits
+    build = choose(place.project, request)
+    wanted = goals(build)  # refuses unknown names before it waits
     with (
-        open_session(request, place) as session,
+        open_session(request, place, build=build) as session,
         outputs.published_if_failing(session),
     ):
         if _are_published(session, wanted):
@@ -69,13 +70,20 @@ def _tell(session: Session, done: dict[str, Done], took: float) -> None:
     if REPO not in done:
         alone = [parse(name).subject for name in done if is_of(name, StageKind.BUILD)]
         place = place / COMPONENTS / (alone[0] if len(alone) == 1 else "")
-    ran = sum(not stage.hit for stage in done.values())
-    words = f"{ran} of {len(done)} stages ran in {span(took)}" if ran else "nothing has changed"
+    new = [stage for stage in done.values() if not stage.hit]
+    words = _counted(new, len(done), took) if new else "nothing has changed"
     shown = place.relative_to(setting.project.root)
     say(f"{words}; results are in {shown}/", Tone.GOOD)
-    if not ran:
+    if not new:
         return
     say(f"report: {outputs.place(session).relative_to(setting.project.root)}/{PAGE}")
     if SMOKE in done and setting.build.lab is not None:
         hint = f"invoke lab --profile {setting.build.profile}"
         say(f"next:   {pasted(hint, setting.project.root)} (FULLNAT, proven packet by packet)")
+
+
+def _counted(new: list[Done], total: int, took: float) -> str:
+    """How many stages had something to do, such as ``3 of 23 stages ran in 40 s``."""
+    brought = sum(stage.manifest.provenance is not None for stage in new)
+    words = f"{len(new) - brought} of {total} stages ran in {span(took)}"
+    return f"{words}, {brought} came from the stage store" if brought else words

@@ -48,10 +48,10 @@ class StartedCommand:
 def commands(profile: str) -> tuple[StartedCommand, ...]:
     """The commands that need no build."""
     return (
-        StartedCommand(("--list",), 1.35),
-        StartedCommand(("explain", "smoke", "--profile", profile), 2.4),
-        StartedCommand(("doctor", "--profile", profile), 1.5, first=True),
-        StartedCommand(("show",), 1.5, first=True),
+        StartedCommand(("--list",), 1.3),
+        StartedCommand(("explain", "smoke", "--profile", profile), 2.2),
+        StartedCommand(("doctor", "--profile", profile), 1.3, first=True),
+        StartedCommand(("show",), 1.3, first=True),
         StartedCommand(("show", "stages", "--profile", profile), 1.5, first=True),
     )
 

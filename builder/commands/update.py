@@ -26,8 +26,7 @@ from builder.place import Place
 from builder.profile import load
 from builder.profile.commit import Commit, finish
 from builder.profile.model import Profile
-from builder.source.fetch import open_lock
-from builder.source.pins import Pins
+from builder.source.pins import Pins, open_lock
 from builder.update import edit, move, offer, review, trial
 from builder.update.offer import Offer
 from builder.update.search import Search

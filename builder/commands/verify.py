@@ -22,8 +22,8 @@ from builder.place import Place
 from builder.profile import load
 from builder.report import publish
 from builder.source import store as blobs
-from builder.source.fetch import open_lock
 from builder.source.known import require_sizes
+from builder.source.pins import open_lock
 from builder.stages.session import ledger_path
 
 

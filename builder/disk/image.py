@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from builder.disk.root import RootInputs, make_folders, root_container
 from builder.engine.spec import ContainerSpec, RunContainer
@@ -15,8 +16,7 @@ IMAGE = "director.qcow2"
 FILES = (IMAGE, "vmlinuz", "initrd.img", "cmdline", "release", "packages")
 
 
-@dataclass(frozen=True)
-class DiskImage:
+class DiskImage(msgspec.Struct, frozen=True):
     """The image and the files that boot it without its boot loader, all in ``folder``.
 
     ``release``: the kernel's ``uname -r``.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from builder.engine.spec import ContainerSpec, Mount
 
 SCRIPTS = Path(__file__).parent / "container"
 
 
-@dataclass(frozen=True)
-class RootInputs:
+class RootInputs(msgspec.Struct, frozen=True):
     """The inputs of a root; all paths are on the host.
 
     ``root``: tar of the guest's root.  ``repo``: the repository.  ``guest``: folders put

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 
-@dataclass(frozen=True)
-class Mount:
+
+class Mount(msgspec.Struct, frozen=True):
     """A file or folder of the host, seen in the container at ``target`` (absolute)."""
 
     source: Path
@@ -18,8 +18,7 @@ class Mount:
     writable: bool = False
 
 
-@dataclass(frozen=True)
-class ContainerSpec:
+class ContainerSpec(msgspec.Struct, frozen=True):
     """One run of one program.
 
     ``memory``: bytes, ``pids``: number of processes; None means no limit.  ``tmpfs``:

@@ -7,8 +7,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from builder.names import Name
-from builder.values import PathBelow
+from builder.values import Name, PathBelow
 
 
 class HeaderCopy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 from collections.abc import Iterable
@@ -33,6 +32,8 @@ def detach_below(folders: Iterable[Path]) -> list[str]:
 
     The mounted file system itself, and its other mounts, do not change.
     """
+    import ctypes  # noqa: PLC0415 - most commands remove nothing
+
     folders = tuple(folders)
     libc = ctypes.CDLL(None, use_errno=True)
     for point in mounts_below(folders):

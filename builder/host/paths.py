@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from builder import digest, names, shipped
+from builder import names, shipped
 from builder.errors import EnvironmentFailure, UsageError
 
 APPLICATION = "lvs-fullnat-builder"
@@ -207,6 +207,8 @@ def shells_folder(cache: Cache, profile: str) -> Path:
     so QEMU does not replace or remove their sockets.  Raises EnvironmentFailure as
     ``runtime_folder`` does.
     """
+    from builder import digest  # noqa: PLC0415 - only labs need it, and `--list` should be quick
+
     place = digest.of_bytes(os.fsencode(os.path.realpath(cache.root)))
     return runtime_folder(f"lab-{profile}-{place[:8]}")
 

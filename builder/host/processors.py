@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 STAT = Path("/proc/stat")
 _IDLE = (3, 4)  # idle, iowait
 
 
-@dataclass(frozen=True)
-class ProcessorCount:
+class ProcessorCount(msgspec.Struct, frozen=True):
     """Ticks since boot, of all processors together: ``busy``, and ``total`` with the idle ones."""
 
     busy: int

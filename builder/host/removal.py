@@ -90,7 +90,11 @@ def sweep(folder: Path, below: Path) -> None:
 
 def leavings(folder: Path) -> tuple[Path, ...]:
     """What killed removals have left directly in ``folder``."""
-    return tuple(sorted(folder.glob(f".*{_MARK}*"))) if folder.is_dir() else ()
+    try:
+        names = sorted(os.listdir(folder))  # noqa: PTH208 - of every folder in every run
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return ()
+    return tuple(folder / name for name in names if name[0] == "." and _MARK in name[1:])
 
 
 @contextlib.contextmanager
@@ -112,6 +116,7 @@ def _inside(path: Path, below: Path) -> Path | None:
     if path.name in ("", ".", ".."):
         raise _refused(path, below)
     try:
+        path.lstat()  # most often nothing is there: following links takes longer
         root = below.resolve(strict=True)
         place = path.parent.resolve(strict=True) / path.name
         place.lstat()

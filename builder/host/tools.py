@@ -27,6 +27,7 @@ class Need(StrEnum):
     ENGINE = "engine"
     MMDEBSTRAP_USER = "mmdebstrap-user"
     INSTALL = "install"
+    STORE = "store"
     MEASURE = "measure"
     TEST = "test"
     LONG = "long"

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from builder import text as texts
 from builder.errors import UsageError
@@ -23,8 +24,7 @@ _UNSET = re.compile(r"# (CONFIG_[A-Za-z0-9_]+) is not set")
 _VALUE = re.compile(r'[ymn]|-?[0-9]+|0[xX][0-9a-fA-F]+|"(?:[^"\\]|\\.)*"')
 
 
-@dataclass(frozen=True)
-class LineOrigin:
+class LineOrigin(msgspec.Struct, frozen=True):
     """The place of a line: the fragment's file name and a line number from 1."""
 
     file: str
@@ -34,8 +34,7 @@ class LineOrigin:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(msgspec.Struct, frozen=True):
     """One wanted symbol, with its ``CONFIG_`` prefix; ``value`` as written (``n`` for not set)."""
 
     symbol: str
@@ -50,8 +49,7 @@ class Option:
         return f"{self.symbol}={self.value}"
 
 
-@dataclass(frozen=True)
-class Mismatch:
+class Mismatch(msgspec.Struct, frozen=True):
     """A symbol that the kernel did not accept as written."""
 
     option: Option

@@ -19,7 +19,7 @@ import msgspec
 
 from builder.errors import PatchError
 from builder.kernel import config
-from builder.names import FileName
+from builder.values import FileName
 
 ENCODING = "utf-8"
 ERRORS = "surrogateescape"

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from builder.names import OptionalName
-from builder.values import Init
+from builder.values import Init, OptionalName
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 OptionKind = Annotated[int, msgspec.Meta(ge=0, le=255)]

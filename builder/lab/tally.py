@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from builder.lab.verdict import RowVerdict, RunVerdict
 
 
-@dataclass(frozen=True)
-class AssertionCount:
+class AssertionCount(msgspec.Struct, frozen=True):
     """Assertions, counted by what is known of them.
 
     ``held``: proven assertions only.  ``unjudged``: assertions of which nothing is known, because

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from builder.names import FileName
-from builder.values import Line, PathBelow
+from builder.values import FileName, Line, PathBelow
 
 
 class Fix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

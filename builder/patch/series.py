@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from builder import text as texts
 from builder.errors import PatchError, UsageError
-from builder.patch import kind
+from builder.patch import kind, order
 from builder.patch.diff import PatchedFile, parse
 from builder.patch.fix import Fix
 
-SERIES = "series"
 TAG = re.compile(r"^\[[^\]]*\]\s*")
 
 
@@ -53,15 +52,9 @@ def load(folder: Path) -> Series:
     missing, unlisted or repeated patch, PatchError for a malformed one, and VerificationError
     for one that touches paths outside its tree.
     """
-    return Series(folder, tuple(_read_patch(folder, line, name) for line, name in _listed(folder)))
-
-
-def names(folder: Path) -> tuple[str, ...]:
-    """The patches' names in their order; none of them is read.
-
-    Raises UsageError with file and line for a list that cannot be used.
-    """
-    return tuple(name for _, name in _listed(folder))
+    return Series(
+        folder, tuple(_read_patch(folder, line, name) for line, name in order.listed(folder))
+    )
 
 
 def read(path: Path, origin: str = "", *, crlf: bool = False) -> Patch:
@@ -125,72 +118,13 @@ def touched(series: Series) -> frozenset[str]:
     )
 
 
-def _listed(folder: Path) -> tuple[tuple[int, str], ...]:
-    """Line number and name of each patch."""
-    listed = tuple(_read_series(folder / SERIES)) if (folder / SERIES).is_file() else ()
-    _refuse_unlisted(folder, {name for _, name in listed})
-    return listed
-
-
-def _read_series(path: Path) -> Iterator[tuple[int, str]]:
-    """Line number and patch name of each entry."""
-    seen: dict[str, int] = {}
-    for number, line in enumerate(texts.read(path).removeprefix("\ufeff").split("\n"), 1):
-        words = re.sub(r"(^|\s)#.*", "", line).split()
-        if not words:
-            continue
-        name, options = words[0], words[1:]
-        _refuse_options(path, number, options)
-        if "/" in name or name in (".", ".."):
-            raise UsageError(
-                f"{path}:{number}: {name} is not a plain file name",
-                "patches lie beside the series file; source RPMs keep them in one flat folder",
-                f"move it to {path.parent} and list it as {Path(name).name}",
-            )
-        if name in seen:
-            raise UsageError(
-                f"{path}:{number}: {name} is listed twice",
-                f"first on line {seen[name]}",
-                "remove one of the two lines",
-            )
-        seen[name] = number
-        yield number, name
-
-
-def _refuse_options(path: Path, number: int, options: list[str]) -> None:
-    for option in options:
-        if option != "-p1":
-            raise UsageError(
-                f"{path}:{number}: option {option} is not supported",
-                "every patch is applied with -p1, here and by %autopatch in the source RPM",
-                "make the patch anew with a/ and b/ before its paths (quilt refresh -p1)",
-            )
-
-
-def _refuse_unlisted(folder: Path, listed: set[str]) -> None:
-    if not folder.is_dir():
-        return
-    for path in sorted(folder.iterdir()):
-        if path.name not in listed and not _is_beside(path):
-            raise UsageError(
-                f"{folder / SERIES}: {path.name} is not listed",
-                f"{path} lies beside the series but would never be applied",
-                f"add a line {path.name} where it belongs in the order, or remove it from there",
-            )
-
-
-def _is_beside(path: Path) -> bool:
-    """Whether it is never a patch: the list, notes, hidden files and editors' backups."""
-    return path.name == SERIES or path.name.startswith((".", "README")) or path.name.endswith("~")
-
-
 def _read_patch(folder: Path, line: int, name: str, origin: str = "") -> Patch:
     path = folder / name
     try:
         data = texts.read_bytes(path)
     except OSError as error:
         raise UsageError(
-            f"{folder / SERIES}:{line}: patch {name} is missing",
+            f"{folder / order.SERIES}:{line}: patch {name} is missing",
             f"{path}: {error.strerror}",
             "bring the file back or take the line out of the series",
         ) from error

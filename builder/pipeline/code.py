@@ -203,8 +203,9 @@ class Code:
 
 def is_apart(name: str, apart: Set[str] = APART.keys()) -> bool:
     """Whether a module is one of ``apart``, or in a package of these."""
-    parts = name.split(".")
-    return any(".".join(parts[:count]) in apart for count in range(1, len(parts) + 1))
+    while name and name not in apart:
+        name = name.rpartition(".")[0]
+    return bool(name)
 
 
 def _beside(node: ast.AST, module: Path) -> Path | None:

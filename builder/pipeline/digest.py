@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from builder.digest import Digest, of_file, of_text
 
 __all__ = ["Input", "files", "key", "of_file", "of_text"]
 
+_LEAVINGS = ("~", ".swp", ".orig", ".rej")
 
-@dataclass(frozen=True, order=True)
-class Input:
+
+class Input(msgspec.Struct, frozen=True, order=True):
     """One thing a stage depends on: its name and its SHA-256, or a short value as it is."""
 
     name: str
@@ -36,10 +39,9 @@ def files(prefix: str, root: Path, paths: Iterable[Path]) -> tuple[Input, ...]:
 def _below(folder: Path) -> list[Path]:
     return [
         path
-        for path in folder.rglob("*")
-        if path.is_file()
-        and "__pycache__" not in path.parts
-        and not path.name.endswith(("~", ".swp", ".orig", ".rej"))
+        for parent, _, names in os.walk(folder)
+        for path in (Path(parent, name) for name in names if not name.endswith(_LEAVINGS))
+        if path.is_file() and "__pycache__" not in path.parts
     ]
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from builder.board import Whole
 from builder.pipeline.facts import BuildFacts
@@ -35,8 +36,7 @@ PROCESSOR_SECONDS = 0.65
 """Of one compiled object of a kernel: 4,400 took 24 min 40 s of two processors."""
 
 
-@dataclass(frozen=True)
-class Expectation:
+class Expectation(msgspec.Struct, frozen=True):
     """What a stage should take: seconds, and compiled objects (0 if unknown or none).
 
     ``known``: it has run here before.

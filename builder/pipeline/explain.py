@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from builder.digest import Digest
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
+from builder.pipeline.elsewhere import NOT_ACCEPTED, NOWHERE, Elsewhere
 from builder.pipeline.estimate import Expectation, expect
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.reasons import reasons
@@ -27,8 +29,7 @@ def _inputs(
     return (*own, *inherited), not any(need in unknown for need in stage.needs)
 
 
-@dataclass(frozen=True)
-class Outlook:
+class Outlook(msgspec.Struct, frozen=True):
     """What would happen to a stage: ``lines`` say why, the first one with its name.
 
     ``expected``: how long it would take, None if it need not run.
@@ -46,13 +47,14 @@ def explain(
     ledger: Ledger,
     *,
     outdated: bool = False,
+    elsewhere: Elsewhere = NOWHERE,
 ) -> list[str]:
     """For every stage that the goals need: settled, or why it would run.
 
     ``outdated``: an earlier version of the builder has made what is in the cache.  Nothing is
     run.  Raises UsageError for a name that is not a stage.
     """
-    found = outlooks(stages, goals, store, ledger, outdated=outdated)
+    found = outlooks(stages, goals, store, ledger, outdated=outdated, elsewhere=elsewhere)
     return [line for one in found for line in one.lines]
 
 
@@ -64,8 +66,12 @@ def outlooks(
     *,
     outdated: bool = False,
     forced: Container[str] = (),
+    elsewhere: Elsewhere = NOWHERE,
 ) -> list[Outlook]:
-    """The same with times.  ``forced``: these would run even if nothing has changed."""
+    """The same with times.  ``forced``: these would run even if nothing has changed.
+
+    ``elsewhere``: says which outputs of other machines count.
+    """
     found: list[Outlook] = []
     keys: dict[str, Digest] = {}
     unknown: set[str] = set()
@@ -76,8 +82,17 @@ def outlooks(
         inputs, complete = _inputs(stage, keys, frozenset(unknown))
         key = digest.key(inputs)
         done = _find(stage, key, store) if complete and stage.name not in forced else None
+        if done is not None and not elsewhere.accepts(done.manifest.origins):
+            line = f"{stage.name}: would run, {NOT_ACCEPTED}"
+            found.append(_running(stage, [line], ledger))
+            keys[stage.name] = key
+            if stage.by_content:
+                unknown.add(stage.name)
+            continue
         if done is not None:
-            line = f"{stage.name}: nothing has changed{stage.remark(done)}"
+            origin = done.manifest.provenance
+            came = f" (it came {origin})" if origin else ""
+            line = f"{stage.name}: nothing has changed{came}{stage.remark(done)}"
             found.append(Outlook(stage, (line,), None))
             keys[stage.name] = done.content if done.by_content else done.key
             continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -24,8 +23,7 @@ class Entry(msgspec.Struct, frozen=True):
     facts: Facts = NONE
 
 
-@dataclass(frozen=True)
-class InputChange:
+class InputChange(msgspec.Struct, frozen=True):
     """One input that differs: ``old`` or ``new`` is empty if it was not there."""
 
     name: str

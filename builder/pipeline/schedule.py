@@ -11,7 +11,6 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,21 +25,20 @@ from builder.errors import (
     VerificationError,
 )
 from builder.host import fulldisk
-from builder.host.listing import Listing
 from builder.host.paths import Cache
 from builder.host.removal import remove
 from builder.pipeline import digest
 from builder.pipeline.budget import Budget
 from builder.pipeline.digest import Input
-from builder.pipeline.estimate import expect, whole
-from builder.pipeline.facts import NONE, Facts
+from builder.pipeline.elsewhere import NOT_ACCEPTED, NOWHERE, Elsewhere
+from builder.pipeline.estimate import whole
 from builder.pipeline.ledger import Entry, Ledger
 from builder.pipeline.needs import all_inputs, with_needs
 from builder.pipeline.reasons import reasons
-from builder.pipeline.stage import Damaged, Done, Stage, Work
-from builder.pipeline.stagename import folder_of
-from builder.pipeline.store import OUTPUT, Store
+from builder.pipeline.stage import Damaged, Done, Stage
+from builder.pipeline.store import Store
 from builder.pipeline.trust import Trust
+from builder.pipeline.worker import Worker
 from builder.spans import span
 
 __all__ = ["Schedule", "all_inputs", "with_needs"]
@@ -62,8 +60,8 @@ class Schedule:
     makes the job budget when the first stage has to run; ``stop_work`` ends what running stages
     have started (containers, programs), so that their threads end.  ``begin`` is called once,
     before the first stage is run.  ``settled`` is called with each stage's output before a stage
-    that needs it is run; an error from it ends the run.  ``failed``: stages that ended with an
-    error of their own.
+    that needs it is run; an error from it ends the run.  ``elsewhere``: outputs of other machines.
+    ``failed``: stages that ended with an error of their own.
     """
 
     store: Store
@@ -75,10 +73,10 @@ class Schedule:
     stop_work: Callable[[], None]
     begin: Callable[[], None] = lambda: None
     settled: Callable[[Done], None] = lambda done: None
+    elsewhere: Elsewhere = NOWHERE
     stop: threading.Event = field(default_factory=threading.Event)
     done: dict[str, Done] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
-    _sweepers: list[threading.Thread] = field(default_factory=list)
     _checked: bool = False
     _begun: dict[str, float] = field(default_factory=dict)
     _stages: dict[str, Stage] = field(default_factory=dict)
@@ -87,6 +85,10 @@ class Schedule:
 
     def __post_init__(self) -> None:
         self.trust = Trust(self.store, self.stop)
+        self._worker = Worker(
+            *(self.store, self.ledger, self.cache, self.console, self.run_id, self.trust),
+            *(self.budget, self.elsewhere, self.stop),
+        )
 
     def run(
         self,
@@ -137,7 +139,7 @@ class Schedule:
         except BaseException as error:
             self._give_up(error, running, ended)
             raise
-        self._join()
+        self._worker.join()
         return self.done
 
     def _give_up(
@@ -152,14 +154,10 @@ class Schedule:
         at_once = isinstance(error, KeyboardInterrupt | Interrupted)
         self._stop_all(running, ended, STOPPING_AT_ONCE if at_once else STOPPING)
         if not at_once:
-            self._join()
+            self._worker.join()
         if isinstance(error, DiskFull) and not running:
             # What others keep for `invoke shell` only takes space here.
             remove(self.cache.scratch / self.run_id, self.cache.scratch)
-
-    def _join(self) -> None:
-        for sweeper in self._sweepers:
-            sweeper.join()
 
     def _start_ready(
         self,
@@ -189,7 +187,8 @@ class Schedule:
             if self.console.verbose:
                 self._tell_why(stage.name, inputs, asked=stage.name in forced)
             running.add(stage.name)
-            threading.Thread(target=self._run_one, args=(stage, inputs, ended), daemon=True).start()
+            work = (stage, inputs, stage.name in forced, ended)
+            threading.Thread(target=self._run_one, args=work, daemon=True).start()
 
     def _tell_why(self, stage: str, inputs: tuple[Input, ...], *, asked: bool) -> None:
         why = [f"{stage}: runs, as requested"] if asked else reasons(stage, inputs, self.ledger)
@@ -212,8 +211,14 @@ class Schedule:
         except Damaged as damaged:
             self._set_aside(damaged)
             return None
-        if found is not None:
-            self._record(found)
+        if found is None:
+            return None
+        if not self.elsewhere.accepts(found.manifest.origins):
+            self.console.say(f"{stage.name}: {NOT_ACCEPTED}; it is made again")
+            return None
+        self._record(found)
+        if stage.shared:
+            self.elsewhere.offer(found)
         return found
 
     def _replace_damaged(self, waiting: dict[str, Stage], running: set[str]) -> None:
@@ -256,9 +261,9 @@ class Schedule:
 
     def _record(self, done: Done) -> None:
         manifest = done.manifest
-        self.ledger.record(
-            done.name, Entry(done.key, manifest.inputs, manifest.seconds, manifest.facts)
-        )
+        origin = manifest.provenance
+        seconds = origin.seconds if origin else manifest.seconds  # what running it takes
+        self.ledger.record(done.name, Entry(done.key, manifest.inputs, seconds, manifest.facts))
 
     def unfinished(self) -> dict[str, float | None]:
         """Stages that are wanted and not settled: when each was started, None if it never was."""
@@ -266,21 +271,22 @@ class Schedule:
 
     def log(self, stage: str) -> Path:
         """Where a stage that runs writes its log."""
-        return self.cache.logs / self.run_id / f"{folder_of(stage)}.log"
+        return self._worker.log(stage)
 
     def output(self, stage: str) -> Path:
         """What a stage that runs, or has failed, has put out so far."""
-        return self._folder(stage) / "done" / OUTPUT
-
-    def _folder(self, stage: str) -> Path:
-        return self.cache.scratch / self.run_id / folder_of(stage)
+        return self._worker.output(stage)
 
     def _run_one(
-        self, stage: Stage, inputs: tuple[Input, ...], ended: queue.Queue[tuple[str, Outcome]]
+        self,
+        stage: Stage,
+        inputs: tuple[Input, ...],
+        asked: bool,
+        ended: queue.Queue[tuple[str, Outcome]],
     ) -> None:
         outcome: Outcome
         try:
-            outcome = self._perform(stage, inputs)
+            outcome = self._perform(stage, inputs, asked=asked)
         except Exception as error:
             outcome = fulldisk.told(error, fulldisk.places(self.cache))
             if isinstance(outcome, BuilderError):
@@ -290,61 +296,17 @@ class Schedule:
             outcome = error
         ended.put((stage.name, outcome))
 
-    def _perform(self, stage: Stage, inputs: tuple[Input, ...]) -> Done:
-        self.trust.require_needs(stage, self.done)
-        slot = self.budget().slot(self.stop) if stage.slot else nullcontext()
-        expected = expect(stage, self.ledger)
-        with slot, self.console.stage(stage.name, expected.seconds):
-            self.console.say(f"{stage.name}: started")
-            started = time.time()
-            folder = self._folder(stage.name)
-            remove(folder, self.cache.scratch)
-            (folder / "done" / OUTPUT).mkdir(parents=True)
-            (folder / "work").mkdir()
-            told: list[Facts] = []
-            log = self.log(stage.name)
-            log.parent.mkdir(parents=True, exist_ok=True)
-            needs = {name: self.done[name] for name in stage.needs}
-            stated: list[Listing] = []
-            stage.run(
-                Work(
-                    output=folder / "done" / OUTPUT,
-                    scratch=folder / "work",
-                    log=log,
-                    needs=needs,
-                    note=told.append,
-                    stop=self.stop,
-                    state=stated.append,
-                )
-            )
-            if stage.late:  # a source that was pinned by this very run
-                inputs = all_inputs(stage, self.done)
-            done = self.store.commit(
-                stage.name,
-                inputs,
-                folder / "done",
-                listed=stage.listed,
-                by_content=stage.by_content,
-                started=started,
-                facts=told[-1] if told else NONE,
-                log=log,
-                listing=stated[-1] if stated else None,
-            )
+    def _perform(self, stage: Stage, inputs: tuple[Input, ...], *, asked: bool) -> Done:
+        done = self._worker.perform(stage, inputs, self.done, asked=asked)
         self.trust.note_made(stage, done, self.done)
-        self._throw_away(folder)
         self._record(done)
         return done
 
     def _note_done(self, done: Done) -> None:
         self.done[done.name] = done
-        took = span(done.manifest.seconds)
-        self.console.say(f"{self.console.position()}{done.name}: done in {took}", Tone.GOOD)
-
-    def _throw_away(self, folder: Path) -> None:
-        """Remove a finished stage's scratch while the next stages run: it may have many files."""
-        sweeper = threading.Thread(target=remove, args=(folder, self.cache.scratch), daemon=True)
-        sweeper.start()
-        self._sweepers.append(sweeper)
+        took, origin = span(done.manifest.seconds), done.manifest.provenance
+        words = f"here in {took}, {origin}" if origin else f"done in {took}"
+        self.console.say(f"{self.console.position()}{done.name}: {words}", Tone.GOOD)
 
     def _hear_out(
         self,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +19,7 @@ from builder.errors import VerificationError
 from builder.host.listing import Listing
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import NONE, Facts
+from builder.pipeline.provenance import Provenance
 
 LISTING = "stage.files"
 
@@ -44,7 +44,9 @@ class Manifest(msgspec.Struct, frozen=True):
     ``started``: seconds since the epoch.  ``seconds``: how long it ran.  ``cpu_seconds``: of the
     container's or the programs' processors, where known.  ``outputs``: every file, or none for
     folders too large to list here (trees).  ``listing``: the digest of the file ``stage.files``
-    beside it, which lists the whole output.
+    beside it, which lists the whole output.  ``provenance``: where it was made, if not here; the
+    times are then those of the transfer.  ``origins``: fingerprints of the keys that vouch for what
+    other machines have made of it, or of what it was made from.
     """
 
     stage: str
@@ -55,10 +57,11 @@ class Manifest(msgspec.Struct, frozen=True):
     started: float
     seconds: float
     facts: Facts = NONE
+    provenance: Provenance | None = None
+    origins: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """A stage that is settled, by running it or because nothing had changed.
 
     ``path``: its output folder.  ``hit``: it was not run.
@@ -107,8 +110,7 @@ class Damaged(VerificationError):
         self.fault = fault
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """What a running stage is given.
 
     ``output``: the folder to fill; it appears in the store as a whole or not at all.  ``scratch``:
@@ -127,8 +129,7 @@ class Work:
     state: Callable[[Listing], None]
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(msgspec.Struct, frozen=True):
     """One step with declared inputs and outputs.
 
     ``inputs`` is called when the stages in ``needs`` are settled; it must be quick and must not
@@ -142,6 +143,7 @@ class Stage:
     before it runs.  ``check``: raises if this host cannot run it; called before the first stage of
     a run starts, if this stage may have to run.  ``remark``: what ``explain`` adds if it need not
     run.  ``objects``: how many files it compiles, as far as that is known before it has ever run.
+    ``shared``: its output may come from another machine, and is offered to others.
     """
 
     name: str
@@ -156,3 +158,4 @@ class Stage:
     check: Callable[[], None] = lambda: None
     remark: Callable[[Done], str] = lambda done: ""
     objects: int = 0
+    shared: bool = False

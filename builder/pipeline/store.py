@@ -15,8 +15,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -29,6 +28,7 @@ from builder.host.whole import write_whole
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import Facts
+from builder.pipeline.provenance import Provenance
 from builder.pipeline.stage import LISTING, Damaged, Done, Manifest, OutputFile
 from builder.pipeline.stagename import folder_of
 from builder.pipeline.status import Status, look, unchanged
@@ -41,8 +41,7 @@ OUTPUT = "output"
 KEY_LENGTH = 20
 
 
-@dataclass(frozen=True)
-class Store:
+class Store(msgspec.Struct, frozen=True):
     """Finished outputs of all stages, ``<cache>/stages/<stage>/<key>/``."""
 
     cache: Cache
@@ -145,11 +144,14 @@ class Store:
         facts: Facts,
         log: Path,
         listing: Listing | None = None,
+        provenance: Provenance | None = None,
+        origins: Iterable[str] = (),
     ) -> Done:
         """Move the finished ``work / OUTPUT`` into place and return what it is.
 
         The log at ``log`` goes with it.  ``listing``: of the output, if it is known; otherwise
-        all is read.  The folder that another run may have put there in the meantime is replaced.
+        all is read.  ``provenance``, ``origins``: see ``Manifest``.  The folder that another run
+        may have put there in the meantime is replaced.
         """
         key = digest.key(inputs)
         listing = listing or read(work / OUTPUT)
@@ -163,6 +165,8 @@ class Store:
             started=started,
             seconds=time.time() - started,
             facts=facts,
+            provenance=provenance,
+            origins=tuple(sorted(set(origins))),
         )
         (work / LISTING).write_bytes(listing.encoded)
         (work / STATUS).write_bytes(encode(_look(work / OUTPUT, manifest)))

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from builder.errors import EnvironmentFailure
 from builder.host.whole import aside, write_whole
@@ -19,8 +20,7 @@ from builder.source.model import Source
 from builder.source.pins import NEXT, Pin, Pins, SourcesLock
 
 
-@dataclass(frozen=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """``before`` and ``after``: the bytes of ``profile``.  ``pins``: the new ones by source."""
 
     profile: Path

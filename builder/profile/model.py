@@ -12,10 +12,19 @@ import msgspec
 from builder.forensics.copies import KabiList, LayoutCheck
 from builder.kernel.vendor import Vendor
 from builder.lab.series import Fullnat
-from builder.names import FileName, Name, OptionalName
 from builder.patch.fix import Fix
 from builder.source.model import Source
-from builder.values import Author, Init, Line, PathBelow, Suffix, Version
+from builder.values import (
+    Author,
+    FileName,
+    Init,
+    Line,
+    Name,
+    OptionalName,
+    PathBelow,
+    Suffix,
+    Version,
+)
 
 
 class Changelog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from builder.base.model import Mmdebstrap, Yum
+from builder.configuration.model import UserFile
 from builder.lab.scenario.model import Run, Scenario, Topology, Traffic
 from builder.lab.series import Fullnat
 from builder.lab.trace.director import Described
@@ -22,7 +23,8 @@ class Written:
     """A kind of file.
 
     ``roots``: the structs that it may be, of which one fits.  ``place``: the path of such files.
-    ``schema``: path of its schema, empty if it has none.  ``given``: fields that the loader fills
+    ``schema``: path of its schema, empty if it has none.  ``example``: path of a file of this kind,
+    where such files are outside of every project.  ``given``: fields that the loader fills
     in, so that the file does not have them.  ``more``: keys that the loader takes out, with their
     meanings.
     """
@@ -31,6 +33,7 @@ class Written:
     place: str
     roots: tuple[Struct, ...]
     schema: str = ""
+    example: str = ""
     given: Mapping[Struct, tuple[str, ...]] = field(default_factory=dict)
     more: Mapping[Struct, Mapping[str, str]] = field(default_factory=dict)
 
@@ -41,7 +44,7 @@ DOCUMENTS = (
         "specs/<profile>/profile.toml",
         (Profile,),
         "specs/profile.schema.json",
-        {Profile: ("name",), Component: ("name",), Source: ("name",), Fullnat: ("init",)},
+        given={Profile: ("name",), Component: ("name",), Source: ("name",), Fullnat: ("init",)},
     ),
     Written(
         "base.toml",
@@ -54,8 +57,8 @@ DOCUMENTS = (
         "builder/lab/scenarios/<scenario>.toml",
         (Scenario,),
         "builder/lab/scenario.schema.json",
-        {Scenario: ("name",), Traffic: ("from_port",)},
-        {Run: {"like": "name of an earlier run that has all that is not said here."}},
+        given={Scenario: ("name",), Traffic: ("from_port",)},
+        more={Run: {"like": "name of an earlier run that has all that is not said here."}},
     ),
     Written(
         "Topologies",
@@ -67,5 +70,16 @@ DOCUMENTS = (
         "Directors of your own",
         "the file of `invoke judge --config`, with the names of its options",
         (Described,),
+    ),
+    Written(
+        "The user's configuration",
+        "`~/.config/lvs-fullnat-builder/config.toml`, or the same below `$XDG_CONFIG_HOME`; for all"
+        " users of a machine `/etc/xdg/lvs-fullnat-builder/config.toml`, whose keys a user's file"
+        " replaces one by one; or the one file that `LVS_BUILDER_CONFIG` names. `LVS_STAGE_STORE`"
+        " replaces `store`, and `LVS_STAGE_TOKEN` what is in `token-file`. The files that it names"
+        " and itself are refused if other users may change them, or read a secret in them",
+        (UserFile,),
+        "builder/configuration/config.schema.json",
+        "docs/how-to/scale/config.toml",
     ),
 )

@@ -14,7 +14,7 @@ from msgspec import inspect as types
 from builder.digest import Digest
 from builder.reference.documents import Struct, Written
 
-_KEY = re.compile(r"^``(\w+)``: (.*?)(?=^``\w+``: |\Z)", re.MULTILINE | re.DOTALL)
+_KEY = re.compile(r"^``([\w-]+)``: (.*?)(?=^``[\w-]+``: |\Z)", re.MULTILINE | re.DOTALL)
 _WORDS: dict[type[types.Type], str] = {
     types.StrType: "text",
     types.IntType: "integer",
@@ -153,6 +153,8 @@ def _collection(kind: types.Type) -> str:
 def _default(field: types.Field) -> str:
     """As TOML has it; empty where nothing stands for it."""
     value = field.default
+    if isinstance(value, msgspec.Struct):  # a table that may be left out
+        return ""
     if value is None or value is msgspec.NODEFAULT or value in ((), ""):
         return ""
     return f"`{_toml(value)}`"

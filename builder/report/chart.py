@@ -94,7 +94,14 @@ def _end(stage: StageRecord) -> float:
 
 
 def _row(stage: StageRecord, log: str) -> ChartRow:
-    return ChartRow(stage.name, "nothing had changed" if stage.hit else "ran", stage.seconds, log)
+    return ChartRow(stage.name, _state(stage), stage.seconds, log)
+
+
+def _state(stage: StageRecord) -> str:
+    if stage.provenance is None:
+        return "nothing had changed" if stage.hit else "ran"
+    came = f"came {stage.provenance}"
+    return f"nothing had changed; {came}" if stage.hit else came
 
 
 def _placed(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -44,8 +43,7 @@ class BuildSummary(msgspec.Struct, frozen=True):
         return sum(one.size for one in self.products.values())
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(msgspec.Struct, frozen=True):
     """A difference from the build before: both states in words, empty if it is not there."""
 
     name: str
@@ -83,8 +81,7 @@ def _version(product: Product | None) -> str:
     return "" if product is None else product.version or "present"
 
 
-@dataclass(frozen=True)
-class FigureChange:
+class FigureChange(msgspec.Struct, frozen=True):
     """A figure that both builds have, and that differs."""
 
     name: str

@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -31,8 +30,7 @@ LAB = "lab"
 _NEW = ".{name}.new"
 
 
-@dataclass(frozen=True)
-class Publication:
+class Publication(msgspec.Struct, frozen=True):
     """One stage's output that users get: its folder below ``artifacts/<profile>/``.
 
     ``until``: a stage whose output contains this output; once that stage is settled, this output is
@@ -52,8 +50,7 @@ class Published(msgspec.Struct, frozen=True):
     status: Status
 
 
-@dataclass(frozen=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """How a run ended.
 
     ``logs``: of stages that were not finished, by their names in ``logs/``.  ``evidence``: what a
@@ -63,9 +60,9 @@ class Ending:
     outcome: Outcome = "passed"
     failure: Failure | None = None
     unfinished: tuple[Unfinished, ...] = ()
-    logs: Mapping[str, Path] = field(default_factory=dict)
-    evidence: Mapping[str, Path] = field(default_factory=dict)
-    withheld: Mapping[str, str] = field(default_factory=dict)
+    logs: Mapping[str, Path] = msgspec.field(default_factory=dict)
+    evidence: Mapping[str, Path] = msgspec.field(default_factory=dict)
+    withheld: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 PASSED = Ending()
@@ -114,7 +111,7 @@ def begin(
     Everything in ``target`` is on record as an earlier run's.
     """
     target.mkdir(parents=True, exist_ok=True)
-    earlier = _earlier(target, publications, frozenset())
+    earlier = _earlier(target, publications, frozenset(), read(target))
     made = record.record(profile, flavour, base, {}, ())
     made = msgspec.structs.replace(made, outcome="running", earlier=earlier, origin=origin)
     made = proofs.told(target, made)
@@ -148,7 +145,7 @@ def publish(
         one.folder for one in settled
     }
     changing = {one.folder for one in chosen if one.stage in renewed}
-    _forget(target, publications, {*changing, *ending.evidence, *superseded})
+    before = _forget(target, publications, {*changing, *ending.evidence, *superseded})
     lost = dict(ending.withheld)
     outputs: list[OutputFile] = []
     for publication in chosen:
@@ -171,7 +168,7 @@ def publish(
         failure=ending.failure,
         unfinished=ending.unfinished,
         unpublished=lost,
-        earlier=_earlier(target, publications, {folder_of(one.path) for one in outputs}),
+        earlier=_earlier(target, publications, {folder_of(one.path) for one in outputs}, before),
         images=images,
         origin=origin,
         builds=builds,
@@ -225,14 +222,19 @@ def _below(folder: str, outputs: Iterable[OutputFile]) -> Iterator[OutputFile]:
         yield OutputFile(f"{folder}/{entry.path}", entry.size, entry.sha256)
 
 
-def _forget(target: Path, publications: tuple[Publication, ...], folders: Collection[str]) -> None:
-    """Take these folders off the record before they change, in case this run is killed."""
+def _forget(
+    target: Path, publications: tuple[Publication, ...], folders: Collection[str]
+) -> BuildRecord | None:
+    """Take these folders off the record before they change, in case this run is killed.
+
+    Returns the record without them; None if there is none.
+    """
     for publication in publications:
         folder = target / publication.folder
         remove(folder.with_name(_NEW.format(name=folder.name)), target)
     made = read(target)
     if made is None or not folders:
-        return
+        return made
     kept = _without(made, folders)
     if kept != made:
         kept = msgspec.structs.replace(kept, outcome="running")
@@ -241,6 +243,7 @@ def _forget(target: Path, publications: tuple[Publication, ...], folders: Collec
     left = {folder: one for folder, one in published.items() if folder not in folders}
     if left != published:
         write_whole(target / KEYS, encode(left))
+    return kept
 
 
 def _without(made: BuildRecord, folders: Collection[str]) -> BuildRecord:
@@ -253,10 +256,15 @@ def _without(made: BuildRecord, folders: Collection[str]) -> BuildRecord:
 
 
 def _earlier(
-    target: Path, publications: Iterable[Publication], own: Collection[str]
+    target: Path,
+    publications: Iterable[Publication],
+    own: Collection[str],
+    made: BuildRecord | None,
 ) -> tuple[Earlier, ...]:
-    """What is in ``target`` and is not from this run, whose folders are ``own``."""
-    made = read(target)
+    """What is in ``target`` and is not from this run, whose folders are ``own``.
+
+    ``made``: the record before this run.
+    """
     known = {one.folder: one for one in made.earlier} if made is not None else {}
     if made is not None:
         stages = {stage.name: stage for stage in made.stages}

@@ -11,6 +11,7 @@ from builder import digest
 from builder.base.packages import BasePackage
 from builder.digest import Digest
 from builder.pipeline.facts import Facts, of_texts
+from builder.pipeline.provenance import Provenance
 from builder.pipeline.stage import Done, OutputFile
 from builder.report.history import BuildSummary
 from builder.report.origin import RunOrigin
@@ -26,6 +27,7 @@ class StageRecord(msgspec.Struct, frozen=True):
     """One stage: ``hit`` tells that nothing had changed and it was not run this time.
 
     ``started``: seconds since the epoch.  ``seconds``: how long it took when it ran.
+    ``provenance``: where its output was made, if not here; the times are then of the transfer.
     """
 
     name: str
@@ -35,6 +37,7 @@ class StageRecord(msgspec.Struct, frozen=True):
     seconds: float
     inputs: dict[str, str]
     facts: Facts
+    provenance: Provenance | None = None
 
 
 class Unfinished(msgspec.Struct, frozen=True):
@@ -167,6 +170,7 @@ def record(
                 seconds=entry.manifest.seconds,
                 inputs=entry.manifest.inputs,
                 facts=entry.manifest.facts,
+                provenance=entry.manifest.provenance,
             )
             for entry in stages
         ),

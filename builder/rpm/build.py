@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+import msgspec
 
 from builder.console import Console, Progress
 from builder.engine.spec import ContainerSpec, Mount, RunContainer
@@ -19,8 +20,7 @@ CCACHE_SIZE = "5G"
 COMPILED = ("  CC ", "  CC [M] ", "  LD [M] ", "  AS ", "  AR ", "  CC\t", "  CXX ")
 
 
-@dataclass(frozen=True)
-class BuildPlan:
+class BuildPlan(msgspec.Struct, frozen=True):
     """What one build needs; all paths are the host's.
 
     ``prepared``: the patched tree, mounted read-only where %prep would have put it, so that %prep
@@ -54,8 +54,7 @@ class BuildPlan:
         return f"{self.part.package}-{self.part.version}"
 
 
-@dataclass(frozen=True)
-class Built:
+class Built(msgspec.Struct, frozen=True):
     """The RPMs of one component, and how many objects were compiled for them."""
 
     binary: tuple[Path, ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +24,7 @@ Loaded = Callable[[str, str | None], None]
 """Is given the name and the text of each template that is loaded; None if there is none."""
 
 
-@dataclass(frozen=True)
-class SpecContext:
+class SpecContext(msgspec.Struct, frozen=True):
     """The variables of a spec template.
 
     ``releases``: of all components, ``version-release`` by package.  ``sources``: file names, the

@@ -50,7 +50,7 @@ def needs(task: str, *, root: bool, long: bool = False) -> tuple[Need, ...]:
     if not root:
         found.append(Need.MMDEBSTRAP_USER)
     if task in TEST_TASKS:
-        found += [Need.MEASURE, Need.TEST, *([Need.LONG] if long else [])]
+        found += [Need.STORE, Need.MEASURE, Need.TEST, *([Need.LONG] if long else [])]
     return tuple(found)
 
 

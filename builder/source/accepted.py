@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,8 +19,10 @@ from builder.digest import Digest
 from builder.errors import UsageError, VerificationError
 from builder.host.paths import Project
 from builder.source.model import Source
-from builder.source.openpgp import Key
 from builder.values import Fingerprint, PathBelow
+
+if TYPE_CHECKING:
+    from builder.source.openpgp import Key
 
 FILE = "accepted.toml"
 BY_YOU = f"accepted by you (sources/{FILE})"
@@ -43,6 +46,8 @@ class Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The operator's key, if one was named.  Raises UsageError if there is no such file."""
         if self.key is None or self.fingerprint is None:
             return ()
+        from builder.source.openpgp import Key  # noqa: PLC0415 - hardly anybody has a key here
+
         path = project.dropin / self.key
         if not path.is_file():
             raise UsageError(

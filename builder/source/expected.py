@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True)
-class Expected:
+class Expected(msgspec.Struct, frozen=True):
     """``members``: paths as unpacking leaves them.  ``kernel``: a kernel is made of it."""
 
     members: frozenset[str] = frozenset()

@@ -7,7 +7,6 @@ check its digest.  Everything that takes longer is in ``resolve``, which is not 
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -89,8 +88,3 @@ def fetch(
             acceptance=acceptance,
         )
     )
-
-
-def open_lock(project: Project, profile: str) -> SourcesLock:
-    """The ``sources.lock`` of a profile, empty if it has none yet."""
-    return SourcesLock(Path(project.specs / profile / "sources.lock"))

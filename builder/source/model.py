@@ -7,9 +7,8 @@ from pathlib import Path
 import msgspec
 
 from builder.digest import Digest, Size
-from builder.names import FileName, Name, OptionalName
 from builder.shown import without_secrets
-from builder.values import PACKAGED, Amount, Fingerprint, PathBelow
+from builder.values import PACKAGED, Amount, FileName, Fingerprint, Name, OptionalName, PathBelow
 
 _GIB = 1 << 30
 

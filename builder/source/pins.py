@@ -20,10 +20,10 @@ from builder import names, toml
 from builder import text as texts
 from builder.digest import Digest, Size
 from builder.errors import UsageError
+from builder.host.paths import Project
 from builder.host.whole import write_whole
-from builder.names import FileName
 from builder.shown import without_secrets
-from builder.values import Line
+from builder.values import FileName, Line
 
 _HEADER = """\
 # What `invoke fetch` got and every later fetch must get.  Written by the builder; commit it.
@@ -113,6 +113,11 @@ class SourcesLock:
             tables[name] = dict(pins)
             write_whole(self.path, _render(tables).encode(), alone=True)
             self._tables = tables
+
+
+def open_lock(project: Project, profile: str) -> SourcesLock:
+    """The ``sources.lock`` of a profile, empty if it has none yet."""
+    return SourcesLock(project.specs / profile / "sources.lock")
 
 
 def _load(path: Path) -> dict[str, dict[str, Pin]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cmp_to_key
+
+import msgspec
 
 from builder.digest import Digest
 from builder.host import process
@@ -13,8 +14,7 @@ from builder.host import process
 _ORIGINAL = re.compile(r"\.orig\.tar\.[a-z0-9]+$")
 
 
-@dataclass(frozen=True)
-class Revision:
+class Revision(msgspec.Struct, frozen=True):
     """A version of a package that the mirrors serve.
 
     ``sha256``: of its upstream tarball, for a source package.

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from builder.digest import Digest, of_file
 from builder.host.paths import Cache
 
 
-@dataclass(frozen=True)
-class Damage:
+class Damage(msgspec.Struct, frozen=True):
     """A blob whose bytes do not match its name; ``kept`` is where they were put aside."""
 
     file: str

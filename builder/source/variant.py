@@ -7,8 +7,9 @@ unpinned variant is not accepted beside a pinned one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from builder.digest import Digest
 from builder.source.model import Location, Source
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 DROPIN = "drop-in"  # the pin of a file first supplied by hand, whatever its variant
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """A digest that a variant of a source may have, and its pin where it has one."""
 
     variant: str
@@ -61,8 +61,7 @@ def _of_variant(source: Source, name: str, pins: Mapping[str, Pin]) -> list[Know
     ]
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """What may be used: the known digests of ``source``, none if this is its first use.
 
     ``locked``: bytes with an unknown digest are refused, whoever signed them.

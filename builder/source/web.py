@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
-from typing import TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 from urllib.parse import quote, urljoin, urlsplit
 
 import requests
@@ -19,10 +19,13 @@ from builder.source.model import Bounds
 from builder.source.transfer import CHUNK, Arrival, Origin, Transfer, TryAgain, persist, receive
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from builder.console import Progress
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # worth another try, RFC 9110 15.5, 15.6
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses that are worth another try (RFC 9110, 15.5 and 15.6)."""
 _CONTENT_RANGE = re.compile(r"^bytes (?:(\d{1,15})-\d{1,15}|\*)/(\d{1,15}|\*)$", re.ASCII)
 _NUMBER = re.compile(r"^\d{1,15}$", re.ASCII)  # of bytes: more than any disk has
 _TAG = re.compile(r'^"[\x21\x23-\x7e]{0,256}"$')
@@ -57,7 +60,7 @@ def ask(url: str, limit: Limit) -> str:
             return told
     except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
         limit.check()
-        raise LocationFailed(_innermost(error)) from error
+        raise LocationFailed(innermost(error)) from error
 
 
 def _attempt(order: Transfer, progress: Progress) -> tuple[str, ...]:
@@ -96,7 +99,7 @@ def _request(
     redirect is read.
     """
     for _ in range(bounds.redirects + 1):
-        response = _ask(session, method, hops[-1], headers, bounds)
+        response = send(session, method, hops[-1], headers, bounds)
         if response.status_code not in _REDIRECTS or "Location" not in response.headers:
             return response
         response.close()
@@ -104,10 +107,21 @@ def _request(
     raise LocationFailed(f"more than {bounds.redirects} redirects")
 
 
-def _ask(
-    session: HttpSession, method: str, url: str, headers: dict[str, str], bounds: Bounds
+def send(
+    session: HttpSession,
+    method: str,
+    url: str,
+    headers: dict[str, str],
+    bounds: Bounds,
+    *,
+    body: IO[bytes] | bytes | None = None,
+    password: Callable[[requests.PreparedRequest], requests.PreparedRequest] | None = None,
 ) -> requests.Response:
-    """One request.  Raises LocationFailed for bad proxies or certificates in the environment."""
+    """One request; its answer's head, even if that is a redirect.
+
+    ``body``: what is sent.  ``password``: what authenticates it.  Raises what Requests raises, and
+    LocationFailed for bad proxies or certificates in the environment.
+    """
     proxy.find(url)
     verify = authorities.find().verify if _is_secure(url) else True
     try:
@@ -115,6 +129,8 @@ def _ask(
             method,
             url,
             headers=headers,
+            data=body,
+            auth=password,
             stream=True,
             allow_redirects=False,
             timeout=(bounds.connect, bounds.stall),
@@ -166,7 +182,7 @@ def _place(
     if status == 200:
         return _place_whole(order, response)
     told = f"HTTP {status} {response.reason}".rstrip()
-    if status in _PASSING:
+    if status in PASSING:
         raise TryAgain(told, moment.wait(response.headers))
     raise LocationFailed(told)
 
@@ -246,15 +262,15 @@ def _read(response: requests.Response, line: Line) -> bytes:
 
 def _explain(error: Exception, order: Transfer) -> NoReturn:
     if isinstance(error, requests.exceptions.SSLError):
-        raise LocationFailed(f"TLS: {_innermost(error)} ({authorities.find()})") from error
+        raise LocationFailed(f"TLS: {innermost(error)} ({authorities.find()})") from error
     if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
         raise TryAgain(f"no answer or no data for {order.bounds.stall:g} s") from error
     if isinstance(error, requests.exceptions.ProxyError):
-        raise TryAgain(f"{_innermost(error)}{_through(order.url)}") from error
+        raise TryAgain(f"{innermost(error)}{_through(order.url)}") from error
     if isinstance(error, (requests.ConnectionError, urllib3.exceptions.HTTPError)):
-        raise TryAgain(_innermost(error)) from error
+        raise TryAgain(innermost(error)) from error
     if isinstance(error, http.client.HTTPException):
-        raise TryAgain(_innermost(error)) from error
+        raise TryAgain(innermost(error)) from error
     raise LocationFailed(str(error)) from error
 
 
@@ -263,7 +279,7 @@ def _through(url: str) -> str:
     return f" (the proxy of {found.variable})" if found else ""
 
 
-def _innermost(error: BaseException) -> str:
+def innermost(error: BaseException) -> str:
     """The plain reason inside the layers that urllib3 and Requests wrap around it."""
     reason: object = error
     # What is below an exception of the standard library's client is a detail of its code.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from builder.host.paths import Cache
 from builder.host.whole import write_whole
-from builder.vm.hardware import Accelerator
+
+if TYPE_CHECKING:
+    from builder.vm.hardware import Accelerator
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -29,6 +32,8 @@ def accelerator(cache: Cache, scratch: Path, kernel: Path) -> Accelerator:
 
 def known(cache: Cache) -> Accelerator | None:
     """What was found out since this boot of the host; None if nothing was."""
+    from builder.vm.hardware import Accelerator  # noqa: PLC0415 - only a run pays for it
+
     try:
         return msgspec.json.decode(_note(cache).read_bytes(), type=Accelerator)
     except (OSError, msgspec.DecodeError):

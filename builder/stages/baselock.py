@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 from builder.base import difference, lock, snapshot
 from builder.base.difference import PackageChange
 from builder.base.lock import LockedRoot
@@ -27,8 +29,7 @@ from builder.stages.setting import Setting
 STAGES = (BUILD_ROOT, GUEST_ROOT)
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """One image, compared with the lock; ``changes`` is None if the lock has no table for it."""
 
     done: Done
@@ -203,7 +204,10 @@ def _shown(path: Path, project: Project) -> str:
 
 
 def _started(done: Done) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(int(done.manifest.started), datetime.UTC)
+    """When an image was made of the packages of that day, here or on another machine."""
+    origin = done.manifest.provenance
+    began = origin.made if origin else done.manifest.started
+    return datetime.datetime.fromtimestamp(int(began), datetime.UTC)
 
 
 def _advice(setting: Setting, *, made_now: bool) -> str:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.stage import Stage
+from builder.pipeline.stagename import StageKind, parse
 from builder.stages import builds, checks, image, lab, results, sources
 from builder.stages.setting import Setting
+
+SHARED = frozenset({StageKind.IMAGE, StageKind.BUILD, StageKind.REPO, StageKind.VM})
+"""Kinds whose outputs machines may share: what takes longer to make than to download.
+
+Sources have locations and digests of their own, trees are unpacked as fast as they would be
+transferred, and a verdict is about what this machine has booted.
+"""
 
 
 def stages(setting: Setting, ledger: Ledger, *, update: bool = False) -> dict[str, Stage]:
@@ -15,7 +25,10 @@ def stages(setting: Setting, ledger: Ledger, *, update: bool = False) -> dict[st
 
     ``update``: sources are resolved again.
     """
-    return {stage.name: stage for stage in _all(setting, ledger, update)}
+    return {
+        stage.name: replace(stage, shared=parse(stage.name).kind in SHARED)
+        for stage in _all(setting, ledger, update)
+    }
 
 
 def _all(setting: Setting, ledger: Ledger, update: bool) -> Iterator[Stage]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from builder.engine.spec import ContainerSpec, Mount
 from builder.pipeline import digest
@@ -95,8 +95,7 @@ def _copy_file(origin: str | Path, target: str | Path) -> None:
     Path(target).chmod(0o755 if executable else 0o644)
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):
     """How a container was run: ``profile`` and ``run`` say by whom, ``stage`` for what."""
 
     path: Path

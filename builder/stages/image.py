@@ -7,7 +7,6 @@ import threading
 import msgspec
 
 from builder.base.image import ensure_image, identity, image_tag, make_root, method, require_host
-from builder.base.method import Order
 from builder.base.model import Kind
 from builder.base.packages import BasePackage, decode, encode
 from builder.digest import Digest, of_bytes, of_text
@@ -37,6 +36,8 @@ def image_stage(setting: Setting, kind: Kind) -> Stage:
         )
 
     def run(work: Work) -> None:
+        from builder.base.method import Order  # noqa: PLC0415 - only a run pays for it
+
         made = make_root(
             Order(
                 setting.build.base,

@@ -10,11 +10,11 @@ import functools
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from builder.base.model import find as find_base
 from builder.base.model import load_base
@@ -54,8 +54,7 @@ JUDGING = frozenset(
 Stages = Callable[[Setting], Mapping[str, Stage]]
 
 
-@dataclass(frozen=True)
-class Companion:
+class Companion(msgspec.Struct, frozen=True):
     """The image of the hosts that are not directors: which one, and its finished stage if any."""
 
     setting: Setting

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from builder.errors import VerificationError
-from builder.patch import series
-from builder.patch.series import Patch, Series
+from builder.patch import order
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.stage import Done
@@ -17,6 +17,9 @@ from builder.profile.build import BuildPart
 from builder.profile.model import ForeignPatch
 from builder.stages.products import TREE
 from builder.stages.setting import Setting
+
+if TYPE_CHECKING:
+    from builder.patch.series import Patch, Series
 
 
 def folders(setting: Setting, part: BuildPart) -> tuple[Path, ...]:
@@ -32,7 +35,7 @@ def names(
     ``used``: those that were applied, after the stage ``prep:X``; a fix for a fault that the source
     does not have is left out.
     """
-    own = [patch for folder in folders(setting, part) for patch in series.names(folder)]
+    own = [patch for folder in folders(setting, part) for patch in order.names(folder)]
     listed = (*(patch.name for patch in part.patches), *own)
     if used is None:
         return listed
@@ -58,6 +61,8 @@ def collect(setting: Setting, part: BuildPart, done: Mapping[str, Done]) -> Seri
     Raises VerificationError if a source lacks its patch, UsageError for one of ours that is
     not there, or two of one name.
     """
+    from builder.patch import series  # noqa: PLC0415 - only a run reads patches
+
     brought = [_foreign(setting, patch, done) for patch in part.patches]
     own = [patch for folder in folders(setting, part) for patch in series.load(folder).patches]
     return series.join(setting.patches / part.name, _with_fixes(part, (*brought, *own)))
@@ -69,6 +74,8 @@ def _with_fixes(part: BuildPart, patches: tuple[Patch, ...]) -> tuple[Patch, ...
 
 
 def _foreign(setting: Setting, patch: ForeignPatch, done: Mapping[str, Done]) -> Patch:
+    from builder.patch import series  # noqa: PLC0415 - only a run reads patches
+
     tree = done[StageKind.UNPACK.of(patch.source)].path / TREE
     if not (tree / patch.file).is_file():
         found = sorted(str(path.relative_to(tree)) for path in tree.rglob("*.patch"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from builder import names
@@ -18,14 +16,14 @@ from builder.profile.model import Profile
 MOST_JOBS = 1024
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What the user asked for on the command line; empty means the profile's default.
 
     ``locked``: unpinned sources are refused, as they always are in CI.
     ``hermetic``: a base that is not the locked one is refused.
     ``variants``: of sources, each as ``SOURCE=VARIANT``.
     ``dry``: nothing is run; what would be is told.
+    ``alone``: nothing of other machines is used, and nothing that was made of it.
     """
 
     profile: str
@@ -37,6 +35,7 @@ class Request:
     hermetic: bool = False
     variants: tuple[str, ...] = ()
     dry: bool = False
+    alone: bool = False
 
 
 def read_jobs(word: str | None) -> int:

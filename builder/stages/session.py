@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import msgspec
+
+from builder.configuration import load as configuration
 from builder.console import Console
 from builder.engine import connect
 from builder.host import ci, ownership, processors
@@ -21,6 +24,7 @@ from builder.host.removal import remove
 from builder.pipeline import run as runs
 from builder.pipeline.budget import Budget
 from builder.pipeline.code import Code
+from builder.pipeline.elsewhere import HERE, NOWHERE, Elsewhere, open_until_done
 from builder.pipeline.facts import FetchFacts
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.schedule import Schedule, with_needs
@@ -28,10 +32,11 @@ from builder.pipeline.stage import Done, Stage
 from builder.pipeline.store import Store
 from builder.place import Place
 from builder.profile import load
+from builder.profile.build import Build
 from builder.profile.commit import finish
 from builder.rpm.rendered import RenderedSpecs
 from builder.source.accepted import BY_YOU
-from builder.source.fetch import open_lock
+from builder.source.pins import open_lock
 from builder.stages import baselock, catalogue
 from builder.stages.baselock import BaseLock
 from builder.stages.request import Request, choose
@@ -44,6 +49,7 @@ T = TypeVar("T")
 
 MEMO = "code.json"  # what is known of the builder's modules
 SPECS = "specs.json"  # what is known of rendered specs
+REMOTE = "remote"  # folders of what goes to the stage store, and of what came from it spoilt
 
 
 class _Once(Generic[T]):
@@ -65,8 +71,7 @@ class _Once(Generic[T]):
         return self._made[0] if self._made else None
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """A run under way.  ``settle`` runs what the goals need and returns it.
 
     ``read``: outputs that the caller is about to use (see ``Schedule.run``).  ``processors``:
@@ -79,8 +84,8 @@ class Session:
     store: Store
     schedule: Schedule
     base: BaseLock
-    told: set[str] = field(default_factory=set)
-    processors: ProcessorCount = field(default_factory=processors.count)
+    told: set[str] = msgspec.field(default_factory=set)
+    processors: ProcessorCount = msgspec.field(default_factory=processors.count)
 
     def settle(
         self, *goals: str, forced: tuple[str, ...] = (), read: tuple[str, ...] = ()
@@ -147,21 +152,50 @@ def _keep(code: Code, rendered: RenderedSpecs) -> None:
         rendered.keep()
 
 
+def _stopper(engine: _Once[Engine]) -> Callable[[], None]:
+    """What ends everything that running stages have started."""
+
+    def stop_work() -> None:
+        end_children()
+        if engine.made is not None:
+            engine.made.close_soon()
+
+    return stop_work
+
+
+def _elsewhere(request: Request, place: Place, run_id: str) -> Elsewhere:
+    """The store of the user's configuration, if it names one and the request may use it.
+
+    A hermetic run takes nothing: a key does not say of which packages a base was made.
+    """
+    store = None if request.alone else configuration.load().stages
+    if store is None:
+        return HERE if request.alone or request.hermetic else NOWHERE
+    if request.hermetic:
+        store = dataclasses.replace(store, accept=())
+    from builder.remote.stages import RemoteStages  # noqa: PLC0415 - slow to load, and often unused
+
+    scratch = place.cache.scratch / run_id / REMOTE
+    return RemoteStages(store, place.console, scratch, place.cache.aside / REMOTE)
+
+
 @contextmanager
 def open_session(
     request: Request,
     place: Place,
     *,
     reading: bool = False,
+    build: Build | None = None,
 ) -> Iterator[Session]:
     """Everything that a run needs; nothing of it is left when the block ends.
 
     Waits for another run of the same profile, unless it is only for ``reading``: nothing may
     be settled then.  The engine and the job budget are made
-    when the first stage asks for them.
+    when the first stage asks for them.  ``build``: what the request means, if the caller has chosen
+    it already.
     """
     cache, console = place.cache, place.console
-    build = choose(place.project, request)
+    build = build or choose(place.project, request)
     profile = build.profile
     if request.hermetic:
         baselock.require(place.project, build)
@@ -176,12 +210,6 @@ def open_session(
         engine: _Once[Engine] = _Once(lambda: stack.enter_context(connect(cache, console)))
         jobs = request.jobs or os.cpu_count() or 1
         budget: _Once[Budget] = _Once(lambda: Budget(cache.scratch / run_id / "jobs", jobs))
-
-        def stop_work() -> None:
-            end_children()
-            if engine.made is not None:
-                engine.made.close_soon()
-
         setting = Setting(
             build=build,
             locked=ci.is_locked(asked=request.locked),
@@ -195,14 +223,17 @@ def open_session(
         )
         ledger = Ledger(ledger_path(cache, profile, build.flavour, build.base.name))
         store = Store(cache)
+        elsewhere = _elsewhere(request, place, run_id)
         schedule = Schedule(
-            store, ledger, cache, console, run_id, budget=budget, stop_work=stop_work
-        )
+            *(store, ledger, cache, console, run_id),
+            budget=budget, stop_work=_stopper(engine), elsewhere=elsewhere,
+        )  # fmt: skip
         held = BaseLock(setting, hermetic=request.hermetic)
         schedule.settled = held.see
         stages = catalogue.stages(setting, ledger, update=request.update)
         try:
-            yield Session(setting, stages, ledger, store, schedule, held)
+            with open_until_done(elsewhere):
+                yield Session(setting, stages, ledger, store, schedule, held)
         except OSError:  # no stage failed: there is nothing to open a shell in
             remove(cache.scratch / run_id, cache.scratch)
             raise

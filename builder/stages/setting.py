@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from builder.console import Console
 from builder.host.paths import Cache, Project
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from builder.engine import Engine
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """One run's choices.  ``build``: what they come to.
 
     ``engine`` connects on first use and is shared by all stages.  ``jobs``: folder of the job

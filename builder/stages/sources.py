@@ -7,16 +7,13 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from builder.archive.inner import unpack_inner
-from builder.archive.unpack import unpack
 from builder.digest import of_bytes, of_file, write_hook
 from builder.errors import BuilderError, PatchError
 from builder.host.listing import Listing
-from builder.patch import apply
-from builder.patch.series import Series, touched
 from builder.pipeline import digest
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import FetchFacts, InnerFacts, UnpackFacts
@@ -26,13 +23,15 @@ from builder.profile.build import BuildPart
 from builder.source import accepted, dropin
 from builder.source.accepted import Acceptance
 from builder.source.expected import Expected
-from builder.source.fetch import fetch
 from builder.source.known import require_sizes, valid_pins
 from builder.source.model import Fetched, Source
 from builder.source.pins import SourcesLock
 from builder.stages import patching
 from builder.stages.products import PATCHES, TREE, pristine_stage, source_file
 from builder.stages.setting import Setting
+
+if TYPE_CHECKING:
+    from builder.patch.series import Series
 
 REPORT = "patches.json"
 LOCK = "sources.lock"
@@ -94,6 +93,8 @@ def fetch_stage(
         )
 
     def run(work: Work) -> None:
+        from builder.source.fetch import fetch  # noqa: PLC0415 - only a run pays for it
+
         fetched = fetch(
             source,
             cache=setting.cache,
@@ -139,6 +140,8 @@ def unpack_stage(setting: Setting, source: Source) -> Stage:
     }
 
     def run(work: Work) -> None:
+        from builder.archive.unpack import unpack  # noqa: PLC0415 - only a run pays for it
+
         made = unpack(source_file(work.needs[need]), work.output / TREE, console=setting.console)
         work.note(UnpackFacts(made.files, made.bytes))
         work.state(made.listing.below(TREE))
@@ -183,6 +186,8 @@ def inner_stage(setting: Setting, part: BuildPart, source: Source) -> Stage:
         )
 
     def run(work: Work) -> None:
+        from builder.archive.inner import unpack_inner  # noqa: PLC0415 - only a run pays for it
+
         made = unpack_inner(
             work.needs[need].path / TREE,
             part.inside,
@@ -211,6 +216,9 @@ def prep_stage(setting: Setting, part: BuildPart, source: Source) -> Stage:
         )
 
     def run(work: Work) -> None:
+        from builder.patch import apply  # noqa: PLC0415 - only a run pays for it
+        from builder.patch.series import touched  # noqa: PLC0415
+
         series = patching.collect(setting, part, work.needs)
         copy_by_links(work.needs[need].path / TREE, work.output / TREE)
         changing = [f"{TREE}/{path}" for path in sorted(touched(series))]
@@ -242,6 +250,8 @@ def prep_stage(setting: Setting, part: BuildPart, source: Source) -> Stage:
 
 def _log_failure(error: PatchError, work: Work, series: Series, fuzz: int) -> None:
     """Write what became of every hunk into the stage's log; the error has the first alone."""
+    from builder.patch import apply  # noqa: PLC0415 - only for errors
+
     lines = [error.what, *error.cause.splitlines()]
     with contextlib.suppress(BuilderError):
         lines += ["", *apply.check(series, work.output / TREE, max_fuzz=fuzz).lines()]

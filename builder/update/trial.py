@@ -16,10 +16,9 @@ from builder.place import Place
 from builder.profile import load
 from builder.profile.build import Build, BuildPart
 from builder.profile.model import Profile
-from builder.source.fetch import open_lock
 from builder.source.known import valid_pins
 from builder.source.model import Source
-from builder.source.pins import Pin
+from builder.source.pins import Pin, open_lock
 from builder.source.variant import DROPIN, known
 from builder.stages import inspection
 from builder.stages.products import TREE, pristine_stage

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from builder import toml
@@ -27,3 +28,30 @@ def test_a_byte_order_mark_is_named_with_the_command_that_removes_it(tmp_path: P
         toml.parse(path, path.read_text(encoding="utf-8"))
     subprocess.run(["sh", "-c", refusal.value.hint.partition(": ")[2]], check=True)
     assert toml.parse(path, path.read_text(encoding="utf-8")) == {"summary": "x"}
+
+
+class Inner(msgspec.Struct, forbid_unknown_fields=True):
+    default_flavour: str = ""
+
+
+class Outer(msgspec.Struct, forbid_unknown_fields=True):
+    tables: dict[str, Inner] = {}
+    lists: tuple[Inner, ...] = ()
+    one: Inner | None = None
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("tabels = {}", "tabels: Object contains unknown field `tabels`; did you mean 'tables'?"),
+        ("tables.a.default_flavor = ''", "did you mean 'default_flavour'?"),
+        ("lists = [{}, { default-flavour = '' }]", "did you mean 'default_flavour'?"),
+        ("one.flavour = ''", "did you mean 'default_flavour'?"),
+        ("one.xyz = ''", "unknown field `xyz`"),
+    ],
+)
+def test_an_unknown_key_is_told_with_the_nearest_one(text: str, cause: str) -> None:
+    path = Path("small/profile.toml")
+    with pytest.raises(UsageError) as refusal:
+        toml.convert(path, text, toml.parse(path, text), Outer, "", hint="see the page")
+    assert refusal.value.cause.endswith(cause)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from builder.names import Name
+from builder.values import Name
 
 Side = Literal["outer", "inner"]
 Method = Literal["fullnat", "nat", "dr", "tun"]

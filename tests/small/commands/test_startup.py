@@ -17,7 +17,7 @@ RATIO = re.compile(r"(\d+\.\d\d) \((\d+\.\d\d) s\)")
 
 def test_the_table_has_a_ratio_for_each_command(tmp_path: Path) -> None:
     place = Place(Project(ROOT), Cache(tmp_path / "cache"), Console())
-    wanted = (StartedCommand(("--list",), 1.35), StartedCommand(("show", "bases"), 1.5, first=True))
+    wanted = (StartedCommand(("--list",), 1.3), StartedCommand(("show", "bases"), 1.3, first=True))
     figures = startup.measure(place, wanted, rounds=1)
     assert [one.what for one in figures[1:]] == ["`--list`", "first line of `show bases`"]
     assert all(RATIO.fullmatch(one.value) for one in figures[1:])

@@ -33,11 +33,22 @@ virtual_server 192.0.2.1 80 {
 NO_GROUP = SERVICE.replace(" laddr_group_name lan\n", "")
 IGNORED = "Virtual server [192.0.2.1]:tcp:80: {} - ignoring virtual server"
 MANY = "local_address_group lan {\n 10.0.0.0/20\n}\n"
+SYNPROXY = SERVICE.replace(" protocol TCP\n", " protocol TCP\n syn_proxy\n")
+SYNPROXY_NAT = SYNPROXY.replace("FNAT\n laddr_group_name lan", "NAT")
+TCP = "[192.0.2.1]:tcp:80"
+PAST = "of DR or TUN, which answer past the director"
 
 
 @pytest.fixture(scope="module")
 def keepalived(pipeline_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Program:
     return program.build(tmp_path_factory.mktemp("keepalived"), pipeline_cache)
+
+
+def vips(*lines: str) -> str:
+    """A virtual server with SYNPROXY, of a group of services."""
+    entries = "".join(f" {line}\n" for line in lines)
+    used = SYNPROXY.replace("192.0.2.1 80", "group vips")
+    return f"{GROUP}virtual_server_group vips {{\n{entries}}}\n{used}"
 
 
 def group(*lines: str) -> str:
@@ -94,6 +105,9 @@ def test_addresses_ranges_and_prefixes(keepalived: Program, lines: tuple[str, ..
             + SERVICE.replace("192.0.2.1 80", "group vips"),
             id="virtual-server-group",
         ),
+        pytest.param(GROUP + SYNPROXY, id="synproxy"),
+        pytest.param(SYNPROXY_NAT, id="synproxy-nat"),
+        pytest.param(vips("192.0.2.1-9 80", "192.0.2.64/26 443"), id="synproxy-group"),
     ],
 )
 def test_what_is_accepted(keepalived: Program, text: str) -> None:
@@ -218,7 +232,66 @@ def test_addresses_that_the_kernel_would_refuse_are_told(keepalived: Program, li
             GROUP + SERVICE.replace("lb_kind FNAT", "bindto lan\n lb_kind FNAT"),
             ["virtual server bindto address missing or invalid - ignoring"],
         ),
+        (
+            GROUP + SYNPROXY.replace("syn_proxy", "syn_proxy on"),
+            ["syn_proxy has no parameters - ignoring"],
+        ),
     ],
 )
 def test_what_cannot_work_is_told(keepalived: Program, text: str, wanted: list[str]) -> None:
     assert told(keepalived, text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "service", "why"),
+    [
+        (GROUP + SYNPROXY.replace("TCP\n", "UDP\n"), TCP.replace("tcp", "udp"), "is for TCP only"),
+        (SYNPROXY_NAT.replace("TCP\n", "SCTP\n"), TCP.replace("tcp", "sctp"), "is for TCP only"),
+        (
+            SYNPROXY_NAT.replace("NAT", "DR").replace("8080", "80"),
+            TCP,
+            f"does not work with servers {PAST}",
+        ),
+        (
+            SYNPROXY_NAT.replace("8080 {", "80 {\n  lvs_method TUN"),
+            TCP,
+            f"does not work with servers {PAST}",
+        ),
+        (
+            SYNPROXY_NAT.replace(
+                "syn_proxy", "sorry_server 203.0.113.9 80\n sorry_server_lvs_method DR\n syn_proxy"
+            ),
+            TCP,
+            f"does not work with a sorry server {PAST.replace('answer', 'answers')}",
+        ),
+        (
+            SYNPROXY_NAT.replace("192.0.2.1 80", "fwmark 3").replace(" protocol TCP\n", ""),
+            "FWM 3",
+            "needs an address and a port",
+        ),
+        (
+            SYNPROXY_NAT.replace("1 80 {", "1 0 {\n persistence_timeout 9"),
+            TCP.replace("80", "0"),
+            "needs an address and a port",
+        ),
+        (vips("192.0.2.1 80", "fwmark 5"), "[vips]:0", "needs an address and a port"),
+        (vips("192.0.2.1 80", "10.0.0.0/20 80"), "[vips]:0", "is for at most 4096 addresses"),
+        (
+            vips("fd00::1:0-fd00::2:1 80")
+            .replace("10.0.0.1", "fd00:9::1")
+            .replace("203.0.113.10", "fd00:8::1"),
+            "[vips]:0",
+            "is for at most 4096 addresses",
+        ),
+        (
+            "instance one\n" + SYNPROXY_NAT,
+            TCP,
+            "does not work with instance, net_namespace and net_namespace_ipvs",
+        ),
+    ],
+)
+def test_syn_proxy_that_cannot_work_is_told(
+    keepalived: Program, text: str, service: str, why: str
+) -> None:
+    wanted = f"Virtual server {service}: syn_proxy {why} - ignoring syn_proxy"
+    assert told(keepalived, text) == [wanted]

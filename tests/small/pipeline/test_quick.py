@@ -66,7 +66,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Cache]:
     return project, cache
 
 
-MOST = 3.4
+MOST = 2.6  # 2.0 were measured
 
 
 def _invoke(settled: tuple[Project, Cache], *words: str) -> subprocess.CompletedProcess[str]:
@@ -94,6 +94,7 @@ def test_nothing_changed_is_said_at_once(
 ) -> None:
     for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
         monkeypatch.delenv(name)  # it counts lines, which takes longer than some of them
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # nobody compiles at each start
     ended = _invoke(settled, "build", "--flavour", "vm")
     assert ended.returncode == 0, ended.stderr
     assert "nothing has changed" in ended.stderr
@@ -104,7 +105,7 @@ def test_nothing_changed_is_said_at_once(
         for _ in range(5)
     ]
     print(f"processor time over `import invoke`: {ratios}")
-    # On a quiet machine `import invoke` takes 0.11 s: the line is half a second.
+    # On a quiet machine `import invoke` takes 0.11 s: the line is 0.3 seconds.
     assert statistics.median(ratios) < MOST
 
 

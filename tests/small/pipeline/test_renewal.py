@@ -12,7 +12,7 @@ import pytest
 from builder.console import Console
 from builder.errors import PatchError, SourceUnreachable
 from builder.host.paths import Cache
-from builder.source.fetch import open_lock
+from builder.source.pins import open_lock
 from tests import renewal
 from tests.support.source import mirror as mirrors
 from tests.support.source.mirror import Mirror

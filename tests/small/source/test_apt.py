@@ -19,9 +19,10 @@ import pytest
 from builder.errors import SourceUnreachable
 from builder.host import tools
 from builder.source import apt, aptconf
-from builder.source.fetch import fetch, open_lock
+from builder.source.fetch import fetch
 from builder.source.limit import Limit
 from builder.source.model import Location, Source
+from builder.source.pins import open_lock
 from tests.support.source.server import Habits
 from tests.support.source.site import QUICK, Site, source_of
 

@@ -10,8 +10,7 @@ import pytest
 
 from builder.host import ownership
 from builder.host.paths import Cache, Project
-from builder.source.fetch import open_lock
-from builder.source.pins import Pin
+from builder.source.pins import Pin, open_lock
 from tests.support.source import mirror as mirrors
 from tests.support.source.mirror import Mirror
 from tests.unit.host.test_ownership import earlier

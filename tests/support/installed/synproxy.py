@@ -13,6 +13,7 @@ from builder.host.paths import find_project
 
 HELPER = find_project().specs / "lts" / "lvs-director" / "lvs-synproxy"
 CONF = "etc/lvs-director/synproxy.conf"
+LIST = "run/keepalived/synproxy.conf"
 LOOSE = "net/netfilter/nf_conntrack_tcp_loose"
 PROBE = "add table inet t; add chain inet t c { type filter hook input priority 0; }; "
 PROBE += "add rule inet t c synproxy mss 1460"
@@ -62,6 +63,12 @@ class Director:
     @property
     def conf(self) -> Path:
         return self.root / CONF
+
+    def keepalived(self, *services: str) -> None:
+        """keepalived's list of services with ``syn_proxy``, as it writes it."""
+        path = self.root / LIST
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("".join(f"{line}\n" for line in ("# keepalived's", *services)))
 
     def reboot(self) -> None:
         """What is left is what lies on the disk."""

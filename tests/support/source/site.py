@@ -12,9 +12,9 @@ import msgspec
 from builder.console import Console
 from builder.digest import Digest
 from builder.host.paths import Cache, Project
-from builder.source.fetch import fetch, open_lock
+from builder.source.fetch import fetch
 from builder.source.model import Bounds, Fetched, Location, Source
-from builder.source.pins import SourcesLock
+from builder.source.pins import SourcesLock, open_lock
 
 QUICK = Bounds(connect=2.0, stall=0.4, total=5.0, attempts=3, backoff=0.02, retry_after=1.0)
 # For a registry that really serves, on a machine that has other work.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from builder.commands import judge as command
-from builder.commands.judge_options import HELP, Options
+from builder.commands.judge import Options
+from builder.commands.judge_options import HELP
 from builder.console import Console
 from builder.errors import SmokeError, UsageError
 from builder.host.paths import Cache, Project, find_project
@@ -115,7 +116,7 @@ def test_what_cannot_be_understood_is_status_2(
     options: Options, place: Place, change: dict[str, str | None], words: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        command.judge(replace(options, **change), place)  # type: ignore[arg-type]
+        command.judge(replace(options, **change), place)
     assert words in str(caught.value) and caught.value.hint
 
 

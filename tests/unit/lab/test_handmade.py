@@ -34,7 +34,7 @@ class Passed:
         return next(one for one in legs_of("lo", self.packets) if one.ends[1] == port)
 
 
-def run(folder: Path, *commands: tuple[str, ...]) -> Passed:
+def drive(folder: Path, *commands: tuple[str, ...]) -> Passed:
     """Run ``traffic`` with each command's words in a namespace in which nothing else runs."""
     space = ["unshare", "--net", "--pid", "--fork", "--kill-child"]
     if os.geteuid() != 0:
@@ -54,7 +54,7 @@ def exchange(address: str, options: str, hold: float = 0) -> str:
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_every_segment_of_the_client_has_the_options(tmp_path: Path, address: str) -> None:
     asked = exchange(address, "fe08270f01020304")
-    passed = run(tmp_path, SERVE, ("ask", "10/0", asked))
+    passed = drive(tmp_path, SERVE, ("ask", "10/0", asked))
     assert passed.said == ("", f"proof/1 ok 4000 web1 sees {address} port 50026\n")
     leg = passed.leg(50026)
     assert {one.options for one in leg.there} == {FORGED}
@@ -67,18 +67,18 @@ def test_every_segment_of_the_client_has_the_options(tmp_path: Path, address: st
 
 
 def test_a_reset_is_a_failed_exchange(tmp_path: Path) -> None:
-    passed = run(tmp_path, ("ask", "10/0", exchange("127.0.0.1", "fe08270f01020304")))
+    passed = drive(tmp_path, ("ask", "10/0", exchange("127.0.0.1", "fe08270f01020304")))
     assert passed.said == ("proof/1 failed the connection was reset\n",)
 
 
 def test_a_client_that_stops_in_its_request_goes_on_after_it(tmp_path: Path) -> None:
-    passed = run(tmp_path, SERVE, ("ask", "10/0", exchange("127.0.0.1", "", 0.1)))
+    passed = drive(tmp_path, SERVE, ("ask", "10/0", exchange("127.0.0.1", "", 0.1)))
     assert passed.said[1] == "proof/1 ok 4000 web1 sees 127.0.0.1 port 50026\n"
     assert len([one for one in passed.leg(50026).there if one.payload]) == 2
 
 
 def test_a_flood_of_syns_is_from_addresses_in_turn(tmp_path: Path) -> None:
-    passed = run(tmp_path, ("flood", "tcp", "127.0.0.1", "8080", "198.18.0.254", "5", "1000"))
+    passed = drive(tmp_path, ("flood", "tcp", "127.0.0.1", "8080", "198.18.0.254", "5", "1000"))
     assert passed.said == ("",)
     sent = [one for one in passed.packets if one.source.startswith("198.18.")]
     assert [one.source for one in sent] == [
@@ -93,7 +93,7 @@ def test_a_flood_of_syns_is_from_addresses_in_turn(tmp_path: Path) -> None:
 
 
 def test_a_flood_of_datagrams_asks_for_answers(tmp_path: Path) -> None:
-    passed = run(tmp_path, ("flood", "udp", "127.0.0.1", "5353", "198.18.0.1", "2", "1000"))
+    passed = drive(tmp_path, ("flood", "udp", "127.0.0.1", "5353", "198.18.0.1", "2", "1000"))
     sent = [one for one in passed.packets if one.source.startswith("198.18.")]
     assert [one.payload for one in sent] == [
         b"client flood/0 wants 0\n",
@@ -103,7 +103,7 @@ def test_a_flood_of_datagrams_asks_for_answers(tmp_path: Path) -> None:
 
 
 def test_a_bare_ack_belongs_to_nothing(tmp_path: Path) -> None:
-    passed = run(tmp_path, ("ack", "127.0.0.1", "8080"))
+    passed = drive(tmp_path, ("ack", "127.0.0.1", "8080"))
     assert passed.said == ("",)
     (sent,) = [one for one in passed.packets if one.port == 8080]
     assert (sent.flag_text, sent.sums_right) == (".", True)

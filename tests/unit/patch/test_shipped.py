@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.patch.series import SERIES, load
+from builder.patch.order import SERIES
+from builder.patch.series import load
 
 PATCHES = Path(__file__).parents[3] / "patches"
 SHIPPED = sorted(path.parent for path in PATCHES.rglob(SERIES))

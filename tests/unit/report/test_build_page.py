@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from builder import pages
 from builder.host import processors
 from builder.host.processors import ProcessorCount
-from builder.report import chart, history, html, origin
+from builder.pipeline.provenance import Provenance
+from builder.report import chart, history, html, origin, record
 from builder.report.record import BuildRecord
 from tests.support.report import sample
 from tests.support.report.reading import Page, contrast, faults, palettes
@@ -108,6 +110,29 @@ def test_after_a_trial_the_chart_is_still_that_of_the_build() -> None:
     assert drawn.critical[-1] == "smoke"
     assert {row.name: bool(row.width) for row in drawn.rows}["record:fullnat"] is False
     assert 480 < drawn.seconds < 490
+
+
+def test_a_stage_that_another_machine_made_says_so() -> None:
+    origin = Provenance(
+        "https://stages.example.org/", "ci", "SHA256:x", "0.1.0", sample.BEGAN, 1500.0
+    )
+    made = sample.green()
+    stages = tuple(
+        msgspec.structs.replace(one, provenance=origin, hit=one.name == "vm")
+        if one.name in ("build:kernel", "vm")
+        else one
+        for one in made.stages
+    )
+    made = msgspec.structs.replace(made, stages=stages)
+    words = "came from the stage store https://stages.example.org/, signed by ci"
+    drawn = chart.chart(made, None, {})
+    states = {row.name: row.state for row in drawn.rows}
+    assert states["build:kernel"] == words
+    assert states["vm"] == f"nothing had changed; {words}"
+    assert words in page(made)
+    assert record.decode(record.encode(made)) == made
+    stored = json.loads(record.encode(made))["stages"]
+    assert {one["name"]: one["provenance"] for one in stored}["build:kernel"]["signer"] == "ci"
 
 
 def test_nothing_that_others_wrote_is_markup() -> None:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from email.utils import format_datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 from builder.errors import SourceUnreachable
 from builder.source import moment
 from builder.source.authorities import VARIABLES
+from tests.support.source.authority import Authority, make, openssl
 from tests.support.source.peer import answering, listen
 from tests.support.source.server import BODY, DIGEST, Habits, serve
 from tests.support.source.site import Site, source_of
@@ -25,36 +25,9 @@ from tests.support.source.site import Site, source_of
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@dataclass(frozen=True)
-class Authority:
-    """A throw-away authority, a server's context that it vouches for, and another authority."""
-
-    certificate: Path
-    server: ssl.SSLContext
-    stranger: Path
-
-
-def _openssl(folder: Path, *words: str) -> None:
-    argv = ["openssl", *words]
-    subprocess.run(argv, cwd=folder, check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    folder = tmp_path_factory.mktemp("tls")
-    new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    # RFC 5280, 4.2.1.3; Python 3.13 insists on it.
-    usage = ("-addext", "keyUsage=critical,keyCertSign")
-    for name in ("ca", "stranger"):
-        words = ("-subj", f"/CN={name}", "-days", "2", "-keyout", f"{name}.key")
-        _openssl(folder, *new, *words, *usage, "-out", f"{name}.pem")
-    signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "subjectAltName=IP:127.0.0.1")
-    leaf = ("-addext", "basicConstraints=critical,CA:FALSE")
-    made = ("-subj", "/CN=web", "-days", "2", "-keyout", "web.key", "-out", "web.pem")
-    _openssl(folder, *new, *made, *signed, *leaf)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "web.pem", folder / "web.key")
-    return Authority(folder / "ca.pem", context, folder / "stranger.pem")
+    return make(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
@@ -100,7 +73,7 @@ def test_a_folder_of_authorities_is_believed(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "ca.pem").write_bytes(authority.certificate.read_bytes())
-    _openssl(tmp_path, "rehash", ".")
+    openssl(tmp_path, "rehash", ".")
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     assert site.fetch(source_of(secure.url("/good/a"))).sha256 == DIGEST
 

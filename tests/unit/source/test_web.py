@@ -28,7 +28,8 @@ import sys
 from pathlib import Path
 from builder.console import Console
 from builder.host.paths import Cache, Project
-from builder.source.fetch import fetch, open_lock
+from builder.source.fetch import fetch
+from builder.source.pins import open_lock
 from builder.source.model import Location, Source
 root, url = Path(sys.argv[1]), sys.argv[2]
 project = Project(root / "project")

@@ -23,7 +23,7 @@ from tests.support.gate.workshop import (
     names,
 )
 
-pytestmark = [pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.timeout(3000)]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,9 @@ def passed(made: Workshop) -> Passed:
     given = {"GATE_SEED": str(seed), **LOAD}
     with ThreadPoolExecutor(2) as pool:
         running = [
-            pool.submit(made.run, f"guest-{number}", Plan(scripts, given, seconds=900, clock=clock))
+            pool.submit(
+                made.run, f"guest-{number}", Plan(scripts, given, seconds=2400, clock=clock)
+            )
             for number, (scripts, clock) in enumerate(GUESTS)
         ]
         return Passed(seed, tuple(one.result() for one in running))

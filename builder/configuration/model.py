@@ -1,0 +1,38 @@
+"""The user's configuration file as data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from builder.values import Line
+
+
+class StagesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """The shared stage cache: a store of finished stages that several machines use.
+
+    ``store``: its URL, ``https`` or ``http``; empty: none is used.
+    ``mode``: ``read`` takes finished stages from it, ``read-write`` also pushes those of this
+    machine.
+    ``accept``: public keys, each ``ssh-ed25519 BASE64 NAME``; only entries that one of these has
+    signed are used.
+    ``sign``: path of the private Ed25519 key that signs the entries of this machine; relative to
+    the file, or from ``~``.
+    ``token-file``: path of a file with what the store asks for: ``USER:PASSWORD`` or a token.
+    """
+
+    store: str = ""
+    mode: Literal["read", "read-write"] = "read"
+    accept: tuple[Line, ...] = ()
+    sign: str = ""
+    token_file: str = ""
+
+
+class UserFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is about this machine and its team, and no part of a project.
+
+    ``stages``: the shared stage cache.
+    """
+
+    stages: StagesTable = StagesTable()

@@ -1,0 +1,107 @@
+"""Outputs that other machines have made: what the pipeline asks of whoever knows about these."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from builder.digest import Digest
+from builder.errors import Interrupted
+from builder.host.listing import Listing
+from builder.pipeline.facts import Facts
+from builder.pipeline.provenance import Provenance
+from builder.pipeline.stage import Done
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The output of a stage that would have to run.
+
+    ``output``: the empty folder to fill.  ``scratch``: thrown away afterwards.  ``stop``: is set
+    when the run is being stopped.
+    """
+
+    stage: str
+    key: Digest
+    output: Path
+    scratch: Path
+    stop: threading.Event
+
+
+@dataclass(frozen=True)
+class BroughtOutput:
+    """A verified output that fills the folder.  ``listing``: of all that is in it."""
+
+    listing: Listing
+    facts: Facts
+    provenance: Provenance
+
+
+class Elsewhere(Protocol):
+    """Knows outputs of other machines."""
+
+    def bring(self, wanted: Wanted) -> BroughtOutput | None:
+        """Fill the folder; None if there is no such output, and the folder is anyhow then.
+
+        Raises Interrupted, and no other error.
+        """
+
+    def offer(self, done: Done) -> None:
+        """Let other machines have an output that this machine has made; returns at once."""
+
+    def accepts(self, origins: Collection[str]) -> bool:
+        """Whether an output of the cache may be used.  ``origins``: see ``Manifest``."""
+
+    def close(self, *, at_once: bool = False) -> None:
+        """Wait until other machines have what was offered; ``at_once``: give that up."""
+
+
+class Nowhere:
+    """No other machine is known; what was brought earlier is used."""
+
+    def bring(self, wanted: Wanted) -> None:
+        """Nothing is brought."""
+
+    def offer(self, done: Done) -> None:
+        """Nobody is offered anything."""
+
+    def accepts(self, origins: Collection[str]) -> bool:
+        """Every output may be used."""
+        return True
+
+    def close(self, *, at_once: bool = False) -> None:
+        """There is nothing to wait for."""
+
+
+class Here(Nowhere):
+    """Nothing counts but what this machine has made, from what it has made itself."""
+
+    def accepts(self, origins: Collection[str]) -> bool:
+        """Only outputs without origins may be used."""
+        return not origins
+
+
+NOWHERE = Nowhere()
+HERE = Here()
+NOT_ACCEPTED = "its output in the cache was made by another machine, or from such an output"
+
+
+@contextmanager
+def open_until_done(elsewhere: Elsewhere) -> Iterator[None]:
+    """The end of the block waits until other machines have what was offered in it.
+
+    An interrupt gives that up.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted):
+        elsewhere.close(at_once=True)
+        raise
+    except BaseException:
+        elsewhere.close()
+        raise
+    elsewhere.close()
