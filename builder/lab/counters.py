@@ -18,7 +18,9 @@ _STATISTIC = re.compile(
     r"^(fullnat_(?:add_)?toa_\w+|synproxy_\w+)\s*:((?:\s+\d+)+)\s*$", re.MULTILINE
 )
 """One number per processor."""
-_NOW = ("connections", "conflicts", "fails")
+_NOW = "connections"
+"""How many there are at present."""
+_EACH = (_NOW, "conflicts", "fails")
 
 
 def parse(text: str) -> dict[str, int]:
@@ -27,7 +29,7 @@ def parse(text: str) -> dict[str, int]:
     current, classic = _CURRENT.findall(text), _CLASSIC.findall(text)
     if current:
         found = dict(
-            zip(_NOW, (sum(map(int, one)) for one in zip(*current, strict=True)), strict=True)
+            zip(_EACH, (sum(map(int, one)) for one in zip(*current, strict=True)), strict=True)
         )
     elif classic:
         conflicts, connections = (sum(map(int, one)) for one in zip(*classic, strict=True))
@@ -38,8 +40,8 @@ def parse(text: str) -> dict[str, int]:
 
 
 def grown(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
-    """Counters in between: statistics run from boot on, the others from the service on."""
+    """Counters in between, which run from boot on; of connections, those at the end."""
     return {
-        name: value if name in _NOW else value - before.get(name, 0)
+        name: value if name == _NOW else value - before.get(name, 0)
         for name, value in after.items()
     }

@@ -49,12 +49,18 @@ def test_the_old_ipvsadm_and_the_old_kernels_statistics_are_read_over_all_proces
     }
 
 
-def test_statistics_since_boot_are_told_for_the_run_alone() -> None:
+def test_what_is_counted_since_boot_is_told_for_the_run_alone() -> None:
     after = counters.parse(CLASSIC)
     before = {**after, "fullnat_add_toa_ok": 11}
     grown = counters.grown(before, after)
     assert (grown["fullnat_add_toa_ok"], grown["fullnat_add_toa_fail_len"]) == (4, 0)
-    assert grown["connections"] == 4, "ipvsadm counts from the service's beginning"
+    assert grown["connections"] == 4, "those that there are at the end"
+
+
+def test_a_refusal_of_an_earlier_run_is_none_of_this_one() -> None:
+    after = counters.parse(CURRENT)
+    assert counters.grown({**after, "fails": 1}, after)["fails"] == 1
+    assert counters.grown(after, after) == {"connections": 7, "conflicts": 0, "fails": 0}
 
 
 def test_a_table_without_counters_has_none() -> None:
