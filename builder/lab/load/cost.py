@@ -49,7 +49,8 @@ FIRST, PORTS = 20_000, 1000
 class CostMethod:
     """A way for packets through the director.
 
-    ``fill``: how many connections are opened first, so that a single port is left.
+    ``fill``: how many connections are opened first, so that a single port is left.  ``flood``: how
+    many SYNs come first, which nobody answers; all that follow are such SYNs, too.
     """
 
     name: str
@@ -57,10 +58,14 @@ class CostMethod:
     samples: int
     target: str = VIP
     fill: int = 0
+    flood: int = 0
 
 
 def methods(series: Fullnat, samples: int = SAMPLES) -> tuple[CostMethod, ...]:
-    """NAT, which is the baseline, routing without IPVS, and FULLNAT's variants."""
+    """NAT, which is the baseline, routing without IPVS, and FULLNAT's variants.
+
+    In a flood, every SYN takes the port of the oldest half-open connection.
+    """
     toa = "".join(f"sysctl -qw {name}=0\n" for name in series.toa_switches)
     low, high = series.port_switches
     ports = f"sysctl -qw {low}={FIRST} {high}={FIRST + PORTS - 1}\n"
@@ -69,6 +74,8 @@ def methods(series: Fullnat, samples: int = SAMPLES) -> tuple[CostMethod, ...]:
         CostMethod("route", "", samples=samples, target=SERVER),
         CostMethod("fullnat", FULLNAT, samples=samples),
         CostMethod("toa-off", FULLNAT + toa, samples=samples),
+        CostMethod("nat-flood", NAT, samples=samples, flood=PORTS),
+        CostMethod("flood", FULLNAT + ports, samples=samples, flood=PORTS),
         CostMethod("one-port", FULLNAT + ports, samples=FEW, fill=PORTS - 1),
     )
 
@@ -116,7 +123,8 @@ async def measure(image: Image, wanted: tuple[CostMethod, ...], folder: Path) ->
 
 async def _one(method: CostMethod, host: LabHost) -> list[Cost]:
     answered = int(method.target == VIP)
-    run = f"/run/lab/packet-cost {method.samples} {method.target} {answered} {method.fill}"
+    counts = f"{answered} {method.fill} {method.flood}"
+    run = f"/run/lab/packet-cost {method.samples} {method.target} {counts}"
     said = await host.must(f"set -e\n{AFRESH}{method.setup}\n{run}", METHOD_SECONDS)
     lines = [line.split() for line in said.splitlines()]
     if not lines or any(len(words) != 5 for words in lines):

@@ -1,7 +1,7 @@
 /*
  * Counts a director's instructions from a driver's receive to a driver's transmit.
  *
- *     packet-cost SAMPLES ADDRESS ANSWERED [FILL]
+ *     packet-cost SAMPLES ADDRESS ANSWERED [FILL [FLOOD]]
  *
  * Two TUN devices, "clients" and "servers", stand for its network cards: what is written to one
  * is received, translated and put into the other's queue before write(2) returns.  With QEMU's
@@ -11,6 +11,7 @@
  * ADDRESS: the VIP (10.0.0.1), port 80.  ANSWERED: whether servers answer to what they see as
  * their client (1), or the packet is merely routed and its target is ADDRESS itself (0).
  * FILL: that many connections are opened before, and for each sample one is opened and reset.
+ * FLOOD: that many SYNs come before, which nobody answers, and each sample is one more of them.
  *
  * Says a line for each kind, in ticks of the counter: NAME SAMPLES QUARTILE LEAST MOST.
  * The lower quartile: interrupts, and what the kernel does beside, add to some of the packets.
@@ -159,6 +160,30 @@ static void passed(const char *what, uint64_t cost, int i)
 	}
 }
 
+/* What it costs to pass on what was built, when other packets may come out before it. */
+static uint64_t pass_last(int from, int to, int length)
+{
+	struct pollfd wait = { .fd = to, .events = POLLIN };
+	uint64_t cost = pass(from, to, length);
+
+	while (cost && poll(&wait, 1, 0) == 1)
+		if (read(to, &in, sizeof(in)) < HEAD)
+			die("read");
+	return cost;
+}
+
+/* A SYN of a client that is not there. */
+static uint64_t spoofed(int i)
+{
+	uint64_t cost = pass_last(clients, servers, build(0x0a080000 + i / 50000, 10000 + i % 50000,
+							  service, 80, SYN, 1000, 0));
+
+	passed("spoofed SYN", cost, i);
+	if (!(in.ip[33] & SYN))
+		die("the last packet is no SYN");
+	return cost;
+}
+
 static uint64_t open_connection(struct connection *c, int i, int answered, uint64_t *all)
 {
 	uint64_t syn, other;
@@ -219,7 +244,7 @@ static void equal_packets(const char *name, const struct connection *all, int ba
 
 int main(int argc, char **argv)
 {
-	int answered, fill = argc > 4 ? atoi(argv[4]) : 0;
+	int answered, fill = argc > 4 ? atoi(argv[4]) : 0, flood = argc > 5 ? atoi(argv[5]) : 0;
 	struct in_addr address;
 	struct connection kept[KEPT], c;
 	long *whole;
@@ -240,6 +265,14 @@ int main(int argc, char **argv)
 		return 2;
 	sleep(SETTLED);
 
+	if (flood) {
+		for (int i = 0; i < flood; i++)
+			spoofed(i);
+		for (long i = 0; i < samples; i++)
+			counts[i] = spoofed(flood + i);
+		tell("syn", samples);
+		return 0;
+	}
 	for (int i = 0; i < fill; i++)
 		open_connection(&c, i, answered, &all);
 	for (long i = 0; i < samples; i++) {

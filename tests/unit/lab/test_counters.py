@@ -87,9 +87,10 @@ def test_fullnats_variants_are_set_up_by_the_profiles_own_switches() -> None:
     series = load(ROOT / "specs", "lts").lab
     assert series is not None
     known = {one.name: one for one in cost.methods(series, 7)}
-    assert set(known) == {"nat", "route", "fullnat", "toa-off", "one-port"}
+    assert set(known) == {*("nat", "route", "fullnat", "toa-off", "nat-flood", "flood", "one-port")}
     assert "-m" in known["nat"].setup and "ipvsadm" not in known["route"].setup
     assert "fullnat_toa=0" in known["toa-off"].setup
+    assert known["flood"].flood == 1000 and known["flood"].setup == known["one-port"].setup
     assert known["one-port"].fill == 999 and "lport_max=20999" in known["one-port"].setup
 
 
