@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -11,12 +12,14 @@ from msgspec.structs import replace
 from builder.engine import require as require_engine
 from builder.engine.spec import ContainerSpec
 from builder.pipeline.digest import Input
-from builder.pipeline.facts import BuildFacts
+from builder.pipeline.facts import BuildFacts, CompilerFacts
 from builder.pipeline.ledger import Entry, Ledger
-from builder.pipeline.stage import Stage, Work
+from builder.pipeline.stage import COMPILER_CACHE, Stage, Work
 from builder.pipeline.stagename import BUILD_ROOT, CHECKS, StageKind
 from builder.profile.build import BuildPart
+from builder.relay.model import RelayTraffic
 from builder.rpm import build
+from builder.rpm.compiled import CallCounts
 from builder.rpm.tree import RpmTree
 from builder.stages import containers
 from builder.stages.checks import checked
@@ -55,7 +58,6 @@ def build_stage(setting: Setting, part: BuildPart, ledger: Ledger, image: ReadyI
             spec=manner.spec(work.needs),
             sources=work.scratch / "sources",
             prepared=manner.prepared(work.needs),
-            ccache=_folder(setting.cache.ccache),
             needs={need: work.needs[StageKind.BUILD.of(need)].path / RPMS for need in part.needs},
             jobs=setting.jobs(),
             expected=_objects(ledger.last(stage_name)) or objects or None,
@@ -72,12 +74,16 @@ def build_stage(setting: Setting, part: BuildPart, ledger: Ledger, image: ReadyI
             seconds.append(round(time.monotonic() - begun, 2))
             return status
 
-        built = build.build(
-            plan, scratch=work.scratch, log=work.log, run=run_timed, console=setting.console
-        )
+        with _compiler_cache(setting, work, plan) as (cached, traffic):
+            built = build.build(
+                cached, scratch=work.scratch, log=work.log, run=run_timed, console=setting.console
+            )
         _keep(built.binary, work.output / RPMS)
         _keep(built.source, work.output / SRPMS)
-        work.note(BuildFacts(built.objects, sum(seconds)))
+        facts = BuildFacts(built.objects, sum(seconds), _compiler_facts(built.calls, traffic))
+        if facts.compiler and facts.compiler.uses_remote:
+            setting.console.say(f"{stage_name}: {facts.compiler}")
+        work.note(facts)
 
     needed = (*manner.needs, *needs, BUILD_ROOT)
     return Stage(stage_name, needed, inputs, run, check=require_engine, objects=objects)
@@ -100,6 +106,36 @@ def _foreseen(part: BuildPart, manner: Packaging) -> build.BuildPlan:
         jobs=Path("jobs"),
         expected=None,
         options=manner.options,
+    )
+
+
+@contextmanager
+def _compiler_cache(
+    setting: Setting, work: Work, plan: build.BuildPlan
+) -> Iterator[tuple[build.BuildPlan, RelayTraffic]]:
+    """The plan with its compiler cache, and what goes to the team's and comes from it.
+
+    Objects of other machines lie in a folder of their own: a build without them finds none.
+    """
+    relay, cache = setting.relay(), setting.cache
+    if relay is None:
+        yield replace(plan, ccache=_folder(cache.ccache)), RelayTraffic()
+        return
+    work.owe(COMPILER_CACHE)
+    with relay.door(work.scratch / "relay") as (socket, traffic):
+        yield replace(plan, ccache=_folder(cache.ccache_shared), relay=socket), traffic
+
+
+def _compiler_facts(calls: CallCounts | None, traffic: RelayTraffic) -> CompilerFacts | None:
+    if calls is None:
+        return None
+    return CompilerFacts(
+        calls.local,
+        calls.remote,
+        calls.compiled,
+        traffic.errors,
+        traffic.received,
+        traffic.sent,
     )
 
 

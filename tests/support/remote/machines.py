@@ -108,7 +108,7 @@ class Machine:
     ) -> Iterator[Schedule]:
         """A run under way, with this store."""
         elsewhere = self.unshared if store is None else self.remote(store, patience)
-        with open_until_done(elsewhere):
+        with open_until_done(lambda: elsewhere):
             yield self.schedule(elsewhere)
 
     def run(
