@@ -27,16 +27,24 @@ class CompilerCache:
     password: Password | None = None
 
 
+@dataclass(frozen=True)
+class ObjectKey:
+    """``scope``: whose object it is.  ``digest``: of what it was compiled from."""
+
+    scope: str
+    digest: str
+
+
 class ObjectStore(Protocol):
-    """A store of objects by their keys, which are digests; may be used by several threads.
+    """A store of objects by their keys; may be used by several threads.
 
     Its methods raise LocationFailed with the store's answer, without secrets, and Interrupted.
     """
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: ObjectKey) -> bytes | None:
         """An object; None if there is none."""
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: ObjectKey, data: bytes) -> None:
         """Store an object."""
 
 

@@ -1,8 +1,8 @@
 """Between a run's containers and the store: it holds address and password, they have a socket.
 
 A container has no network.  The folder with the socket is mounted into it, and ccache speaks the
-protocol of Redis there.  Whatever else it says is refused: a container can get and store objects of
-ccache by their keys, and nothing else.
+protocol of Redis there.  Whatever else it says is refused: a container can get and store ccache's
+objects of its own component by their keys, and nothing else.
 
 Whatever the store does, the build goes on: a store that does not answer as it should is not asked
 again in the run.
@@ -21,7 +21,7 @@ from typing import BinaryIO
 from builder.console import Console
 from builder.errors import Interrupted
 from builder.relay import resp
-from builder.relay.model import KEY, MOST, CompilerCache, RelayTraffic
+from builder.relay.model import KEY, MOST, CompilerCache, ObjectKey, RelayTraffic
 from builder.relay.stores import PATIENCE, open_store
 from builder.relay.uploads import Uploads
 from builder.remote.exchange import StorePatience
@@ -50,15 +50,16 @@ class Relay:
         self._uploads = Uploads(self._store, self._tell_unstored)
 
     @contextmanager
-    def door(self, folder: Path) -> Iterator[tuple[Path, RelayTraffic]]:
+    def door(self, folder: Path, scope: str) -> Iterator[tuple[Path, RelayTraffic]]:
         """A socket in the new folder ``folder``, for one container, until the block ends.
 
-        Yields its path, and what goes through it.
+        ``scope``: whose objects these are; a container reaches no others.  Yields the socket's
+        path, and what goes through it.
         """
         folder.mkdir()
         folder.chmod(_FOLDER_MODE)
         traffic = RelayTraffic()
-        with _RelayServer(folder, self, traffic) as server:
+        with _RelayServer(folder, self, scope, traffic) as server:
             thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
             thread.start()
             try:
@@ -67,16 +68,16 @@ class Relay:
                 server.shutdown()
                 thread.join()
 
-    def answer(self, words: tuple[bytes, ...], traffic: RelayTraffic) -> bytes:
+    def answer(self, words: tuple[bytes, ...], scope: str, traffic: RelayTraffic) -> bytes:
         """The answer to a command, as it is sent."""
         name, key = words[0].upper(), KEY.fullmatch(words[1]) if len(words) > 1 else None
         if key is None:
             return resp.error("only objects of ccache are known here")
         if name == b"GET" and len(words) == 2:
-            return resp.bulk(self._get(key[1].decode(), traffic))
+            return resp.bulk(self._get(ObjectKey(scope, key[1].decode()), traffic))
         if name == b"SET" and len(words) == 3:
             if self._cache.pushes and not self._lost.is_set():
-                self._uploads.add(key[1].decode(), words[2], traffic)
+                self._uploads.add(ObjectKey(scope, key[1].decode()), words[2], traffic)
             return resp.OK
         if name in (b"EXISTS", b"DEL") and len(words) == 2:
             return resp.number(0)  # nothing is removed for a container
@@ -94,7 +95,7 @@ class Relay:
             self._stop.set()
             raise
 
-    def _get(self, key: str, traffic: RelayTraffic) -> bytes | None:
+    def _get(self, key: ObjectKey, traffic: RelayTraffic) -> bytes | None:
         if self._lost.is_set():
             return None
         try:
@@ -136,8 +137,9 @@ class _RelayServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, folder: Path, relay: Relay, traffic: RelayTraffic) -> None:
+    def __init__(self, folder: Path, relay: Relay, scope: str, traffic: RelayTraffic) -> None:
         self.relay = relay
+        self.scope = scope
         self.traffic = traffic
         self._free = threading.BoundedSemaphore(CONNECTIONS)
         # The path of a socket has at most 107 bytes (unix(7)), that of a folder may have more.
@@ -180,4 +182,6 @@ class _RelayConversation(socketserver.StreamRequestHandler):
                 return
             if words is None:
                 return
-            self.wfile.write(self.server.relay.answer(words, self.server.traffic))
+            self.wfile.write(
+                self.server.relay.answer(words, self.server.scope, self.server.traffic)
+            )

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from builder.relay import resp
-from builder.relay.model import MAGIC, MOST, CompilerCache, ObjectStore
+from builder.relay.model import MAGIC, MOST, CompilerCache, ObjectKey, ObjectStore
 from builder.remote.exchange import StoreExchange, StorePatience
 from builder.remote.model import HttpStore, Password
 from builder.shown import answer
@@ -23,7 +23,7 @@ PATIENCE = StorePatience(connect=2.0, stall=3.0, answer=5.0, attempts=1)
 """An object is compiled in the time that a slow store would take for it."""
 _WHAT = "the compiler cache"
 _PORT = 6379
-_FIRST = 2  # characters of a key that are a folder's name, as ccache lays out such a store
+_FIRST = 2  # characters of a digest that are a folder's name
 
 
 def open_store(cache: CompilerCache, stop: threading.Event, patience: StorePatience) -> ObjectStore:
@@ -35,17 +35,20 @@ def open_store(cache: CompilerCache, stop: threading.Event, patience: StorePatie
 
 
 class WebStore:
-    """A web server, laid out as ccache's own HTTP client does by default (``layout=subdirs``)."""
+    """A web server with a folder for each scope.
+
+    It is laid out as ccache's own HTTP client does by default (``layout=subdirs``).
+    """
 
     def __init__(self, exchange: StoreExchange) -> None:
         self._exchange = exchange
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: ObjectKey) -> bytes | None:
         """See ``ObjectStore``."""
         data = self._exchange.read(_path(key), MOST)
         return None if data is None else _object(data)
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: ObjectKey, data: bytes) -> None:
         """See ``ObjectStore``."""
         self._exchange.put(_path(key), io.BytesIO(data), len(data))
 
@@ -64,14 +67,14 @@ class RedisStore:
         self._patience = patience
         self._stop = stop
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: ObjectKey) -> bytes | None:
         """See ``ObjectStore``."""
-        data = self._ask(b"GET", b"ccache:" + key.encode())
+        data = self._ask(b"GET", _name(key))
         return None if data is None else _object(data)
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: ObjectKey, data: bytes) -> None:
         """See ``ObjectStore``."""
-        self._ask(b"SET", b"ccache:" + key.encode(), data)
+        self._ask(b"SET", _name(key), data)
 
     def _ask(self, *words: bytes) -> bytes | None:
         limit = Limit(_WHAT, self._patience.answer, self._stop)
@@ -115,8 +118,12 @@ def _context() -> ssl.SSLContext:
     )
 
 
-def _path(key: str) -> str:
-    return f"{key[:_FIRST]}/{key[_FIRST:]}"
+def _path(key: ObjectKey) -> str:
+    return f"{key.scope}/{key.digest[:_FIRST]}/{key.digest[_FIRST:]}"
+
+
+def _name(key: ObjectKey) -> bytes:
+    return f"ccache:{key.scope}:{key.digest}".encode()
 
 
 def _object(data: bytes) -> bytes:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from builder.errors import Interrupted
-from builder.relay.model import ObjectStore, RelayTraffic
+from builder.relay.model import ObjectKey, ObjectStore, RelayTraffic
 from builder.source.limit import LocationFailed
 
 WORKERS = 4
@@ -26,10 +26,10 @@ class Uploads:
         self._guard = threading.Lock()
         self._waiting = 0
         self._given_up = threading.Event()
-        self._queue: queue.Queue[tuple[str, bytes, RelayTraffic] | None] = queue.Queue()
+        self._queue: queue.Queue[tuple[ObjectKey, bytes, RelayTraffic] | None] = queue.Queue()
         self._workers: list[threading.Thread] = []
 
-    def add(self, key: str, data: bytes, traffic: RelayTraffic) -> None:
+    def add(self, key: ObjectKey, data: bytes, traffic: RelayTraffic) -> None:
         """Store an object soon, unless too many wait."""
         with self._guard:
             if self._given_up.is_set() or self._waiting + len(data) > WAITING:
@@ -60,7 +60,7 @@ class Uploads:
             with self._guard:
                 self._waiting -= len(data)
 
-    def _put(self, key: str, data: bytes, traffic: RelayTraffic) -> None:
+    def _put(self, key: ObjectKey, data: bytes, traffic: RelayTraffic) -> None:
         try:
             self._store.put(key, data)
         except Interrupted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 
 from builder.engine import require as require_engine
 from builder.engine.spec import ContainerSpec
+from builder.host.removal import remove
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import BuildFacts, CompilerFacts
 from builder.pipeline.ledger import Entry, Ledger
@@ -28,6 +30,8 @@ from builder.stages.packaging import Packaging, packaging
 from builder.stages.products import RPMS, SRPMS
 from builder.stages.setting import Setting
 
+# What was in the compiler's cache when all components had one.
+_UNDIVIDED = re.compile(r"[0-9a-f]|tmp|lock|ccache\.conf")
 # Modules that lay out the home and SOURCES; the files there are inputs by themselves.
 MAKERS = ("builder.host.copying", "builder.rpm.tree", "builder.stages.products")
 
@@ -115,15 +119,17 @@ def _compiler_cache(
 ) -> Iterator[tuple[build.BuildPlan, RelayTraffic]]:
     """The plan with its compiler cache, and what goes to the team's and comes from it.
 
-    Objects of other machines lie in a folder of their own: a build without them finds none.
+    Objects of other machines lie in a folder of their own: a build without them finds none.  Each
+    component has a cache of its own, because its build can store in it what it likes.
     """
     relay, cache = setting.relay(), setting.cache
+    scope = f"{setting.build.profile}.{plan.part.name}"
     if relay is None:
-        yield replace(plan, ccache=_folder(cache.ccache)), RelayTraffic()
+        yield replace(plan, ccache=_folder(cache.ccache, scope)), RelayTraffic()
         return
     work.owe(COMPILER_CACHE)
-    with relay.door(work.scratch / "relay") as (socket, traffic):
-        yield replace(plan, ccache=_folder(cache.ccache_shared), relay=socket), traffic
+    with relay.door(work.scratch / "relay", scope) as (socket, traffic):
+        yield replace(plan, ccache=_folder(cache.ccache_shared, scope), relay=socket), traffic
 
 
 def _compiler_facts(calls: CallCounts | None, traffic: RelayTraffic) -> CompilerFacts | None:
@@ -144,10 +150,14 @@ def _objects(last: Entry | None) -> int | None:
     return last.facts.objects if last and isinstance(last.facts, BuildFacts) else None
 
 
-def _folder(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    return folder
+def _folder(caches: Path, scope: str) -> Path:
+    caches.mkdir(exist_ok=True)
+    caches.chmod(0o700)
+    for path in caches.iterdir():
+        if _UNDIVIDED.fullmatch(path.name):
+            remove(path, caches)
+    (caches / scope).mkdir(exist_ok=True)
+    return caches / scope
 
 
 def _keep(files: tuple[Path, ...], target: Path) -> None:

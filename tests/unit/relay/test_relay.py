@@ -23,6 +23,7 @@ from tests.support.clock import busy
 from tests.support.relay.client import KEY, OBJECT, OTHER, Client, connect
 from tests.support.remote.store import USER, Handler, StoreServer
 
+SCOPE = "lts.kernel"
 BULK = b"$%d\r\n%s\r\n" % (len(OBJECT), OBJECT)
 NOTHING = b"$-1\r\n"
 QUICK = StorePatience(connect=5.0, stall=5.0, answer=5.0, attempts=1)
@@ -38,12 +39,12 @@ class Site:
 
     @contextmanager
     def open(
-        self, cache: CompilerCache, patience: StorePatience = QUICK
+        self, cache: CompilerCache, patience: StorePatience = QUICK, *, scope: str = SCOPE
     ) -> Iterator[tuple[Client, RelayTraffic, Relay]]:
         """A client with its connection to the relay, which is closed at the block's end."""
         relay = Relay(cache, Console(self.said, interactive=False), patience)
         place = self.folder / f"door-{time.monotonic_ns()}"
-        with relay.door(place) as (path, traffic), connect(path) as client:
+        with relay.door(place, scope) as (path, traffic), connect(path) as client:
             yield client, traffic, relay
         relay.close()
 
@@ -70,7 +71,7 @@ def test_objects_go_from_one_machine_to_the_other(site: Site, stage_store: Store
         assert client.get(KEY) == NOTHING
         assert client.put(KEY) == b"+OK\r\n"
     assert traffic == RelayTraffic(missing=1, stored=1, sent=len(OBJECT))
-    assert stage_store.files == [f"objects/{KEY[:2]}/{KEY[2:]}"], "as ccache's own client has it"
+    assert stage_store.files == [f"objects/{SCOPE}/{KEY[:2]}/{KEY[2:]}"]
     with site.open(reader(stage_store)) as (client, traffic, _):
         assert client.get(KEY) == BULK
         assert client.get(OTHER) == NOTHING
@@ -109,7 +110,7 @@ def test_nothing_but_objects_by_their_keys_is_asked(
     with site.open(writer(stage_store)) as (client, _, _):
         assert client.ask(*words).startswith(b"-ERR ")
         assert client.get(KEY) == NOTHING, "the connection goes on"
-    assert [path for _, path in stage_store.asked] == [f"/objects/{KEY[:2]}/{KEY[2:]}"]
+    assert [path for _, path in stage_store.asked] == [f"/objects/{SCOPE}/{KEY[:2]}/{KEY[2:]}"]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +123,15 @@ def test_what_is_no_command_ends_the_connection(
         assert client.say(sent).startswith(b"-ERR ")
         assert client.say(b"") == b""
     assert stage_store.asked == []
+
+
+def test_a_component_reaches_no_other_ones_objects(site: Site, stage_store: StoreServer) -> None:
+    """Its build can store what it likes under every key."""
+    with site.open(writer(stage_store), scope="lts.frr") as (client, _, _):
+        client.put(KEY)
+    with site.open(writer(stage_store)) as (client, _, _):
+        assert client.get(KEY) == NOTHING
+        assert client.ask(b"GET", b"ccache:lts.frr:" + KEY.encode()).startswith(b"-ERR ")
 
 
 def test_nothing_is_removed_for_a_container(site: Site, stage_store: StoreServer) -> None:
@@ -200,10 +210,10 @@ def test_garbage_is_no_object_and_the_store_is_still_asked(
     site: Site, stage_store: StoreServer
 ) -> None:
     """One spoilt entry does not cost the others."""
-    bad = stage_store.root / f"objects/{KEY[:2]}/{KEY[2:]}"
+    bad = stage_store.root / f"objects/{SCOPE}/{KEY[:2]}/{KEY[2:]}"
     bad.parent.mkdir(parents=True)
     bad.write_bytes(b"<html>sign in</html>")
-    good = stage_store.root / f"objects/{OTHER[:2]}/{OTHER[2:]}"
+    good = stage_store.root / f"objects/{SCOPE}/{OTHER[:2]}/{OTHER[2:]}"
     good.parent.mkdir(parents=True)
     good.write_bytes(OBJECT)
     with site.open(writer(stage_store)) as (client, traffic, _):
@@ -215,7 +225,7 @@ def test_garbage_is_no_object_and_the_store_is_still_asked(
 
 
 def test_an_object_that_is_too_large_is_not_taken(site: Site, stage_store: StoreServer) -> None:
-    path = stage_store.root / f"objects/{KEY[:2]}/{KEY[2:]}"
+    path = stage_store.root / f"objects/{SCOPE}/{KEY[:2]}/{KEY[2:]}"
     path.parent.mkdir(parents=True)
     with path.open("wb") as file:
         file.truncate(MOST + 1)
@@ -226,7 +236,7 @@ def test_an_object_that_is_too_large_is_not_taken(site: Site, stage_store: Store
 
 def test_a_store_that_takes_nothing_is_still_read(site: Site, stage_store: StoreServer) -> None:
     """Its disk is full, or the password is wrong."""
-    path = stage_store.root / f"objects/{KEY[:2]}/{KEY[2:]}"
+    path = stage_store.root / f"objects/{SCOPE}/{KEY[:2]}/{KEY[2:]}"
     path.parent.mkdir(parents=True)
     path.write_bytes(OBJECT)
     cache = replace(writer(stage_store), password=Password("ci:hunter-two-three"))
@@ -282,7 +292,11 @@ def test_more_connections_than_are_taken_are_ended(
     monkeypatch.setattr(relays, "CONNECTIONS", 2)
     cache = reader(stage_store)
     relay = Relay(cache, Console(site.said, interactive=False))
-    with relay.door(site.folder / "door") as (path, _), connect(path) as one, connect(path) as two:
+    with (
+        relay.door(site.folder / "door", SCOPE) as (path, _),
+        connect(path) as one,
+        connect(path) as two,
+    ):
         assert (one.get(KEY), two.get(KEY)) == (NOTHING, NOTHING)
         with connect(path) as third:
             assert third.get(KEY) == b""
