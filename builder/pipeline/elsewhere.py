@@ -44,6 +44,10 @@ class BroughtOutput:
 class Elsewhere(Protocol):
     """Knows outputs of other machines."""
 
+    @property
+    def may_bring(self) -> bool:
+        """Whether it may have an output that this machine lacks."""
+
     def bring(self, wanted: Wanted) -> BroughtOutput | None:
         """Fill the folder; None if there is no such output, and the folder is anyhow then.
 
@@ -62,6 +66,8 @@ class Elsewhere(Protocol):
 
 class Nowhere:
     """No other machine is known; what was brought earlier is used."""
+
+    may_bring = False
 
     def bring(self, wanted: Wanted) -> None:
         """Nothing is brought."""
@@ -90,6 +96,11 @@ class OwnObjects:
     """As ``stages``, but without any output that may have other machines' objects in it."""
 
     stages: Elsewhere
+
+    @property
+    def may_bring(self) -> bool:
+        """See ``Elsewhere``."""
+        return self.stages.may_bring
 
     def bring(self, wanted: Wanted) -> BroughtOutput | None:
         """See ``Elsewhere``."""

@@ -146,7 +146,8 @@ class Stage(msgspec.Struct, frozen=True):
     before it runs.  ``check``: raises if this host cannot run it; called before the first stage of
     a run starts, if this stage may have to run.  ``remark``: what ``explain`` adds if it need not
     run.  ``objects``: how many files it compiles, as far as that is known before it has ever run.
-    ``shared``: its output may come from another machine, and is offered to others.
+    ``shared``: its output may come from another machine, and is offered to others; ``check`` is
+    called once it has to run here.
     """
 
     name: str

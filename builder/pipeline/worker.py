@@ -62,6 +62,8 @@ class Worker:
         """
         found = None if asked or not stage.shared else self._bring(stage, inputs)
         if found is None:
+            if stage.shared:
+                stage.check()  # it was put off while another machine might have the output
             found = self._run(stage, inputs, done)
             if stage.shared:
                 self.elsewhere.offer(found)

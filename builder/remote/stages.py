@@ -50,9 +50,14 @@ class RemoteStages:
     _stop: threading.Event = field(default_factory=threading.Event)
     _worker: threading.Thread | None = None
 
+    @property
+    def may_bring(self) -> bool:
+        """Whether the store is asked."""
+        return bool(self.store.accept) and not self._is_lost
+
     def bring(self, wanted: Wanted) -> BroughtOutput | None:
         """Fill the folder from the store; None if that is not possible."""
-        if self._is_lost or not self.store.accept:
+        if not self.may_bring:
             return None
         exchange = StoreExchange(self.store.http, self.patience, wanted.stop)
         try:
