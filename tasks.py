@@ -23,7 +23,6 @@ from builder import commandline, names
 from builder.commandline import PROFILE, command, options, task
 from builder.commands.judge_options import HELP
 from builder.console import put, put_lines
-from builder.host import ci
 from builder.host.paths import Project
 from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 
@@ -362,15 +361,15 @@ def doctor(
     help={
         "fast": "linters and unit tests only: about a minute",
         "long": "what is too long for CI; writes tests/long-result.json",
+        "part": "with --long: folders, files or tests below tests/long (default: all)",
     }
 )
-def test(context: Context, fast: bool = False, long: bool = False) -> None:
+def test(context: Context, fast: bool = False, long: bool = False, part: str | None = None) -> None:
     """Run linters and tests as CI does; see docs/explanation/tests.md."""
     from builder.commands import selftest  # noqa: PLC0415
 
     with command(context) as place:
-        scope = selftest.scope(fast=fast, long=long)
-        code = selftest.run(place.project, place.console, scope=scope, strict=ci.is_ci())
+        code = selftest.test(place, fast=fast, long=long, part=part)
     raise Exit(code=code)
 
 
