@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
-import pytest
-
 from tests import world
-from tests.support.mishaps.waiting import Listener
 from tests.world import PATCH, World
 
 
@@ -37,22 +33,3 @@ def test_profiles_with_one_beginning_do_not_sweep_each_other(tmp_path: Path) -> 
         ended = small.run("fetch", "--profile", "small")
         assert ended.status == 0, ended.errors
     assert left() == before
-
-
-@pytest.mark.engine
-def test_files_that_change_under_a_run_are_told(small: World) -> None:
-    """Its outputs are of the old files, and the next run would make them anew."""
-    spec = small.project / "specs/small/tool.spec.j2"
-    slow = spec.read_text().replace("make %", "echo on its way; sleep 8; make %")
-    spec.write_text(slow)
-    words = ("build", "--profile", "small", "--only", "tool")
-    listener = Listener(process := small.start(*words))
-    listener.wait_for("build:tool: started")
-    time.sleep(2)  # it has read its files by then
-    spec.write_text(slow.replace("A tiny tool.", "A small tool."))
-    assert process.wait(300) == 0, listener.text
-    assert "files changed while this ran" in listener.text
-    assert "build:tool (" in listener.text
-    again = small.run(*words)
-    assert "build:tool: started" in again.errors
-    assert "files changed" not in again.errors
