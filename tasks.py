@@ -23,15 +23,14 @@ from builder import commandline, names
 from builder.commandline import PROFILE, command, options, task
 from builder.commands.judge_options import HELP
 from builder.console import put, put_lines
-from builder.host import ci
 from builder.host.paths import Project
 from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 
 
 def _produce(
     context: Context, profile: str, flavour: str, base: str, jobs: str | None, locked: bool,
-    hermetic: bool, dry: bool, alone: bool, *, goal: str = "", only: str | None = None,
-    variant: str | None = None,
+    hermetic: bool, dry: bool, own: tuple[bool, bool], *, goal: str = "",
+    only: str | None = None, variant: str | None = None,
 ) -> None:  # fmt: skip
     from builder.commands import produce  # noqa: PLC0415 - keeps --list quick
     from builder.stages.request import Request, read_jobs  # noqa: PLC0415
@@ -40,7 +39,7 @@ def _produce(
         request = Request(
             *(profile, flavour, base, read_jobs(jobs), locked),
             hermetic=hermetic, variants=names.split("--variant", variant), dry=dry,
-            alone=alone,
+            alone=own[0], own_objects=own[1],
         )  # fmt: skip
         chosen = names.split("--only", only)
         goals = produce.only(StageKind.BUILD, chosen) if chosen else produce.everything
@@ -50,18 +49,18 @@ def _produce(
 @task(
     help=options(
         *("profile", "flavour", "base", "only", "jobs", "locked", "variant", "hermetic"),
-        *("no-stage-store", "dry-run"),
+        *("no-stage-store", "no-remote-cache", "dry-run"),
     )
 )
 def build(
     context: Context, profile: str = PROFILE, flavour: str = "", base: str = "",
     only: str | None = None, jobs: str | None = None, locked: bool = False,
     variant: str | None = None, hermetic: bool = False, no_stage_store: bool = False,
-    dry_run: bool = False,
+    no_remote_cache: bool = False, dry_run: bool = False,
 ) -> None:  # fmt: skip
     """Build everything: RPMs, repository, disk image, smoke test."""
-    chosen = (profile, flavour, base, jobs, locked, hermetic, dry_run, no_stage_store)
-    _produce(context, *chosen, only=only, variant=variant)
+    chosen = (profile, flavour, base, jobs, locked, hermetic, dry_run)
+    _produce(context, *chosen, (no_stage_store, no_remote_cache), only=only, variant=variant)
 
 
 @task(
@@ -125,8 +124,7 @@ def image(
     from builder.stages.request import Request  # noqa: PLC0415
 
     with command(context, profile) as place:
-        alone = no_stage_store
-        request = Request(profile, base=base, hermetic=hermetic, dry=dry_run, alone=alone)
+        request = Request(profile, "", base, hermetic=hermetic, dry=dry_run, alone=no_stage_store)
         put_lines(inputs.bootstrap(request, place, refresh=refresh, lock=lock))
 
 
@@ -177,14 +175,14 @@ def _up_to(goal: str, words: str) -> Callable[..., None]:
     def make(
         context: Context, profile: str = PROFILE, flavour: str = "", base: str = "",
         jobs: str | None = None, locked: bool = False, hermetic: bool = False,
-        no_stage_store: bool = False, dry_run: bool = False,
+        no_stage_store: bool = False, no_remote_cache: bool = False, dry_run: bool = False,
     ) -> None:  # fmt: skip
-        chosen = (profile, flavour, base, jobs, locked, hermetic, dry_run, no_stage_store)
-        _produce(context, *chosen, goal=goal)
+        chosen = (profile, flavour, base, jobs, locked, hermetic, dry_run)
+        _produce(context, *chosen, (no_stage_store, no_remote_cache), goal=goal)
 
     make.__doc__ = words
     shared = ("profile", "flavour", "base", "jobs", "locked", "hermetic", "no-stage-store")
-    return task(make, name=goal, help=options(*shared, "dry-run"))
+    return task(make, name=goal, help=options(*shared, "no-remote-cache", "dry-run"))
 
 
 repo = _up_to(REPO, "Build up to the yum repository, and prove that it installs.")
@@ -363,15 +361,15 @@ def doctor(
     help={
         "fast": "linters and unit tests only: about a minute",
         "long": "what is too long for CI; writes tests/long-result.json",
+        "part": "with --long: folders, files or tests below tests/long (default: all)",
     }
 )
-def test(context: Context, fast: bool = False, long: bool = False) -> None:
+def test(context: Context, fast: bool = False, long: bool = False, part: str | None = None) -> None:
     """Run linters and tests as CI does; see docs/explanation/tests.md."""
     from builder.commands import selftest  # noqa: PLC0415
 
     with command(context) as place:
-        scope = selftest.scope(fast=fast, long=long)
-        code = selftest.run(place.project, place.console, scope=scope, strict=ci.is_ci())
+        code = selftest.test(place, fast=fast, long=long, part=part)
     raise Exit(code=code)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -38,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     CI (builder.host.ci) decides what is refused: those that try it say so.
     """
     os.environ.pop(ci.VARIABLE, None)
-    for name in (load.STORE, load.TOKEN):
+    for name in itertools.chain(*load.VARIABLES.values()):
         os.environ.pop(name, None)
     empty = tempfile.NamedTemporaryFile(prefix="no-config-", suffix=".toml")  # noqa: SIM115
     Path(empty.name).chmod(0o644)  # for tests that become another user

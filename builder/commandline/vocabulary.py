@@ -56,6 +56,7 @@ OPTIONS = {
     "hermetic": "refuse a base whose packages are not those of its packages.lock",
     "locked": "refuse sources that sources.lock does not pin (default in CI)",
     "no-stage-store": "make everything here: take no finished stage from the store, and push none",
+    "no-remote-cache": "compile everything here: take no object from the team's compiler cache",
     "only": "components, separated by commas (default: all)",
     "variant": "variants of sources, each as SOURCE=VARIANT (default: what is available first)",
     "json": "print the result as JSON",

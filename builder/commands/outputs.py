@@ -82,7 +82,7 @@ def publish_done(session: Session, done: dict[str, Done]) -> dict[str, Done]:
     stale = publish.stale(target, wanted, done)
     for fault in filter(None, stale.values()):
         setting.console.say(f"{_shown(session, target)}: {fault}; it is published again")
-    if stale:
+    if stale:  # reads them, and makes those anew whose files changed meanwhile
         done = session.settle(*done, read=tuple(stale))
     _publish(session, done, tuple(stale), publish.PASSED)
     return done

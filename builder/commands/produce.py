@@ -10,6 +10,7 @@ from builder.commands.foresight import foresee
 from builder.commands.goals import Goals, each_source, everything, exactly, only
 from builder.console import put_lines
 from builder.invocation import pasted
+from builder.pipeline.meanwhile import changed
 from builder.pipeline.schedule import with_needs
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import REPO, SMOKE, StageKind, is_of, parse
@@ -76,6 +77,12 @@ def _tell(session: Session, done: dict[str, Done], took: float) -> None:
     say(f"{words}; results are in {shown}/", Tone.GOOD)
     if not new:
         return
+    meanwhile = tuple(changed(session.stages, done))
+    if meanwhile:
+        setting.console.warn(
+            f"files changed while this ran, and the results are of the old ones: "
+            f"{', '.join(meanwhile)}; the same command makes them of the new ones"
+        )
     say(f"report: {outputs.place(session).relative_to(setting.project.root)}/{PAGE}")
     if SMOKE in done and setting.build.lab is not None:
         hint = f"invoke lab --profile {setting.build.profile}"

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from builder import names
 from builder.console import Console
 from builder.errors import UsageError
-from builder.host import process, temporary
+from builder.host import ci, process, temporary
 from builder.host.paths import Project
+from builder.place import Place
 from builder.selftest import budget, outcome, record
 from builder.selftest.parts import Part, Scope, parts
 
@@ -27,6 +29,15 @@ class Tally:
     failed: list[str] = field(default_factory=list)
 
 
+def test(place: Place, *, fast: bool, long: bool, part: str | None) -> int:
+    """Run what the options select; returns 0 if all passed, else 1.
+
+    Minutes over a limit are a failure in CI, whose machine they are made for.
+    """
+    chosen, wanted = scope(fast=fast, long=long), names.split("--part", part)
+    return run(place.project, place.console, scope=chosen, strict=ci.is_ci(), only=wanted)
+
+
 def scope(*, fast: bool, long: bool) -> Scope:
     """The tests that the options select.  Raises UsageError for both at once."""
     if fast and long:
@@ -38,21 +49,47 @@ def scope(*, fast: bool, long: bool) -> Scope:
     return "fast" if fast else "long" if long else "ci"
 
 
-def run(project: Project, console: Console, *, scope: Scope, strict: bool) -> int:
+def places(root: Path, scope: Scope, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """The folders, files or tests of ``tests/long`` that the option selects; none for all.
+
+    Raises UsageError for one that does not exist, and for another scope.
+    """
+    rule = "--part takes folders, files or tests below tests/long, separated by commas"
+    if wanted and scope != "long":
+        raise UsageError("--part is for the long tests", rule, "invoke test --long --part gate")
+    home = root / "tests/long"
+    for one in wanted:
+        path = home / one.partition("::")[0]
+        if not path.resolve().is_relative_to(home.resolve()) or not path.exists():
+            there = sorted(each.name for each in home.iterdir() if each.is_dir())
+            hint = f"one of: {', '.join(there)}"
+            raise UsageError(f"there are no long tests {names.shown(one)}", rule, hint)
+    return wanted
+
+
+def run(
+    project: Project,
+    console: Console,
+    *,
+    scope: Scope,
+    strict: bool,
+    only: tuple[str, ...] = (),
+) -> int:
     """Run all parts of ``scope``, also after one has failed; returns 0 if all passed, else 1.
 
     Their output goes straight to the user; the minutes of each are printed at the end.  A part
     that took longer than its line in ``tests/budget.toml`` has failed if ``strict``, as on the
     machine that the lines are made for; otherwise it is only reported.  ``long`` writes
-    ``tests/long-result.json``.
+    ``tests/long-result.json``.  ``only``: these places of the long tests (see ``places``).
     """
     project.require_checkout("test")
+    wanted = places(project.root, scope, only)
     limits = budget.load(project.root / BUDGET)
     tested = record.checked_out(project.root, project.root / RESULT) if scope == "long" else None
     begun, clock = datetime.now(UTC), time.monotonic()
     tally = Tally()
     with temporary.folder("selftest") as scratch:
-        chosen = parts(project.root, scope, scratch)
+        chosen = parts(project.root, scope, scratch, wanted)
         for part in chosen:
             _run_part(part, project.root, console, tally)
     took = time.monotonic() - clock
@@ -61,7 +98,7 @@ def run(project: Project, console: Console, *, scope: Scope, strict: bool) -> in
     _judge_minutes(limits, tally, console, tuple(part.name for part in chosen), strict=strict)
     if tested is not None and tally.outcomes:
         made = record.make(tested, begun, took, tally.outcomes, passed=not tally.failed)
-        record.write(made, project.root / RESULT)
+        record.add(made, project.root / RESULT, whole=not only)
         console.say(f"the result is in {RESULT}: commit it")
     for line in outcome.newer(tally.outcomes):
         console.say(f"{outcome.BUILT_NEWER}: {line}")

@@ -10,65 +10,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from builder import text as texts
 from builder import toml
-from builder.configuration import places
-from builder.configuration.model import StagesTable, UserFile
+from builder.configuration import given, places, stages
+from builder.configuration.given import GivenTable, GivenValue, HeldValue, ValueOrigin
+from builder.configuration.model import UserFile
 from builder.errors import UsageError
-from builder.remote.keys import FORM, AcceptedKey
-from builder.remote.model import Password, StageStore, fault_of, is_private
+from builder.relay.model import SCHEMES, CompilerCache
+from builder.remote.model import StageStore
 
-STORE = "LVS_STAGE_STORE"
-"""The address of the store; it is used instead of the files'."""
-TOKEN = "LVS_STAGE_TOKEN"  # noqa: S105 - a variable's name
-"""What the store asks for; it is used instead of the file ``token-file``."""
-TABLE = "stages"
+STORE, TOKEN = "LVS_STAGE_STORE", "LVS_STAGE_TOKEN"
+CACHE, CACHE_TOKEN = "LVS_CACHE_REMOTE", "LVS_CACHE_TOKEN"
+STAGES, COMPILER = "stages", "compiler-cache"
+VARIABLES = {STAGES: (STORE, TOKEN), COMPILER: (CACHE, CACHE_TOKEN)}
+"""Of each table: what is used instead of its ``store``, and of the file ``token-file``."""
 KEYS = "see docs/reference/configuration.md for the keys and their types"
 OF_THE_FILE = frozenset({errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
 """Errors that whoever names the file corrects."""
-_DEFAULT = "default"
-
-
-@dataclass(frozen=True)
-class ValueOrigin:
-    """Where a value comes from: ``file`` with its text and the key's place in it, or ``words``."""
-
-    words: str = _DEFAULT
-    file: Path | None = None
-    text: str = ""
-    key: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.file}:{toml.line_of(self.text, self.key)}" if self.file else self.words
-
-    def refuse(self, cause: str, hint: str) -> UsageError:
-        """The error for a value from here."""
-        if self.file is None:
-            return UsageError(f"{self.words} cannot be used", cause, hint)
-        return toml.refuse(self.file, toml.line_of(self.text, self.key), cause, hint)
-
-
-@dataclass(frozen=True)
-class HeldValue:
-    """A value that holds, for people: ``value`` has no secret in it."""
-
-    key: str
-    value: str
-    origin: str
+_PATHS = frozenset({"sign", "token-file"})
 
 
 @dataclass(frozen=True)
 class UserConfiguration:
-    """``stages``: the shared stage cache, None if there is none.  ``held``: all values."""
+    """``stages``: the shared stage cache, ``compiler``: the shared compiler cache; None if there is
+    none.  ``held``: all values."""
 
     stages: StageStore | None = None
+    compiler: CompilerCache | None = None
     held: tuple[HeldValue, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Given:
-    value: Any
-    origin: ValueOrigin
 
 
 def load(environment: Mapping[str, str] = os.environ) -> UserConfiguration:
@@ -78,28 +49,28 @@ def load(environment: Mapping[str, str] = os.environ) -> UserConfiguration:
     line for whatever is wrong.
     """
     read = places.files(environment)
-    found: dict[str, _Given] = {
-        name: _Given(getattr(StagesTable(), _field(name)), ValueOrigin()) for name in _names()
-    }
+    found = _defaults()
     for path in read:
-        found |= _from_file(path, is_named=places.VARIABLE in environment)
-    if environment.get(STORE):
-        found["store"] = _Given(environment[STORE], ValueOrigin(STORE))
-    password = _password(found["token-file"], environment)
-    stages = _stages(found, password)
-    return UserConfiguration(stages, (*_files(read), *_held(found, password)))
+        for name, values in _from_file(path, is_named=places.VARIABLE in environment).items():
+            found[name] |= values
+    tables = {name: _table(name, values, environment) for name, values in found.items()}
+    held = (*stages.held(tables[STAGES]), *tables[COMPILER].held())
+    return UserConfiguration(
+        stages.stage_store(tables[STAGES]), _compiler(tables[COMPILER]), (*_files(read), *held)
+    )
 
 
-def _names() -> tuple[str, ...]:
-    return StagesTable.__struct_encode_fields__
+def _defaults() -> dict[str, dict[str, GivenValue]]:
+    """The values of every table that hold without a file."""
+    encoded = msgspec.to_builtins(UserFile())
+    return {
+        table: {name: GivenValue(value) for name, value in values.items()}
+        for table, values in encoded.items()
+    }
 
 
-def _field(name: str) -> str:
-    return StagesTable.__struct_fields__[_names().index(name)]
-
-
-def _from_file(path: Path, *, is_named: bool) -> dict[str, _Given]:
-    """The keys of a file's table; none if there is no such file, unless it was named."""
+def _from_file(path: Path, *, is_named: bool) -> dict[str, dict[str, GivenValue]]:
+    """The keys of a file's tables; none if there is no such file, unless it was named."""
     try:
         text = texts.read(path)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -112,13 +83,16 @@ def _from_file(path: Path, *, is_named: bool) -> dict[str, _Given]:
         raise _unreadable(path, error) from error
     places.require_unwritable(path)
     document = toml.parse(path, text)
-    table = toml.convert(path, text, document, UserFile, "", hint=KEYS).stages
+    read = msgspec.to_builtins(toml.convert(path, text, document, UserFile, "", hint=KEYS))
     return {
-        name: _Given(
-            _resolved(name, getattr(table, _field(name)), path),
-            ValueOrigin(file=path, text=text, key=f"{TABLE}.{name}"),
-        )
-        for name in document.get(TABLE, {})
+        table: {
+            name: GivenValue(
+                _resolved(name, read[table][name], path),
+                ValueOrigin(file=path, text=text, key=f"{table}.{name}"),
+            )
+            for name in values
+        }
+        for table, values in document.items()
     }
 
 
@@ -129,7 +103,7 @@ def _unreadable(path: Path, error: OSError) -> UsageError:
 
 def _resolved(name: str, value: Any, path: Path) -> Any:
     """``value``; a path as an absolute one."""
-    if name not in ("sign", "token-file") or not value:
+    if name not in _PATHS or not value:
         return value
     try:
         return str(path.parent / Path(value).expanduser())
@@ -137,88 +111,25 @@ def _resolved(name: str, value: Any, path: Path) -> Any:
         return str(path.parent / value)
 
 
-def _password(file: _Given, environment: Mapping[str, str]) -> _Given | None:
-    """What the store asks for; None if nothing is configured."""
-    if environment.get(TOKEN):
-        found = _Given(Password(environment[TOKEN].strip()), ValueOrigin(TOKEN))
-    elif file.value:
-        path = Path(file.value)
-        places.require_secret(path)
-        found = _Given(Password(texts.read(path).strip()), ValueOrigin(str(path)))
-    else:
+def _table(
+    name: str, values: Mapping[str, GivenValue], environment: Mapping[str, str]
+) -> GivenTable:
+    """A table as the environment changes it."""
+    store, token = VARIABLES[name]
+    if environment.get(store):
+        values = {**values, "store": GivenValue(environment[store], ValueOrigin(store))}
+    return GivenTable(name, values, given.password(values["token-file"], token, environment))
+
+
+def _compiler(table: GivenTable) -> CompilerCache | None:
+    url = table.store_url(SCHEMES)
+    if not url:
         return None
-    if found.value.fault:
-        hint = "write USER:PASSWORD or a token, and nothing else"
-        raise found.origin.refuse(found.value.fault, hint)
-    return found
-
-
-def _stages(found: Mapping[str, _Given], password: _Given | None) -> StageStore | None:
-    store = found["store"]
-    accept = tuple(_keys(found["accept"]))
-    if not store.value:
-        return None
-    fault = fault_of(store.value)
-    if fault:
-        raise store.origin.refuse(f"{TABLE}.store: {fault}", 'store = "https://HOST/PATH/"')
-    if password is not None and not is_private(store.value):
-        cause = f"{TABLE}.store: a password would go through the network in clear text"
-        raise store.origin.refuse(
-            cause, "use https, or leave the password out (reading needs none)"
-        )
-    writes = found["mode"].value == "read-write"
-    if not accept and not writes:
-        cause = f"{TABLE}.accept: it has no key, so that no entry of the store would be used"
-        raise store.origin.refuse(cause, f'accept = ["{FORM.partition(",")[0]}"]')
-    key = _signing_key(found) if writes else None
-    url = store.value if store.value.endswith("/") else f"{store.value}/"
-    return StageStore(url, accept, key, password.value if password else None)
-
-
-def _keys(accept: _Given) -> Iterator[AcceptedKey]:
-    seen: set[str] = set()
-    for line in accept.value:
-        try:
-            key = AcceptedKey.parse(line)
-        except ValueError as error:
-            hint = "cat ~/.ssh/id_ed25519.pub shows such a line"
-            raise accept.origin.refuse(f"{TABLE}.accept: {error}", hint) from error
-        if key.name in seen or key.text in seen:
-            cause = f"{TABLE}.accept: the key or the name {key.name} is in it twice"
-            raise accept.origin.refuse(cause, "remove one of them, or give it another name")
-        seen |= {key.name, key.text}
-        yield key
-
-
-def _signing_key(found: Mapping[str, _Given]) -> Path:
-    """The key for entries of this machine, which only this user may read."""
-    if not found["sign"].value:
-        cause = f"{TABLE}.mode: read-write needs a key that signs: {TABLE}.sign"
-        hint = "ssh-keygen -t ed25519 -N '' -C NAME -f FILE, then sign = \"FILE\""
-        raise found["mode"].origin.refuse(cause, hint)
-    path = Path(found["sign"].value)
-    places.require_secret(path)
-    return path
+    writes = table["mode"] == "read-write"
+    return CompilerCache(url, writes, table.password.value if table.password else None)
 
 
 def _files(read: tuple[Path, ...]) -> Iterator[HeldValue]:
     """A line for each file that would be read, whether there is one or not."""
     for path in read:
         yield HeldValue("file", str(path), "read" if path.exists() else "does not exist")
-
-
-def _held(found: Mapping[str, _Given], password: _Given | None) -> Iterator[HeldValue]:
-    for name, one in found.items():
-        key = f"{TABLE}.{name}"
-        if name == "accept" and one.value:
-            yield from (_told(key, line, one) for line in _keys(one))
-        else:
-            yield HeldValue(key, str(one.value or "(none)"), str(one.origin))
-    if password is not None:
-        yield HeldValue(
-            f"{TABLE} password", f"{password.value.kind}, not shown", str(password.origin)
-        )
-
-
-def _told(key: str, accepted: AcceptedKey, one: _Given) -> HeldValue:
-    return HeldValue(key, f"{accepted.name} {accepted.fingerprint}", str(one.origin))

@@ -29,10 +29,27 @@ class StagesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
     token_file: str = ""
 
 
-class UserFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CompilerCacheTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """The shared compiler cache: compiled objects of several machines.
+
+    ``store``: its URL, ``https``, ``http``, ``redis`` or ``rediss`` (Redis with TLS); empty: none
+    is used.
+    ``mode``: ``read`` takes objects from it, ``read-write`` also stores those of this machine.
+    ``token-file``: path of a file with what the store asks for: ``USER:PASSWORD`` or a token;
+    relative to the file, or from ``~``.
+    """
+
+    store: str = ""
+    mode: Literal["read", "read-write"] = "read"
+    token_file: str = ""
+
+
+class UserFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """What is about this machine and its team, and no part of a project.
 
     ``stages``: the shared stage cache.
+    ``compiler-cache``: the shared compiler cache.
     """
 
     stages: StagesTable = StagesTable()
+    compiler_cache: CompilerCacheTable = CompilerCacheTable()

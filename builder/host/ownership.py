@@ -286,7 +286,9 @@ def _require_own_part(cache: Cache, path: Path) -> None:
             f"{path} is a link to {path.readlink()}, and no link is followed in a cache",
             f"rm {shlex.quote(str(path))}, or {_HINT}",
         )
-    if found.st_uid == os.geteuid() or (path == cache.ccache and _is_builds(found.st_uid)):
+    if found.st_uid == os.geteuid() or (
+        path in (cache.ccache, cache.ccache_shared) and _is_builds(found.st_uid)
+    ):
         return
     raise EnvironmentFailure(
         f"{path} belongs to another user",

@@ -122,7 +122,13 @@ class Cache:
 
     @property
     def ccache(self) -> Path:
+        """Objects that this machine has compiled."""
         return self.root / "ccache"
+
+    @property
+    def ccache_shared(self) -> Path:
+        """Objects of a team's compiler cache, and those that were compiled while it was used."""
+        return self.root / "ccache-shared"
 
     @property
     def engine(self) -> Path:
@@ -153,7 +159,8 @@ class Cache:
         """All folders of a cache, except its locks, which are held while the rest is removed."""
         return (
             *(self.blobs, self.aside, self.partial, self.apt, self.stages, self.scratch),
-            *(self.ccache, self.engine, self.ledger, self.logs, self.bench),
+            *(self.ccache, self.ccache_shared),
+            *(self.engine, self.ledger, self.logs, self.bench),
         )
 
     @property

@@ -10,6 +10,7 @@ reads no module.
 from __future__ import annotations
 
 import ast
+import functools
 import threading
 from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
@@ -56,13 +57,16 @@ APART: dict[str, str] = {
 """Modules, and packages with all that is in them, that decide on no output, with the reason."""
 
 
+Status = tuple[int, int, int, int, int]
+
+
 class Module(msgspec.Struct, frozen=True):
     """What is known of a file: ``status`` is its device, inode, size, and both its times.
 
     ``data``: files and folders that it finds relative to itself, below the package.
     """
 
-    status: tuple[int, int, int, int, int]
+    status: Status
     sha256: Digest
     imports: tuple[str, ...]
     data: tuple[str, ...] = ()
@@ -130,7 +134,7 @@ class Code:
         if found is None:
             raise EnvironmentFailure(
                 f"the builder lacks its module {name}",
-                f"{self._file(name)} does not exist",
+                f"{_file(self._package, name)} does not exist",
                 "check the checkout: git status",
             )
         return found
@@ -142,7 +146,7 @@ class Code:
         return self._looked[name]
 
     def _read(self, name: str) -> Module | None:
-        path = self._file(name)
+        path = _file(self._package, name)
         try:
             found = path.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -158,47 +162,58 @@ class Code:
         if known is not None and known.status == status:
             return known
         self._new = True
-        tree = _plain(ast.parse(path.read_bytes(), str(path)))
-        nodes = _used(tree, name.partition(":")[2])
-        imports = {one for node in nodes for one in self._imported(node)}
-        text = "\n".join(ast.unparse(node) for node in nodes if not _is_import(node))
-        data = sorted({one for node in nodes for one in self._data(node, path)})
-        return Module(status, of_text(text), tuple(sorted(imports - {name})), tuple(data))
+        return _module(self._package, name, status)
 
-    def _file(self, name: str) -> Path:
-        path = self._package.joinpath(*name.partition(":")[0].split(".")[1:])
-        return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
-    def _imported(self, tree: ast.AST) -> Iterator[str]:
-        """The builder's modules that some code imports, with the packages that they are in."""
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                named = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module is not None:
-                named = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            else:
-                continue
-            for name in named:
-                yield from self._with_packages(name)
+@functools.cache
+def _module(package: Path, name: str, status: Status) -> Module:
+    """A module as it is with this ``status``, which says whether the file has changed."""
+    path = _file(package, name)
+    tree = _plain(ast.parse(path.read_bytes(), str(path)))
+    nodes = _used(tree, name.partition(":")[2])
+    imports = {one for node in nodes for one in _imported(node, package)}
+    text = "\n".join(ast.unparse(node) for node in nodes if not _is_import(node))
+    data = sorted({one for node in nodes for one in _data(node, path, package)})
+    return Module(status, of_text(text), tuple(sorted(imports - {name})), tuple(data))
 
-    def _data(self, tree: ast.AST, module: Path) -> Iterator[str]:
-        """What some code finds beside its module, by the longest path that it spells."""
-        found = _beside(tree, module)
-        if found is not None and found != module and found.is_relative_to(self._package):
-            if found != self._package:
-                yield str(found.relative_to(self._package))
-            return
-        for node in ast.iter_child_nodes(tree):
-            yield from self._data(node, module)
 
-    def _with_packages(self, name: str) -> Iterator[str]:
-        parts = name.split(".")
-        if parts[0] != "builder":
-            return
-        for count in range(1, len(parts) + 1):
-            part = ".".join(parts[:count])
-            if self._file(part).is_file():
-                yield part
+def _file(package: Path, name: str) -> Path:
+    path = package.joinpath(*name.partition(":")[0].split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _imported(tree: ast.AST, package: Path) -> Iterator[str]:
+    """The builder's modules that some code imports, with the packages that they are in."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            named = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            named = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in named:
+            yield from _with_packages(name, package)
+
+
+def _data(tree: ast.AST, module: Path, package: Path) -> Iterator[str]:
+    """What some code finds beside its module, by the longest path that it spells."""
+    found = _beside(tree, module)
+    if found is not None and found != module and found.is_relative_to(package):
+        if found != package:
+            yield str(found.relative_to(package))
+        return
+    for node in ast.iter_child_nodes(tree):
+        yield from _data(node, module, package)
+
+
+def _with_packages(name: str, package: Path) -> Iterator[str]:
+    parts = name.split(".")
+    if parts[0] != "builder":
+        return
+    for count in range(1, len(parts) + 1):
+        part = ".".join(parts[:count])
+        if _file(package, part).is_file():
+            yield part
 
 
 def is_apart(name: str, apart: Set[str] = APART.keys()) -> bool:

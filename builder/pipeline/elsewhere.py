@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from builder.errors import Interrupted
 from builder.host.listing import Listing
 from builder.pipeline.facts import Facts
 from builder.pipeline.provenance import Provenance
-from builder.pipeline.stage import Done
+from builder.pipeline.stage import COMPILER_CACHE, Done
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,10 @@ class BroughtOutput:
 class Elsewhere(Protocol):
     """Knows outputs of other machines."""
 
+    @property
+    def may_bring(self) -> bool:
+        """Whether it may have an output that this machine lacks."""
+
     def bring(self, wanted: Wanted) -> BroughtOutput | None:
         """Fill the folder; None if there is no such output, and the folder is anyhow then.
 
@@ -63,6 +67,8 @@ class Elsewhere(Protocol):
 class Nowhere:
     """No other machine is known; what was brought earlier is used."""
 
+    may_bring = False
+
     def bring(self, wanted: Wanted) -> None:
         """Nothing is brought."""
 
@@ -81,27 +87,73 @@ class Here(Nowhere):
     """Nothing counts but what this machine has made, from what it has made itself."""
 
     def accepts(self, origins: Collection[str]) -> bool:
-        """Only outputs without origins may be used."""
-        return not origins
+        """Only outputs that no other machine's stage went into may be used."""
+        return not stages_of(origins)
+
+
+@dataclass(frozen=True)
+class OwnObjects:
+    """As ``stages``, but without any output that may have other machines' objects in it."""
+
+    stages: Elsewhere
+
+    @property
+    def may_bring(self) -> bool:
+        """See ``Elsewhere``."""
+        return self.stages.may_bring
+
+    def bring(self, wanted: Wanted) -> BroughtOutput | None:
+        """See ``Elsewhere``."""
+        return self.stages.bring(wanted)
+
+    def offer(self, done: Done) -> None:
+        """See ``Elsewhere``."""
+        self.stages.offer(done)
+
+    def accepts(self, origins: Collection[str]) -> bool:
+        """See ``Elsewhere``."""
+        return COMPILER_CACHE not in origins and self.stages.accepts(origins)
+
+    def close(self, *, at_once: bool = False) -> None:
+        """See ``Elsewhere``."""
+        self.stages.close(at_once=at_once)
 
 
 NOWHERE = Nowhere()
 HERE = Here()
-NOT_ACCEPTED = "its output in the cache was made by another machine, or from such an output"
+NOT_ACCEPTED = "other machines made its output in the cache, or a part of it"
+
+
+def stages_of(origins: Collection[str]) -> set[str]:
+    """The origins that vouch for other machines' stages."""
+    return set(origins) - {COMPILER_CACHE}
+
+
+class Closed(Protocol):
+    """Has work under way that others wait for."""
+
+    def close(self, *, at_once: bool = False) -> None:
+        """Wait for its end; ``at_once``: give it up."""
 
 
 @contextmanager
-def open_until_done(elsewhere: Elsewhere) -> Iterator[None]:
+def open_until_done(find: Callable[[], Closed | None]) -> Iterator[None]:
     """The end of the block waits until other machines have what was offered in it.
 
-    An interrupt gives that up.
+    ``find``: what knows that, None if it was not used.  An interrupt gives that up.
     """
+
+    def close(*, at_once: bool) -> None:
+        found = find()
+        if found is not None:
+            found.close(at_once=at_once)
+
     try:
         yield
     except (KeyboardInterrupt, Interrupted):
-        elsewhere.close(at_once=True)
+        close(at_once=True)
         raise
     except BaseException:
-        elsewhere.close()
+        close(at_once=False)
         raise
-    elsewhere.close()
+    close(at_once=False)

@@ -49,14 +49,46 @@ class ImageFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.IM
     sha256: Digest
 
 
+class CompilerFacts(msgspec.Struct, frozen=True):
+    """What the compiler's caches did in a build: calls of compilers, by where the object was from.
+
+    ``local``: this machine's cache.  ``remote``: the team's.  ``compiled``: neither had it.
+    ``errors``: requests that the team's cache could not answer.  ``received``, ``sent``: bytes of
+    objects from it, and to it, up to the build's end.
+    """
+
+    local: Count
+    remote: Count
+    compiled: Count
+    errors: Count = 0
+    received: Count = 0
+    sent: Count = 0
+
+    @property
+    def uses_remote(self) -> bool:
+        """Whether the team's cache was asked for anything."""
+        return bool(self.remote or self.errors or self.received or self.sent)
+
+    def __str__(self) -> str:
+        calls = self.local + self.remote + self.compiled
+        failed = f", {self.errors} requests failed" if self.errors else ""
+        return (
+            f"{self.remote} of {calls} objects from the team's compiler cache "
+            f"({self.received / 1e6:.1f} MB), {self.local} from this machine's, "
+            f"{self.compiled} compiled{failed}"
+        )
+
+
 class BuildFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.BUILD.value):
     """RPMs: compiled objects, and how long the container lived, in seconds.
 
-    What the stage took beyond that is the builder's own.
+    What the stage took beyond that is the builder's own.  ``compiler``: None if the base has no
+    compiler cache.
     """
 
     objects: Count
     container_seconds: float
+    compiler: CompilerFacts | None = None
 
 
 class RepoFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.REPO.value):

@@ -196,9 +196,14 @@ class Schedule:
             self.console.detail(line.replace("would run", "runs"))
 
     def _check(self, unsettled: list[Stage]) -> None:
-        """Before the first stage starts, check that this host can run all remaining stages."""
+        """Before the first stage starts, check that this host can run all remaining stages.
+
+        Those that another machine may have made are checked when they have to run here.
+        """
         if not self._checked:
-            for check in dict.fromkeys(stage.check for stage in unsettled):
+            brings = self.elsewhere.may_bring
+            here = (stage for stage in unsettled if not (brings and stage.shared))
+            for check in dict.fromkeys(stage.check for stage in here):
                 check()
             self._checked = bool(unsettled)
 

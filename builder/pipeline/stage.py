@@ -22,6 +22,8 @@ from builder.pipeline.facts import NONE, Facts
 from builder.pipeline.provenance import Provenance
 
 LISTING = "stage.files"
+COMPILER_CACHE = "compiler-cache"
+"""The origin of what may have objects in it that other machines have compiled."""
 
 F = TypeVar("F", bound=Facts)
 
@@ -46,7 +48,7 @@ class Manifest(msgspec.Struct, frozen=True):
     folders too large to list here (trees).  ``listing``: the digest of the file ``stage.files``
     beside it, which lists the whole output.  ``provenance``: where it was made, if not here; the
     times are then those of the transfer.  ``origins``: fingerprints of the keys that vouch for what
-    other machines have made of it, or of what it was made from.
+    other machines have made of it, or of what it was made from, and ``COMPILER_CACHE``.
     """
 
     stage: str
@@ -117,7 +119,7 @@ class Work(msgspec.Struct, frozen=True):
     thrown away after success.  ``log``: the stage's log file.  ``needs``: the stages it asked for,
     by name.  ``note``: keeps its facts for the manifest.  ``stop`` is set when the run is being
     stopped.  ``state``: accepts the listing of the whole output from a stage that knows it, so that
-    the output need not be read again.
+    the output need not be read again.  ``owe``: notes an origin of the output (see ``Manifest``).
     """
 
     output: Path
@@ -127,6 +129,7 @@ class Work(msgspec.Struct, frozen=True):
     note: Callable[[Facts], None]
     stop: threading.Event
     state: Callable[[Listing], None]
+    owe: Callable[[str], None]
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -143,7 +146,8 @@ class Stage(msgspec.Struct, frozen=True):
     before it runs.  ``check``: raises if this host cannot run it; called before the first stage of
     a run starts, if this stage may have to run.  ``remark``: what ``explain`` adds if it need not
     run.  ``objects``: how many files it compiles, as far as that is known before it has ever run.
-    ``shared``: its output may come from another machine, and is offered to others.
+    ``shared``: its output may come from another machine, and is offered to others; ``check`` is
+    called once it has to run here.
     """
 
     name: str

@@ -62,6 +62,8 @@ class Worker:
         """
         found = None if asked or not stage.shared else self._bring(stage, inputs)
         if found is None:
+            if stage.shared:
+                stage.check()  # it was put off while another machine might have the output
             found = self._run(stage, inputs, done)
             if stage.shared:
                 self.elsewhere.offer(found)
@@ -115,6 +117,7 @@ class Worker:
             started, folder = time.time(), self._empty(stage.name)
             told: list[Facts] = []
             stated: list[Listing] = []
+            origins = [one for need in stage.needs for one in settled[need].manifest.origins]
             log = self.log(stage.name)
             log.parent.mkdir(parents=True, exist_ok=True)
             stage.run(
@@ -126,6 +129,7 @@ class Worker:
                     note=told.append,
                     stop=self.stop,
                     state=stated.append,
+                    owe=origins.append,
                 )
             )
             if stage.late:  # a source that was pinned by this very run
@@ -140,7 +144,7 @@ class Worker:
                 facts=told[-1] if told else NONE,
                 log=log,
                 listing=stated[-1] if stated else None,
-                origins=(one for need in stage.needs for one in settled[need].manifest.origins),
+                origins=origins,
             )
 
     def _folder(self, stage: str) -> Path:

@@ -20,7 +20,7 @@ import urllib3
 
 from builder.console import Progress
 from builder.digest import Digest
-from builder.remote.model import StageStore
+from builder.remote.model import HttpStore
 from builder.shown import answer, without_secrets
 from builder.source import web
 from builder.source.client import HttpSession
@@ -33,7 +33,6 @@ T = TypeVar("T")
 
 _ABSENT = frozenset({404, 410})
 _STORED = frozenset({200, 201, 204})  # RFC 9110, 9.3.4
-_WHAT = "the stage store"
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class StoreExchange:
     Every method raises LocationFailed with the store's answer, without secrets, and Interrupted.
     """
 
-    store: StageStore
+    store: HttpStore
     patience: StorePatience
     stop: threading.Event
 
@@ -157,7 +156,7 @@ class StoreExchange:
 
     def _persist(self, attempt: Callable[[Limit], T], seconds: float) -> T:
         """What ``attempt`` returns; it is called again after a failure that may pass."""
-        limit = Limit(_WHAT, seconds, self.stop)
+        limit = Limit(self.store.what, seconds, self.stop)
         for left in reversed(range(self.patience.attempts)):
             try:
                 return self._told(attempt, limit)

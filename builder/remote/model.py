@@ -15,7 +15,7 @@ from builder.values import url_fault
 if TYPE_CHECKING:  # slow to load
     from requests import PreparedRequest
 
-_SCHEMES = ("https", "http")
+SCHEMES = ("https", "http")
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1", re.ASCII)
 _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 
@@ -62,6 +62,15 @@ class Password:
 
 
 @dataclass(frozen=True)
+class HttpStore:
+    """Where requests go.  ``what``: its name, for people.  ``url``: ends with a slash."""
+
+    what: str
+    url: str
+    password: Password | None = None
+
+
+@dataclass(frozen=True)
 class StageStore:
     """``url``: ends with a slash.  ``accept``: whose entries are used.  ``sign``: the private key
     for the entries of this machine, None if it pushes none."""
@@ -76,10 +85,15 @@ class StageStore:
         """Whether this machine's finished stages are pushed."""
         return self.sign is not None
 
+    @property
+    def http(self) -> HttpStore:
+        """Where its requests go."""
+        return HttpStore("the stage store", self.url, self.password)
 
-def fault_of(url: str) -> str:
+
+def fault_of(url: str, schemes: tuple[str, ...]) -> str:
     """What is wrong with the address of a store; empty if nothing is.  It quotes no secret."""
-    fault = url_fault(url, _SCHEMES)
+    fault = url_fault(url, schemes)
     if fault:
         return fault
     parts = urlsplit(url)
@@ -93,7 +107,7 @@ def fault_of(url: str) -> str:
 def is_private(url: str) -> bool:
     """Whether nobody on the way can read what is sent there: TLS, or this machine alone."""
     parts = urlsplit(url)
-    if parts.scheme == "https":
+    if parts.scheme in ("https", "rediss"):
         return True
     return bool(_LOOPBACK.fullmatch(parts.hostname or "")) and not _has_proxy(url)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from builder.console import Console
 from builder.errors import BuilderError, Interrupted
-from builder.pipeline.elsewhere import BroughtOutput, Wanted
+from builder.pipeline.elsewhere import BroughtOutput, Wanted, stages_of
 from builder.pipeline.stage import Done
 from builder.remote.exchange import StoreExchange, StorePatience
 from builder.remote.model import StageStore
@@ -50,13 +50,18 @@ class RemoteStages:
     _stop: threading.Event = field(default_factory=threading.Event)
     _worker: threading.Thread | None = None
 
+    @property
+    def may_bring(self) -> bool:
+        """Whether the store is asked."""
+        return bool(self.store.accept) and not self._is_lost
+
     def bring(self, wanted: Wanted) -> BroughtOutput | None:
         """Fill the folder from the store; None if that is not possible."""
-        if self._is_lost or not self.store.accept:
+        if not self.may_bring:
             return None
-        exchange = StoreExchange(self.store, self.patience, wanted.stop)
+        exchange = StoreExchange(self.store.http, self.patience, wanted.stop)
         try:
-            return Taker(exchange, self.console, self.aside).take(wanted)
+            return Taker(exchange, self.store.accept, self.console, self.aside).take(wanted)
         except Interrupted:
             raise
         except Unusable as fault:
@@ -79,7 +84,7 @@ class RemoteStages:
 
     def accepts(self, origins: Collection[str]) -> bool:
         """Whether all keys that vouch for an output are accepted still."""
-        return {key.fingerprint for key in self.store.accept}.issuperset(origins)
+        return {key.fingerprint for key in self.store.accept}.issuperset(stages_of(origins))
 
     def close(self, *, at_once: bool = False) -> None:
         """Wait until everything that was offered is pushed; ``at_once``: give it up."""
@@ -104,7 +109,7 @@ class RemoteStages:
 
     def _push(self, done: Done) -> None:
         assert self.store.sign is not None  # noqa: S101 - see offer
-        exchange = StoreExchange(self.store, self.patience, self._stop)
+        exchange = StoreExchange(self.store.http, self.patience, self._stop)
         try:
             pusher = Pusher(exchange, self.store.sign, self.scratch)
             size = pusher.push(done, anew=done.name in self._faulty)

@@ -33,9 +33,11 @@ class Unusable(Exception):
 
 @dataclass(frozen=True)
 class Taker:
-    """``aside``: where an archive is kept that is not what was signed."""
+    """``accept``: whose entries are used.  ``aside``: where an archive is kept that is not what
+    was signed."""
 
     exchange: StoreExchange
+    accept: tuple[AcceptedKey, ...]
     console: Console
     aside: Path
 
@@ -70,7 +72,7 @@ class Taker:
         signature = self.exchange.read(path, entry.MOST_SIGNATURE)
         if signature is None:
             raise Unsigned("it is not signed")
-        signer = signing.verify(data, signature, self.exchange.store.accept, wanted.scratch)
+        signer = signing.verify(data, signature, self.accept, wanted.scratch)
         try:
             found = decode(data, StageEntry)
         except msgspec.DecodeError as error:

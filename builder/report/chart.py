@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from builder.pipeline.facts import BuildFacts
 from builder.pipeline.stagename import StageKind, is_of
 from builder.report.history import BuildSummary
 from builder.report.record import BuildRecord, StageRecord, Unfinished
 
 WIDTH = 1000.0
 """Of a bar's drawing, whatever its width on the page."""
+RAN = "ran"
 _NEED = "stage:"
 _LEAST = 2.0  # so that the quickest stage is seen
 _SLACK = 1.0  # seconds by which two clocks of one machine may differ
@@ -31,6 +33,11 @@ class ChartRow:
     x: float = 0.0
     width: float = 0.0
     critical: bool = False
+
+    @property
+    def ran(self) -> bool:
+        """Whether it ran here, in this run."""
+        return self.state.partition(";")[0] == RAN
 
 
 @dataclass(frozen=True)
@@ -99,9 +106,17 @@ def _row(stage: StageRecord, log: str) -> ChartRow:
 
 def _state(stage: StageRecord) -> str:
     if stage.provenance is None:
-        return "nothing had changed" if stage.hit else "ran"
+        return "nothing had changed" if stage.hit else f"{RAN}{_objects(stage)}"
     came = f"came {stage.provenance}"
     return f"nothing had changed; {came}" if stage.hit else came
+
+
+def _objects(stage: StageRecord) -> str:
+    """Where a build's objects came from, if a team's compiler cache was asked."""
+    facts = stage.facts
+    if isinstance(facts, BuildFacts) and facts.compiler and facts.compiler.uses_remote:
+        return f"; {facts.compiler}"
+    return ""
 
 
 def _placed(

@@ -12,11 +12,17 @@ from builder.engine.spec import ContainerSpec, Mount, RunContainer
 from builder.errors import BuildError
 from builder.host import buildlog
 from builder.profile.build import BuildPart
+from builder.rpm import compiled
+from builder.rpm.compiled import CallCounts
 from builder.rpm.tree import RpmTree, lay, write_spec
 
 HOME = PurePosixPath("/home/builder")
 SCRIPT = Path(__file__).parent / "container" / "rpmbuild.sh"
 CCACHE_SIZE = "5G"
+CALLS = "ccache-calls"
+RELAY = "/relay"
+# The relay answers in its own time, and says at once that it has lost its store.
+REMOTE_STORAGE = "redis+unix:{}|connect-timeout=2000|operation-timeout=20000"
 COMPILED = ("  CC ", "  CC [M] ", "  LD [M] ", "  AS ", "  AR ", "  CC\t", "  CXX ")
 
 
@@ -29,7 +35,8 @@ class BuildPlan(msgspec.Struct, frozen=True):
     component.  ``jobs``: the folder with the job budget's pipe.  ``expected``: how many objects the
     last build compiled, if known.  ``options``: further options of rpmbuild.  ``explain``: cause
     and hint from the log of a failed build, if the manner of packing knows more than ``buildlog``
-    does.
+    does.  ``relay``: the socket of the team's compiler cache, in a folder of its own; None if there
+    is none.
     """
 
     part: BuildPart
@@ -43,6 +50,7 @@ class BuildPlan(msgspec.Struct, frozen=True):
     expected: int | None
     options: tuple[str, ...] = ()
     explain: Callable[[Path], tuple[str, str] | None] = lambda _: None
+    relay: Path | None = None
 
     @property
     def spec_name(self) -> str:
@@ -55,11 +63,15 @@ class BuildPlan(msgspec.Struct, frozen=True):
 
 
 class Built(msgspec.Struct, frozen=True):
-    """The RPMs of one component, and how many objects were compiled for them."""
+    """The RPMs of one component, and how many objects were made for them.
+
+    ``calls``: where these came from, None without ccache.
+    """
 
     binary: tuple[Path, ...]
     source: tuple[Path, ...]
     objects: int
+    calls: CallCounts | None
 
 
 def container_spec(plan: BuildPlan, tree: RpmTree) -> ContainerSpec:
@@ -77,6 +89,10 @@ def container_spec(plan: BuildPlan, tree: RpmTree) -> ContainerSpec:
     if plan.prepared is not None:
         options = ("--noprep", "--noclean", *options)
         mounts.append(Mount(plan.prepared, str(top / "BUILD" / plan.unpacked)))
+    remote: tuple[tuple[str, str], ...] = ()
+    if plan.relay is not None:
+        mounts.append(Mount(plan.relay.parent, RELAY))
+        remote = (("CCACHE_REMOTE_STORAGE", REMOTE_STORAGE.format(f"{RELAY}/{plan.relay.name}")),)
     return ContainerSpec(
         image=plan.image,
         argv=("/bin/sh", "/usr/local/bin/build-rpms", f"{top}/SPECS/{plan.spec_name}", *options),
@@ -91,6 +107,8 @@ def container_spec(plan: BuildPlan, tree: RpmTree) -> ContainerSpec:
             # The compiler's own list of headers tells what a file depends on, so that a
             # miss does not cost a run of the preprocessor.
             ("CCACHE_DEPEND", "1"),
+            ("CCACHE_STATSLOG", str(HOME / CALLS)),
+            *remote,
         ),
         workdir=str(HOME),
     )
@@ -142,6 +160,7 @@ def build(
         tuple(sorted(tree.rpms.rglob("*.rpm"))),
         tuple(sorted(tree.srpms.glob("*.src.rpm"))),
         counter.objects,
+        compiled.read(tree.home / CALLS),
     )
     _demand(plan.part, built, log)
     return built

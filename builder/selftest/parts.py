@@ -68,10 +68,11 @@ def linters(root: Path) -> Part:
     )
 
 
-def level(name: str, scratch: Path, *, coverage: bool) -> Part:
+def level(name: str, scratch: Path, *, coverage: bool, places: tuple[str, ...] = ()) -> Part:
     """The tests of one level; their outcomes and coverage data are written to ``scratch``.
 
-    ``coverage`` doubles what Python costs, child processes included.
+    ``coverage`` doubles what Python costs, child processes included.  ``places``: folders, files or
+    tests below the level's folder (default: all of it).
     """
     outcomes = scratch / f"{name}.xml"
     argv = [sys.executable, "-m", "pytest", "--level", name, "-q"]
@@ -82,6 +83,7 @@ def level(name: str, scratch: Path, *, coverage: bool) -> Part:
         argv += ["-n", "auto", "--dist", "loadfile"]
     if name in ("small", "whole"):  # tests/levels.py keeps those together that share a machine
         argv += ["-n", "auto", "--dist", "loadgroup"]
+    argv += [f"tests/{name}/{place}" for place in places]
     if not coverage:
         return Part(name, (CheckCommand(f"pytest {name}", tuple(argv)),), outcomes)
     argv += ["--cov", "--cov-report="]
@@ -95,10 +97,12 @@ def coverage(scratch: Path, gate: int = COVERAGE_GATE) -> Part:
     return Part("coverage", (CheckCommand("coverage", (*argv, f"--fail-under={gate}")),))
 
 
-def parts(root: Path, scope: Scope, scratch: Path) -> tuple[Part, ...]:
-    """The parts of a run; ``long`` is the fourth level alone."""
+def parts(
+    root: Path, scope: Scope, scratch: Path, places: tuple[str, ...] = ()
+) -> tuple[Part, ...]:
+    """The parts of a run; ``long`` is the fourth level alone, or these ``places`` of it."""
     if scope == "long":
-        return (level("long", scratch, coverage=False),)
+        return (level("long", scratch, coverage=False, places=places),)
     if scope == "fast":
         return (linters(root), level("unit", scratch, coverage=False))
     tests = (level(name, scratch, coverage=name == "unit") for name in CI_LEVELS)

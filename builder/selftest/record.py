@@ -1,11 +1,14 @@
-"""The record of the long tests: what CI cannot run is run by people, who commit this file."""
+"""The record of the long tests: what CI cannot run is run by people, who commit this file.
+
+They take hours, so that they may be run in several parts: each test has its last run on record.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,7 +39,10 @@ class CommitState(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One run: ``date`` of its start (RFC 3339, UTC), ``minutes`` altogether."""
+    """One run: ``date`` of its start (RFC 3339, UTC), ``minutes`` altogether.
+
+    ``passed``: every test, and every limit of minutes.
+    """
 
     tested: CommitState
     date: str
@@ -44,6 +50,13 @@ class Record(msgspec.Struct, frozen=True):
     minutes: float
     passed: bool
     tests: tuple[CaseOutcome, ...]
+
+
+class LongRecord(msgspec.Struct, frozen=True):
+    """The last run of every test, the newest run first.  ``passed``: all tests of all runs."""
+
+    passed: bool
+    runs: tuple[Record, ...]
 
 
 def this_machine() -> MachineRecord:
@@ -93,6 +106,34 @@ def make(
     )
 
 
-def write(record: Record, path: Path) -> None:
-    """Write it whole or not at all."""
-    write_whole(path, msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+def add(run: Record, path: Path, *, whole: bool) -> None:
+    """Put a run into the file at ``path``, which is written whole or not at all.
+
+    ``whole``: it is of all tests, and nothing of earlier runs is kept.  Otherwise these keep the
+    tests that it did not run.
+    """
+    earlier = () if whole else _without(_read_runs(path), {one.test for one in run.tests})
+    runs = (run, *earlier)
+    made = LongRecord(all(_all_passed(one) for one in runs), runs)
+    write_whole(path, msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n")
+
+
+def _read_runs(path: Path) -> tuple[Record, ...]:
+    """The runs in a file; none if there is no file, or if it has another form."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=LongRecord).runs
+    except (FileNotFoundError, msgspec.DecodeError):
+        return ()
+
+
+def _without(runs: Iterable[Record], tests: Collection[str]) -> tuple[Record, ...]:
+    """Runs without these tests; one that has no other is left out."""
+    kept = (
+        msgspec.structs.replace(run, tests=tuple(one for one in run.tests if one.test not in tests))
+        for run in runs
+    )
+    return tuple(run for run in kept if run.tests)
+
+
+def _all_passed(run: Record) -> bool:
+    return all(one.verdict != "failed" for one in run.tests)

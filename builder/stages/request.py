@@ -23,7 +23,8 @@ class Request(msgspec.Struct, frozen=True):
     ``hermetic``: a base that is not the locked one is refused.
     ``variants``: of sources, each as ``SOURCE=VARIANT``.
     ``dry``: nothing is run; what would be is told.
-    ``alone``: nothing of other machines is used, and nothing that was made of it.
+    ``alone``: no finished stage of another machine is used, and nothing that was made of it.
+    ``own_objects``: the same for objects that other machines have compiled.
     """
 
     profile: str
@@ -36,6 +37,7 @@ class Request(msgspec.Struct, frozen=True):
     variants: tuple[str, ...] = ()
     dry: bool = False
     alone: bool = False
+    own_objects: bool = False
 
 
 def read_jobs(word: str | None) -> int:

@@ -24,7 +24,7 @@ from builder.host.removal import remove
 from builder.pipeline import run as runs
 from builder.pipeline.budget import Budget
 from builder.pipeline.code import Code
-from builder.pipeline.elsewhere import HERE, NOWHERE, Elsewhere, open_until_done
+from builder.pipeline.elsewhere import HERE, NOWHERE, Elsewhere, OwnObjects, open_until_done
 from builder.pipeline.facts import FetchFacts
 from builder.pipeline.ledger import Ledger
 from builder.pipeline.schedule import Schedule, with_needs
@@ -44,6 +44,7 @@ from builder.stages.setting import Setting
 
 if TYPE_CHECKING:
     from builder.engine import Engine
+    from builder.relay.relay import Relay
 
 T = TypeVar("T")
 
@@ -164,6 +165,22 @@ def _stopper(engine: _Once[Engine]) -> Callable[[], None]:
 
 
 def _elsewhere(request: Request, place: Place, run_id: str) -> Elsewhere:
+    """Which outputs of other machines count."""
+    found = _stages_elsewhere(request, place, run_id)
+    return OwnObjects(found) if request.own_objects else found
+
+
+def _relay(request: Request, console: Console) -> Relay | None:
+    """To the compiler cache of the user's configuration, if the request may use it."""
+    cache = None if request.own_objects else configuration.load().compiler
+    if cache is None:
+        return None
+    from builder.relay.relay import Relay  # noqa: PLC0415 - slow to load, and often unused
+
+    return Relay(cache, console)
+
+
+def _stages_elsewhere(request: Request, place: Place, run_id: str) -> Elsewhere:
     """The store of the user's configuration, if it names one and the request may use it.
 
     A hermetic run takes nothing: a key does not say of which packages a base was made.
@@ -210,6 +227,7 @@ def open_session(
         engine: _Once[Engine] = _Once(lambda: stack.enter_context(connect(cache, console)))
         jobs = request.jobs or os.cpu_count() or 1
         budget: _Once[Budget] = _Once(lambda: Budget(cache.scratch / run_id / "jobs", jobs))
+        relay: _Once[Relay | None] = _Once(lambda: _relay(request, console))
         setting = Setting(
             build=build,
             locked=ci.is_locked(asked=request.locked),
@@ -220,6 +238,7 @@ def open_session(
             jobs=lambda: budget().folder,
             code=code,
             rendered=rendered,
+            relay=relay,
         )
         ledger = Ledger(ledger_path(cache, profile, build.flavour, build.base.name))
         store = Store(cache)
@@ -232,7 +251,7 @@ def open_session(
         schedule.settled = held.see
         stages = catalogue.stages(setting, ledger, update=request.update)
         try:
-            with open_until_done(elsewhere):
+            with open_until_done(lambda: elsewhere), open_until_done(lambda: relay.made):
                 yield Session(setting, stages, ledger, store, schedule, held)
         except OSError:  # no stage failed: there is nothing to open a shell in
             remove(cache.scratch / run_id, cache.scratch)

@@ -16,6 +16,7 @@ from builder.rpm.rendered import RenderedSpecs
 
 if TYPE_CHECKING:
     from builder.engine import Engine
+    from builder.relay.relay import Relay
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -23,7 +24,7 @@ class Setting(msgspec.Struct, frozen=True):
 
     ``engine`` connects on first use and is shared by all stages.  ``jobs``: folder of the job
     budget's pipe.  ``locked``: unpinned sources are refused.  ``code``: of the builder itself.
-    ``rendered``: digests of specs.
+    ``rendered``: digests of specs.  ``relay``: to the team's compiler cache, None if none is used.
     """
 
     build: Build
@@ -35,6 +36,7 @@ class Setting(msgspec.Struct, frozen=True):
     jobs: Callable[[], Path]
     code: Code
     rendered: RenderedSpecs
+    relay: Callable[[], Relay | None] = lambda: None
 
     @property
     def specs(self) -> Path:

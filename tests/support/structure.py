@@ -8,12 +8,12 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib.util import resolve_name
 from pathlib import Path
 
 from builder.selftest.parts import LEVELS
+from tests.support import syntax
 
 MODULE_LINES = 400
 FUNCTION_LINES = 60
@@ -24,7 +24,6 @@ THROUGH_ROOMS = ("el6", "fresh", "gate", "installed", "mishaps")
 CHECKS = ("raises", "warns", "fail")
 BEGINNINGS = ("require_", "assert_")
 
-Tree = ast.Module
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Graph = Mapping[str, set[str]]
 
@@ -39,11 +38,6 @@ def _dotted(path: Path) -> str:
     return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
 
 
-@cache
-def _parse(path: Path) -> Tree:
-    return ast.parse(path.read_text(), path)
-
-
 def long_modules(root: Path) -> list[str]:
     """Modules of more than 400 lines."""
     lines = {name: len(path.read_text().splitlines()) for name, path in modules(root).items()}
@@ -55,13 +49,13 @@ def long_functions(root: Path) -> list[str]:
     return [
         f"{name}.{one.name} has {_lines(one)} lines"
         for name, path in modules(root).items()
-        for one in _functions(_parse(path))
+        for one in _functions(path)
         if _lines(one) > FUNCTION_LINES
     ]
 
 
-def _functions(tree: Tree) -> Iterator[Function]:
-    return (node for node in ast.walk(tree) if isinstance(node, Function))
+def _functions(path: Path) -> Iterator[Function]:
+    return (node for node in syntax.nodes(path) if isinstance(node, Function))
 
 
 def _lines(node: Function) -> int:
@@ -73,7 +67,7 @@ def repeated_classes(root: Path) -> list[str]:
     """Names of classes that are in more than one place."""
     places = defaultdict(list)
     for name, path in modules(root).items():
-        for node in ast.walk(_parse(path)):
+        for node in syntax.nodes(path):
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(name)
     found = {name: where for name, where in places.items() if len(where) > 1}
@@ -90,16 +84,20 @@ def imports(root: Path, *, typed: bool) -> dict[str, set[str]]:
     for name, path in known.items():
         package = name if path.stem == "__init__" else name.rpartition(".")[0]
         found[name] = set(
-            _imported(_walk(_parse(path), typed=typed), package, known)
+            _imported(_walk(syntax.tree(path), typed=typed), package, known)
         ) & known.keys() - {name}
     return found
 
 
 def _walk(tree: ast.AST, *, typed: bool) -> Iterator[ast.AST]:
     for node in ast.iter_child_nodes(tree):
-        if typed or not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+        if typed or not (isinstance(node, ast.If) and _is_for_types(node.test)):
             yield node
             yield from _walk(node, typed=typed)
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
 
 
 def _imported(nodes: Iterable[ast.AST], package: str, known: Container[str]) -> Iterator[str]:
@@ -170,7 +168,7 @@ def silent_tests(root: Path) -> list[str]:
     return [
         f"{path.relative_to(root)}::{one.name} does not assert"
         for _, path in _tests(root)
-        for one in _functions(_parse(path))
+        for one in _functions(path)
         if one.name.startswith("test_") and not any(map(_is_assertion, ast.walk(one)))
     ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import syntax
 from tests.world import ROOT
 
 PAGE = ROOT / "ARCHITECTURE.md"
@@ -24,7 +25,7 @@ def listed() -> list[str]:
 
 def imported(module: Path) -> Iterator[str]:
     """Every module of the builder that a file imports, wherever in it, by its parts."""
-    for node in ast.walk(ast.parse(module.read_text())):
+    for node in syntax.nodes(module):
         if isinstance(node, ast.Import):
             yield from (one.name for one in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

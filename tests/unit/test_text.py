@@ -21,6 +21,7 @@ from builder.rpm import capabilities, spec
 from builder.rpm.spec import SpecContext
 from builder.selftest import budget
 from builder.source.pins import SourcesLock
+from tests.support import syntax
 from tests.world import ROOT
 
 PROGRAMS = (ROOT / "tasks.py", *sorted((ROOT / "builder").rglob("*.py")))
@@ -28,7 +29,7 @@ PROGRAMS = (ROOT / "tasks.py", *sorted((ROOT / "builder").rglob("*.py")))
 
 def calls_without_encoding(program: Path) -> Iterator[str]:
     """Calls that read or write text in whatever encoding the locale has."""
-    for node in ast.walk(ast.parse(program.read_text(encoding="utf-8"))):
+    for node in syntax.nodes(program):
         if isinstance(node, ast.Call) and _takes_text(node) and not _is_told(node):
             yield f"{program.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
 
@@ -132,7 +133,7 @@ def test_results_are_printed_in_one_place() -> None:
     calls = {
         path.name
         for path in PROGRAMS
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in syntax.nodes(path)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == "print"

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 import requests
 
+from builder.console import Console
+from builder.relay.model import CompilerCache, RelayTraffic
+from builder.relay.relay import Relay
+from builder.remote.model import Password
+from tests.support.relay.client import KEY, OBJECT, connect
 from tests.support.remote import nginx
 from tests.support.remote.keys import KeyPair
 from tests.support.remote.machines import IMAGE, KERNEL, Machine, reader, writer
+from tests.support.remote.store import USER
 
 pytestmark = pytest.mark.registry
 
@@ -50,3 +57,26 @@ def test_a_wrong_password_costs_the_push_and_not_the_build(
         assert machine.ran == [KERNEL, IMAGE]
         assert "not pushed to the stage store" in machine.told[0]
         assert not list((tmp_path / "stages/store").rglob("*"))
+
+
+def test_a_team_shares_its_objects_through_the_same_server(binary: Path, tmp_path: Path) -> None:
+    said = io.StringIO()
+
+    def exchange(name: str, password: Password | None, *, pushes: bool) -> RelayTraffic:
+        cache = CompilerCache(f"{url}objects/", pushes, password)
+        relay = Relay(cache, Console(said, interactive=False))
+        with relay.door(tmp_path / name, "lts.kernel") as (path, traffic), connect(path) as client:
+            client.get(KEY)
+            client.put(KEY)
+        relay.close()
+        return traffic
+
+    with nginx.serve(binary, tmp_path) as url:
+        refused = exchange("stranger", None, pushes=True)
+        assert (refused.missing, refused.stored, refused.errors) == (1, 0, 1)
+        assert "nothing more is stored" in said.getvalue()
+        assert "HTTP 401" in said.getvalue()
+        size = len(OBJECT)
+        stored = exchange("maker", Password(USER), pushes=True)
+        assert stored == RelayTraffic(missing=1, stored=1, sent=size)
+        assert exchange("reader", None, pushes=False) == RelayTraffic(found=1, received=size)

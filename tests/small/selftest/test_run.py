@@ -139,7 +139,9 @@ def test_the_long_tests_leave_a_record(tiny: Tiny) -> None:
     tiny.git("commit", "--quiet", "-m", "all")
     assert tiny.run("long").status == 1
     path = tiny.root / "tests/long-result.json"
-    made = json.loads(path.read_text())
+    whole = json.loads(path.read_text())
+    assert not whole["passed"]
+    (made,) = whole["runs"]
     assert made["tested"] == {"commit": tiny.git("rev-parse", "HEAD"), "clean": True}
     assert made["machine"]["processors"] >= 1
     assert not made["passed"]
@@ -151,10 +153,53 @@ def test_the_long_tests_leave_a_record(tiny: Tiny) -> None:
     assert made["tests"][0]["figures"] == {"minutes: build": "1.5"}
     # Its own file does not make a checkout unclean; another one does.
     tiny.run("long")
-    assert json.loads(path.read_text())["tested"]["clean"]
+    (made,) = json.loads(path.read_text())["runs"]
+    assert made["tested"]["clean"]
     tiny.write({"more": ""})
     tiny.run("long")
-    assert not json.loads(path.read_text())["tested"]["clean"]
+    (made,) = json.loads(path.read_text())["runs"]
+    assert not made["tested"]["clean"]
+
+
+def test_each_long_test_has_its_last_run_on_record(tiny: Tiny) -> None:
+    passes = "def test_{}() -> None:\n    pass\n"
+    files = {name: f"tests/long/{name}/test_{name}.py" for name in ("one", "two")}
+    tiny.write({file: passes.format(name) for name, file in files.items()})
+    tiny.write({files["one"]: LONG})
+    tiny.git("add", ".")
+    tiny.git("commit", "--quiet", "-m", "all")
+    tiny.run("long")
+    old = tiny.git("rev-parse", "HEAD")
+    tiny.write({files["one"]: passes.format("passes")})
+    tiny.git("commit", "--quiet", "-a", "-m", "repair")
+    assert tiny.run("long", only=("one",)).status == 0
+
+    def runs() -> list[tuple[str, list[str]]]:
+        return [
+            (run["tested"]["commit"], [test["test"].partition("::")[2] for test in run["tests"]])
+            for run in json.loads(path.read_text())["runs"]
+        ]
+
+    path = tiny.root / "tests/long-result.json"
+    new = tiny.git("rev-parse", "HEAD")
+    left = ["test_fails", "test_does_not_apply", "test_two"]
+    assert runs() == [(new, ["test_passes"]), (old, left)]
+    assert not json.loads(path.read_text())["passed"], "a test that failed then has not run since"
+    assert tiny.run("long", only=("two/test_two.py::test_two",)).status == 0
+    assert [tests for _, tests in runs()] == [["test_two"], ["test_passes"], left[:2]]
+    tiny.run("long")
+    assert runs() == [(new, ["test_passes", "test_two"])]
+    assert json.loads(path.read_text())["passed"]
+
+
+@pytest.mark.parametrize("wanted", ["three", "../unit", "one/test_two.py", "/"])
+def test_a_part_that_does_not_exist_is_refused(tiny: Tiny, wanted: str) -> None:
+    tiny.write({"tests/long/one/test_one.py": WHOLE, "tests/unit/test_quick.py": QUICK})
+    with pytest.raises(UsageError, match="there are no long tests") as refusal:
+        tiny.run("long", only=(wanted,))
+    assert refusal.value.hint == "one of: one"
+    with pytest.raises(UsageError, match="--part is for the long tests"):
+        tiny.run("fast", only=("one",))
 
 
 def test_an_interrupted_run_of_the_long_tests_leaves_no_record(tiny: Tiny) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.console import Console
+from builder.errors import EnvironmentFailure
 from builder.host.paths import Cache
 from builder.pipeline.budget import Budget
 from builder.pipeline.digest import Input
@@ -33,13 +34,15 @@ KERNEL, IMAGE = "build:kernel", "vm"
 class Machine:
     """``ran``: the stages that it has run itself, in order.
 
-    ``unshared``: what it knows of other machines if it uses no store.
+    ``unshared``: what it knows of other machines if it uses no store.  ``lacks``: what its host
+    lacks to run a stage, empty for nothing.
     """
 
     root: Path
     value: str = "1"
     ran: list[str] = field(default_factory=list)
     unshared: Elsewhere = NOWHERE
+    lacks: str = ""
     said: io.StringIO = field(default_factory=io.StringIO)
 
     @property
@@ -73,9 +76,13 @@ class Machine:
             (work.output / "image").write_bytes(made[:10])
             work.note(VmFacts("6.1"))
 
+        def check() -> None:
+            if self.lacks:
+                raise EnvironmentFailure(f"this host cannot run it: {self.lacks}", "", "")
+
         made = (
-            Stage(KERNEL, (), inputs, kernel, shared=True),
-            Stage(IMAGE, (KERNEL,), inputs, image, shared=True),
+            Stage(KERNEL, (), inputs, kernel, shared=True, check=check),
+            Stage(IMAGE, (KERNEL,), inputs, image, shared=True, check=check),
         )
         return {stage.name: stage for stage in made}
 
@@ -108,7 +115,7 @@ class Machine:
     ) -> Iterator[Schedule]:
         """A run under way, with this store."""
         elsewhere = self.unshared if store is None else self.remote(store, patience)
-        with open_until_done(elsewhere):
+        with open_until_done(lambda: elsewhere):
             yield self.schedule(elsewhere)
 
     def run(

@@ -73,10 +73,10 @@ class Tiny:
         assert ended.ok, ended.complaint
         return ended.text.strip()
 
-    def run(self, scope: Scope, *, strict: bool = True) -> Ran:
+    def run(self, scope: Scope, *, strict: bool = True, only: tuple[str, ...] = ()) -> Ran:
         said = io.StringIO()
         console = Console(said, interactive=False)
-        status = selftest.run(Project(self.root), console, scope=scope, strict=strict)
+        status = selftest.run(Project(self.root), console, scope=scope, strict=strict, only=only)
         return Ran(status, re.sub(r"^\d\d:\d\d:\d\d ", "", said.getvalue(), flags=re.MULTILINE))
 
 

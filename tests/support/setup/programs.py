@@ -7,6 +7,8 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support import syntax
+
 # Functions that take a command line, and those that take a program's name.
 LINES = {"run", "start", "Popen", "CheckCommand"}
 NAMES = {"require_tool", "which", "_run", "_uris"}
@@ -17,10 +19,9 @@ def named_in(path: Path) -> frozenset[str]:
     """The programs that a module names: as the first word of a command line that it hands to
     one of ``LINES``, also by way of a variable of its own, or to one of ``NAMES``.
     """
-    tree = ast.parse(path.read_text())
-    variables = _variables(tree)
+    variables = _variables(path)
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in syntax.nodes(path):
         if not isinstance(node, ast.Call):
             continue
         called = _last_name(node.func)
@@ -38,10 +39,10 @@ def _last_name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _variables(tree: ast.AST) -> dict[str, list[ast.expr]]:
+def _variables(path: Path) -> dict[str, list[ast.expr]]:
     """What is assigned to each simple name, anywhere in the module."""
     found: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(tree):
+    for node in syntax.nodes(path):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             found.setdefault(node.targets[0].id, []).append(node.value)
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:

@@ -86,7 +86,16 @@ def test_where_nothing_is_known_nothing_is_said(
 def test_every_option_that_takes_a_value_has_values_or_takes_any() -> None:
     """A new option is given its values here, or is named among those that take anything."""
     free = {"jobs", "host", "judge", "outside", "inside", "vip", "local", "server"}
-    free |= {"local-ports", "config", "output", "folder", "list-depth", "list-format", "help"}
+    free |= {
+        "local-ports",
+        "part",
+        "config",
+        "output",
+        "folder",
+        "list-depth",
+        "list-format",
+        "help",
+    }
     program = commandline.Program(tasks)
     program.load_collection()
     arguments = list(program.core_args())

@@ -16,6 +16,7 @@ from builder.configuration.load import UserConfiguration
 from builder.configuration.places import FILE, VARIABLE
 from builder.errors import UsageError
 from builder.host.paths import APPLICATION
+from builder.relay.model import CompilerCache
 from builder.remote.model import Password
 from tests.support.remote.keys import KeyPair
 from tests.world import ROOT
@@ -132,6 +133,10 @@ def test_a_machine_that_pushes_has_a_key_and_a_password(tmp_path: Path, pair: Ke
         (f'[stages]\naccept = ["{OLD}", "{OLD}"]\n', ":2", "twice"),
         ('[stages]\nstore = "https://one/"\nmode = "read-write"\n', ":3", "stages.sign"),
         ("[stages\n", ":1", "Expected"),
+        ('[compiler-cache]\nstore = "ftp://one/"\n', ":2", "none of https, http, redis, rediss"),
+        ('[compiler-cache]\nsign = "x"\n', ":2", "sign"),
+        ('[compiler_cache]\nmode = "read"\n', ":1", "did you mean 'compiler-cache'?"),
+        (f'[compiler-cache]\nstore = "redis://:{SECRET}@one"\n', ":2", "token-file"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(
@@ -259,3 +264,31 @@ def test_the_script_for_ci_writes_a_configuration_that_is_read(
     else:
         assert (found.sign, found.password) == (None, None)
         assert [path.name for path in home.iterdir()] == [FILE]
+
+
+def test_the_compiler_cache_has_a_table_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = secret(tmp_path / "token", SECRET)
+    text = (
+        f'[compiler-cache]\nstore = "https://one/o"\nmode = "read-write"\ntoken-file = "{path}"\n'
+    )
+    user = write(tmp_path / "user", text)
+    found = loading.load()
+    assert found.stages is None
+    assert found.compiler == CompilerCache("https://one/o", True, Password(SECRET))
+    assert SECRET not in repr(found)
+    assert origins(found)["compiler-cache.store"] == f"{user}:2"
+    assert origins(found)["compiler-cache password"] == str(path)
+    monkeypatch.setenv(loading.CACHE, "rediss://cache.lan:6380/3")
+    monkeypatch.setenv(loading.CACHE_TOKEN, "another-secret")
+    found = loading.load()
+    assert found.compiler == CompilerCache(
+        "rediss://cache.lan:6380/3", True, Password("another-secret")
+    )
+    assert origins(found)["compiler-cache.store"] == loading.CACHE
+    monkeypatch.setenv(loading.CACHE, "redis://cache.lan")
+    with pytest.raises(UsageError, match="in clear text"):
+        loading.load()
+    monkeypatch.setenv(loading.CACHE, "redis://127.0.0.1/")
+    assert loading.load().compiler is not None

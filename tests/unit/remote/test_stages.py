@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from builder.commands.produce import _counted
+from builder.errors import EnvironmentFailure
 from builder.pipeline.elsewhere import HERE, NOT_ACCEPTED
 from builder.pipeline.facts import BuildFacts
 from builder.pipeline.store import LOG, Store
@@ -42,6 +43,20 @@ def test_another_machine_takes_what_was_pushed_and_runs_nothing(
     assert Store(other.cache).fault(done[KERNEL]) == ""
     again = Machine(tmp_path / "other").run(None)
     assert all(stage.hit for stage in again.values())
+
+
+def test_a_host_that_cannot_run_a_stage_takes_it(
+    tmp_path: Path, stage_store: StoreServer, pair: KeyPair, maker: Machine
+) -> None:
+    """It has no engine, or its apt does not know the base's suite."""
+    other = Machine(tmp_path / "other", lacks="an engine")
+    other.run(reader(stage_store.url, pair))
+    assert (maker.ran, other.ran) == ([KERNEL, IMAGE], [])
+    changed = Machine(tmp_path / "other", "2", lacks="an engine")
+    for store in (reader(stage_store.url, pair), None):
+        with pytest.raises(EnvironmentFailure, match="an engine"):
+            changed.run(store)
+    assert changed.ran == []
 
 
 def test_where_a_stage_came_from_is_told_everywhere(

@@ -15,6 +15,7 @@ from invoke.exceptions import Exit, ParseError
 import tasks
 from builder import commandline
 from builder.invocation import pasted, pasted_quotes
+from tests.support import syntax
 from tests.world import ROOT
 
 # What stands in an f-string where a value comes.
@@ -36,12 +37,14 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
     source = path.read_text(encoding="utf-8")
     if not re.search(r"invoke |bootstrap |README|docs/|see |read ", source):
         return
-    tree = ast.parse(source)
     inner = {
-        id(one) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for one in node.values
+        id(one)
+        for node in syntax.nodes(path)
+        if isinstance(node, ast.JoinedStr)
+        for one in node.values
     }
-    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    prose = {id(node.value) for node in syntax.nodes(path) if isinstance(node, ast.Expr)}
+    for node in syntax.nodes(path):
         if id(node) in inner | prose:
             continue
         if isinstance(node, ast.JoinedStr):

@@ -14,6 +14,7 @@ from builder.base.model import load_base
 from builder.errors import EnvironmentFailure
 from builder.host import process, tools
 from builder.host.tools import Need
+from tests.support import syntax
 from tests.support.setup.packages import TABLE, needs_dpkg, paths
 from tests.support.setup.programs import named_in
 
@@ -112,7 +113,7 @@ def test_no_other_place_names_packages() -> None:
     named = {
         f"{path.relative_to(ROOT)}: {text}"
         for path in sources("builder")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in syntax.nodes(path)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         for text in re.findall(r"apt-get install +(?:-y +)?[a-z]\S*", node.value)
     }

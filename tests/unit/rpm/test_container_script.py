@@ -1,4 +1,4 @@
-"""What a build asks about the time, its user and its machine is the same in every build."""
+"""What a build asks about the time, its user and its machine, and what the compiler cache knows."""
 
 from __future__ import annotations
 
@@ -28,14 +28,19 @@ hostname; hostname -f; domainname; dnsdomainname; echo "$SOURCE_DATE_EPOCH"; } >
 """
 
 
-def asked(folder: Path, spec: str = SPEC, **env: str) -> list[str]:
+HEADERS = """#!/bin/sh
+cat "$CCACHE_EXTRAFILES" >"$HOME/told"
+"""
+
+
+def asked(folder: Path, spec: str = SPEC, program: str = TOLD, **env: str) -> list[str]:
     """What programs are told that a build runs: a program that tells it stands for rpmbuild."""
     place = folder / "root/usr/local/bin"
     for made in (place, folder / "root/jobs", folder / "home", folder / "bin"):
         made.mkdir(parents=True)
     shutil.copy(SCRIPT, place / "build-rpms")
     os.mkfifo(folder / "root/jobs/tokens")
-    (folder / "bin/rpmbuild").write_text(TOLD)
+    (folder / "bin/rpmbuild").write_text(program)
     (folder / "bin/rpmbuild").chmod(0o755)
     (folder / "x.spec").write_text(spec, encoding="latin-1")
     path = f"{folder / 'bin'}:{os.environ['PATH']}"
@@ -63,3 +68,20 @@ def test_a_spec_without_changes_has_the_time_of_day(tmp_path: Path) -> None:
     told = asked(tmp_path, "Name: x\n")
     assert told[12:] in ([], [""])
     assert told[2].endswith(f",{time.gmtime().tm_year}")
+
+
+def test_the_compiler_cache_knows_the_system_s_headers(tmp_path: Path) -> None:
+    """With -MMD the compiler leaves them out of its list, and an old object would be found."""
+
+    def known(name: str, **headers: str) -> list[str]:
+        folder = tmp_path / name / "root/usr/include/sys"
+        folder.mkdir(parents=True)
+        for header, text in headers.items():
+            (folder / f"{header} 1.h").write_text(text)
+        return asked(tmp_path / name, program=HEADERS)
+
+    before = known("before", one="#define ONE 1", two="")
+    assert [line.partition("  ")[2] for line in before] == ["./sys/one 1.h", "./sys/two 1.h"]
+    assert known("same", two="", one="#define ONE 1") == before
+    assert known("changed", one="#define ONE 2", two="") != before
+    assert known("moved", two="#define ONE 1", one="") != before

@@ -1,0 +1,102 @@
+"""The protocol of Redis, version 2, as far as ccache needs it.
+
+https://redis.io/docs/latest/develop/reference/protocol-spec/: a command is an array of bulk
+strings, an answer is one value.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+OK = b"+OK\r\n"
+MOST_WORDS = 4
+_LONGEST_LINE = 512
+
+
+class Malformed(Exception):
+    """The peer does not speak the protocol, or says more than is taken."""
+
+
+class Refused(Exception):
+    """The server's answer is an error; its text is the server's."""
+
+
+def command(*words: bytes) -> bytes:
+    """A command as it is sent."""
+    return b"*%d\r\n%s" % (len(words), b"".join(map(bulk, words)))
+
+
+def bulk(data: bytes | None) -> bytes:
+    """A bulk string as it is sent; None is the null string."""
+    return b"$-1\r\n" if data is None else b"$%d\r\n%s\r\n" % (len(data), data)
+
+
+def number(value: int) -> bytes:
+    """An integer as it is sent."""
+    return b":%d\r\n" % value
+
+
+def error(words: str) -> bytes:
+    """An error as it is sent."""
+    return b"-ERR %s\r\n" % words.encode()
+
+
+def read_command(stream: BinaryIO, most: int) -> tuple[bytes, ...] | None:
+    """The next command, None at the stream's end.
+
+    Raises Malformed for anything else, and for a word of more than ``most`` bytes.
+    """
+    line = stream.readline(_LONGEST_LINE)
+    if not line:
+        return None
+    count = _length(line, b"*")
+    if not 0 < count <= MOST_WORDS:
+        raise Malformed(f"a command of {count} words")
+    words = []
+    for _ in range(count):
+        word = _string(stream, stream.readline(_LONGEST_LINE), most)
+        if word is None:
+            raise Malformed("a command with a null string")
+        words.append(word)
+    return tuple(words)
+
+
+def read_answer(stream: BinaryIO, most: int) -> bytes | None:
+    """The value of an answer: a bulk string, or the text of a simple string or a number.
+
+    Raises Refused for an error, Malformed for anything else.
+    """
+    line = stream.readline(_LONGEST_LINE)
+    if line.startswith(b"$"):
+        return _string(stream, line, most)
+    if not line.endswith(b"\r\n"):
+        raise Malformed("the connection ended in an answer")
+    kind, text = line[:1], line[1:-2]
+    if kind == b"-":
+        raise Refused(text.decode(errors="replace"))
+    if kind in (b"+", b":"):
+        return text
+    raise Malformed("it does not answer as Redis does")
+
+
+def _string(stream: BinaryIO, line: bytes, most: int) -> bytes | None:
+    length = _length(line, b"$")
+    if length == -1:
+        return None
+    if not 0 <= length <= most:
+        raise Malformed(f"a string of {length} bytes, and {most} is the limit")
+    data = stream.read(length + 2)
+    if len(data) != length + 2 or not data.endswith(b"\r\n"):
+        raise Malformed("a string without its end")
+    return data[:-2]
+
+
+def _length(line: bytes, kind: bytes) -> int:
+    text = line[1:-2]
+    if not line.startswith(kind) or not line.endswith(b"\r\n"):
+        raise Malformed("it does not speak the protocol of Redis")
+    if text == b"-1":
+        return -1
+    if not text.isdigit() or len(text) > 12:
+        raise Malformed("a length that is no number")
+    return int(text)
