@@ -16,7 +16,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from builder.console import Console
 from builder.errors import Interrupted
@@ -171,7 +170,6 @@ class _RelayConversation(socketserver.StreamRequestHandler):
 
     timeout = _IDLE
     server: _RelayServer
-    rfile: BinaryIO
 
     def handle(self) -> None:
         while True:

@@ -6,11 +6,21 @@ strings, an answer is one value.
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import Protocol
 
 OK = b"+OK\r\n"
 MOST_WORDS = 4
 _LONGEST_LINE = 512
+
+
+class ByteStream(Protocol):
+    """A file or a connection."""
+
+    def read(self, size: int, /) -> bytes:
+        """As many bytes, fewer at the end."""
+
+    def readline(self, size: int, /) -> bytes:
+        """Up to a line feed, or as many bytes."""
 
 
 class Malformed(Exception):
@@ -41,7 +51,7 @@ def error(words: str) -> bytes:
     return b"-ERR %s\r\n" % words.encode()
 
 
-def read_command(stream: BinaryIO, most: int) -> tuple[bytes, ...] | None:
+def read_command(stream: ByteStream, most: int) -> tuple[bytes, ...] | None:
     """The next command, None at the stream's end.
 
     Raises Malformed for anything else, and for a word of more than ``most`` bytes.
@@ -61,7 +71,7 @@ def read_command(stream: BinaryIO, most: int) -> tuple[bytes, ...] | None:
     return tuple(words)
 
 
-def read_answer(stream: BinaryIO, most: int) -> bytes | None:
+def read_answer(stream: ByteStream, most: int) -> bytes | None:
     """The value of an answer: a bulk string, or the text of a simple string or a number.
 
     Raises Refused for an error, Malformed for anything else.
@@ -79,7 +89,7 @@ def read_answer(stream: BinaryIO, most: int) -> bytes | None:
     raise Malformed("it does not answer as Redis does")
 
 
-def _string(stream: BinaryIO, line: bytes, most: int) -> bytes | None:
+def _string(stream: ByteStream, line: bytes, most: int) -> bytes | None:
     length = _length(line, b"$")
     if length == -1:
         return None
