@@ -18,7 +18,7 @@ from pathlib import Path
 from builder.errors import EnvironmentFailure
 from builder.host import process, removal
 from builder.host.space import is_full
-from builder.setup import contents
+from builder.setup import bundled, contents
 
 # A test environment has all that the builder needs as well.
 KINDS = {"runtime": ("runtime",), "test": ("runtime", "test")}
@@ -72,8 +72,11 @@ def fill(root: Path, folder: Path, kind: str) -> None:
     """
     (folder / TEMPORARY).mkdir(parents=True)
     python = str(folder / "bin/python")
-    _step(folder, {}, "make an environment", _base_python(), *_ISOLATED, "-m", "venv", str(folder))
-    pip = (python, *_ISOLATED, "-m", "pip", "--disable-pip-version-check")
+    wheel = bundled.pip()
+    venv = ("-m", "venv", *(("--without-pip",) if wheel else ()), str(folder))
+    _step(folder, {}, "make an environment", _base_python(), *_ISOLATED, *venv)
+    place = ("-m", "pip") if wheel is None else (bundled.unpack(wheel, folder / TEMPORARY),)
+    pip = (python, *_ISOLATED, *place, "--disable-pip-version-check")
     told = _step(folder, {}, "read pip's configuration", *pip, "config", "list")
     settings = _sources(told)
     install = ("install", "--quiet", "--no-deps", "--no-user", "--require-hashes")
