@@ -13,19 +13,17 @@ from pathlib import Path
 
 from builder.commands import produce
 from builder.console import Console
-from builder.host import ownership
 from builder.host.paths import Cache, Project
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import StageKind
 from builder.place import Place
 from builder.stages.request import Request
-from builder.stages.session import MEMO, Session, open_session
+from builder.stages.session import Session, open_session
+from tests.support.pipeline import known
 from tests.world import ROOT, World, add_profile
 
 PROFILE = "small"
 REQUEST = Request(PROFILE)
-_known: list[bytes] = []
-"""What was found out of the program's modules, for all projects of this process."""
 
 
 @dataclass
@@ -72,15 +70,8 @@ class Desk:
 
     @contextmanager
     def knowing(self) -> Iterator[None]:
-        """Keep what this process has read of the program: reading it takes most of a second."""
-        memo = self.cache.ledger / MEMO
-        with ownership.use(self.cache, self.place.console):
-            self.cache.ledger.mkdir(exist_ok=True)
-        if _known and not memo.exists():
-            memo.write_bytes(_known[0])
-        yield
-        if memo.exists():
-            _known[:] = [memo.read_bytes()]
+        with known.knowing(self.cache, self.place.console):
+            yield
 
 
 def make(folder: Path) -> Desk:
