@@ -271,3 +271,4 @@ def serve(folder: Path) -> Iterator[Peer]:
                 container.ended.set()
             server.shutdown()
             thread.join()
+            peer.path.unlink()
