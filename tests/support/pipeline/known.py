@@ -25,7 +25,9 @@ def knowing(cache: Cache, console: Console) -> Iterator[None]:
         for name, data in _kept.items():
             if not (cache.ledger / name).exists():
                 (cache.ledger / name).write_bytes(data)
-    yield
-    for name in (MEMO, SPECS):
-        if (cache.ledger / name).exists():
-            _kept[name] = (cache.ledger / name).read_bytes()
+    try:
+        yield
+    finally:
+        for name in (MEMO, SPECS):
+            if (cache.ledger / name).exists():
+                _kept[name] = (cache.ledger / name).read_bytes()
