@@ -78,12 +78,24 @@ class Engine:
                 with contextlib.suppress(OSError, DockerException):
                     frames.close()
                 raise
-            status = int(client.wait(container, timeout=None)["StatusCode"])
-            if self._closed.is_set():
-                raise Interrupted("the container was stopped", "the run is ending", "", log=log)
+            status = self._wait(client, container, log)
             if status != 0:
                 self._require_memory(client, container, spec, log)
             return status
+
+    def _wait(self, client: APIClient, container: str, log: Path) -> int:
+        """The exit status; raises Interrupted if ``close`` ended or removed the container."""
+        try:
+            status = int(client.wait(container, timeout=None)["StatusCode"])
+        except APIError:  # it has been removed before it was asked for
+            self._require_open(log)
+            raise
+        self._require_open(log)
+        return status
+
+    def _require_open(self, log: Path) -> None:
+        if self._closed.is_set():
+            raise Interrupted("the container was stopped", "the run is ending", "", log=log)
 
     def shell(self, spec: ContainerSpec) -> int:
         """Run a container on the user's terminal; its exit status."""

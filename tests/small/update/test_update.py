@@ -3,72 +3,27 @@
 from __future__ import annotations
 
 import datetime
-import json
 import re
 import shutil
 import signal
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.world import PROFILE, ROOT, SOURCE, World
+from tests.support.update.upstream import KCONFIG, Upstream, serve
+from tests.world import ROOT, SOURCE, World
 
 SMALL = ("--profile", "small")
 GREGKH = "647F28654894E3BD457199BE38DBBDC86092693E"
 _LINES = {"file": "file = ", "url": "locations = ", "version": "version = "}
-KCONFIG = 'config X\n\tbool "x"\n\nconfig Y\n\tint "y"\n\trange 8 20\n'
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
-
-
-class Upstream:
-    """An author's site: tarballs, and a list of releases in kernel.org's form."""
-
-    def __init__(self, world: World, folder: Path, port: int) -> None:
-        self.world, self.folder, self.port = world, folder, port
-
-    def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.port}/{name}"
-
-    def release(self, version: str, **more: str) -> None:
-        """Put out a release with these files beside the tool's own."""
-        lock = self.world.project / "specs/small/sources.lock"
-        pinned = lock.read_bytes() if lock.exists() else None
-        self.world.write_source({**SOURCE, "Kconfig": KCONFIG, **more})
-        (self.world.project / "tool-1.0.tar.gz").rename(self.folder / f"tool-{version}.tar.gz")
-        if pinned is not None:
-            lock.write_bytes(pinned)
-
-    def list(self, *versions: str) -> None:
-        told = [{"moniker": "stable", "version": one, "iseol": False} for one in versions]
-        (self.folder / "releases.json").write_text(json.dumps({"releases": told}))
 
 
 @pytest.fixture
 def upstream(small: World, tmp_path: Path) -> Iterator[Upstream]:
-    folder = tmp_path / "site"
-    folder.mkdir()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    site = Upstream(small, folder, server.server_port)
-    text = PROFILE.replace('"file:tool-1.0.tar.gz"', f'"{site.url("tool-1.0.tar.gz")}"')
-    text = text.replace('version = "1.0"', 'version = "1.0"  # as 1.0 "is"')
-    text = text.replace('text = "The first."', 'text = "Tool 1.0 with two."')
-    text = f"# Version 1.0 of the tool.\n{text}\nreleases = '{site.url('releases.json')}'\n"
-    (small.project / "specs/small/profile.toml").write_text(text)
-    site.release("1.0")
-    site.list("1.0")
-    assert small.run("fetch", *SMALL).status == 0
-    yield site
-    server.shutdown()
-    server.server_close()
+    with serve(small, tmp_path / "site") as site:
+        assert small.run("fetch", *SMALL).status == 0
+        yield site
 
 
 def _specs(world: World) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ import io
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from builder.console import Console
@@ -25,6 +26,7 @@ from builder.stages.request import Request
 from builder.stages.session import Session, open_session
 from tests.support.lab import recordings
 from tests.support.lab.wire import Wire
+from tests.support.pipeline import known
 from tests.world import ROOT
 
 Fill = Callable[[Path], object]
@@ -99,6 +101,10 @@ def commit(session: Session, goal: str, fills: Mapping[str, Fill]) -> dict[str, 
     return done
 
 
+def _opened(place: Place, profile: str, flavour: str) -> AbstractContextManager[Session]:
+    return open_session(Request(profile, flavour), place)
+
+
 def build(
     place: Place,
     flavour: str,
@@ -108,7 +114,7 @@ def build(
 ) -> dict[str, Done]:
     """Build a flavour of lts up to ``goal``; ``recorded``: what scenarios' machines have left."""
     fills: dict[str, Fill] = {"vm": image(f"image {flavour}"), "build:kernel": kernel}
-    with open_session(Request(profile, flavour), place) as session:
+    with known.knowing(place.cache, place.console), _opened(place, profile, flavour) as session:
         done = commit(session, goal, fills)
         for name, folder in (recorded or {}).items():
             stage = StageKind.RECORD.of(name)
@@ -120,7 +126,7 @@ def recording(
     place: Place, flavour: str, folder: Path, *, spoil: Callable[[Wire], object] = lambda wire: None
 ) -> Path:
     """A recording of the image that ``build`` makes, in a folder that is not there yet."""
-    with open_session(Request("lts", flavour), place) as session:
+    with _opened(place, "lts", flavour) as session:
         done = session.settle("vm")
         subject = stages.subject(session.setting, done["vm"], done)
     return recordings.make(folder, subject=subject, spoil=spoil)

@@ -24,6 +24,7 @@ from builder.place import Place
 from builder.spans import about, span
 from builder.stages.request import Request
 from builder.stages.session import ledger_path, open_session
+from tests.support.pipeline import known
 from tests.world import ROOT
 
 SUM = re.compile(r"(\d+) of (\d+) stages would run: (about .*|a few seconds) \((.*)\)$")
@@ -52,20 +53,31 @@ def test_what_would_run_is_told_and_nothing_is_made(
     capsys: pytest.CaptureFixture[str], cache: Cache, words: str, ends: str
 ) -> None:
     given = [*words.split(), "--profile", "lts", "--dry-run"]
-    assert commandline.run(tasks, given) == 0
+    with known.knowing(cache, Console()):
+        assert commandline.run(tasks, given) == 0
     told = capsys.readouterr()
     assert told.err == ""
     *stages, last = told.out.splitlines()
     assert any(line.startswith(ends) for line in stages), told.out
     assert SUM.match(last)
+    made = {path.name for path in cache.root.iterdir()}
+    assert made == {ownership.TAG, ownership.MARK, "locks", "ledger"}
+    assert {path.suffix for path in cache.ledger.iterdir()} == {".json"}, "what was read is kept"
+
+
+def test_without_a_cache_none_is_made(capsys: pytest.CaptureFixture[str], cache: Cache) -> None:
+    words = "fetch --profile lts --dry-run"
+    assert commandline.run(tasks, words.split()) == 0
+    assert "fetch:ipvsadm: would run" in capsys.readouterr().out
     assert not cache.root.exists()
 
 
 def test_a_lab_without_an_image_is_refused_as_the_lab_itself_is(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], cache: Cache
 ) -> None:
     words = "lab --profile lts -n"
-    assert commandline.run(tasks, words.split()) == 2
+    with known.knowing(cache, Console()):
+        assert commandline.run(tasks, words.split()) == 2
     assert "failed: " in capsys.readouterr().err
 
 
@@ -74,9 +86,7 @@ def test_times_are_those_of_the_ledger_and_settled_stages_are_left_out(
 ) -> None:
     request, place = Request("lts", "vm"), Place(Project(ROOT), cache, Console())
     ledger = Ledger(ledger_path(cache, "lts", "vm", "debian12"))
-    with ownership.use(cache, place.console):
-        cache.stages.mkdir(exist_ok=True)
-    with open_session(request, place, reading=True) as session:
+    with known.knowing(cache, place.console), open_session(request, place, reading=True) as session:
         stage = session.stages["fetch:frr"]
         (tmp_path / "work" / OUTPUT).mkdir(parents=True)
         facts = FetchFacts("file:frr", Digest("0" * 64), "1", "one", "by nobody")
@@ -97,11 +107,14 @@ def test_times_are_those_of_the_ledger_and_settled_stages_are_left_out(
     ]
 
 
-def test_a_first_kernel_takes_as_long_as_its_objects(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_first_kernel_takes_as_long_as_its_objects(
+    capsys: pytest.CaptureFixture[str], cache: Cache
+) -> None:
     told = {}
     for flavour in ("vm", "director"):
         words = f"build -n -p lts -f {flavour} --only kernel"
-        assert commandline.run(tasks, words.split()) == 0
+        with known.knowing(cache, Console()):
+            assert commandline.run(tasks, words.split()) == 0
         out = capsys.readouterr().out
         found = re.search(r"build:kernel: would run \(about (\d+) min, estimated\)", out)
         assert found, out
