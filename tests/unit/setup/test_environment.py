@@ -39,7 +39,9 @@ esac
 echo "$step" >>{home}/steps
 [ "$(cat {home}/fail 2>/dev/null)" != "$step" ] || {{ echo "$step: no" ; exit 3; }}
 case $step in
-venv) mkdir -p "$3/bin" "$3/{site}" && cp "$0" "$3/bin/python" ;;
+venv)
+    for folder in "$@"; do :; done
+    mkdir -p "$folder/bin" "$folder/{site}" && cp "$0" "$folder/bin/python" ;;
 config) cat {home}/told ;;
 install)
     env >{home}/environment

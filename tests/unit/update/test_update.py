@@ -156,7 +156,7 @@ def test_a_move_that_is_interrupted_between_its_files_is_finished(
 ) -> None:
     steps = Commit.steps
 
-    def interrupted(commit: Commit) -> Iterator[None]:
+    def interrupted(commit: Commit) -> Iterator[str]:
         for count, step in enumerate(steps(commit), 1):
             yield step
             if count == 2:
