@@ -34,7 +34,7 @@ from builder.stages.request import Request, choose
 from builder.stages.session import ledger_path, open_session
 
 CHANGED = Path("net/netfilter/ipvs/ip_vs_core.c")
-ALONE = "--no-stage-store"
+ALONE = ("--no-stage-store", "--no-remote-cache")
 LINE = "/* one more line */\n"
 
 
@@ -85,7 +85,7 @@ def _judging(project: Project, folder: Path, console: Console) -> list[Figure]:
 def _measure(profile: str, flavour: str, place: Place) -> list[Figure]:
     project, cache, console = place.project, place.cache, place.console
     component = _largest(profile, project)
-    request = Request(profile, flavour, alone=True)
+    request = Request(profile, flavour, alone=True, own_objects=True)
     with open_session(request, place) as session:
         prep = StageKind.PREP.of(component)
         done = session.settle(prep, BUILD_ROOT)
@@ -98,7 +98,7 @@ def _measure(profile: str, flavour: str, place: Place) -> list[Figure]:
     cold = _timed(lambda: _invoke(project, cache, profile, flavour, component))
     bare = _container_seconds(ledger, component) - cold.used / (os.cpu_count() or 1)
     console.say("the same again")
-    words = ("build", "--profile", profile, "--flavour", flavour, "--only", component, ALONE)
+    words = ("build", "--profile", profile, "--flavour", flavour, "--only", component, *ALONE)
     quick = (StartedCommand(words, 2.2), *startup.commands(profile))
     starting = startup.measure(place, quick)
     console.say(f"one line of {CHANGED} changed")
@@ -201,7 +201,7 @@ def _invoke(copy: Project, cache: Cache, profile: str, flavour: str, component: 
             flavour,
             "--only",
             component,
-            ALONE,
+            *ALONE,
         ],
         cwd=copy.root,
         env={"LVS_BUILDER_CACHE": str(cache.root)},
