@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,14 +109,17 @@ def run(
 
 
 def _run_part(part: Part, root: Path, console: Console, tally: Tally) -> None:
+    """Run the checks of a part, which run at the same time: only linters are several."""
     begun = time.monotonic()
-    for check in part.checks:
-        console.say(f"running {check.name}")
-        with process.start(
-            check.argv, cwd=root, stdout=None, stderr=None, env=dict(check.env)
-        ) as running:
-            if running.wait() != 0:
-                tally.failed.append(check.name)
+    with ExitStack() as stack:
+        running = []
+        for check in part.checks:
+            console.say(f"running {check.name}")
+            started = process.start(
+                check.argv, cwd=root, stdout=None, stderr=None, env=dict(check.env)
+            )
+            running.append((check.name, stack.enter_context(started)))
+        tally.failed += [name for name, one in running if one.wait() != 0]
     tally.seconds[part.name] = time.monotonic() - begun
     if part.outcomes is None:
         return
