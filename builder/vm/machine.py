@@ -26,6 +26,7 @@ from builder.vm.monitor import attached
 
 CONSOLE_PANIC = (b"Kernel panic - not syncing", b"end Kernel panic")
 POLL_SECONDS = 0.2
+LAST_SECONDS = 1.0  # for what QEMU has written before it ended
 TAIL_LINES = 25
 
 
@@ -205,7 +206,7 @@ async def _attend(
             verdict = await _supervise(watch, exited)
             if verdict is None:
                 # QEMU is gone: what it wrote last is still in the sockets
-                await asyncio.wait(tasks, timeout=1.0)
+                await asyncio.wait(tasks, timeout=LAST_SECONDS)
             await _end(tasks)
             return verdict
     finally:
