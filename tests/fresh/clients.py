@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,6 +16,7 @@ from builder.errors import EnvironmentFailure
 from builder.host import process
 from builder.source.aptconf import host_sources
 from tests.fresh.plan import SUITES, Clients, Suite
+from tests.support.pip import ready
 
 _VARIABLES = re.compile(r"PIP_\w+|(https?|ftp|all|no)_proxy|SSL_CERT_FILE", re.IGNORECASE)
 _FILE = re.compile(r"^\s+(/.*), exists: True$", re.MULTILINE)
@@ -100,7 +100,10 @@ def _apt_files() -> Iterator[Path]:
 
 def pip_configuration() -> tuple[list[Path], list[str]]:
     """The files that pip reads here, and every value of theirs and of the environment."""
-    asked = process.run([sys.executable, "-m", "pip", "config", "debug"])
+    with ready() as pip:
+        asked = process.run([*pip, "config", "debug"])
+    if not asked.ok:
+        raise EnvironmentFailure("pip does not say how it is configured", asked.complaint, "")
     return [Path(word) for word in _FILE.findall(asked.text)], _VALUE.findall(asked.text)
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import re
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from builder.report import matrix
 from builder.report.matrix import Cell, Column
 from tests.support.lab import recordings
 from tests.support.lab.wire import Wire
+from tests.support.pip import ready
 from tests.support.report import sample
 
 # The wheel that carries axe-core 4.12.1.
@@ -60,8 +60,9 @@ class Told(msgspec.Struct, frozen=True):
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("axe")
     (folder / "wanted").write_text(f"{AXE} --hash=sha256:{SHA256}\n")
-    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes")
-    subprocess.run((*pip, "--dest", folder, "--requirement", folder / "wanted"), check=True)
+    options = ("download", "--quiet", "--no-deps", "--require-hashes", "--dest", folder)
+    with ready() as pip:
+        subprocess.run((*pip, *options, "--requirement", folder / "wanted"), check=True)
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         return archive.read(MEMBER).decode()

@@ -6,10 +6,12 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.support.pip import ready
 from tests.support.setup.locks import KINDS, LOCKS, asked, pinned, plain, text
 
 # What ``python -m venv`` itself brings.
@@ -17,9 +19,19 @@ BROUGHT = {"pip", "setuptools", "wheel"}
 PYTHONS = ("3.11", "3.13")
 
 
+@pytest.fixture(scope="module")
+def own_pip() -> Iterator[tuple[str, str]]:
+    with ready() as words:
+        yield words
+
+
 def pip(python: str | Path, *words: str | Path) -> str:
-    """What pip writes to standard output; its complaint fails the test."""
-    argv = [str(word) for word in (python, "-m", "pip", *words)]
+    """What an environment's pip writes to standard output; its complaint fails the test."""
+    return told((python, "-m", "pip"), *words)
+
+
+def told(pip: Sequence[str | Path], *words: str | Path) -> str:
+    argv = [str(word) for word in (*pip, *words)]
     ended = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
@@ -74,11 +86,11 @@ def test_a_package_that_the_lock_lacks_is_noticed(tmp_path: Path, name: str) -> 
 @pytest.mark.parametrize("version", PYTHONS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_lock_has_digests_of_wheels_for_each_python(
-    tmp_path: Path, kind: str, version: str
+    tmp_path: Path, own_pip: tuple[str, str], kind: str, version: str
 ) -> None:
     """Nothing is compiled on the user's machine, whichever supported Python it has."""
-    report = pip(
-        sys.executable,
+    report = told(
+        own_pip,
         *("install", "--quiet", "--dry-run", "--ignore-installed", "--no-deps", "--report=-"),
         *("--require-hashes", f"--requirement={LOCKS / f'{kind}.txt'}"),
         *("--only-binary=:all:", f"--python-version={version}", "--implementation=cp"),
