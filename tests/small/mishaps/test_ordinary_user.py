@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -62,7 +61,6 @@ def interpreter() -> tuple[list[str], dict[str, str]]:
     return ["/usr/bin/python3"], {"PYTHONPATH": packages}
 
 
-@pytest.mark.skipif(not shutil.which("newuidmap"), reason="this host has no uidmap")
 def test_a_killed_bootstrap_of_an_ordinary_user_is_gone_on_with(place: Path) -> None:
     python, more = interpreter()
     small = world.make(place / "project", place / "cache")
