@@ -1,8 +1,11 @@
-"""The gate's kernel, built once for all of its tests."""
+"""The gate's kernel, built once for all of its tests.
+
+The profile's build runs beside the gate, and others wait for that.  What it leaves of the
+processors (``background``), most of all while its machines are tried, is enough for the gate.
+"""
 
 from __future__ import annotations
 
-import os
 import time
 
 import pytest
@@ -14,14 +17,9 @@ from tests import renewal
 from tests.support.gate import workshop
 from tests.support.gate.workshop import PROFILE, Workshop
 
-BESIDE = 10
-"""Niceness: the profile's build runs beside the gate, and others wait for that.  What is left of
-the processors while its machines are tried is enough for the gate."""
-
 
 @pytest.fixture(scope="package")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    os.nice(BESIDE)
     home = tmp_path_factory.mktemp("gate")
     project, cache = renewal.scratch(home / "project"), Cache(home / "cache")
     renewal.renew(project, PROFILE, cache, Console())

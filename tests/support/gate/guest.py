@@ -9,7 +9,7 @@ from pathlib import Path
 
 from builder.errors import EnvironmentFailure
 from builder.host import process
-from tests.support.gate import console
+from tests.support.gate import background, console
 from tests.support.gate.kernel import GateKernel
 
 MEMORY = "640M"
@@ -49,13 +49,8 @@ def run(kernel: GateKernel, root: Path, plan: Plan, folder: Path) -> console.Hea
     theirs, and that ends with this process (``builder.host.process``).
     """
     log = folder / "console.log"
-    argv: tuple[str | Path, ...] = (
-        "unshare",
-        "--net",
-        kernel.program,
-        *_arguments(root, folder, plan.clock),
-        *plan.words(),
-    )
+    kernel_line = (*_arguments(root, folder, plan.clock), *plan.words())
+    argv = background.words(("unshare", "--net", kernel.program, *kernel_line))
     with (
         log.open("wb") as stream,
         process.start(

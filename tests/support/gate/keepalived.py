@@ -9,6 +9,7 @@ from pathlib import Path
 from builder.digest import of_text
 from builder.errors import BuildError
 from builder.host import process
+from tests.support.gate import background
 
 # VRRP and health checks; what this host or the guest may not have is left out.
 OPTIONS = (
@@ -39,7 +40,8 @@ def build(tree: Path, folder: Path, jobs: int = 0) -> Path:
     count = jobs or len(os.sched_getaffinity(0))
     configure = (str(home / "configure"), *OPTIONS, LIBRARIES)
     for argv in (configure, ("make", "-s", f"-j{count}", LIBRARIES)):
-        ended = process.run(argv, cwd=home, env={"MAKEFLAGS": "", "LC_ALL": "C"})
+        environment = {"MAKEFLAGS": "", "LC_ALL": "C"}
+        ended = process.run(background.words(argv), cwd=home, env=environment)
         if not ended.ok:
             raise BuildError(
                 f"keepalived does not compile: {argv[0]}",

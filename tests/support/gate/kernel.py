@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from builder.errors import BuildError, UsageError
 from builder.host import process
+from tests.support.gate import background
 
 HERE = Path(__file__).parent
 FRAGMENT = HERE / "kernel.config"
@@ -119,9 +119,8 @@ def _make(tree: Path, objects: Path, *goals: str, jobs: int = 0) -> None:
     log = objects / "build.log"
     log.unlink(missing_ok=True)
     count = jobs or len(os.sched_getaffinity(0))
-    argv: Sequence[str | Path] = (
-        *("make", "-s", f"-j{count}", "-C", tree, f"O={objects}", "ARCH=um"),
-        *goals,
+    argv = background.words(
+        ("make", "-s", f"-j{count}", "-C", tree, f"O={objects}", "ARCH=um", *goals)
     )
     # The name of the builder's jobserver would be taken for this make's own.
     ended = process.run(argv, log=log, env={"MAKEFLAGS": "", "LC_ALL": "C"})
