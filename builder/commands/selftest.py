@@ -103,7 +103,7 @@ def run(
         console.say(f"the result is in {RESULT}: commit it")
     for line in outcome.newer(tally.outcomes):
         console.say(f"{outcome.BUILT_NEWER}: {line}")
-    for line in tally.failed:
+    for line in (*outcome.failed(tally.outcomes), *tally.failed):
         console.say(f"failed: {line}")
     return 1 if tally.failed else 0
 

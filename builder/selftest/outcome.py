@@ -59,6 +59,11 @@ def by_folder(outcomes: Iterable[CaseOutcome]) -> dict[str, float]:
     return dict(sorted(found.items()))
 
 
+def failed(outcomes: Iterable[CaseOutcome]) -> tuple[str, ...]:
+    """The tests that failed, as pytest takes them."""
+    return tuple(one.test for one in outcomes if one.verdict == "failed")
+
+
 def newer(outcomes: Iterable[CaseOutcome]) -> tuple[str, ...]:
     """What tests built in a newer version than the pinned one, which Debian no longer has."""
     found = [one.figures[BUILT_NEWER] for one in outcomes if one.figures.get(BUILT_NEWER)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -13,10 +12,10 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and namespaces
 
 
 @pytest.mark.timeout(1800)
-def test_set_up_and_fast_tests_on_debian_13(tmp_path: Path, record_property: Figure) -> None:
-    require_working("trixie", "fast", tmp_path / "output", record_property)
+def test_set_up_and_fast_tests_on_debian_13(record_property: Figure) -> None:
+    require_working("trixie", "fast", record_property)
 
 
 @pytest.mark.timeout(6 * 3600)
-def test_the_whole_build_and_all_tests(tmp_path: Path, record_property: Figure) -> None:
-    require_working("bookworm", "whole", tmp_path / "output", record_property)
+def test_the_whole_build_and_all_tests(record_property: Figure) -> None:
+    require_working("bookworm", "whole", record_property)

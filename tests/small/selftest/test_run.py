@@ -138,7 +138,10 @@ def test_ci_runs_three_levels_and_judges_the_coverage_of_the_first(
 def test_the_long_tests_leave_a_record(tiny: Tiny) -> None:
     tiny.write({"tests/long/test_long.py": LONG, "tests/unit/test_quick.py": QUICK})
     tiny.git("commit", "--quiet", "-m", "all")
-    assert tiny.run("long").status == 1
+    ran = tiny.run("long")
+    assert ran.status == 1
+    failed = ["failed: tests/long/test_long.py::test_fails", "failed: pytest long"]
+    assert ran.said.splitlines()[-2:] == failed
     path = tiny.root / "tests/long-result.json"
     whole = json.loads(path.read_text())
     assert not whole["passed"]
