@@ -47,10 +47,10 @@ def kill_at(
             data = handler.file.read_bytes()
             head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\n\r\n"
             handler.wfile.write(head.encode() + data[: len(data) // 2])
-        reached.set()
         if store.keeps_halves:
             handler.file.parent.mkdir(parents=True, exist_ok=True)
             handler.file.write_bytes(handler.rfile.read(10))
+        reached.set()
         dead.wait(60)
         handler.close_connection = True
         return True

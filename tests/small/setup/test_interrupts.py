@@ -26,7 +26,10 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 def interrupted(argv: list[str], cwd: Path, seconds: float, number: int) -> tuple[int, str]:
-    """Status and standard error of a program whose group gets a signal after that time."""
+    """Status and standard error of a script whose group gets a signal after that time.
+
+    The time begins when the script's shell listens: before its first line nobody can.
+    """
     with subprocess.Popen(
         argv,
         cwd=cwd,
@@ -37,10 +40,19 @@ def interrupted(argv: list[str], cwd: Path, seconds: float, number: int) -> tupl
         env=checkout.surroundings({}),
         start_new_session=True,
     ) as running:
+        while running.poll() is None and not is_caught(running.pid, number):
+            time.sleep(0.001)
         time.sleep(seconds)
         os.killpg(running.pid, number)
         _, said = running.communicate(timeout=30)
     return running.returncode, said
+
+
+def is_caught(pid: int, number: int) -> bool:
+    """Whether a process has a handler for this signal (SigCgt in proc_pid_status(5))."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
 def is_told(end: tuple[int, str]) -> bool:
@@ -52,8 +64,7 @@ def is_told(end: tuple[int, str]) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_of_bootstrap(ready: Checkout, number: signal.Signals) -> None:
     ends = {
-        # The first moment is that of the shell's own start.
-        moment: interrupted([str(ready.script), "--list"], ready.root, moment + 0.01, number)
+        moment: interrupted([str(ready.script), "--list"], ready.root, moment, number)
         for moment in MOMENTS
     }
     assert (130, "interrupted\n") in ends.values()
