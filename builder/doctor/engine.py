@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from builder.doctor.finding import Finding, Status
 from builder.errors import EnvironmentFailure
+from builder.host import packager
 from builder.host.tools import find, table
 
 
@@ -44,4 +45,4 @@ def _install() -> tuple[str, ...] | None:
     """The command that installs a private engine, if it is missing."""
     if find("dockerd") is not None:
         return None
-    return ("apt-get", "install", "-y", table()["dockerd"].package)
+    return packager.command(table()["dockerd"])

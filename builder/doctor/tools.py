@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from builder.doctor.finding import Finding, Status
 from builder.errors import EnvironmentFailure
-from builder.host import process, tools
+from builder.host import packager, process, tools
 from builder.host.tools import Tool
 
 VERSION = re.compile(r"\d+(?:\.\d+)+")
@@ -27,8 +27,7 @@ def examine_tools(wanted: tuple[Tool, ...]) -> Iterator[Finding]:
 
 def _examine(tool: Tool) -> Finding:
     path = tools.find(tool.name)
-    fix = f"apt-get install {tool.package}"
-    command = ("apt-get", "install", "-y", tool.package)
+    fix, command = packager.line([tool]), packager.command(tool)
     if path is None:
         reason = f"it is needed {tool.purpose}"
         return Finding(tool.name, Status.FAILURE, "missing", reason, fix, command)

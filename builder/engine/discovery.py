@@ -12,6 +12,7 @@ from builder.engine.container import CLOSE_SECONDS, HASTE_SECONDS, Engine
 from builder.engine.location import Endpoint, ask, named_endpoint, usual_endpoints
 from builder.engine.private import find_daemon, hold, private_engine
 from builder.errors import EnvironmentFailure, Interrupted
+from builder.host import packager
 from builder.host.paths import Cache
 from builder.host.tools import table
 
@@ -99,6 +100,6 @@ def _private_daemon(refusals: list[str]) -> str:
             "no container engine answers",
             "no socket of Docker or Podman answers, and dockerd is not installed\n"
             f"{heard}".rstrip(),
-            f"apt-get install {table()['dockerd'].package}",
+            packager.line([table()["dockerd"]]),
         )
     return daemon

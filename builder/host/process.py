@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from builder.errors import EnvironmentFailure
-from builder.host import tools
+from builder.host import packager, tools
 
 TAIL_LINES = 20
 GRACE_SECONDS = 1.0
@@ -59,7 +59,7 @@ def require_tool(name: str, purpose: str = "") -> str:
     """Path of program ``name``, found on PATH or in the sbin folders.
 
     ``purpose``: completes "it is needed", if the table of tools is not exact enough.  Raises
-    EnvironmentFailure that names the Debian package if it is missing, KeyError if
+    EnvironmentFailure that says how to install it if it is missing, KeyError if
     ``tools.toml`` does not have it.
     """
     tool = tools.table()[name]
@@ -68,7 +68,7 @@ def require_tool(name: str, purpose: str = "") -> str:
         raise EnvironmentFailure(
             f"{name} is missing; it is needed {purpose or tool.purpose}",
             f"this host has no program named {name}",
-            f"apt-get install {tool.package}",
+            packager.line([tool]),
         )
     return path
 

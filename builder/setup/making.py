@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import re
+import select
 import shlex
 import shutil
 import signal
@@ -14,11 +15,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from builder.errors import EnvironmentFailure
 from builder.host import process, removal
 from builder.host.space import is_full
 from builder.setup import bundled, contents
+from builder.setup.progress import PipProgress
 
 # A test environment has all that the builder needs as well.
 KINDS = {"runtime": ("runtime",), "test": ("runtime", "test")}
@@ -31,6 +34,8 @@ PIP_KEPT = {
 }
 # Bytes that the larger environment takes while it is made.
 ROOM = 500 << 20
+# Seconds after which the progress is told again, also if pip prints nothing.
+TICK = 1.0
 # What ``python -m venv`` itself installs.
 _BROUGHT = {"pip", "setuptools", "wheel"}
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)", re.MULTILINE)
@@ -79,11 +84,14 @@ def fill(root: Path, folder: Path, kind: str) -> None:
     pip = (python, *_ISOLATED, *place, "--disable-pip-version-check")
     told = _step(folder, {}, "read pip's configuration", *pip, "config", "list")
     settings = _sources(told)
-    install = ("install", "--quiet", "--no-deps", "--no-user", "--require-hashes")
+    install = ("install", "--progress-bar=off", "--no-deps", "--no-user", "--require-hashes")
     lock = lock_of(root, kind)
-    _step(folder, settings, "install the packages", *pip, *install, "--requirement", str(lock))
+    wanted = pinned(lock.read_text(encoding="utf-8"))
+    progress = PipProgress(len(wanted), sys.stderr)
+    argv = (*pip, *install, "--requirement", str(lock))
+    _step(folder, settings, "install the packages", *argv, progress=progress)
     found = _step(folder, {}, "list the packages", python, *_ISOLATED, "-c", _LIST)
-    _require_exactly(pinned(lock.read_text(encoding="utf-8")), pinned(found))
+    _require_exactly(wanted, pinned(found))
     _step(folder, settings, "find every needed package in the lock", *pip, "check")
     _step(folder, {}, "import the packages", python, *_ISOLATED, "-c", _IMPORT_ALL)
     removal.remove(folder / TEMPORARY, folder)
@@ -145,10 +153,17 @@ def _base_python() -> str:
     return os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
 
 
-def _step(folder: Path, settings: Mapping[str, str], what: str, *argv: str) -> str:
+def _step(
+    folder: Path,
+    settings: Mapping[str, str],
+    what: str,
+    *argv: str,
+    progress: PipProgress | None = None,
+) -> str:
     """Run a program that makes a part of the environment; returns its standard output.
 
-    None of its processes outlives this call or this process, however it ends.
+    None of its processes outlives this call or this process, however it ends.  ``progress``
+    follows the output.
     """
     kept = {
         name: value
@@ -166,7 +181,10 @@ def _step(folder: Path, settings: Mapping[str, str], what: str, *argv: str) -> s
             start_new_session=True,
         )
         try:
-            said, _ = running.communicate()
+            said = b""
+            if progress and running.stdout:
+                said = _follow(running.stdout, progress)
+            said += running.communicate()[0]
         finally:
             process.end_group(running)
             with contextlib.suppress(ProcessLookupError):
@@ -177,6 +195,25 @@ def _step(folder: Path, settings: Mapping[str, str], what: str, *argv: str) -> s
         sys.stderr.write(said.decode(errors="replace"))
         raise _failed(what, running.returncode, folder.parents[1])
     return said.decode(errors="replace")
+
+
+def _follow(output: IO[bytes], progress: PipProgress) -> bytes:
+    """Let ``progress`` follow a program's output to its end; returns all of it."""
+    said, rest = b"", b""
+    try:
+        while True:
+            ready, _, _ = select.select([output], [], [], TICK)
+            if ready:
+                data = os.read(output.fileno(), 1 << 16)
+                if not data:
+                    return said
+                said += data
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    progress.hear(line.decode(errors="replace"))
+            progress.tick()
+    finally:
+        progress.close()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from builder.errors import EnvironmentFailure
-from builder.host import ci, tools
+from builder.host import ci, packager, tools
 from builder.host.tools import Tool
 from builder.host.whole import write_whole
 
@@ -52,8 +52,13 @@ def install(lacking: Sequence[Tool], *, yes: bool) -> None:
     agrees or apt fails.
     """
     names = tuple(dict.fromkeys(tool.package for tool in lacking))
-    command = f"apt-get install {' '.join(names)}"
+    command = packager.line(lacking)
     what = f"host packages are missing: {' '.join(names)}"
+    other = packager.foreign()
+    if other is not None:
+        what = f"host programs are missing: {' '.join(tool.name for tool in lacking)}"
+        cause = f"bootstrap installs packages on Debian and its relatives; this is {other}"
+        raise EnvironmentFailure(what, cause, f"as root: {command}")
     if tools.find("apt-get") is None:
         hint = "install their equivalents by hand: " + ", ".join(tool.name for tool in lacking)
         raise EnvironmentFailure(what, "this host has no apt-get", hint)

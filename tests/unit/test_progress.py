@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 import re
 import select
-import struct
-import termios
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -31,6 +28,7 @@ from builder.pipeline.estimate import expect, longest, whole
 from builder.pipeline.facts import NONE, BuildFacts
 from builder.pipeline.ledger import Entry, Ledger
 from builder.pipeline.stage import Stage
+from tests.support.terminals import open_terminal
 
 CI = ("GITHUB_ACTIONS", "GITLAB_CI", "NO_COLOR", "TERM")
 
@@ -67,9 +65,7 @@ class Terminal:
 
 
 def terminal(columns: int) -> Terminal:
-    master, slave = os.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    return Terminal(master, os.fdopen(slave, "w", encoding="utf-8"))
+    return Terminal(*open_terminal(columns))
 
 
 @pytest.fixture

@@ -42,12 +42,33 @@ def with_frobnicate(fresh: Checkout) -> None:
     table.write_text(f"{table.read_text()}\n{row}")
 
 
+def old_python(folder: Path, version: str) -> None:
+    """A python3 that tells this version and is not new enough."""
+    program(folder, "python3", f"[ $1 = -c ] || exit 1; echo {version}")
+
+
 @pytest.mark.parametrize("version", ["2.7", "3.9", "3.10"])
 def test_an_old_python_is_refused_by_name(fresh: Checkout, tmp_path: Path, version: str) -> None:
-    program(tmp_path / "bin", "python3", f"echo {version}")
-    ended = fresh.run("--list", PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    ended.require_refusal(f"Python 3.11 or newer is needed, this is {version}")
+    path = plain_path(tmp_path / "bin")
+    old_python(tmp_path / "bin", version)
+    ended = fresh.run("--list", PATH=path)
+    told = f"Python 3.11 or newer is needed, this is {version}"
+    ended.require_refusal(told, "install Python 3.11 or newer with its venv module")
     assert ended.stderr.count("\n") == 3
+    for manager, way in (("dnf", "dnf install python3.12"), ("apt-get", "apt-get install python3")):
+        program(tmp_path / "bin", manager, "exit 1")
+        fresh.run("--list", PATH=path).require_refusal(told, way)
+
+
+def test_a_newer_python_beside_an_old_one_is_taken(fresh: Checkout, tmp_path: Path) -> None:
+    """As on EL9, whose python3 is 3.9."""
+    path = plain_path(tmp_path / "bin")
+    old_python(tmp_path / "bin", "3.9")
+    for name in ("python3.11", "python3.13"):
+        told = f"case $1 in -c) echo {name[6:]} ;; *) echo {name}: $* ;; esac"
+        program(tmp_path / "bin", name, told)
+    ended = fresh.run("--list", PATH=path)
+    assert ended.stdout == "python3.13: -X utf8 -E -s -m builder.setup --list\n"
 
 
 def test_another_system_than_linux_is_refused_by_name(fresh: Checkout, tmp_path: Path) -> None:
@@ -80,8 +101,9 @@ def test_a_newer_python_is_taken(fresh: Checkout, tmp_path: Path, version: str) 
     ],
 )
 def test_a_python_that_does_not_work_is_told(fresh: Checkout, tmp_path: Path, script: str) -> None:
+    path = plain_path(tmp_path / "bin")
     program(tmp_path / "bin", "python3", script)
-    ended = fresh.run(PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    ended = fresh.run(PATH=path)
     ended.require_refusal("python3")
     assert ended.stderr.count("\n") == 3
 
@@ -90,7 +112,8 @@ def test_a_missing_python_is_installed_only_when_agreed(fresh: Checkout, tmp_pat
     path = plain_path(tmp_path / "bin")
     fresh.run(PATH=path).require_refusal("this host has no apt-get")
     log = tmp_path / "apt.log"
-    brings = f'printf "#!/bin/sh\\necho 3.9\\n" >{path}/python3; /bin/chmod +x {path}/python3'
+    old = "#!/bin/sh\\n[ \\$1 = -c ] || exit 1; echo 3.9\\n"
+    brings = f'printf "{old}" >{path}/python3; /bin/chmod +x {path}/python3'
     program(
         tmp_path / "bin", "apt-get", f'echo "$*" >>{log}; case $* in *install*) {brings};; esac'
     )
@@ -139,6 +162,20 @@ def test_missing_packages_are_listed_with_their_purpose(fresh: Checkout) -> None
         "host packages are missing: frob", "not confirmed", "apt-get install frob"
     )
     assert "  frob  to frobnicate" in ended.stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="makes a mount of its own")
+def test_a_host_of_another_family_is_told_what_its_own_package_manager_takes(
+    fresh: Checkout, tmp_path: Path
+) -> None:
+    with_frobnicate(fresh)
+    release = tmp_path / "os-release"
+    release.write_text('ID="rocky"\nID_LIKE="rhel centos fedora"\nPRETTY_NAME="Rocky Linux 9.4"\n')
+    shell = 'mount --bind "$1" /etc/os-release; exec "$2" --yes build'
+    argv = ["unshare", "--mount", "sh", "-euc", shell, "sh", str(release), str(fresh.script)]
+    ended = checkout.run(argv, tmp_path)
+    ended.require_refusal("host programs are missing: frobnicate", "this is Rocky Linux 9.4")
+    assert ended.last_lines[2] == "next:  as root: dnf install '/usr/*bin/frobnicate'"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="another user would be asked for sudo's password")

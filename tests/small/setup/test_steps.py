@@ -18,7 +18,7 @@ import pytest
 from builder.errors import EnvironmentFailure
 from builder.host import flock
 from builder.setup import __main__ as bootstrap
-from builder.setup import contents, environment, making
+from builder.setup import contents, environment, making, progress
 from builder.setup.making import USED
 
 PYTHON = """\
@@ -44,6 +44,7 @@ venv)
     mkdir -p "$folder/bin" "$folder/{site}" && cp "$0" "$folder/bin/python" ;;
 config) cat {home}/told ;;
 install)
+    cat {home}/said
     env >{home}/environment
     [ -d "$TMPDIR" ] && echo made >"${{0%/bin/python}}/{site}/one.py" ;;
 list) cat {home}/list ;;
@@ -82,6 +83,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
         making.lock_of(made.root, kind).write_text(LOCK)
     made.set("list", "one==1.0\nTwo.More==2.0\npip==23\nsetuptools==65\n")
     made.set("told", "")
+    made.set("said", "")
     program = made.home / "python3"
     site = contents.packages(Path())
     program.write_text(PYTHON.format(home=made.home, site=site))
@@ -104,6 +106,17 @@ def test_it_is_made_once_and_found_from_then_on(
     assert environment.ensure(checkout.root, "runtime") == folder
     assert checkout.steps[7:] == ["start"]
     assert capsys.readouterr().err == ""
+
+
+def test_how_far_pip_is_is_told_and_its_own_words_are_not(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "PAUSE", 0)
+    checkout.set("said", "Looking in indexes\nCollecting one==1.0\nhalf a line")
+    environment.ensure(checkout.root, "runtime")
+    told = capfd.readouterr()
+    assert "making .venv: downloading 1 of 2: one (0 s)\n" in told.err
+    assert "Looking" not in told.out + told.err
 
 
 def test_pip_hears_where_packages_come_from_and_nothing_else_of_its_configuration(
