@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -41,43 +42,63 @@ NAT = f"{SERVICE}ipvsadm -a -t {VIP}:80 -r {SERVER}:8080 -m\n"
 FULLNAT = (
     f"{SERVICE}ipvsadm -P -t {VIP}:80 -z {LOCAL}\nipvsadm -a -t {VIP}:80 -r {SERVER}:8080 -b\n"
 )
+# As many connections as are opened, however small the guest's memory is.
+ROOM = "sysctl -qw net.netfilter.nf_conntrack_max=100000\n"
+MASQUERADE = (
+    f"{ROOM}sysctl -qw net.ipv4.vs.conntrack=1\n"
+    "nft 'table ip cost { chain post { type nat hook postrouting priority srcnat;"
+    f" ip daddr {SERVER} masquerade; }}; }}'\n"
+)
 SAMPLES, FEW = 10_000, 41
 FIRST, PORTS = 20_000, 1000
+
+
+Way = Literal["routed", "translated", "proxied"]
 
 
 @dataclass(frozen=True)
 class CostMethod:
     """A way for packets through the director.
 
-    ``fill``: how many connections are opened first, so that a single port is left.  ``flood``: how
-    many SYNs come first, which nobody answers; all that follow are such SYNs, too.
+    ``way``: ``routed`` to the server itself, ``translated``, or ``proxied``: the director completes
+    the client's handshake before it has one with the server.  ``fill``: how many connections are
+    opened first, so that a single port is left.  ``flood``: how many SYNs come first, which nobody
+    answers; all that follow are such SYNs, too.
     """
 
     name: str
     setup: str
     samples: int
-    target: str = VIP
+    way: Way = "translated"
     fill: int = 0
     flood: int = 0
 
 
 def methods(series: Fullnat, samples: int = SAMPLES) -> tuple[CostMethod, ...]:
-    """NAT, which is the baseline, routing without IPVS, and FULLNAT's variants.
+    """NAT, which is the baseline, routing without IPVS, FULLNAT's variants, and what else is used.
 
-    In a flood, every SYN takes the port of the oldest half-open connection.
+    ``nat-snat`` is NAT with conntrack's source NAT behind it, ``synproxy`` FULLNAT with netfilter's
+    SYNPROXY in front.  In a flood, every SYN takes the port of the oldest half-open connection.
     """
     toa = "".join(f"sysctl -qw {name}=0\n" for name in series.toa_switches)
     low, high = series.port_switches
     ports = f"sysctl -qw {low}={FIRST} {high}={FIRST + PORTS - 1}\n"
-    return (
+    wanted = [
         CostMethod("nat", NAT, samples=samples),
-        CostMethod("route", "", samples=samples, target=SERVER),
+        CostMethod("route", "", samples=samples, way="routed"),
         CostMethod("fullnat", FULLNAT, samples=samples),
         CostMethod("toa-off", FULLNAT + toa, samples=samples),
         CostMethod("nat-flood", NAT, samples=samples, flood=PORTS),
         CostMethod("flood", FULLNAT + ports, samples=samples, flood=PORTS),
         CostMethod("one-port", FULLNAT + ports, samples=FEW, fill=PORTS - 1),
-    )
+    ]
+    # Last: they leave rules of nftables and settings of conntrack behind.
+    if "nat-snat" not in series.unsupported:
+        wanted.append(CostMethod("nat-snat", NAT + MASQUERADE, samples=samples))
+    if series.synproxy:
+        setup = f"nft flush ruleset\n{FULLNAT}{ROOM}{series.synproxy} add {VIP}:80\n"
+        wanted.append(CostMethod("synproxy", setup, samples=samples, way="proxied"))
+    return tuple(wanted)
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -122,9 +143,10 @@ async def measure(image: Image, wanted: tuple[CostMethod, ...], folder: Path) ->
 
 
 async def _one(method: CostMethod, host: LabHost) -> list[Cost]:
-    answered = int(method.target == VIP)
-    counts = f"{answered} {method.fill} {method.flood}"
-    run = f"/run/lab/packet-cost {method.samples} {method.target} {counts}"
+    target = SERVER if method.way == "routed" else VIP
+    run = (
+        f"/run/lab/packet-cost {method.samples} {target} {method.way} {method.fill} {method.flood}"
+    )
     said = await host.must(f"set -e\n{AFRESH}{method.setup}\n{run}", METHOD_SECONDS)
     lines = [line.split() for line in said.splitlines()]
     if not lines or any(len(words) != 5 for words in lines):

@@ -1,15 +1,16 @@
 /*
  * Counts a director's instructions from a driver's receive to a driver's transmit.
  *
- *     packet-cost SAMPLES ADDRESS ANSWERED [FILL [FLOOD]]
+ *     packet-cost SAMPLES ADDRESS WAY [FILL [FLOOD]]
  *
  * Two TUN devices, "clients" and "servers", stand for its network cards: what is written to one
  * is received, translated and put into the other's queue before write(2) returns.  With QEMU's
  * -icount every instruction moves the time stamp counter by the same amount, so that its difference
  * around write(2) counts them exactly, those of the system call and of TUN included.
  *
- * ADDRESS: the VIP (10.0.0.1), port 80.  ANSWERED: whether servers answer to what they see as
- * their client (1), or the packet is merely routed and its target is ADDRESS itself (0).
+ * ADDRESS: the VIP (10.0.0.1), port 80.  WAY: "routed" if ADDRESS is the server itself, "translated"
+ * if servers are somewhere behind it, "proxied" if the director completes the client's handshake
+ * itself and then makes one of its own with the server.
  * FILL: that many connections are opened before, and for each sample one is opened and reset.
  * FLOOD: that many SYNs come before, which nobody answers, and each sample is one more of them.
  *
@@ -35,10 +36,12 @@
 #define SEGMENT 1448
 #define ROOM 70000
 #define SETTLED 5	/* seconds in which the kernel comes to rest with new devices */
+#define FIRST 1000	/* the sequence number of both ends' SYN */
 #define KEPT 40		/* connections whose packets are measured */
 #define CLOSED 11	/* seconds after which a reset connection has gone (ip_vs_proto_tcp.c) */
 
 enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
+enum way { ROUTED, TRANSLATED, PROXIED };
 
 struct frame {
 	struct virtio_net_hdr virtio;
@@ -49,6 +52,7 @@ struct frame {
 struct connection {
 	uint32_t client, service, near, server;
 	uint16_t client_port, service_port, near_port, server_port;
+	uint32_t accepted;	/* what the client acknowledges of its server */
 };
 
 static int clients, servers;
@@ -93,7 +97,7 @@ static uint32_t get16(const uint8_t *at) { return at[0] << 8 | at[1]; }
 static uint32_t get32(const uint8_t *at) { return get16(at) << 16 | get16(at + 2); }
 
 static int build(uint32_t from, uint16_t from_port, uint32_t to, uint16_t to_port, int flags,
-		 uint32_t seq, int body)
+		 uint32_t seq, uint32_t accepted, int body)
 {
 	int options = flags & SYN ? 4 : 0, length = HEAD + options + body;
 	uint8_t *ip = out.ip, *tcp = ip + 20;
@@ -110,7 +114,7 @@ static int build(uint32_t from, uint16_t from_port, uint32_t to, uint16_t to_por
 	put16(tcp, from_port);
 	put16(tcp + 2, to_port);
 	put32(tcp + 4, seq);
-	put32(tcp + 8, flags & ACK ? 1001 : 0);
+	put32(tcp + 8, flags & ACK ? accepted : 0);
 	tcp[12] = (20 + options) / 4 << 4;
 	tcp[13] = flags;
 	put16(tcp + 14, 65535);
@@ -160,23 +164,73 @@ static void passed(const char *what, uint64_t cost, int i)
 	}
 }
 
+/* Takes what else came out; the last packet is kept. */
+static void drain(int fd)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+
+	while (poll(&wait, 1, 0) == 1)
+		if (read(fd, &in, sizeof(in)) < HEAD)
+			die("read");
+}
+
 /* What it costs to pass on what was built, when other packets may come out before it. */
 static uint64_t pass_last(int from, int to, int length)
 {
-	struct pollfd wait = { .fd = to, .events = POLLIN };
 	uint64_t cost = pass(from, to, length);
 
-	while (cost && poll(&wait, 1, 0) == 1)
-		if (read(to, &in, sizeof(in)) < HEAD)
-			die("read");
+	if (cost)
+		drain(to);
 	return cost;
+}
+
+static int from_client(const struct connection *c, int flags, uint32_t seq, int body)
+{
+	return build(c->client, c->client_port, c->service, c->service_port, flags, seq,
+		     c->accepted, body);
+}
+
+static int from_server(const struct connection *c, int flags, uint32_t seq, int body)
+{
+	return build(c->server, c->server_port, c->near, c->near_port, flags, seq, FIRST + 1, body);
+}
+
+/* The two ends that the server sees, of the packet that came to it. */
+static void note_ends(struct connection *c)
+{
+	c->near = get32(in.ip + 12);
+	c->server = get32(in.ip + 16);
+	c->near_port = get16(in.ip + 20);
+	c->server_port = get16(in.ip + 22);
+}
+
+/* The director's own answers come out where the packet went in. */
+static uint64_t open_proxied(struct connection *c, int i, uint64_t *all)
+{
+	uint64_t syn, other;
+
+	syn = pass(clients, clients, from_client(c, SYN, FIRST, 0));
+	passed("SYN", syn, i);
+	c->accepted = get32(in.ip + 24) + 1;
+	other = pass(clients, servers, from_client(c, ACK, FIRST + 1, 0));
+	passed("ACK", other, i);
+	if (!(in.ip[33] & SYN))
+		die("the server's first packet is no SYN");
+	*all = syn + other;
+	note_ends(c);
+	other = pass(servers, servers, from_server(c, SYN | ACK, FIRST, 0));
+	passed("SYN+ACK", other, i);
+	*all += other;
+	drain(clients);	/* the client is told the server's window */
+	drain(servers);
+	return syn;
 }
 
 /* A SYN of a client that is not there. */
 static uint64_t spoofed(int i)
 {
 	uint64_t cost = pass_last(clients, servers, build(0x0a080000 + i / 50000, 10000 + i % 50000,
-							  service, 80, SYN, 1000, 0));
+							  service, 80, SYN, FIRST, 0, 0));
 
 	passed("spoofed SYN", cost, i);
 	if (!(in.ip[33] & SYN))
@@ -184,7 +238,7 @@ static uint64_t spoofed(int i)
 	return cost;
 }
 
-static uint64_t open_connection(struct connection *c, int i, int answered, uint64_t *all)
+static uint64_t open_connection(struct connection *c, int i, enum way way, uint64_t *all)
 {
 	uint64_t syn, other;
 
@@ -192,21 +246,18 @@ static uint64_t open_connection(struct connection *c, int i, int answered, uint6
 	c->client_port = 10000 + i % 50000;
 	c->service = service;
 	c->service_port = 80;
-	syn = pass(clients, servers, build(c->client, c->client_port, c->service, c->service_port,
-					   SYN, 1000, 0));
+	c->accepted = FIRST + 1;
+	if (way == PROXIED)
+		return open_proxied(c, i, all);
+	syn = pass(clients, servers, from_client(c, SYN, FIRST, 0));
 	passed("SYN", syn, i);
-	c->near = get32(in.ip + 12);
-	c->server = get32(in.ip + 16);
-	c->near_port = get16(in.ip + 20);
-	c->server_port = get16(in.ip + 22);
-	if (answered && c->server == c->service)
+	note_ends(c);
+	if (way == TRANSLATED && c->server == c->service)
 		die("not translated");
-	other = pass(servers, clients, build(c->server, c->server_port, c->near, c->near_port,
-					     SYN | ACK, 1000, 0));
+	other = pass(servers, clients, from_server(c, SYN | ACK, FIRST, 0));
 	passed("SYN+ACK", other, i);
 	*all = syn + other;
-	other = pass(clients, servers, build(c->client, c->client_port, c->service,
-					     c->service_port, ACK, 1001, 0));
+	other = pass(clients, servers, from_client(c, ACK, FIRST + 1, 0));
 	passed("ACK", other, i);
 	*all += other;
 	return syn;
@@ -232,9 +283,8 @@ static void equal_packets(const char *name, const struct connection *all, int ba
 {
 	for (long i = 0; i < n; i++) {
 		const struct connection *c = all + i % KEPT;
-		int length = back ?
-			build(c->server, c->server_port, c->near, c->near_port, ACK, 5000, body) :
-			build(c->client, c->client_port, c->service, c->service_port, ACK, 5000, body);
+		int length = back ? from_server(c, ACK, FIRST + 1, body) :
+				    from_client(c, ACK, FIRST + 1, body);
 
 		counts[i] = back ? pass(servers, clients, length) : pass(clients, servers, length);
 		passed(name, counts[i], i);
@@ -242,19 +292,29 @@ static void equal_packets(const char *name, const struct connection *all, int ba
 	tell(name, n);
 }
 
+static int is_way(const char *word, enum way *way)
+{
+	static const char *const words[] = { "routed", "translated", "proxied" };
+
+	for (*way = ROUTED; *way <= PROXIED; ++*way)
+		if (!strcmp(word, words[*way]))
+			return 1;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	int answered, fill = argc > 4 ? atoi(argv[4]) : 0, flood = argc > 5 ? atoi(argv[5]) : 0;
+	int fill = argc > 4 ? atoi(argv[4]) : 0, flood = argc > 5 ? atoi(argv[5]) : 0;
 	struct in_addr address;
 	struct connection kept[KEPT], c;
 	long *whole;
 	uint64_t all;
+	enum way way;
 
-	if (argc < 4 || !inet_aton(argv[2], &address))
+	if (argc < 4 || !inet_aton(argv[2], &address) || !is_way(argv[3], &way))
 		return 2;
 	samples = atol(argv[1]);
 	service = ntohl(address.s_addr);
-	answered = atoi(argv[3]);
 	counts = calloc(samples, sizeof(*counts));
 	whole = calloc(samples, sizeof(*whole));
 	clients = tun("clients");
@@ -274,14 +334,13 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	for (int i = 0; i < fill; i++)
-		open_connection(&c, i, answered, &all);
+		open_connection(&c, i, way, &all);
 	for (long i = 0; i < samples; i++) {
-		counts[i] = open_connection(&c, fill + i, answered, &all);
+		counts[i] = open_connection(&c, fill + i, way, &all);
 		whole[i] = all;
 		kept[i % KEPT] = c;
 		if (fill && i + 1 < samples) {
-			pass(clients, servers, build(c.client, c.client_port, c.service,
-						     c.service_port, RST | ACK, 1001, 0));
+			pass(clients, servers, from_client(&c, RST | ACK, FIRST + 1, 0));
 			sleep(CLOSED);
 		}
 	}

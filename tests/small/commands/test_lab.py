@@ -206,7 +206,8 @@ def test_what_goes_through_each_method_is_told_as_ratios_and_saved(
     assert any("100 (1.000)" in line for line in told), "800 ns are 100 instructions"
     saved = built.project.artifacts("lts") / "lab" / measure.FILE
     report = decode(saved.read_bytes(), measure.LoadReport)
-    assert {one.method for one in report.loads} == {"nat", "fullnat", "dr", "haproxy"}
+    methods = {"nat", "fullnat", "dr", "haproxy", "nat-snat", "synproxy"}
+    assert {one.method for one in report.loads} == methods
     assert "lab load: nat: 100 connections/s" in said.getvalue()
     assert list(built.cache.scratch.glob("lts/*")) == []
     assert "-icount" in qemu.words()

@@ -87,11 +87,19 @@ def test_fullnats_variants_are_set_up_by_the_profiles_own_switches() -> None:
     series = load(ROOT / "specs", "lts").lab
     assert series is not None
     known = {one.name: one for one in cost.methods(series, 7)}
-    assert set(known) == {*("nat", "route", "fullnat", "toa-off", "nat-flood", "flood", "one-port")}
+    ours = {*("nat", "route", "fullnat", "toa-off", "nat-flood", "flood", "one-port")}
+    assert set(known) == ours | {"nat-snat", "synproxy"}
     assert "-m" in known["nat"].setup and "ipvsadm" not in known["route"].setup
     assert "fullnat_toa=0" in known["toa-off"].setup
     assert known["flood"].flood == 1000 and known["flood"].setup == known["one-port"].setup
+    assert "lvs-synproxy add" in known["synproxy"].setup and known["synproxy"].way == "proxied"
     assert known["one-port"].fill == 999 and "lport_max=20999" in known["one-port"].setup
+
+
+def test_what_a_profile_does_not_support_costs_nothing() -> None:
+    series = load(ROOT / "specs", "el6").lab
+    assert series is not None
+    assert not {"nat-snat", "synproxy"} & {one.name for one in cost.methods(series)}
 
 
 def test_keepalived_gets_a_group_of_local_addresses_and_health_checks() -> None:
