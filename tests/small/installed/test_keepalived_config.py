@@ -119,7 +119,7 @@ def test_the_sample_is_accepted(keepalived: Program) -> None:
 
 
 def test_the_example_for_operators_is_accepted(keepalived: Program) -> None:
-    shown = re.search(r"^```\n(local_address_group .*?)^```$", PAGE.read_text(), re.M | re.S)
+    shown = re.search(r"^(local_address_group .*?)^END$", PAGE.read_text(), re.M | re.S)
     assert shown
     assert told(keepalived, shown[1]) == []
 
