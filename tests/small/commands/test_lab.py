@@ -24,7 +24,6 @@ from builder.lab.load import measure
 from builder.lab.verdict import load as read_verdict
 from builder.place import Place
 from builder.report import publish, record
-from builder.stages.accelerator import BOOT_ID
 from tests.support.commands import desk
 from tests.support.lab import finished
 from tests.support.vm import standin
@@ -44,13 +43,7 @@ def qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Flavour vm is built, and guests were found to run emulated here."""
-    root = tmp_path_factory.mktemp("site")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", str(root))
-        place = finished.place(root)
-        finished.build(place, "vm", "vm")
-        note = place.cache.accelerator(BOOT_ID.read_text().strip())
-        note.write_text('{"kind": "tcg", "why": "the tests say so", "seconds": 0.0}')
+    with finished.emulated(tmp_path_factory.mktemp("site")) as place:
         yield place
 
 

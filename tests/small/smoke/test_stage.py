@@ -18,7 +18,6 @@ from builder.pipeline.stagename import SMOKE
 from builder.place import Place
 from builder.report import publish, record
 from builder.smoke import payload, proof, report
-from builder.stages.accelerator import BOOT_ID
 from builder.stages.request import Request
 from builder.vm.hardware import AGREED_STATUS, Accelerator
 from tests.support.lab import finished
@@ -46,13 +45,7 @@ def reporting(*, failed: str = "", lacking: str = "", last: str = "") -> str:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """The image of lts is built, and guests were found to run emulated here."""
-    root = tmp_path_factory.mktemp("site")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", str(root))
-        place = finished.place(root)
-        finished.build(place, "vm", "vm")
-        note = place.cache.accelerator(BOOT_ID.read_text().strip())
-        note.write_text('{"kind": "tcg", "why": "the tests say so", "seconds": 0.0}')
+    with finished.emulated(tmp_path_factory.mktemp("site")) as place:
         yield place
 
 

@@ -6,9 +6,11 @@ from __future__ import annotations
 import io
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+
+import pytest
 
 from builder.console import Console
 from builder.host.paths import Cache, Project
@@ -21,6 +23,7 @@ from builder.pipeline.store import OUTPUT
 from builder.place import Place
 from builder.stages import image as image_stage
 from builder.stages import lab as stages
+from builder.stages.accelerator import BOOT_ID
 from builder.stages.products import TAR
 from builder.stages.request import Request
 from builder.stages.session import Session, open_session
@@ -41,6 +44,18 @@ def place(root: Path) -> Place:
         (checkout / name).symlink_to(ROOT / name)
     console = Console(io.StringIO(), interactive=False)
     return Place(Project(checkout), Cache(root / "cache"), console)
+
+
+@contextmanager
+def emulated(root: Path) -> Iterator[Place]:
+    """Such a place with the image of flavour vm; guests were found to run emulated here."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(root))
+        made = place(root)
+        build(made, "vm", "vm")
+        note = made.cache.accelerator(BOOT_ID.read_text().strip())
+        note.write_text('{"kind": "tcg", "why": "the tests say so", "seconds": 0.0}')
+        yield made
 
 
 def image(text: str) -> Fill:
