@@ -68,4 +68,7 @@ def test_of_bootstrap(ready: Checkout, number: signal.Signals) -> None:
         for moment in MOMENTS
     }
     assert (130, "interrupted\n") in ends.values()
-    assert not {moment: end for moment, end in ends.items() if not is_told(end)}
+    untold = {moment: end for moment, end in ends.items() if not is_told(end)}
+    # Within a millisecond of its start, env(1) has not blocked the signal yet, and just ends.
+    silent = [moment for moment, end in untold.items() if end == (-number, "")]
+    assert len(silent) <= 1 and len(untold) == len(silent), untold
