@@ -21,6 +21,7 @@ T = TypeVar("T")
 _TABLE = re.compile(r"^\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}\s*(#.*)?$")
 _KEY = re.compile(r"""^\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9_.-]+))\s*=""")
 _OPENING = re.compile(r"[\[{]")
+_DIGITS = re.compile(r"[0-9_]+")
 _UNKNOWN = re.compile(r"unknown field `([^`]+)`")
 
 
@@ -89,6 +90,10 @@ def parse(
         depths = [len(_OPENING.findall(line)) for line in text.splitlines()]
         line = depths.index(max(depths)) + 1
         raise refuse(path, line, "values are nested too deep", hint) from error
+    except ValueError as error:  # sys.get_int_max_str_digits
+        lengths = [max(map(len, _DIGITS.findall(line)), default=0) for line in text.splitlines()]
+        line = lengths.index(max(lengths)) + 1
+        raise refuse(path, line, "a number has too many digits", hint) from error
 
 
 def require_present_names(

@@ -20,6 +20,7 @@ _VERSION = r"^[A-Za-z0-9._+~^]+\Z"
 _SUFFIX = r"^[A-Za-z0-9._+~^]*\Z"
 _AUTHOR = r"^[^<>\x00-\x1f\x7f]*[^<>\x00-\x20\x7f] <[^<>@\s]+@[^<>@\s]+>\Z"
 _LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*\Z"
+_PATH = r"^[^\x00-\x1f\x7f]*\Z"
 _BELOW = r"^(?!/)(?!(.*/)?\.{1,2}(/|\Z))[^\x00-\x1f\x7f]+\Z"
 _IMAGE = r"^([A-Za-z0-9][A-Za-z0-9.:/_-]*@sha256:[0-9a-f]{64})?\Z"
 _FINGERPRINT = r"^[0-9A-F]{40}\Z"
@@ -29,6 +30,7 @@ _RULES = {
     _SUFFIX: "letters, digits and . _ + ~ ^ alone, as rpm takes them: no hyphen",
     _AUTHOR: "not of the form NAME <USER@HOST>",
     _LINE: "not one line of text",
+    _PATH: "not a path: it has a control character",
     _BELOW: "not a path below a folder: it is relative, and has no part '.' or '..'",
     _IMAGE: "not of the form NAME@sha256:DIGEST, with 64 hexadecimal digits",
     _FINGERPRINT: "not a fingerprint, which has 40 hexadecimal digits in capitals",
@@ -47,6 +49,8 @@ Suffix = Annotated[str, msgspec.Meta(pattern=_SUFFIX, max_length=64)]
 """The suffix of a version or a release, or an empty text."""
 Author = Annotated[str, msgspec.Meta(pattern=_AUTHOR)]
 Line = Annotated[str, msgspec.Meta(pattern=_LINE)]
+AnyPath = Annotated[str, msgspec.Meta(pattern=_PATH)]
+"""A path that a message can show and the kernel can open, or an empty text."""
 PathBelow = Annotated[str, msgspec.Meta(pattern=_BELOW, max_length=1024)]
 """A path that cannot lead out of the folder that it is in."""
 Image = Annotated[str, msgspec.Meta(pattern=_IMAGE)]

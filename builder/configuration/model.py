@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from builder.values import Line
+from builder.values import AnyPath, Line
 
 
 class StagesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -25,8 +25,8 @@ class StagesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
     store: str = ""
     mode: Literal["read", "read-write"] = "read"
     accept: tuple[Line, ...] = ()
-    sign: str = ""
-    token_file: str = ""
+    sign: AnyPath = ""
+    token_file: AnyPath = ""
 
 
 class CompilerCacheTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -41,7 +41,7 @@ class CompilerCacheTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
     store: str = ""
     mode: Literal["read", "read-write"] = "read"
-    token_file: str = ""
+    token_file: AnyPath = ""
 
 
 class UserFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):

@@ -21,6 +21,14 @@ def test_what_is_nested_without_end_is_told_with_its_line(opening: str) -> None:
     assert "nested" in refusal.value.cause
 
 
+def test_a_number_without_end_is_told_with_its_line() -> None:
+    text = f'summary = "x"\nvalue = [\n  1,\n  -{"9_9" * 3000},\n]\n'
+    with pytest.raises(UsageError) as refusal:
+        toml.parse(Path("small/profile.toml"), text)
+    assert refusal.value.what == "small/profile.toml:4 cannot be used"
+    assert refusal.value.cause == "a number has too many digits"
+
+
 def test_a_byte_order_mark_is_named_with_the_command_that_removes_it(tmp_path: Path) -> None:
     path = tmp_path / "profile.toml"
     path.write_bytes(b"\xef\xbb\xbfsummary = 'x'\n")
