@@ -10,6 +10,8 @@ from typing import Protocol
 
 OK = b"+OK\r\n"
 MOST_WORDS = 4
+_OBJECT = 2  # the one word of a command that may be large, counted from 0
+_LONGEST_WORD = 512
 _LONGEST_LINE = 512
 
 
@@ -54,7 +56,7 @@ def error(words: str) -> bytes:
 def read_command(stream: ByteStream, most: int) -> tuple[bytes, ...] | None:
     """The next command, None at the stream's end.
 
-    Raises Malformed for anything else, and for a word of more than ``most`` bytes.
+    Raises Malformed for anything else, and for an object of more than ``most`` bytes.
     """
     line = stream.readline(_LONGEST_LINE)
     if not line:
@@ -63,8 +65,9 @@ def read_command(stream: ByteStream, most: int) -> tuple[bytes, ...] | None:
     if not 0 < count <= MOST_WORDS:
         raise Malformed(f"a command of {count} words")
     words = []
-    for _ in range(count):
-        word = _string(stream, stream.readline(_LONGEST_LINE), most)
+    for place in range(count):
+        limit = most if place == _OBJECT else min(most, _LONGEST_WORD)
+        word = _string(stream, stream.readline(_LONGEST_LINE), limit)
         if word is None:
             raise Malformed("a command with a null string")
         words.append(word)
@@ -95,10 +98,10 @@ def _string(stream: ByteStream, line: bytes, most: int) -> bytes | None:
         return None
     if not 0 <= length <= most:
         raise Malformed(f"a string of {length} bytes, and {most} is the limit")
-    data = stream.read(length + 2)
-    if len(data) != length + 2 or not data.endswith(b"\r\n"):
+    data = stream.read(length)  # without its end, so that a large one is not copied
+    if len(data) != length or stream.read(2) != b"\r\n":
         raise Malformed("a string without its end")
-    return data[:-2]
+    return data
 
 
 def _length(line: bytes, kind: bytes) -> int:

@@ -286,19 +286,15 @@ def test_a_deep_cache_has_a_socket_too(tmp_path: Path, stage_store: StoreServer)
         assert client.get(KEY) == NOTHING
 
 
-def test_more_connections_than_are_taken_are_ended(
+def test_a_container_stores_no_more_than_its_own_cache_has(
     site: Site, stage_store: StoreServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relays, "CONNECTIONS", 2)
-    cache = reader(stage_store)
-    relay = Relay(cache, Console(site.said, interactive=False))
-    with (
-        relay.door(site.folder / "door", SCOPE) as (path, _),
-        connect(path) as one,
-        connect(path) as two,
-    ):
-        assert (one.get(KEY), two.get(KEY)) == (NOTHING, NOTHING)
-        with connect(path) as third:
-            assert third.get(KEY) == b""
-        assert one.get(KEY) == NOTHING
-    relay.close()
+    monkeypatch.setattr(relays, "STORED", len(OBJECT))
+    with site.open(writer(stage_store)) as (client, traffic, _):
+        client.put(KEY)
+        deadline = time.monotonic() + 20
+        while not traffic.sent and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert client.put(OTHER) == b"+OK\r\n"
+    assert traffic.stored == 1
+    assert len(stage_store.files) == 1
