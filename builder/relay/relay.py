@@ -11,6 +11,7 @@ again in the run.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,9 +19,10 @@ from pathlib import Path
 
 from builder.console import Console
 from builder.errors import Interrupted
-from builder.relay import resp
+from builder.relay import resp, uploads
 from builder.relay.door import SOCKET, DoorServer
 from builder.relay.model import KEY, MOST, CompilerCache, ObjectKey, RelayTraffic
+from builder.relay.pace import StorePace
 from builder.relay.room import RoomClaim
 from builder.relay.stores import PATIENCE, open_store
 from builder.relay.uploads import Uploads
@@ -45,6 +47,7 @@ class Relay:
         self._guard = threading.Lock()
         self._store = open_store(cache, self._stop, patience)
         self._uploads = Uploads(self._store, self._tell_unstored)
+        self._pace = StorePace()
 
     @contextmanager
     def door(self, folder: Path, scope: str) -> Iterator[tuple[Path, RelayTraffic]]:
@@ -91,28 +94,45 @@ class Relay:
             self._stop.set()
             return
         try:
-            self._uploads.close()
+            left = self._uploads.close()
         except KeyboardInterrupt:
             self._stop.set()
             raise
+        if left:
+            self._stop.set()
+            shown = without_secrets(self._cache.url)
+            self._console.warn(
+                f"the compiler cache {shown} did not get {left} objects: "
+                f"it took more than {uploads.AT_END:g} s for the last ones"
+            )
 
     def _get(self, key: ObjectKey, traffic: RelayTraffic) -> bytes | None:
         if self._lost.is_set():
             return None
+        begun, found = time.monotonic(), None
         try:
             found = self._store.get(key)
         except Interrupted:
             return None
+        except ContentRefused:  # of one object alone
+            traffic.add(errors=1)
         except LocationFailed as failure:
             traffic.add(errors=1)
-            if not isinstance(failure, ContentRefused):  # of one object alone
-                self._lose(failure)
+            self._lose(failure)
             return None
+        else:
+            self._count(found, traffic)
+        slow = self._pace.add(time.monotonic() - begun)
+        if slow:
+            self._lose(LocationFailed(slow))
+        return found
+
+    @staticmethod
+    def _count(found: bytes | None, traffic: RelayTraffic) -> None:
         if found is None:
             traffic.add(missing=1)
         else:
             traffic.add(found=1, received=len(found))
-        return found
 
     def _lose(self, failure: LocationFailed) -> None:
         with self._guard:

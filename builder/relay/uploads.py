@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 from builder.errors import Interrupted
 from builder.relay.model import ObjectKey, ObjectStore, RelayTraffic
-from builder.source.limit import LocationFailed
+from builder.source.limit import ContentRefused, LocationFailed
 
 WORKERS = 4
 WAITING = 64 << 20
 """Bytes that may wait; more are not stored."""
+AT_END = 120.0
+"""Seconds that are waited for the last objects; a slower store does not get them."""
 _PATIENCE = 0.2  # seconds between looks at the clock
 
 
@@ -25,6 +28,8 @@ class Uploads:
         self._fail = fail
         self._guard = threading.Lock()
         self._waiting = 0
+        self._left = 0
+        self._is_closed = False
         self._given_up = threading.Event()
         self._queue: queue.Queue[tuple[ObjectKey, bytes, RelayTraffic] | None] = queue.Queue()
         self._workers: list[threading.Thread] = []
@@ -32,9 +37,11 @@ class Uploads:
     def add(self, key: ObjectKey, data: bytes, traffic: RelayTraffic) -> None:
         """Store an object soon, unless too many wait."""
         with self._guard:
-            if self._given_up.is_set() or self._waiting + len(data) > WAITING:
+            is_full = self._waiting + len(data) > WAITING
+            if self._is_closed or self._given_up.is_set() or is_full:
                 return
             self._waiting += len(data)
+            self._left += 1
             if len(self._workers) < WORKERS:
                 self._workers.append(threading.Thread(target=self._work, daemon=True))
                 self._workers[-1].start()
@@ -44,13 +51,23 @@ class Uploads:
         """Store nothing more."""
         self._given_up.set()
 
-    def close(self) -> None:
-        """Wait until everything is stored, or given up.  Nothing may be added any more."""
+    def close(self) -> int:
+        """Wait until everything is stored or given up, but not for longer than ``AT_END``.
+
+        Nothing is taken any more.  Returns how many objects were given up because of the time.
+        """
+        with self._guard:
+            self._is_closed = True
         for _ in self._workers:
             self._queue.put(None)
-        for worker in self._workers:
-            while worker.is_alive():
-                worker.join(_PATIENCE)
+        until = time.monotonic() + AT_END
+        while any(worker.is_alive() for worker in self._workers):
+            if time.monotonic() > until and not self._given_up.is_set():
+                self._given_up.set()
+                return self._left
+            for worker in self._workers:
+                worker.join(_PATIENCE / WORKERS)
+        return 0
 
     def _work(self) -> None:
         while (one := self._queue.get()) is not None:
@@ -59,12 +76,15 @@ class Uploads:
                 self._put(key, data, traffic)
             with self._guard:
                 self._waiting -= len(data)
+                self._left -= 1
 
     def _put(self, key: ObjectKey, data: bytes, traffic: RelayTraffic) -> None:
         try:
             self._store.put(key, data)
         except Interrupted:
             self._given_up.set()
+        except ContentRefused:  # of one object alone
+            traffic.add(errors=1)
         except LocationFailed as failure:
             traffic.add(errors=1)
             with self._guard:

@@ -34,6 +34,8 @@ T = TypeVar("T")
 _ABSENT = frozenset({404, 410})
 _STORED = frozenset({200, 201, 204})  # RFC 9110, 9.3.4
 
+_TOO_LARGE = 413  # RFC 9110, 15.5.14: of one file alone
+
 
 @dataclass(frozen=True)
 class StorePatience:
@@ -119,7 +121,7 @@ class StoreExchange:
         return self._persist(attempt, self.patience.answer)
 
     def put(self, path: str, body: IO[bytes], size: int) -> None:
-        """Store ``size`` bytes."""
+        """Store ``size`` bytes; ContentRefused if these are too many for the store."""
 
         def attempt(limit: Limit) -> None:
             body.seek(0)
@@ -214,6 +216,8 @@ def _require(response: requests.Response, wanted: frozenset[int]) -> None:
     if "Location" in response.headers:
         there = without_secrets(response.headers["Location"])
         raise LocationFailed(f"{words} to {there}: redirects are not followed")
+    if status == _TOO_LARGE:
+        raise ContentRefused(words)
     raise (_Passing if status in web.PASSING else LocationFailed)(words)
 
 

@@ -17,6 +17,7 @@ from builder.console import Console
 from builder.relay import door as doors
 from builder.relay import room as rooms
 from builder.relay.model import CompilerCache
+from builder.relay.pace import StorePace
 from builder.relay.relay import Relay
 from builder.relay.room import Crowded, Room
 from tests.support.clock import busy
@@ -153,3 +154,12 @@ def test_nobody_waits_in_a_room_that_is_closed() -> None:
         with pytest.raises(Crowded), room.claim() as two:
             two.hold(1)
     assert time.monotonic() - begun < busy(3)
+
+
+def test_a_store_is_too_slow_only_when_all_of_its_answers_are() -> None:
+    pace = StorePace(grace=20, each=1)
+    assert not pace.add(4.9)
+    assert not any(pace.add(1.0) for _ in range(1000))
+    assert not any(pace.add(4.9) for _ in range(3))
+    told = [pace.add(4.9) for _ in range(3)]
+    assert told[-1] == "it is too slow: 1007 answers took 1034 s together"

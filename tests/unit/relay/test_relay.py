@@ -15,8 +15,11 @@ import pytest
 
 from builder.console import Console
 from builder.relay import relay as relays
+from builder.relay import uploads
 from builder.relay.model import MOST, CompilerCache, RelayTraffic
+from builder.relay.pace import StorePace
 from builder.relay.relay import Relay
+from builder.relay.room import Room, RoomClaim
 from builder.remote.exchange import StorePatience
 from builder.remote.model import Password
 from tests.support.clock import busy
@@ -25,6 +28,7 @@ from tests.support.remote.store import USER, Handler, StoreServer
 
 SCOPE = "lts.kernel"
 BULK = b"$%d\r\n%s\r\n" % (len(OBJECT), OBJECT)
+NAME = b"ccache:" + KEY.encode()
 NOTHING = b"$-1\r\n"
 QUICK = StorePatience(connect=5.0, stall=5.0, answer=5.0, attempts=1)
 HASTY = replace(QUICK, connect=0.3, stall=0.3, answer=0.3)
@@ -284,6 +288,75 @@ def test_a_deep_cache_has_a_socket_too(tmp_path: Path, stage_store: StoreServer)
     deep.mkdir(parents=True)
     with Site(deep).open(reader(stage_store)) as (client, _, _):
         assert client.get(KEY) == NOTHING
+
+
+@dataclass
+class Waits:
+    """Makes a store answer late, but well.  ``seconds``: how late; ``method``: what."""
+
+    seconds: float
+    method: str
+
+    def __call__(self, handler: Handler) -> bool:
+        if handler.command == self.method:
+            handler.store.over.wait(self.seconds)
+        return False
+
+
+def test_a_store_that_answers_slowly_is_given_up(
+    site: Site, stage_store: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer alone is in time; all of them would take hours."""
+    monkeypatch.setattr(relays, "StorePace", lambda: StorePace(grace=0.5, each=0.05))
+    stage_store.spoil = Waits(0.2, "GET")
+    with site.open(writer(stage_store)) as (client, traffic, _):
+        assert [client.get(KEY) for _ in range(50)] == [NOTHING] * 50
+    assert stage_store.count("GET") <= 4
+    assert traffic.errors == 0
+    (warning,) = site.warnings
+    assert "is not used in this run: it is too slow: " in warning
+
+
+def test_the_end_does_not_wait_for_hours(
+    site: Site, stage_store: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "AT_END", 0.3)
+    stage_store.spoil = Waits(0.2, "PUT")
+    begun = time.monotonic()
+    with site.open(writer(stage_store)) as (client, traffic, relay):
+        for number in range(200):
+            assert client.put(f"{number:033}") == b"+OK\r\n"
+    assert time.monotonic() - begun < busy(3)
+    (warning,) = site.warnings
+    left = int(warning.partition(" did not get ")[2].partition(" objects")[0])
+    assert 200 - 4 * uploads.WORKERS <= left + traffic.stored <= 200
+    asked = stage_store.count("PUT")
+    relay.answer((b"SET", NAME, OBJECT), RoomClaim(Room(0)), scope=SCOPE, traffic=traffic)
+    time.sleep(0.1)
+    assert stage_store.count("PUT") == asked, "nothing more is taken"
+
+
+def test_an_object_that_is_too_large_for_the_store_does_not_cost_the_others(
+    site: Site, stage_store: StoreServer
+) -> None:
+    """As nginx answers with its own client_max_body_size (RFC 9110, 15.5.14)."""
+
+    def limits(handler: Handler) -> bool:
+        if int(handler.headers.get("Content-Length", 0)) <= len(OBJECT):
+            return False
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        handler.answer(413)
+        return True
+
+    stage_store.spoil = limits
+    with site.open(writer(stage_store)) as (client, traffic, _):
+        client.put(KEY, OBJECT + b"x")
+        deadline = time.monotonic() + 20
+        while not traffic.errors and time.monotonic() < deadline:
+            time.sleep(0.01)
+        client.put(OTHER)
+    assert traffic == RelayTraffic(stored=1, sent=len(OBJECT), errors=1)
+    assert site.warnings == []
 
 
 def test_a_container_stores_no_more_than_its_own_cache_has(
