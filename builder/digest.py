@@ -76,5 +76,11 @@ def encode_short(value: Any) -> bytes:
 
 
 def decode(data: bytes, kind: type[T]) -> T:
-    """What ``encode`` wrote.  Raises msgspec.DecodeError, which names the field."""
-    return msgspec.json.decode(data, type=kind, dec_hook=read_hook)
+    """What ``encode`` wrote.  Raises msgspec.DecodeError, which names the field.
+
+    msgspec itself raises another error for strings that are not UTF-8 (RFC 8259, 8.1).
+    """
+    try:
+        return msgspec.json.decode(data, type=kind, dec_hook=read_hook)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"JSON is malformed: {error}") from error

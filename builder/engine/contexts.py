@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from builder.digest import decode
 from builder.errors import EnvironmentFailure
 
 DEFAULT = "default"
@@ -79,7 +80,7 @@ def current() -> Context | None:
 
 def _read_config() -> _Config:
     try:
-        return msgspec.json.decode((folder() / "config.json").read_bytes(), type=_Config)
+        return decode((folder() / "config.json").read_bytes(), _Config)
     except (FileNotFoundError, NotADirectoryError):
         return _Config()
 
@@ -88,7 +89,7 @@ def _read(name: str) -> Context:
     place = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()
     path = folder() / "contexts" / "meta" / place / "meta.json"
     try:
-        docker = msgspec.json.decode(path.read_bytes(), type=_Meta).Endpoints.docker
+        docker = decode(path.read_bytes(), _Meta).Endpoints.docker
     except (FileNotFoundError, NotADirectoryError):
         raise _bad(name, f"there is no such context: {path} does not exist") from None
     except (OSError, msgspec.DecodeError) as error:

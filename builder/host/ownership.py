@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from builder.console import Console
+from builder.digest import decode
 from builder.errors import EnvironmentFailure, UsageError
 from builder.host import refusal
 from builder.host.builduser import is_for_builds
@@ -159,7 +160,7 @@ def alone(cache: Cache, console: Console) -> Iterator[None]:
 def _marked_layout(path: Path) -> int:
     """The layout's version; 0 if there is no mark, or none that can be read."""
     try:
-        mark = msgspec.json.decode(path.read_bytes(), type=Mark)
+        mark = decode(path.read_bytes(), Mark)
     except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
         return 0
     return mark.layout if mark.application == APPLICATION else 0

@@ -76,7 +76,7 @@ def _contents(folder: Path) -> Iterator[str]:
 def _decoded(folder: Path) -> Recording:
     data = _bytes(folder)
     try:
-        found = msgspec.json.decode(data, type=_Format).format
+        found = digest.decode(data, _Format).format
     except msgspec.DecodeError as error:
         raise _unreadable(folder, str(error)) from None
     if found > FORMAT:

@@ -27,6 +27,8 @@ MOST_ARCHIVE = 16 << 30
 MOST_SIGNATURE = 4 << 10
 """Bytes.  One of Ed25519 has about 300."""
 
+_LATEST = (1 << 32) - 1  # seconds since 1970: gmtime(3) of some hosts knows no later moment
+EntrySeconds = Annotated[float, msgspec.Meta(ge=0, le=_LATEST)]
 ArchiveSize = Annotated[int, msgspec.Meta(ge=1, le=MOST_ARCHIVE)]
 
 
@@ -45,8 +47,8 @@ class StageEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Digest
     content: Digest
     builder: Line
-    made: float
-    seconds: float
+    made: EntrySeconds
+    seconds: EntrySeconds
     facts: Facts
 
 

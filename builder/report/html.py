@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from builder import pages
+from builder.digest import decode
 from builder.host.whole import write_whole
 from builder.pipeline.facts import FetchFacts
 from builder.pipeline.stage import OutputFile
@@ -55,7 +56,7 @@ def smoke_of(target: Path, record: BuildRecord) -> SmokeReport | None:
     if not any(entry.path == SMOKE for entry in record.outputs):
         return None
     try:
-        return msgspec.json.decode((target / SMOKE).read_bytes(), type=SmokeReport)
+        return decode((target / SMOKE).read_bytes(), SmokeReport)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
 

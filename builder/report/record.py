@@ -212,7 +212,7 @@ class _OldRecord(msgspec.Struct, frozen=True):
 def _typed(data: bytes) -> Any:
     """An earlier format's record as JSON's values, its facts with kinds."""
     old = digest.decode(data, _OldRecord)
-    found = msgspec.json.decode(data)
+    found = digest.decode(data, dict[str, Any])
     for stage, known in zip(found["stages"], old.stages, strict=True):
         stage["facts"] = of_texts(known.name, known.facts)
     return found | {"format": FORMAT}

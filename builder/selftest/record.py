@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from builder.digest import decode
 from builder.host import process
 from builder.host.whole import write_whole
 from builder.selftest.outcome import CaseOutcome
@@ -121,7 +122,7 @@ def add(run: Record, path: Path, *, whole: bool) -> None:
 def _read_runs(path: Path) -> tuple[Record, ...]:
     """The runs in a file; none if there is no file, or if it has another form."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=LongRecord).runs
+        return decode(path.read_bytes(), LongRecord).runs
     except (FileNotFoundError, msgspec.DecodeError):
         return ()
 

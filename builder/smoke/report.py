@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from builder.digest import decode
 from builder.errors import EnvironmentFailure
 
 
@@ -66,7 +67,7 @@ class SmokeReport(msgspec.Struct, frozen=True):
 def load(path: Path) -> SmokeReport:
     """Read a kept report; raises EnvironmentFailure if it is not one."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=SmokeReport)
+        return decode(path.read_bytes(), SmokeReport)
     except (OSError, msgspec.MsgspecError) as error:
         raise EnvironmentFailure(
             f"cannot read the smoke report {path}", str(error), "run `invoke smoke` again"

@@ -14,6 +14,7 @@ from urllib.request import getproxies
 
 import msgspec
 
+from builder.digest import decode
 from builder.host.space import full_disk, is_full
 from builder.shown import answer, secrets_of, without_secrets
 from builder.source.limit import Limit, LocationFailed
@@ -74,7 +75,7 @@ class Partial:
     def origin(self) -> Origin | None:
         """What the server must still have for the rest to fit, None if it gave nothing."""
         try:
-            return msgspec.json.decode(self._note.read_bytes(), type=Origin)
+            return decode(self._note.read_bytes(), Origin)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from builder.digest import decode
 from builder.host.paths import Cache
 from builder.host.whole import write_whole
 
@@ -35,7 +36,7 @@ def known(cache: Cache) -> Accelerator | None:
     from builder.vm.hardware import Accelerator  # noqa: PLC0415 - only a run pays for it
 
     try:
-        return msgspec.json.decode(_note(cache).read_bytes(), type=Accelerator)
+        return decode(_note(cache).read_bytes(), Accelerator)
     except (OSError, msgspec.DecodeError):
         return None
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from builder.digest import Digest
+from builder.digest import Digest, decode
 from builder.errors import UsageError
 from builder.profile.model import Profile
 from builder.source.model import Location, Source
@@ -129,7 +129,7 @@ def _plain(version: str) -> str:
 
 def of_releases(data: bytes, place: str) -> tuple[Offer, ...]:
     """The stable releases of kernel.org's releases.json.  Raises ValueError for other data."""
-    told = msgspec.json.decode(data, type=_Releases)
+    told = decode(data, _Releases)
     return tuple(
         Offer(one.version, place)
         for one in told.releases

@@ -52,3 +52,8 @@ def test_a_size_is_one_that_a_file_can_have(size: int, rule: str) -> None:
 def test_a_file_s_digest_is_that_of_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"bytes")
     assert digest.of_file(tmp_path / "file") == hashlib.sha256(b"bytes").hexdigest()
+
+
+def test_strings_that_are_not_utf8_are_told_as_any_other_damage() -> None:
+    with pytest.raises(msgspec.DecodeError, match="JSON is malformed"):
+        digest.decode(b'{"sha256": "\xff"}', Thing)

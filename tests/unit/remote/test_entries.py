@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from builder.digest import encode
 from tests.support.remote import forgery
 from tests.support.remote.keys import KeyPair
 from tests.support.remote.machines import IMAGE, KERNEL, Machine, reader, writer
@@ -73,6 +75,16 @@ def another_format(store: StoreServer, pair: KeyPair, stranger: KeyPair) -> None
     forgery.sign(store, KERNEL, b'{"format": 2}', pair)
 
 
+def no_text(store: StoreServer, pair: KeyPair, stranger: KeyPair) -> None:
+    data = store.find(KERNEL, ".json").read_bytes()
+    forgery.sign(store, KERNEL, data.replace(b'"builder": "', b'"builder": "\xff'), pair)
+
+
+def no_moment(store: StoreServer, pair: KeyPair, stranger: KeyPair) -> None:
+    old = forgery.entry_of(store, KERNEL)
+    forgery.sign(store, KERNEL, encode(structs.replace(old, made=1e300)), pair)
+
+
 def changed_archive(store: StoreServer, pair: KeyPair, stranger: KeyPair) -> None:
     path = store.find(KERNEL, ".tar")
     data = bytearray(path.read_bytes())
@@ -117,6 +129,8 @@ SPOILT: tuple[tuple[Spoil, str], ...] = (
     (half_manifest, "no accepted key has signed it"),
     (another_stage, "its manifest is that of vm"),
     (another_format, "its manifest is of another version"),
+    (no_text, "its manifest is of another version: JSON is malformed"),
+    (no_moment, "its manifest is of another version: Expected `float` <= 4294967295"),
     (changed_archive, "its archive has the SHA-256 "),
     (half_archive, "its archive has "),
     (longer_archive, "its archive has "),
