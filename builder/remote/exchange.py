@@ -151,7 +151,7 @@ class StoreExchange:
             Line(limit.check) as line,
             HttpSession(line) as session,
             web.send(
-                session, method, url, {}, bounds, body=body, password=self.store.password
+                session, method, url, {}, bounds, body=body, password=self.store.password or _nobody
             ) as response,
         ):
             yield response, line
@@ -188,6 +188,11 @@ class StoreExchange:
     def _without_secrets(self, words: str) -> str:
         own = self.store.password.secrets if self.store.password else ()
         return answer(words, (*own, *secrets_for(self.store.url)))
+
+
+def _nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Authenticates nobody.  Without it, Requests sends what ``~/.netrc`` has for the host."""
+    return request
 
 
 def _chunks(response: requests.Response, line: Line, most: int) -> Iterator[bytes]:

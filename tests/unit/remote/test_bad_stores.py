@@ -167,6 +167,26 @@ def test_what_a_store_sends_back_is_shown_without_the_password(
         assert secret not in said
 
 
+def test_no_other_password_of_the_user_is_sent(
+    tmp_path: Path, stage_store: StoreServer, pair: KeyPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of ~/.netrc is for other programs; it would go in clear text, and be shown."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password swordfish\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    sent: list[str] = []
+
+    def note(handler: Handler) -> bool:
+        sent.extend(value for name, value in handler.headers.items() if name == "Authorization")
+        return False
+
+    stage_store.spoil = note
+    Machine(tmp_path / "one").run(reader(stage_store.url, pair))
+    assert stage_store.count("GET") > 0
+    assert sent == []
+
+
 def puts(answer: Callable[[Handler], bool]) -> Callable[[Handler], bool]:
     """Answer only PUTs so."""
     return lambda handler: handler.command == "PUT" and answer(handler)
