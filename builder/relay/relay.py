@@ -22,16 +22,19 @@ from builder.errors import Interrupted
 from builder.relay import resp, uploads
 from builder.relay.door import SOCKET, DoorServer
 from builder.relay.model import KEY, MOST, CompilerCache, ObjectKey, RelayTraffic
-from builder.relay.pace import StorePace
 from builder.relay.room import RoomClaim
 from builder.relay.stores import PATIENCE, open_store
 from builder.relay.uploads import Uploads
 from builder.remote.exchange import StorePatience
+from builder.remote.pace import StorePace
 from builder.shown import without_secrets
 from builder.source.limit import ContentRefused, LocationFailed
 
 STORED = 5 << 30
 """Bytes that one container may store, as many as its own cache has."""
+
+GRACE, EACH = 20.0, 1.0
+"""Seconds that a run may wait for the store, and for each object: compiling takes about as long."""
 
 
 class Relay:
@@ -47,7 +50,7 @@ class Relay:
         self._guard = threading.Lock()
         self._store = open_store(cache, self._stop, patience)
         self._uploads = Uploads(self._store, self._tell_unstored)
-        self._pace = StorePace()
+        self._pace = StorePace(GRACE, EACH)
 
     @contextmanager
     def door(self, folder: Path, scope: str) -> Iterator[tuple[Path, RelayTraffic]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import urllib3
 from builder.console import Progress
 from builder.digest import Digest
 from builder.remote.model import HttpStore
+from builder.remote.pace import StorePace
 from builder.shown import answer, without_secrets
 from builder.source import web
 from builder.source.client import HttpSession
@@ -69,7 +71,7 @@ class _Passing(LocationFailed):
 
 @dataclass(frozen=True)
 class StoreExchange:
-    """All requests of one direction; ``stop`` ends them.
+    """All requests of one direction; ``stop`` ends them.  ``pace``: of all answers of the store.
 
     Every method raises LocationFailed with the store's answer, without secrets, and Interrupted.
     """
@@ -77,6 +79,7 @@ class StoreExchange:
     store: HttpStore
     patience: StorePatience
     stop: threading.Event
+    pace: StorePace | None = None
 
     def read(self, path: str, most: int) -> bytes | None:
         """A small file, None if there is none; ContentRefused if it is of more than ``most``."""
@@ -158,15 +161,24 @@ class StoreExchange:
 
     def _persist(self, attempt: Callable[[Limit], T], seconds: float) -> T:
         """What ``attempt`` returns; it is called again after a failure that may pass."""
-        limit = Limit(self.store.what, seconds, self.stop)
+        limit, begun = Limit(self.store.what, seconds, self.stop), time.monotonic()
         for left in reversed(range(self.patience.attempts)):
             try:
-                return self._told(attempt, limit)
+                found = self._told(attempt, limit)
             except _Passing as failure:
                 if not left:
                     raise LocationFailed(str(failure)) from failure
                 limit.wait(self.patience.pause)
+            else:
+                self._judge_pace(time.monotonic() - begun - (seconds - self.patience.answer))
+                return found
         raise ValueError("no attempt was allowed")
+
+    def _judge_pace(self, seconds: float) -> None:
+        """Raise LocationFailed if the store is too slow; ``seconds``: beside an archive's own."""
+        slow = self.pace.add(max(seconds, 0.0)) if self.pace else ""
+        if slow:
+            raise LocationFailed(slow)
 
     def _told(self, attempt: Callable[[Limit], T], limit: Limit) -> T:
         """One attempt; libraries' errors become the store's answer."""

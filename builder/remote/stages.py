@@ -18,6 +18,7 @@ from builder.pipeline.elsewhere import BroughtOutput, Wanted, stages_of
 from builder.pipeline.stage import Done
 from builder.remote.exchange import StoreExchange, StorePatience
 from builder.remote.model import StageStore
+from builder.remote.pace import StorePace
 from builder.remote.pushing import Pusher, Unpackable
 from builder.remote.signing import Unsigned
 from builder.remote.taking import Taker, Unusable
@@ -26,6 +27,8 @@ from builder.source.limit import LocationFailed
 
 _POLL = 0.2  # seconds
 _AT_ONCE = 0.4  # seconds, while a user waits at the terminal
+GRACE, EACH = 60.0, 2.0
+"""Seconds that a run may wait for the store, and for each request, beside the archives' own."""
 _FAILURES = (LocationFailed, Unsigned, BuilderError, OSError)
 
 
@@ -42,6 +45,7 @@ class RemoteStages:
     scratch: Path
     aside: Path
     patience: StorePatience = field(default_factory=StorePatience)
+    _pace: StorePace = field(default_factory=lambda: StorePace(GRACE, EACH))
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _is_lost: bool = False
     _pushes: bool = True
@@ -59,7 +63,7 @@ class RemoteStages:
         """Fill the folder from the store; None if that is not possible."""
         if not self.may_bring:
             return None
-        exchange = StoreExchange(self.store.http, self.patience, wanted.stop)
+        exchange = StoreExchange(self.store.http, self.patience, wanted.stop, self._pace)
         try:
             return Taker(exchange, self.store.accept, self.console, self.aside).take(wanted)
         except Interrupted:
@@ -109,7 +113,7 @@ class RemoteStages:
 
     def _push(self, done: Done) -> None:
         assert self.store.sign is not None  # noqa: S101 - see offer
-        exchange = StoreExchange(self.store.http, self.patience, self._stop)
+        exchange = StoreExchange(self.store.http, self.patience, self._stop, self._pace)
         try:
             pusher = Pusher(exchange, self.store.sign, self.scratch)
             size = pusher.push(done, anew=done.name in self._faulty)

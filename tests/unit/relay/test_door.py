@@ -17,9 +17,9 @@ from builder.console import Console
 from builder.relay import door as doors
 from builder.relay import room as rooms
 from builder.relay.model import CompilerCache
-from builder.relay.pace import StorePace
 from builder.relay.relay import Relay
 from builder.relay.room import Crowded, Room
+from builder.remote.pace import StorePace
 from tests.support.clock import busy
 from tests.support.relay.client import KEY, Client, connect
 

@@ -13,6 +13,7 @@ import pytest
 
 from builder.errors import Interrupted
 from builder.pipeline.elsewhere import Wanted
+from builder.remote import stages
 from builder.remote.exchange import StorePatience
 from builder.source.authorities import VARIABLES
 from tests.support.clock import busy
@@ -103,6 +104,32 @@ def test_a_store_that_does_not_answer_as_it_should_is_given_up(
     assert why in told
     assert len(stage_store.asked) <= attempts  # none, if this machine is too busy to send it
     assert stage_store.files == []
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_store_that_answers_slowly_is_given_up(
+    tmp_path: Path,
+    stage_store: StoreServer,
+    pair: KeyPair,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+) -> None:
+    """Each answer alone is in time; a run asks for many."""
+    monkeypatch.setattr(stages, "GRACE", 0.0)
+    monkeypatch.setattr(stages, "EACH", 0.1)
+
+    def late(handler: Handler) -> bool:
+        if handler.command == method:
+            handler.store.over.wait(2.0)
+        return False
+
+    stage_store.spoil = late
+    machine = Machine(tmp_path / "one")
+    machine.run(writer(stage_store.url, pair))
+    assert machine.ran == [KERNEL, IMAGE]
+    assert stage_store.count(method) <= 2, "two stages ask at a time"
+    assert "it is too slow: " in machine.told[0]
+    assert len(machine.told) == 1
 
 
 def test_a_store_that_cannot_be_reached_is_asked_once(tmp_path: Path, pair: KeyPair) -> None:

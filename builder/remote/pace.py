@@ -1,4 +1,4 @@
-"""Whether a store is worth the time that compilers wait for it."""
+"""Whether a store is worth the time that is waited for it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class StorePace:
     """Counts answers and their time.
 
     A store is too slow when all answers together have taken more than ``grace`` seconds, and
-    ``each`` seconds for each of them: an object is compiled in about that time.
+    ``each`` seconds for each of them.
     """
 
-    grace: float = 20.0
-    each: float = 1.0
+    grace: float
+    each: float
     _count: int = 0
     _spent: float = 0.0
     _guard: threading.Lock = field(default_factory=threading.Lock)
