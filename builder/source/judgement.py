@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from urllib.parse import urlsplit
 
@@ -61,9 +61,10 @@ def judge(
         return Contents(found)
     if "a compressed file" in wanted and kind.is_compressed(found):
         return _whole(path, found, check)
-    if found not in wanted and not _may_be_old_tar(found, wanted):
+    known = found if found in wanted else _old_tar(found, wanted)
+    if not known:
         raise ContentRefused(f"it served {found}, not {kind.listed(wanted)}")
-    return _look_through(path, found, expected, check)
+    return replace(_look_through(path, found, expected, check), kind=known)
 
 
 def complaint(path: Path, names: tuple[str, ...]) -> str:
@@ -104,11 +105,14 @@ def _warnings(hops: tuple[str, ...], expected: Expected) -> tuple[str, ...]:
     )
 
 
-def _may_be_old_tar(found: str, wanted: frozenset[str]) -> bool:
-    """Whether only reading can tell: tars of before 1988 have no magic."""
+def _old_tar(found: str, wanted: frozenset[str]) -> str:
+    """What a file is if it can be read; empty if reading cannot help.
+
+    Only reading can tell: tars of the format of before 1988 have no magic.
+    """
     packing = found.partition(", compressed with ")[2]
     promised = f"{kind.TAR}, compressed with {packing}" if packing else kind.TAR
-    return promised in wanted and found.startswith(kind.UNKNOWN)
+    return promised if promised in wanted and found.startswith(kind.UNKNOWN) else ""
 
 
 def _look_through(

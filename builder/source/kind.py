@@ -17,7 +17,7 @@ from builder.shown import answer
 
 RPM = "an RPM"
 TAR = "a tar"
-UNKNOWN = "no archive of a kind that is known"
+UNKNOWN = "a file of an unknown kind"
 _START = 4096  # bytes that are looked at
 _LONGEST = 60  # characters of a text that are shown
 _USTAR = slice(257, 262)  # the magic in a tar's first header (POSIX.1-1988)

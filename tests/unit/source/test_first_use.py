@@ -18,6 +18,7 @@ from builder.errors import VerificationError
 from builder.source.expected import Expected
 from builder.source.fetch import fetch
 from builder.source.model import Location, Source
+from tests.support.archive import raw
 from tests.support.source import rpms
 from tests.support.source.peer import answering, listen
 from tests.support.source.server import Habits, tar_of
@@ -57,7 +58,7 @@ NO_ARCHIVE = {
     "pointer": ("tool.tar.gz", b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
     "zip": ("tool.tar.gz", _zip(), "a ZIP archive"),
     "program": ("tool.tar.gz", b"\x7fELF" + bytes(600), "a program"),
-    "garbage": ("tool.tar.gz", bytes(range(128, 256)) * 9, "no archive of a kind"),
+    "garbage": ("tool.tar.gz", bytes(range(128, 256)) * 9, "a file of an unknown kind"),
     "packed twice": ("tool.tar.gz", gzip.compress(GZ), "a doubly compressed file"),
     "packed again": ("tool.tar.gz", lzma.compress(GZ), "a doubly compressed file"),
     "other packing": ("tool.tar.gz", bz2.compress(TAR), "compressed with bzip2, not a tar"),
@@ -68,11 +69,20 @@ NO_ARCHIVE = {
     "changed gzip": ("tool.tar.gz", GZ[:-8] + bytes(8), "damaged or cut off"),
     "cut xz": ("tool.tar.xz", lzma.compress(TAR)[:-30], "damaged or cut off"),
     "second file behind": ("tool.tar.gz", GZ + PAGE, "damaged or cut off"),
-    "no members": ("tool.tar", bytes(10240), "no archive of a kind"),
+    "no members": ("tool.tar", bytes(10240), "a file of an unknown kind"),
     "device": ("tool.tar", _fifo(), "named pipe"),
     "cut patch": ("tool.patch.gz", gzip.compress(b"--- a\n" * 99)[:-5], "damaged or cut off"),
     "tar for an RPM": ("tool.src.rpm", TAR, "a tar, not an RPM"),
 }
+
+
+def test_a_tar_of_the_oldest_format_is_told_as_a_tar(site: Site, server: Habits) -> None:
+    old = raw.file(b"tool-1.0/main.c", magic=raw.OLD) + raw.END
+    server.bodies["x"] = gzip.compress(old)
+    _fetch(site, "tool.tar.gz", server.url("/body/x"))
+    assert (
+        "and is a tar, compressed with gzip, 1 members of 4 bytes: main.c" in site.said.getvalue()
+    )
 
 
 def _fetch(site: Site, file: str, *urls: str, expected: Expected | None = None) -> bytes:
