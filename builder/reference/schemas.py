@@ -67,6 +67,11 @@ def _amend(document: Written, struct: Struct, schema: dict[str, Any]) -> None:
         del properties[name]
     meanings = keys.meanings(struct)
     for name, what in properties.items():
+        if name not in meanings:
+            raise ValueError(
+                f"the docstring of {struct.__module__}.{struct.__name__} lacks a line "
+                f"``{name}``: what it means."
+            )
         properties[name] = {**_described(what), "description": meanings[name]}
     for name, words in document.more.get(struct, {}).items():
         properties[name] = {"type": "string", "description": words}

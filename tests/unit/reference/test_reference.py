@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import fastjsonschema
+import msgspec
 import pytest
 
 from builder.pipeline.stagename import StageKind
-from builder.reference import keys, pages
+from builder.reference import keys, pages, schemas
 from builder.reference.__main__ import files, write
 from builder.reference.documents import DOCUMENTS, Written
 from tests.world import ROOT
@@ -65,6 +66,17 @@ def test_no_docstring_explains_a_key_that_is_not_there(document: Written) -> Non
         ):
             fields = {one.encode_name for one in keys.fields_of(struct)}
             assert set(keys.meanings(struct)) <= fields
+
+
+class Silent(msgspec.Struct):
+    """A file of which nobody says what its key means."""
+
+    colour: str = ""
+
+
+def test_a_key_without_a_meaning_is_named_with_its_struct() -> None:
+    with pytest.raises(ValueError, match=r"test_reference\.Silent lacks a line ``colour``: "):
+        schemas.render(Written("Silent", "silent.toml", (Silent,)))
 
 
 def test_every_kind_of_stage_is_described() -> None:
