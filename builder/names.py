@@ -25,6 +25,7 @@ RULE = (
 FILE_RULE = "a file's name has no '/', begins with a letter, a digit or '_', and has no blanks"
 
 _NAME = re.compile(FORM)
+_PLACE = re.compile(r"(?:^|/)((?:(?:specs|dockerfiles)/[^/]+|builder/lab/[^/]+)/[^/]+)$")
 _SHOWN = 40
 _LIKE = 0.5  # of two letters one may be wrong: vn, vm
 
@@ -42,6 +43,12 @@ def shown(word: str) -> str:
     """A word from outside, quoted and not too long for a message."""
     cut = word if len(word) <= _SHOWN else f"{word[:_SHOWN]}..."
     return repr(cut)
+
+
+def place_of(path: Path) -> str:
+    """A file of the project as it is found from the project's folder; of others, the last parts."""
+    found = _PLACE.search(path.as_posix())
+    return found[1] if found else "/".join(path.parts[-2:])
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -23,6 +23,7 @@ _KEY = re.compile(r"""^\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9_.-]+))\s*=""")
 _OPENING = re.compile(r"[\[{]")
 _DIGITS = re.compile(r"[0-9_]+")
 _UNKNOWN = re.compile(r"unknown field `([^`]+)`")
+_NO_CHOICE = re.compile(r"Invalid enum value '(.*)'", re.DOTALL)
 
 
 def line_of(text: str, dotted: str) -> int:
@@ -69,7 +70,7 @@ def _same_tables(wanted: str, counts: dict[str, int]) -> bool:
 
 def refuse(path: Path, line: int, cause: str, hint: str) -> UsageError:
     """The error for a fault in a file, with its place."""
-    return UsageError(f"{path.parent.name}/{path.name}:{line} cannot be used", cause, hint)
+    return UsageError(f"{names.place_of(path)}:{line} cannot be used", cause, hint)
 
 
 def parse(
@@ -124,19 +125,39 @@ def convert(path: Path, text: str, value: Any, kind: type[T], prefix: str, *, hi
         parts = (prefix, below, unknown[1] if unknown else "")
         dotted = ".".join(part for part in parts if part)
         meant = names.nearest(unknown[1], _keys(kind, below)) if unknown else ""
+        choice = _NO_CHOICE.fullmatch(words)
+        known = _choices(kind, below) if choice else ()
+        if choice and known:
+            words = f"{names.shown(choice[1])} is none of {', '.join(known)}"
+            meant = names.nearest(choice[1], known)
         cause = f"{dotted or 'document'}: {values.plainly(words)}{meant}"
         raise refuse(path, line_of(text, dotted), cause, hint) from error
 
 
-def _keys(kind: Any, place: str) -> set[str]:
-    """The keys that a table at ``place`` of a value of ``kind`` may have."""
+def _choices(kind: Any, place: str) -> tuple[str, ...]:
+    """The words that ``place`` of a value of ``kind`` may have; none if it may have others."""
+    found: list[str] = []
+    for one in _types_at(kind, place):
+        if isinstance(one, types.LiteralType):
+            found += map(str, one.values)
+        elif isinstance(one, types.EnumType):
+            found += (str(member.value) for member in one.cls)
+    return tuple(found)
+
+
+def _types_at(kind: Any, place: str) -> tuple[types.Type, ...]:
+    """The types that a value at ``place`` of a value of ``kind`` may have."""
     found = [types.type_info(kind)]
     for part in re.findall(r"[^.\[\]]+|\[[^\]]*\]", place):
         found = [below for one in found for below in _below(one, part)]
-    structs = (one for kind in found for one in _alternatives(kind))
+    return tuple(one for kind in found for one in _alternatives(kind))
+
+
+def _keys(kind: Any, place: str) -> set[str]:
+    """The keys that a table at ``place`` of a value of ``kind`` may have."""
     return {
         field.encode_name
-        for one in structs
+        for one in _types_at(kind, place)
         if isinstance(one, types.StructType)
         for field in one.fields
     }

@@ -162,7 +162,7 @@ def _check_files(path: Path, text: str, profile: Profile) -> None:
             path,
             toml.line_of(text, "target"),
             f"target names {profile.target}, which does not exist",
-            f"write {path.parent.name}/{profile.target}, or name another file",
+            f"write {names.place_of(path.parent / profile.target)}, or name another file",
         )
     fragments = path.parent / FRAGMENTS
     for name, flavour in profile.flavour.items():
@@ -245,7 +245,8 @@ def _check_layouts(path: Path, text: str, profile: Profile) -> None:
 
 def find(specs: Path, name: str) -> str:
     """``name``, if there is a profile of that name; raises UsageError with the nearest one."""
-    return names.choose("profile", name, available(specs), "--profile names a folder of specs/")
+    rule = f"--profile names a folder of specs/ that has a {FILE_NAME}"
+    return names.choose("profile", name, available(specs), rule)
 
 
 def load(specs: Path, name: str) -> Profile:

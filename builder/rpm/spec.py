@@ -100,18 +100,18 @@ def render(specs: Path, context: SpecContext, loaded: Loaded = _ignore) -> str:
     except jinja2.TemplateNotFound as error:
         raise UsageError(
             f"component {context.part.name} has no spec template",
-            f"{error} is not in {specs.name}/",
-            f"write {specs.name}/{name}",
+            f"there is no file {names.place_of(specs / str(error))}",
+            "write it; docs/explanation/profiles.md lists the variables of a spec template",
         ) from error
     except jinja2.TemplateSyntaxError as error:
         raise UsageError(
-            f"{specs.name}/{error.name}:{error.lineno} is not a template",
+            f"{names.place_of(specs / str(error.name))}:{error.lineno} is not a template",
             error.message or "",
             "fix the template on that line",
         ) from error
     except jinja2.UndefinedError as error:
         raise UsageError(
-            f"{specs.name}/{name}:{_line_of(error)} names an unknown variable",
+            f"{names.place_of(specs / name)}:{_line_of(error)} names an unknown variable",
             error.message or "",
             "docs/explanation/profiles.md lists the variables of a spec template",
         ) from error

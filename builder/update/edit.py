@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from builder import toml
+from builder import names, toml
 from builder.errors import UsageError
 
 _HEADER = re.compile(r"^\s*\[")
@@ -108,7 +108,7 @@ def _set(document: Mapping[str, Any], change: Change) -> None:
 def _refuse(path: Path, text: str, change: Change, cause: str) -> UsageError:
     line = toml.line_of(text, change.dotted)
     return UsageError(
-        f"{path.parent.name}/{path.name}:{line} cannot be edited by itself",
+        f"{names.place_of(path)}:{line} cannot be edited by itself",
         f"{change.dotted}: {cause}",
         f"write {change.new!r} there by hand",
     )

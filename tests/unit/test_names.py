@@ -50,7 +50,7 @@ def profile_of(tmp_path: Path, old: str, new: str) -> None:
 def test_a_profile_s_names_are_names(tmp_path: Path, old: str, new: str) -> None:
     with pytest.raises(UsageError) as caught:
         profile_of(tmp_path, old, new)
-    assert caught.value.what.startswith("p/profile.toml:")
+    assert caught.value.what.startswith("specs/p/profile.toml:")
     assert "name" in caught.value.cause
     assert "regex" not in caught.value.cause
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -36,6 +38,53 @@ def test_a_byte_order_mark_is_named_with_the_command_that_removes_it(tmp_path: P
         toml.parse(path, path.read_text(encoding="utf-8"))
     subprocess.run(["sh", "-c", refusal.value.hint.partition(": ")[2]], check=True)
     assert toml.parse(path, path.read_text(encoding="utf-8")) == {"summary": "x"}
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/home/builder/checkout/specs/lts/profile.toml", "specs/lts/profile.toml"),
+        ("/x/dockerfiles/debian12/base.toml", "dockerfiles/debian12/base.toml"),
+        ("/x/builder/lab/scenarios/toa.toml", "builder/lab/scenarios/toa.toml"),
+        (
+            "/home/builder/.config/lvs-fullnat-builder/config.toml",
+            "lvs-fullnat-builder/config.toml",
+        ),
+        ("profile.toml", "profile.toml"),
+    ],
+)
+def test_a_file_is_named_as_it_is_found_from_the_projects_folder(path: str, place: str) -> None:
+    assert toml.refuse(Path(path), 3, "", "").what == f"{place}:3 cannot be used"
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+class Chosen(msgspec.Struct):
+    method: Literal["yum", "mmdebstrap"] = "yum"
+    colour: Colour = Colour.RED
+    lists: tuple[Literal["a", "b"], ...] = ()
+    pair: tuple[Literal["on"], Literal["off"]] = ("on", "off")
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (
+            "method = 'yam'",
+            "method: 'yam' is none of mmdebstrap, yum; did you mean 'yum'?",
+        ),
+        ("colour = 'xxx'", "colour: 'xxx' is none of red"),
+        ("lists = ['a', 'z']", "lists[1]: 'z' is none of a, b"),
+        ("pair = ['on', 'z']", "Invalid enum value 'z'"),
+    ],
+)
+def test_a_word_that_is_none_of_a_few_is_told_with_these(text: str, cause: str) -> None:
+    path = Path("small/profile.toml")
+    with pytest.raises(UsageError) as refusal:
+        toml.convert(path, text, toml.parse(path, text), Chosen, "", hint="see the page")
+    assert cause in refusal.value.cause
 
 
 class Inner(msgspec.Struct, forbid_unknown_fields=True):

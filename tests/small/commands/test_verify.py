@@ -148,7 +148,7 @@ def test_a_pinned_size_that_the_bytes_do_not_have_is_refused(own: World, size: s
     for words in (("verify",), ("verify", *SMALL), ("fetch", "--locked", *SMALL)):
         ended = own.run(*words)
         assert ended.status == 2, (words, ended.errors)
-        assert f"failed: small/sources.lock:{line} cannot be used" in ended.errors
+        assert f"failed: specs/small/sources.lock:{line} cannot be used" in ended.errors
         assert "tool.upstream.size: " in ended.errors
     one(own, "stages/fetch-tool/*").rename(own.cache / "gone")
     one(own, "blobs/*").unlink()

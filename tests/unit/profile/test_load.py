@@ -236,8 +236,8 @@ MISTAKES = [
     ("[changelog]", 'guest = "sysv"\n[changelog]', 6, "init takes its place"),
     ("[changelog]", 'selftest = "classic"\n[changelog]', 6, "init takes its place"),
     ("[changelog]", '[lab]\ninterfaces = "ifcfg"\n[changelog]', 7, "init takes its place"),
-    ("[changelog]", 'init = "upstart"\n[changelog]', 6, "init: Invalid enum value 'upstart'"),
-    ("[changelog]", 'init = "../x"\n[changelog]', 6, "init: Invalid enum value '../x'"),
+    ("[changelog]", 'init = "upstart"\n[changelog]', 6, "init: 'upstart' is none of systemd, sysv"),
+    ("[changelog]", 'init = "../x"\n[changelog]', 6, "init: '../x' is none of systemd, sysv"),
     ('source = "tool"', 'source = "tool"\ninside = ["../x"]', 20, "not a path below a folder"),
     ('source = "tool"', 'source = "tool"\nkabi = { file = "/etc/x" }', 20, "not a path below"),
     (

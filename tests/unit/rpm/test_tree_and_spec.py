@@ -72,8 +72,11 @@ def test_a_wrong_template_is_refused(tmp_path: Path, text: str, what: str) -> No
 
 
 def test_a_missing_template_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no spec template"):
-        spec.render(tmp_path, CONTEXT)
+    specs = tmp_path / "specs" / "small"
+    specs.mkdir(parents=True)
+    with pytest.raises(UsageError, match="no spec template") as caught:
+        spec.render(specs, CONTEXT)
+    assert caught.value.cause == "there is no file specs/small/tool.spec.j2"
 
 
 def test_the_users_own_rpmmacros_are_not_touched(tmp_path: Path) -> None:

@@ -218,7 +218,7 @@ def test_a_pin_that_is_none_is_refused_with_its_line(
     site.lock.path.write_text(PIN.format(digest=digest, size=size))
     with pytest.raises(UsageError) as failure:
         _ = site.lock
-    assert failure.value.what.startswith(f"lts/sources.lock:{line} ")
+    assert failure.value.what.startswith(f"specs/lts/sources.lock:{line} ")
     assert words in failure.value.cause
     assert failure.value.exit_code == 2
 
