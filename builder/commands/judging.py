@@ -18,7 +18,7 @@ from builder.lab.page import lines, proof
 from builder.lab.page.html import PAGE
 from builder.lab.scenario import shipped
 from builder.lab.series import Fullnat
-from builder.names import nearest as names_nearest
+from builder.names import nearest
 from builder.profile import load as profiles
 
 
@@ -58,30 +58,31 @@ def check(project: Project, profile: str, names: tuple[str, ...]) -> str:
     Returns a line to print.  Raises UsageError that lists every mistake with file and line.
     """
     loaded = profiles.load(project.specs, profile)
-    faults = [f"{fault.what}: {fault.cause}" for fault in mistakes.check(names)]
+    faults = mistakes.check(names)
     if loaded.lab is not None:
         path = project.specs / loaded.name / profiles.FILE_NAME
-        faults += _unknown(path, loaded.lab)
+        faults += tuple(_unknown(path, loaded.lab))
     if faults:
         raise UsageError(
             "the lab's files have a mistake" if len(faults) == 1 else f"{len(faults)} mistakes",
-            "\n".join(faults),
-            catalogue.KEYS,
+            "\n".join(f"{fault.what}: {fault.cause}" for fault in faults),
+            mistakes.advice(faults),
         )
     count = len(names or shipped.available())
     good = "1 scenario is good" if count == 1 else f"{count} scenarios are good"
     return f"{good}; the oracle knows {len(ROWS)} assertions"
 
 
-def _unknown(path: Path, series: Fullnat) -> Iterator[str]:
-    """A message for each unknown name in ``[lab.unsupported]``."""
+def _unknown(path: Path, series: Fullnat) -> Iterator[UsageError]:
+    """An error for each unknown name in ``[lab.unsupported]``."""
     text = texts.read(path)
     methods, _ = catalogue.load("methods", shipped.METHODS)
     known = {*shipped.available(), *ROWS, *(run.name for run in methods.run)}
     for name in sorted(set(series.unsupported) - known):
         line = toml.line_of(text, f"lab.unsupported.{name}")
-        nearest = names_nearest(name, known)
-        yield (
-            f"{path.parent.name}/{path.name}:{line} cannot be used: lab.unsupported.{name}: "
-            f"neither a scenario nor an assertion nor a method has this name{nearest}"
+        meant = nearest(name, known)
+        cause = (
+            f"lab.unsupported.{name}: neither a scenario nor an assertion nor a method has "
+            f"this name{meant}"
         )
+        yield toml.refuse(path, line, cause, catalogue.KEYS)

@@ -40,6 +40,11 @@ def check(
     return tuple({(one.what, one.cause): one for one in found}.values())
 
 
+def advice(found: Mistakes) -> str:
+    """What to do about mistakes: a mistake's own hint if it is the only one."""
+    return found[0].hint if len(found) == 1 else KEYS
+
+
 def _caught(check: Callable[[], Iterator[UsageError]]) -> list[UsageError]:
     """All mistakes that a check yields, and the one that ends it."""
     found: list[UsageError] = []
@@ -52,7 +57,7 @@ def _caught(check: Callable[[], Iterator[UsageError]]) -> list[UsageError]:
 
 def _scenario(path: Path, topologies: Path) -> list[UsageError]:
     if not names.is_name(path.stem):
-        return [toml.refuse(path, 1, f"its name is none of a scenario: {names.RULE}", KEYS)]
+        return [toml.refuse(path, 1, f"this is not a scenario's name: {names.RULE}", KEYS)]
     unreadable = _caught(functools.partial(_unreadable, path))
     return unreadable or _caught(functools.partial(_misfits, path, topologies))
 
@@ -88,9 +93,9 @@ def _unproven(path: Path) -> Iterator[UsageError]:
         run.control for run in toml.convert(path, text, document, Scenario, "", hint=KEYS).run
     }
     if False not in controls:
-        yield toml.refuse(path, 1, "no run is a proof", KEYS)
+        yield toml.refuse(path, 1, "no run is a proof", "add one, without must_fail")
     if True not in controls:
-        yield toml.refuse(path, 1, "no run is a negative control", KEYS)
+        yield toml.refuse(path, 1, "no run is a negative control", "add one, with must_fail")
 
 
 def _misfits(path: Path, topologies: Path) -> Iterator[UsageError]:

@@ -160,12 +160,13 @@ def _host_faults(place: str, host: str, topology: Topology) -> Iterator[Fault]:
 
 
 def _row_faults(place: str, run: Run) -> Iterator[Fault]:
-    for row in (*run.rows, *run.must_fail):
-        if row not in rows.ROWS:
-            known = ", ".join(rows.ROWS)
-            yield f"{place}.rows", f"the oracle has no assertion {row!r}", f"rows: {known}"
+    for key, named in (("rows", run.rows), ("must_fail", run.must_fail)):
+        for row in named:
+            if row not in rows.ROWS:
+                words = f"the oracle has no assertion {row!r}{names.nearest(row, rows.ROWS)}"
+                yield f"{place}.{key}", words, "docs/reference/assertions.md lists them"
     for row in run.must_fail:
-        if row not in run.rows:
+        if row in rows.ROWS and row not in run.rows:
             yield f"{place}.must_fail", f"{row!r} is not judged in this run", "add it to rows"
 
 

@@ -51,6 +51,8 @@ MISTAKES = (
     ("scenarios/fullnat.toml", 'routing = "rip"', 'ruoting = "rip"', "ruoting"),
     ("scenarios/fullnat.toml", "count = 4", 'count = "four"', "Expected `int`"),
     ("scenarios/fullnat.toml", '"inner-source", "toa-first"', '"inner-sauce"', "inner-sauce"),
+    ("scenarios/fullnat.toml", '["toa-first", "toa-o', '["toa-frist", "toa-o', "mean 'toa-first'"),
+    ("scenarios/fullnat.toml", 'method = "fullnat"', 'method = "fulnat"', "mean 'fullnat'?"),
     ("scenarios/fullnat.toml", 'topology = "seed"', 'topology = "sead"', "no topology 'sead'"),
     ("scenarios/fullnat.toml", 'like = "proof"', 'like = "prof"', "no run 'prof'"),
     ("scenarios/nat.toml", "web2 = [{ to", "web3 = [{ to", "no host 'web3'"),
@@ -193,7 +195,7 @@ def test_all_mistakes_of_all_files_are_told_at_once(folders: tuple[Path, Path]) 
         "no assertion 'toa-frist'",
         "no host 'web3'",
         "10.0.3.300",
-        "its name is none of a scenario",
+        "this is not a scenario's name",
         "scenarios/shut.toml:1",
         "scenarios/odd.toml:3",
     ):
@@ -255,6 +257,19 @@ def test_the_command_needs_no_image(tmp_path: Path) -> None:
         judging.check(place.project, "lts", ("fulnat",))
     with pytest.raises(UsageError, match="--check and --keep do not go together"):
         judging.require_one(judge=False, check=True, keep=True, load=False)
+
+
+def test_one_mistake_alone_is_told_with_its_own_hint(folders: tuple[Path, Path]) -> None:
+    path = folders[0] / "fullnat.toml"
+    path.write_text(path.read_text().replace('method = "fullnat"\n', "", 1))
+    assert mistakes.advice(mistakes.check(("fullnat",), *folders)) == catalogue.KEYS
+    shutil.copy(ROOT / "builder/lab/scenarios/fullnat.toml", path)
+    text = path.read_text().replace('topology = "seed"', 'topology = "sead"', 1)
+    path.write_text(text)
+    assert mistakes.advice(mistakes.check(("fullnat",), *folders)).startswith("topologies: ")
+    path.write_text(text.replace('routing = "rip"', 'routing = "rap"', 1))
+    (folders[0] / "Bad Name.toml").touch()
+    assert mistakes.advice(mistakes.check((), *folders)) == catalogue.KEYS
 
 
 def test_what_a_profile_cannot_do_exists(tmp_path: Path) -> None:
