@@ -203,6 +203,21 @@ def load_base(folder: Path, guest: str = "") -> Base:
     )
 
 
+def load_named(bases: Path, name: str, guest: str = "") -> Base:
+    """The base in the folder ``name`` of ``bases``, which must have that name in its file, too.
+
+    Raises UsageError as ``load_base``.
+    """
+    base = load_base(bases / name, guest)
+    if base.settings.name != name:
+        path = bases / name / FILE_NAME
+        cause = f"name: {names.shown(base.settings.name)} is not the name of the folder"
+        raise toml.refuse(
+            path, toml.line_of(texts.read(path), "name"), cause, f'write name = "{name}"'
+        )
+    return base
+
+
 def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
     """Each fault: its place in the file, and what is wrong."""
     soft, hard = settings.nofile

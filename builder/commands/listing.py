@@ -51,13 +51,13 @@ def _flavours(build: Build, place: Place) -> list[Row]:
 
 
 def _bases(build: Build, place: Place) -> list[Row]:
-    from builder.base.model import available, load_base  # noqa: PLC0415
+    from builder.base.model import available, load_named  # noqa: PLC0415
 
     bases = place.project.bases
     return [
         (
             name,
-            f"{len(load_base(bases / name).build_packages)} packages to build with"
+            f"{len(load_named(bases, name).build_packages)} packages to build with"
             + (f" (default of profile {build.profile})" if name == build.default_base else ""),
         )
         for name in available(bases)

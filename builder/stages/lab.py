@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from builder.base.model import find as find_base
-from builder.base.model import load_base
+from builder.base.model import load_named
 from builder.disk import image as disk_image
 from builder.errors import UsageError
 from builder.host import process
@@ -125,7 +125,7 @@ class Benches:
             return None
         profile = profiles.load(self._setting.specs.parent, name)
         bases = self._setting.project.bases
-        base = load_base(bases / find_base(bases, profile.base), profile.init)
+        base = load_named(bases, find_base(bases, profile.base), profile.init)
         flavours = dict.fromkeys((profile.default_flavour, *profile.flavour))
         store = Store(self._setting.cache)
         found: list[Companion] = []

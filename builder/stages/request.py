@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from builder import names
 from builder.base.model import find as find_base
-from builder.base.model import load_base
+from builder.base.model import load_named
 from builder.errors import UsageError
 from builder.host.paths import Project
 from builder.profile import load
@@ -61,6 +63,7 @@ def choose(project: Project, request: Request) -> Build:
     Raises UsageError for names that do not exist, and for a file that is malformed.
     """
     profile = load.load(project.specs, request.profile)
+    _refuse_unused_series(project.patches / profile.name, profile)
     flavour = names.choose(
         "flavour",
         request.flavour or profile.default_flavour,
@@ -69,8 +72,28 @@ def choose(project: Project, request: Request) -> Build:
         of=f"profile {profile.name}",
     )
     name = find_base(project.bases, request.base or profile.base)
-    base = load_base(project.bases / name, profile.init)
+    base = load_named(project.bases, name, profile.init)
     return resolve(_with_variants(profile, request.variants), flavour, base)
+
+
+def _refuse_unused_series(folder: Path, profile: Profile) -> None:
+    """Raise UsageError for a folder of patches that no component of the profile applies."""
+    parts = profile.component.values()
+    added = {
+        name
+        for part in parts
+        for one in (*part.flavour.values(), *part.base.values())
+        for name in one.series
+    }
+    used = {*profile.component, *added}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.is_dir() and path.name not in used and not path.name.startswith("."):
+            raise UsageError(
+                f"the patches of {path} would never be applied",
+                f"profile {profile.name} has no component {names.shown(path.name)}, and no "
+                f"component adds this folder as a series{names.nearest(path.name, used)}",
+                "give the folder its component's name, or remove it",
+            )
 
 
 def _with_variants(profile: Profile, wanted: tuple[str, ...]) -> Profile:

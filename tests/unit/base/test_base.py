@@ -13,7 +13,7 @@ from builder.base.bootstrap import _failure
 from builder.base.image import identity, image_tag, require_host
 from builder.base.method import Patience
 from builder.base.mmdebstrap import KEYRING, apt_sources, command
-from builder.base.model import load_base
+from builder.base.model import load_base, load_named
 from builder.errors import (
     BuildError,
     EnvironmentFailure,
@@ -54,6 +54,17 @@ def test_an_unknown_key_is_refused(folder: Path) -> None:
     (folder / "base.toml").write_text("colour = 'red'\n" + SETTINGS)
     with pytest.raises(UsageError, match="colour"):
         load_base(folder)
+
+
+def test_a_copied_base_that_kept_the_others_name_is_refused(folder: Path) -> None:
+    bases = folder.parent
+    folder.rename(bases / "small")
+    assert load_named(bases, "small").name == "small"
+    (bases / "small").rename(bases / "other")
+    with pytest.raises(UsageError, match="'small' is not the name of the folder") as caught:
+        load_named(bases, "other")
+    assert caught.value.what == "other/base.toml:2 cannot be used"
+    assert caught.value.hint == 'write name = "other"'
 
 
 def test_a_wrong_package_name_is_told_with_file_and_line(folder: Path) -> None:

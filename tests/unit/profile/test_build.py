@@ -16,7 +16,7 @@ from tests.world import ROOT
 # A run's own value is made by its session; a lab's companion is of another profile.
 # The last one lists every base, and resolves nothing.
 MAY_RESOLVE = {"stages/request.py", "stages/lab.py", "commands/listing.py"}
-TABLES = (".variants(", "load_base(", "vendor.resolve(", ".component[", ".flavour[")
+TABLES = (".variants(", "load_base(", "load_named(", "vendor.resolve(", ".component[", ".flavour[")
 
 PROFILE = """\
 summary = "s"
