@@ -391,6 +391,7 @@ def bench(context: Context, profile: str = "lts", flavour: str = "vm", quick: bo
             put(benchmark.measure(profile, flavour, place))
 
 
+# Tasks go above: what follows runs them.
 if __name__ == "__main__":
     sys.exit("run ./bootstrap TASK, or invoke TASK")
 if early.is_run_by_invoke():
