@@ -150,12 +150,11 @@ class StoreExchange:
         self, method: str, path: str, limit: Limit, body: IO[bytes] | None = None
     ) -> Iterator[tuple[requests.Response, Line]]:
         url, bounds = self.store.url + path, self.patience.bounds
+        password = self.store.password or web.nobody
         with (
             Line(limit.check) as line,
             HttpSession(line) as session,
-            web.send(
-                session, method, url, {}, bounds, body=body, password=self.store.password or _nobody
-            ) as response,
+            web.send(session, method, url, {}, bounds, body=body, password=password) as response,
         ):
             yield response, line
 
@@ -200,11 +199,6 @@ class StoreExchange:
     def _without_secrets(self, words: str) -> str:
         own = self.store.password.secrets if self.store.password else ()
         return answer(words, (*own, *secrets_for(self.store.url)))
-
-
-def _nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Authenticates nobody.  Without it, Requests sends what ``~/.netrc`` has for the host."""
-    return request
 
 
 def _chunks(response: requests.Response, line: Line, most: int) -> Iterator[bytes]:

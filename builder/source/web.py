@@ -9,6 +9,8 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 import urllib3
+from requests.auth import HTTPBasicAuth
+from requests.utils import get_auth_from_url
 
 from builder.shown import without_secrets
 from builder.source import authorities, moment, proxy
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from builder.console import Progress
+
+    Authentication = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -115,11 +119,12 @@ def send(
     bounds: Bounds,
     *,
     body: IO[bytes] | bytes | None = None,
-    password: Callable[[requests.PreparedRequest], requests.PreparedRequest] | None = None,
+    password: Authentication | None = None,
 ) -> requests.Response:
     """One request; its answer's head, even if that is a redirect.
 
-    ``body``: what is sent.  ``password``: what authenticates it.  Raises what Requests raises, and
+    ``body``: what is sent.  ``password``: what authenticates it (default: the URL's own user, or
+    with https that of ``~/.netrc``).  Raises what Requests raises, and
     LocationFailed for bad proxies or certificates in the environment.
     """
     proxy.find(url)
@@ -130,7 +135,7 @@ def send(
             url,
             headers=headers,
             data=body,
-            auth=password,
+            auth=password or _own(url),
             stream=True,
             allow_redirects=False,
             timeout=(bounds.connect, bounds.stall),
@@ -140,6 +145,19 @@ def send(
         raise
     except OSError as error:  # a file with certificates that has gone meanwhile
         raise LocationFailed(str(error)) from error
+
+
+def nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Authenticates nobody.  Without it, Requests sends what ``~/.netrc`` has for the host."""
+    return request
+
+
+def _own(url: str) -> Authentication | None:
+    """The URL's own user, before that of ``~/.netrc``, which is not sent in clear text."""
+    user, password = get_auth_from_url(url)
+    if user or password:
+        return HTTPBasicAuth(user, password)
+    return None if _is_secure(url) else nobody
 
 
 def _is_secure(url: str) -> bool:

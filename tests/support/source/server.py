@@ -44,6 +44,7 @@ class Habits:
     port: int = 0
     requests: list[tuple[str, str | None]] = field(default_factory=list)  # path, Range
     counts: Counter[str] = field(default_factory=Counter)
+    passwords: list[str | None] = field(default_factory=list)  # Authorization
     over: threading.Event = field(default_factory=threading.Event)
     gate: threading.Event = field(default_factory=threading.Event)
     body: bytes = BODY
@@ -67,6 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.habits.requests.append((self.path, self.headers.get("Range")))
+        self.habits.passwords.append(self.headers.get("Authorization"))
         self.habits.counts[self.path] += 1
         self.close_connection = True
         habit = self.path.partition("?")[0].split("/")[1].replace("-", "_")

@@ -207,3 +207,21 @@ def test_an_answer_is_one_short_line() -> None:
     assert len(told) <= LONGEST_ANSWER + 3
     assert "\n" not in told
     assert answer("no sesame here", secrets_of("http://u:sesame@h/")) == "no *** here"
+
+
+@pytest.mark.parametrize(("user", "sent"), [("", None), ("me:mine@", "Basic bWU6bWluZQ==")])
+def test_what_is_in_netrc_is_not_sent_in_clear_text(
+    site: Site,
+    server: Habits,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    user: str,
+    sent: str | None,
+) -> None:
+    """The URL's own user is its author's wish."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login jimmy password sesame\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    site.fetch(source_of(server.url("/good/a").replace("//", f"//{user}")))
+    assert server.passwords == [sent]
