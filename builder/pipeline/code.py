@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import gc
 import threading
 from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
@@ -169,12 +170,27 @@ class Code:
 def _module(package: Path, name: str, status: Status) -> Module:
     """A module as it is with this ``status``, which says whether the file has changed."""
     path = _file(package, name)
-    tree = _plain(ast.parse(path.read_bytes(), str(path)))
+    tree = _plain(parsed(path))
     nodes = _used(tree, name.partition(":")[2])
     imports = {one for node in nodes for one in _imported(node, package)}
     text = "\n".join(ast.unparse(node) for node in nodes if not _is_import(node))
     data = sorted({one for node in nodes for one in _data(node, path, package)})
     return Module(status, of_text(text), tuple(sorted(imports - {name})), tuple(data))
+
+
+def parsed(path: Path) -> ast.Module:
+    """The syntax tree of a module's file.
+
+    No garbage is collected meanwhile: what asyncio logs of a lost future has a traceback, for which
+    Python 3.11 parses a line of it, and that ends the outer parser with a SystemError (gh-106905).
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return ast.parse(path.read_bytes(), str(path))
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _file(package: Path, name: str) -> Path:

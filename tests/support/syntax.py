@@ -6,11 +6,13 @@ import ast
 from functools import cache
 from pathlib import Path
 
+from builder.pipeline.code import parsed
+
 
 @cache
 def tree(path: Path) -> ast.Module:
     """The module's tree; nobody may change it."""
-    return ast.parse(path.read_bytes(), path)
+    return parsed(path)
 
 
 @cache

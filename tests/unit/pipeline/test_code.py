@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from builder.errors import EnvironmentFailure
-from builder.pipeline.code import APART, Code, is_apart
+from builder.pipeline.code import APART, Code, is_apart, parsed
 from tests.world import ROOT
 
 MODULES = {
@@ -149,3 +152,29 @@ def test_no_trees_stage_knows_of_bringing_sources() -> None:
         found = {one.name for one in code.of(f"builder.stages.sources:{stage}")}
         assert not any(name.startswith("code:source") for name in found)
     assert "code:patch.apply" in {one.name for one in code.of("builder.stages.sources:prep_stage")}
+
+
+class _Lost:
+    """Garbage that parses something when it is collected, as asyncio's log of a lost future."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        ast.parse("a + b")
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(50)
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("eager")
+def test_garbage_does_not_disturb_the_parser() -> None:
+    for path in sorted((ROOT / "builder/pipeline").glob("*.py")):
+        _Lost()
+        assert parsed(path).body
+    assert gc.isenabled()
