@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-import select
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -28,7 +25,7 @@ from builder.pipeline.estimate import expect, longest, whole
 from builder.pipeline.facts import NONE, BuildFacts
 from builder.pipeline.ledger import Entry, Ledger
 from builder.pipeline.stage import Stage
-from tests.support.terminals import open_terminal
+from tests.support.terminals import Terminal, open_terminal
 
 CI = ("GITHUB_ACTIONS", "GITLAB_CI", "NO_COLOR", "TERM")
 
@@ -42,38 +39,10 @@ def _plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(board, "SILENCE", 0.02)
 
 
-@dataclass
-class Terminal:
-    """A pseudo-terminal (pty(7)): what is written to ``stream`` comes out of ``screen``."""
-
-    master: int
-    stream: TextIO
-    heard: str = ""
-
-    def screen(self) -> str:
-        """All that was drawn so far."""
-        while select.select([self.master], [], [], 0)[0]:
-            self.heard += os.read(self.master, 65536).decode()
-        return self.heard
-
-    def wait_for(self, pattern: str) -> str:
-        deadline = time.monotonic() + 20
-        while not re.search(pattern, self.screen()):
-            assert time.monotonic() < deadline, self.heard
-            time.sleep(0.01)
-        return self.heard
-
-
-def terminal(columns: int) -> Terminal:
-    return Terminal(*open_terminal(columns))
-
-
 @pytest.fixture
 def wide() -> Iterator[Terminal]:
-    made = terminal(100)
-    yield made
-    made.stream.close()
-    os.close(made.master)
+    with open_terminal(100) as made:
+        yield made
 
 
 def one_of_three(left: Mapping[str, float]) -> Whole:
@@ -114,14 +83,12 @@ def test_a_terminal_that_cannot_be_drawn_on_gets_plain_lines(
     monkeypatch: pytest.MonkeyPatch, columns: int, term: str
 ) -> None:
     monkeypatch.setenv("TERM", term)
-    made = terminal(columns)
-    console = console_on(made.stream)
-    with console.board(one_of_three), console.stage("smoke", 100.0):
-        said = made.wait_for(r"smoke: [^\n]*\n")
+    with open_terminal(columns) as made:
+        console = console_on(made.stream)
+        with console.board(one_of_three), console.stage("smoke", 100.0):
+            said = made.wait_for(r"smoke: [^\n]*\n")
     assert not console.interactive
     assert "\x1b" not in said
-    made.stream.close()
-    os.close(made.master)
 
 
 def test_what_is_no_terminal_gets_lines_with_the_time_while_nothing_is_said() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import select
 
 import pytest
 
@@ -56,15 +54,13 @@ def test_a_terminal_shows_every_package_in_one_line(
     monkeypatch: pytest.MonkeyPatch, term: str, *, redraws: bool
 ) -> None:
     monkeypatch.setenv("TERM", term)
-    ours, stream = open_terminal(80)
-    with stream:
-        progress = PipProgress(2, stream, Clock())
+    with open_terminal(80) as terminal:
+        progress = PipProgress(2, terminal.stream, Clock())
         for line in PIP:
             progress.hear(line)
             progress.tick()
         progress.close()
-        said = os.read(ours, 1 << 16).decode() if select.select([ours], [], [], 0.2)[0] else ""
-    os.close(ours)
+        said = terminal.screen()
     shown = [line for line in said.split("\r\x1b[K") if line]
     assert bool(said) == redraws
     if redraws:
