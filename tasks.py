@@ -20,7 +20,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from builder import commandline, names
-from builder.commandline import PROFILE, command, options, task
+from builder.commandline import PROFILE, command, developing, options, task
 from builder.commands.judge_options import HELP
 from builder.console import put, put_lines
 from builder.host.paths import Project
@@ -29,7 +29,7 @@ from builder.pipeline.stagename import REPO, SMOKE, VM, StageKind
 
 def _produce(
     context: Context, profile: str, flavour: str, base: str, jobs: str | None, locked: bool,
-    hermetic: bool, dry: bool, own: tuple[bool, bool], *, goal: str = "",
+    hermetic: bool, dry: bool, others: tuple[bool, bool, str | None, bool], *, goal: str = "",
     only: str | None = None, variant: str | None = None,
 ) -> None:  # fmt: skip
     from builder.commands import produce  # noqa: PLC0415 - keeps --list quick
@@ -39,7 +39,7 @@ def _produce(
         request = Request(
             *(profile, flavour, base, read_jobs(jobs), locked),
             hermetic=hermetic, variants=names.split("--variant", variant), dry=dry,
-            alone=own[0], own_objects=own[1],
+            alone=others[0], own_objects=others[1], workers=others[2], own_compilers=others[3],
         )  # fmt: skip
         chosen = names.split("--only", only)
         goals = produce.only(StageKind.BUILD, chosen) if chosen else produce.everything
@@ -49,18 +49,20 @@ def _produce(
 @task(
     help=options(
         *("profile", "flavour", "base", "only", "jobs", "locked", "variant", "hermetic"),
-        *("no-stage-store", "no-remote-cache", "dry-run"),
+        *("no-stage-store", "no-remote-cache", "workers", "no-workers", "dry-run"),
     )
 )
 def build(
     context: Context, profile: str = PROFILE, flavour: str = "", base: str = "",
     only: str | None = None, jobs: str | None = None, locked: bool = False,
     variant: str | None = None, hermetic: bool = False, no_stage_store: bool = False,
-    no_remote_cache: bool = False, dry_run: bool = False,
+    no_remote_cache: bool = False, workers: str | None = None, no_workers: bool = False,
+    dry_run: bool = False,
 ) -> None:  # fmt: skip
     """Build everything: RPMs, repository, disk image, smoke test."""
     chosen = (profile, flavour, base, jobs, locked, hermetic, dry_run)
-    _produce(context, *chosen, (no_stage_store, no_remote_cache), only=only, variant=variant)
+    others = (no_stage_store, no_remote_cache, workers, no_workers)
+    _produce(context, *chosen, others, only=only, variant=variant)
 
 
 @task(
@@ -175,14 +177,17 @@ def _up_to(goal: str, words: str) -> Callable[..., None]:
     def make(
         context: Context, profile: str = PROFILE, flavour: str = "", base: str = "",
         jobs: str | None = None, locked: bool = False, hermetic: bool = False,
-        no_stage_store: bool = False, no_remote_cache: bool = False, dry_run: bool = False,
+        no_stage_store: bool = False, no_remote_cache: bool = False, workers: str | None = None,
+        no_workers: bool = False, dry_run: bool = False,
     ) -> None:  # fmt: skip
         chosen = (profile, flavour, base, jobs, locked, hermetic, dry_run)
-        _produce(context, *chosen, (no_stage_store, no_remote_cache), goal=goal)
+        others = (no_stage_store, no_remote_cache, workers, no_workers)
+        _produce(context, *chosen, others, goal=goal)
 
     make.__doc__ = words
     shared = ("profile", "flavour", "base", "jobs", "locked", "hermetic", "no-stage-store")
-    return task(make, name=goal, help=options(*shared, "no-remote-cache", "dry-run"))
+    farm = ("no-remote-cache", "workers", "no-workers")
+    return task(make, name=goal, help=options(*shared, *farm, "dry-run"))
 
 
 repo = _up_to(REPO, "Build up to the yum repository, and prove that it installs.")
@@ -358,38 +363,25 @@ def doctor(
 
 
 @task(
-    help={
-        "fast": "linters and unit tests only: about a minute",
-        "long": "what is too long for CI; writes tests/long-result.json",
-        "part": "with --long: folders, files or tests below tests/long (default: all)",
-    }
-)
-def test(context: Context, fast: bool = False, long: bool = False, part: str | None = None) -> None:
-    """Run linters and tests as CI does; see docs/explanation/tests.md."""
-    from builder.commands import selftest  # noqa: PLC0415
-
-    with command(context) as place:
-        code = selftest.test(place, fast=fast, long=long, part=part)
-    raise Exit(code=code)
-
-
-@task(
     help=options(
-        "flavour",
-        profile="whose kernel is measured (default lts)",
-        quick="only how quickly commands start; builds nothing",
+        *("profile", "base"),
+        listen="the address and port to listen on (default 127.0.0.1:3633)",
+        allow="addresses and networks whose jobs are taken, separated by commas",
+        jobs="how many jobs at a time, of all machines together (default: number of CPUs)",
     )
 )
-def bench(context: Context, profile: str = "lts", flavour: str = "vm", quick: bool = False) -> None:
-    """Measure the builder beside the bare commands, as ratios."""
-    from builder.commands import bench as benchmark  # noqa: PLC0415
+def worker(
+    context: Context, profile: str = PROFILE, base: str = "", listen: str | None = None,
+    allow: str | None = None, jobs: str | None = None,
+) -> None:  # fmt: skip
+    """Compile for other machines, until Ctrl-C (docs/how-to/scale.md)."""
+    from builder.commands import worker as workers  # noqa: PLC0415
 
     with command(context, profile) as place:
-        if quick:
-            put(benchmark.measure_quickly(profile, place))
-        else:
-            put(benchmark.measure(profile, flavour, place))
+        workers.serve(workers.WorkerRequest(profile, base, listen, allow, jobs), place)
 
+
+test, bench = developing.test, developing.bench
 
 # Tasks go above: what follows runs them.
 if __name__ == "__main__":

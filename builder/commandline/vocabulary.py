@@ -11,6 +11,7 @@ GROUPS = {
     "Prove": ("lab", "judge", "lab-console"),
     "Understand": ("doctor", "show", "explain", "shell", "report"),
     "Maintain": ("init", "update", "verify", "clean"),
+    "Serve": ("worker",),
     "Develop": ("test", "bench"),
 }
 """All tasks, as they are listed: in the order of use."""
@@ -56,7 +57,9 @@ OPTIONS = {
     "hermetic": "refuse a base whose packages are not those of its packages.lock",
     "locked": "refuse sources that sources.lock does not pin (default in CI)",
     "no-stage-store": "make everything here: take no finished stage from the store, and push none",
-    "no-remote-cache": "compile everything here: take no object from the team's compiler cache",
+    "no-remote-cache": "take no object from the team's compiler cache",
+    "workers": "machines that compile for this one: HOST/JOBS, separated by commas",
+    "no-workers": "let no other machine compile, and use nothing that one has compiled",
     "only": "components, separated by commas (default: all)",
     "variant": "variants of sources, each as SOURCE=VARIANT (default: what is available first)",
     "json": "print the result as JSON",

@@ -11,7 +11,8 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,8 +35,65 @@ from builder.stages.request import Request, choose
 from builder.stages.session import ledger_path, open_session
 
 CHANGED = Path("net/netfilter/ipvs/ip_vs_core.c")
-ALONE = ("--no-stage-store", "--no-remote-cache")
+ALONE = ("--no-stage-store", "--no-remote-cache", "--no-workers")
 LINE = "/* one more line */\n"
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What measurements work with: a project copy and a cache of their own, in ``folder``.
+
+    ``prepared``: the kernel's tree.  ``ledger``: of what they run.
+    """
+
+    profile: str
+    flavour: str
+    component: str
+    place: Place
+    folder: Path
+    prepared: Path
+    ledger: Path
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The command that builds the kernel, without further options."""
+        chosen = ("--profile", self.profile, "--flavour", self.flavour)
+        return ("build", *chosen, "--only", self.component)
+
+    def build_facts(self) -> BuildFacts:
+        """What the last build of the kernel has noted."""
+        last = Ledger(self.ledger).last(StageKind.BUILD.of(self.component))
+        if last is None or not isinstance(last.facts, BuildFacts):
+            raise BuildError("the measured build left no record", str(self.ledger), "report this")
+        return last.facts
+
+
+@contextmanager
+def workbench(profile: str, flavour: str, place: Place) -> Iterator[Workbench]:
+    """A cache that has the sources, the base and the kernel's prepared tree, but no kernel."""
+    project, cache, console = place.project, place.cache, place.console
+    project.require_checkout("bench")
+    choose(project, Request(profile, flavour))  # refuses names that do not exist
+    bench = Cache(cache.bench / "cache")
+    copy = Project(cache.bench / "project")
+    with ownership.use(cache, console), ownership.use(bench, console):
+        remove(copy.root, cache.bench)
+        remove(bench.ccache, bench.root)
+        component = _largest(profile, project)
+        remove(bench.stages / folder_of(StageKind.BUILD.of(component)), bench.root)
+        _copy_project(project, copy)
+        _share(cache, bench)
+        request = Request(profile, flavour, alone=True, own_objects=True, own_compilers=True)
+        with open_session(request, Place(copy, bench, console)) as session:
+            prep = StageKind.PREP.of(component)
+            done = session.settle(prep, BUILD_ROOT)
+            prepared = done[prep].path / TREE
+            # The first build imports it into the engine, once for all.
+            ReadyImage(session.setting)(done[BUILD_ROOT])
+            build = session.setting.build
+        ledger = ledger_path(bench, profile, build.flavour, build.base.name)
+        here = Place(copy, bench, console)
+        yield Workbench(profile, build.flavour, component, here, cache.bench, prepared, ledger)
 
 
 def measure(profile: str, flavour: str, place: Place) -> str:
@@ -46,20 +104,9 @@ def measure(profile: str, flavour: str, place: Place) -> str:
     its container's time.  The processor time that the builder used meanwhile is subtracted from
     the container's time, as if the container had lacked all of it.
     """
-    project, cache, console = place.project, place.cache, place.console
-    project.require_checkout("bench")
-    choose(project, Request(profile, flavour))  # refuses names that do not exist
-    bench = Cache(cache.bench / "cache")
-    copy = Project(cache.bench / "project")
-    with ownership.use(cache, console), ownership.use(bench, console):
-        remove(copy.root, cache.bench)
-        remove(bench.ccache, bench.root)
-        built = folder_of(StageKind.BUILD.of(_largest(profile, project)))
-        remove(bench.stages / built, bench.root)
-        _copy_project(project, copy)
-        _share(cache, bench)
-        figures = _measure(profile, flavour, Place(copy, bench, console))
-        return startup.table([*figures, *_judging(copy, cache.bench, console)])
+    with workbench(profile, flavour, place) as bench:
+        judged = _judging(bench.place.project, bench.folder, place.console)
+        return startup.table([*_measure(bench), *judged])
 
 
 def measure_quickly(profile: str, place: Place) -> str:
@@ -82,28 +129,17 @@ def _judging(project: Project, folder: Path, console: Console) -> list[Figure]:
     ]
 
 
-def _measure(profile: str, flavour: str, place: Place) -> list[Figure]:
-    project, cache, console = place.project, place.cache, place.console
-    component = _largest(profile, project)
-    request = Request(profile, flavour, alone=True, own_objects=True)
-    with open_session(request, place) as session:
-        prep = StageKind.PREP.of(component)
-        done = session.settle(prep, BUILD_ROOT)
-        prepared = done[prep].path / TREE
-        # The first build imports it into the engine, once for all.
-        ReadyImage(session.setting)(done[BUILD_ROOT])
-        build = session.setting.build
-        ledger = ledger_path(cache, profile, build.flavour, build.base.name)
-    console.say(f"cold build of {component}")
-    cold = _timed(lambda: _invoke(project, cache, profile, flavour, component))
-    bare = _container_seconds(ledger, component) - cold.used / (os.cpu_count() or 1)
+def _measure(bench: Workbench) -> list[Figure]:
+    console = bench.place.console
+    console.say(f"cold build of {bench.component}")
+    cold = _timed(lambda: _invoke(bench))
+    bare = bench.build_facts().container_seconds - cold.used / (os.cpu_count() or 1)
     console.say("the same again")
-    words = ("build", "--profile", profile, "--flavour", flavour, "--only", component, *ALONE)
-    quick = (StartedCommand(words, 2.2), *startup.commands(profile))
-    starting = startup.measure(place, quick)
+    quick = (StartedCommand((*bench.words, *ALONE), 2.2), *startup.commands(bench.profile))
+    starting = startup.measure(bench.place, quick)
     console.say(f"one line of {CHANGED} changed")
-    _change_line(project, prepared, profile, component)
-    changed = _timed(lambda: _invoke(project, cache, profile, flavour, component))
+    change_line(bench)
+    changed = _timed(lambda: _invoke(bench))
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return [
         Figure("builder over bare commands, cold", f"{cold.took / bare:.3f}", "1.03"),
@@ -126,13 +162,6 @@ class CommandTiming:
     took: float
     busy: float
     used: float
-
-
-def _container_seconds(ledger: Path, component: str) -> float:
-    last = Ledger(ledger).last(StageKind.BUILD.of(component))
-    if last is None or not isinstance(last.facts, BuildFacts):
-        raise BuildError("the measured build left no record", str(ledger), "report this")
-    return last.facts.container_seconds
 
 
 def _largest(profile: str, project: Project) -> str:
@@ -172,7 +201,7 @@ def _processor_seconds() -> tuple[float, float]:
     return (sum(fields) - nice - idle - waiting) / ticks, sum(fields) / ticks
 
 
-def _used() -> float:
+def used() -> float:
     """Processor seconds of all children that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
@@ -180,40 +209,35 @@ def _used() -> float:
 
 def _timed(work: Callable[[], None]) -> CommandTiming:
     busy, total = _processor_seconds()
-    used, begun = _used(), time.monotonic()
+    before, begun = used(), time.monotonic()
     work()
     took = time.monotonic() - begun
     busy_after, total_after = _processor_seconds()
     share = (busy_after - busy) / max(total_after - total, 0.01)
-    return CommandTiming(took, share, _used() - used)
+    return CommandTiming(took, share, used() - before)
 
 
-def _invoke(copy: Project, cache: Cache, profile: str, flavour: str, component: str) -> None:
+def _invoke(bench: Workbench) -> None:
+    run_builder(bench, (*bench.words, *ALONE))
+
+
+def run_builder(
+    bench: Workbench, words: tuple[str, ...], environment: Mapping[str, str] | None = None
+) -> None:
+    """Run a command of the project copy.  Raises BuildError if it fails."""
     ended = process.run(
-        [
-            sys.executable,
-            "-m",
-            "invoke",
-            "build",
-            "--profile",
-            profile,
-            "--flavour",
-            flavour,
-            "--only",
-            component,
-            *ALONE,
-        ],
-        cwd=copy.root,
-        env={"LVS_BUILDER_CACHE": str(cache.root)},
+        [sys.executable, "-m", "invoke", *words],
+        cwd=bench.place.project.root,
+        env={"LVS_BUILDER_CACHE": str(bench.place.cache.root), **(environment or {})},
     )
     if not ended.ok:
         raise BuildError("a measured build failed", ended.complaint, "build it by hand first")
 
 
-def _change_line(copy: Project, tree: Path, profile: str, component: str) -> None:
-    """Add a patch to the component's series that adds one line to ``CHANGED``."""
-    first = (tree / CHANGED).read_text(encoding="utf-8").splitlines(keepends=True)[:3]
-    folder = copy.patches / profile / component
+def change_line(bench: Workbench) -> None:
+    """Add a patch to the kernel's series that adds one line to ``CHANGED``."""
+    first = (bench.prepared / CHANGED).read_text(encoding="utf-8").splitlines(keepends=True)[:3]
+    folder = bench.place.project.patches / bench.profile / bench.component
     (folder / "bench.patch").write_text(
         "Subject: one more line\n\n"
         f"--- a/{CHANGED}\n+++ b/{CHANGED}\n@@ -1,3 +1,4 @@\n+{LINE}"

@@ -12,18 +12,20 @@ from typing import Any
 
 import msgspec
 
+from builder import names, toml
 from builder import text as texts
-from builder import toml
 from builder.configuration import given, places, stages
 from builder.configuration.given import GivenTable, GivenValue, HeldValue, ValueOrigin
 from builder.configuration.model import UserFile
 from builder.errors import UsageError
+from builder.farm.model import FORM, WorkerAddress
 from builder.relay.model import SCHEMES, CompilerCache
 from builder.remote.model import StageStore
 
 STORE, TOKEN = "LVS_STAGE_STORE", "LVS_STAGE_TOKEN"
 CACHE, CACHE_TOKEN = "LVS_CACHE_REMOTE", "LVS_CACHE_TOKEN"
-STAGES, COMPILER = "stages", "compiler-cache"
+HOSTS = "LVS_WORKERS"
+STAGES, COMPILER, WORKERS = "stages", "compiler-cache", "workers"
 VARIABLES = {STAGES: (STORE, TOKEN), COMPILER: (CACHE, CACHE_TOKEN)}
 """Of each table: what is used instead of its ``store``, and of the file ``token-file``."""
 KEYS = "see docs/reference/configuration.md for the keys and their types"
@@ -35,10 +37,13 @@ _PATHS = frozenset({"sign", "token-file"})
 @dataclass(frozen=True)
 class UserConfiguration:
     """``stages``: the shared stage cache, ``compiler``: the shared compiler cache; None if there is
-    none.  ``held``: all values."""
+    none.  ``workers``: that compile for this machine.  ``compare``: the share of their objects that
+    is compiled here, too.  ``held``: all values."""
 
     stages: StageStore | None = None
     compiler: CompilerCache | None = None
+    workers: tuple[WorkerAddress, ...] = ()
+    compare: float = 0.01
     held: tuple[HeldValue, ...] = ()
 
 
@@ -53,11 +58,27 @@ def load(environment: Mapping[str, str] = os.environ) -> UserConfiguration:
     for path in read:
         for name, values in _from_file(path, is_named=places.VARIABLE in environment).items():
             found[name] |= values
-    tables = {name: _table(name, values, environment) for name, values in found.items()}
-    held = (*stages.held(tables[STAGES]), *tables[COMPILER].held())
+    tables = {name: _table(name, found[name], environment) for name in VARIABLES}
+    farm = _workers_table(found[WORKERS], environment)
+    held = (*stages.held(tables[STAGES]), *tables[COMPILER].held(), *farm.held())
     return UserConfiguration(
-        stages.stage_store(tables[STAGES]), _compiler(tables[COMPILER]), (*_files(read), *held)
+        stages.stage_store(tables[STAGES]),
+        _compiler(tables[COMPILER]),
+        _workers(farm),
+        farm["compare"],
+        (*_files(read), *held),
     )
+
+
+def named_workers(words: str | None) -> tuple[WorkerAddress, ...] | None:
+    """The workers that ``--workers`` names; None if it was not given.
+
+    Raises UsageError for what names none.
+    """
+    if words is None:
+        return None
+    given = GivenValue(names.split("--workers", words), ValueOrigin("--workers"))
+    return _workers(GivenTable(WORKERS, {"hosts": given}, None))
 
 
 def _defaults() -> dict[str, dict[str, GivenValue]]:
@@ -119,6 +140,28 @@ def _table(
     if environment.get(store):
         values = {**values, "store": GivenValue(environment[store], ValueOrigin(store))}
     return GivenTable(name, values, given.password(values["token-file"], token, environment))
+
+
+def _workers_table(values: Mapping[str, GivenValue], environment: Mapping[str, str]) -> GivenTable:
+    """The table of workers as the environment changes it."""
+    if environment.get(HOSTS):
+        hosts = tuple(environment[HOSTS].replace(",", " ").split())
+        values = {**values, "hosts": GivenValue(hosts, ValueOrigin(HOSTS))}
+    return GivenTable(WORKERS, values, None)
+
+
+def _workers(table: GivenTable) -> tuple[WorkerAddress, ...]:
+    found: dict[str, WorkerAddress] = {}
+    for word in table["hosts"]:
+        try:
+            worker = WorkerAddress.parse(word)
+        except ValueError as error:
+            raise table.refuse("hosts", f"{names.shown(word)}: {error}", FORM) from error
+        if str(worker) in found:
+            hint = "give it once, with all its jobs"
+            raise table.refuse("hosts", f"{worker} is in it twice", hint)
+        found[str(worker)] = worker
+    return tuple(found.values())
 
 
 def _compiler(table: GivenTable) -> CompilerCache | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -44,12 +44,27 @@ class CompilerCacheTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     token_file: AnyPath = ""
 
 
+class WorkersTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """Workers: machines that compile for this one.
+
+    ``hosts``: each as ``HOST/JOBS`` or ``HOST:PORT/JOBS``; JOBS is how many objects it compiles
+    for this machine at a time.
+    ``compare``: the share of the objects, chosen at random, that this machine compiles too, to find
+    a worker that returns other ones; from 0.001 to 1.
+    """
+
+    hosts: tuple[Line, ...] = ()
+    compare: Annotated[float, msgspec.Meta(ge=0.001, le=1)] = 0.01
+
+
 class UserFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """What is about this machine and its team, and no part of a project.
 
     ``stages``: the shared stage cache.
     ``compiler-cache``: the shared compiler cache.
+    ``workers``: machines that compile for this one.
     """
 
     stages: StagesTable = StagesTable()
     compiler_cache: CompilerCacheTable = CompilerCacheTable()
+    workers: WorkersTable = WorkersTable()

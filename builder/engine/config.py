@@ -36,6 +36,7 @@ def container_config(
         init=True,
         mounts=[_mount(mount) for mount in spec.mounts],
         tmpfs=dict(spec.tmpfs),
+        read_only=spec.read_only,
         mem_limit=spec.memory,
         # Without this, as much swap as memory is allowed on top of it.
         memswap_limit=spec.memory,

@@ -25,7 +25,8 @@ class ContainerSpec(msgspec.Struct, frozen=True):
     pairs of an absolute path and mount options (``size=64m,mode=1777``).  ``nofile``: open
     files a process may have, soft and hard limit (old rpm closes every possible one, so not
     millions).  ``root``: run as the container's root, with the engine's default privileges; only
-    for making a base, builds have no privileges.
+    for making a base, builds have no privileges.  ``read_only``: nothing but mounts and ``tmpfs``
+    can be written to.
     """
 
     image: str
@@ -38,6 +39,7 @@ class ContainerSpec(msgspec.Struct, frozen=True):
     tmpfs: tuple[tuple[str, str], ...] = ()
     nofile: tuple[int, int] = (4096, 4096)
     root: bool = False
+    read_only: bool = False
 
 
 def describe_status(status: int) -> str:

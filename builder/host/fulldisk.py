@@ -31,7 +31,8 @@ MOST_LINES = 3
 def places(cache: Cache) -> tuple[Path, ...]:
     """The folders that a run writes to: any of them may be a file system of its own."""
     folders = (cache.scratch, cache.stages, cache.ccache, cache.logs, cache.engine, cache.blobs)
-    return (*folders, cache.ccache_shared, cache.ledger, cache.locks, _temporary(), *project())
+    objects = (cache.ccache_shared, cache.ccache_workers)
+    return (*folders, *objects, cache.ledger, cache.locks, _temporary(), *project())
 
 
 def project() -> tuple[Path, ...]:

@@ -288,7 +288,8 @@ def _require_own_part(cache: Cache, path: Path) -> None:
             f"rm {shlex.quote(str(path))}, or {_HINT}",
         )
     if found.st_uid == os.geteuid() or (
-        path in (cache.ccache, cache.ccache_shared) and _is_builds(found.st_uid)
+        path in (cache.ccache, cache.ccache_shared, cache.ccache_workers)
+        and _is_builds(found.st_uid)
     ):
         return
     raise EnvironmentFailure(

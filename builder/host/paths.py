@@ -131,6 +131,11 @@ class Cache:
         return self.root / "ccache-shared"
 
     @property
+    def ccache_workers(self) -> Path:
+        """Objects of builds that workers have helped with."""
+        return self.root / "ccache-workers"
+
+    @property
     def engine(self) -> Path:
         """The private engine's data, socket and log."""
         return self.root / "engine"
@@ -159,7 +164,7 @@ class Cache:
         """All folders of a cache, except its locks, which are held while the rest is removed."""
         return (
             *(self.blobs, self.aside, self.partial, self.apt, self.stages, self.scratch),
-            *(self.ccache, self.ccache_shared),
+            *(self.ccache, self.ccache_shared, self.ccache_workers),
             *(self.engine, self.ledger, self.logs, self.bench),
         )
 

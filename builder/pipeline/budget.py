@@ -3,7 +3,8 @@
 The budget is a pool of tokens in a named pipe that every container's ``make`` opens as
 its jobserver (GNU make manual, "POSIX Jobserver Interaction").  Each make may run one
 job without a token, so a stage takes a token for that one before it starts and puts it
-back at its end: never more than ``jobs`` compilers run, however many stages do.
+back at its end: never more than ``jobs`` compilers run, however many stages do.  Workers on other
+machines add their own jobs.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ class Budget:
         os.mkfifo(pipe)
         pipe.chmod(0o666)
         self._handle = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+        os.write(self._handle, TOKEN * jobs)
+
+    def grow(self, jobs: int) -> None:
+        """Add tokens for jobs that other machines do."""
         os.write(self._handle, TOKEN * jobs)
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from builder.errors import Interrupted
 from builder.host.listing import Listing
 from builder.pipeline.facts import Facts
 from builder.pipeline.provenance import Provenance
-from builder.pipeline.stage import COMPILER_CACHE, Done
+from builder.pipeline.stage import OBJECTS, Done
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,10 @@ class Here(Nowhere):
 
 @dataclass(frozen=True)
 class OwnObjects:
-    """As ``stages``, but without any output that may have other machines' objects in it."""
+    """As ``stages``, but without any output that may have objects in it from ``refused``."""
 
     stages: Elsewhere
+    refused: frozenset[str]
 
     @property
     def may_bring(self) -> bool:
@@ -112,7 +113,7 @@ class OwnObjects:
 
     def accepts(self, origins: Collection[str]) -> bool:
         """See ``Elsewhere``."""
-        return COMPILER_CACHE not in origins and self.stages.accepts(origins)
+        return self.refused.isdisjoint(origins) and self.stages.accepts(origins)
 
     def close(self, *, at_once: bool = False) -> None:
         """See ``Elsewhere``."""
@@ -126,7 +127,7 @@ NOT_ACCEPTED = "other machines made its output in the cache, or a part of it"
 
 def stages_of(origins: Collection[str]) -> set[str]:
     """The origins that vouch for other machines' stages."""
-    return set(origins) - {COMPILER_CACHE}
+    return set(origins) - OBJECTS
 
 
 class Closed(Protocol):

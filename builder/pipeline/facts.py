@@ -5,6 +5,7 @@ It is in the stage's manifest, in the ledger and in ``build.json``, with the kin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -79,16 +80,49 @@ class CompilerFacts(msgspec.Struct, frozen=True):
         )
 
 
+class WorkerFacts(msgspec.Struct, frozen=True):
+    """What one worker did in a build: jobs that it compiled, and that failed there.
+
+    ``compared``: jobs that were also done here, with the same result.  ``sent``, ``received``:
+    bytes of sources and objects.
+    """
+
+    worker: str
+    jobs: Count
+    failed: Count = 0
+    compared: Count = 0
+    sent: Count = 0
+    received: Count = 0
+
+    def __str__(self) -> str:
+        failed = f", {self.failed} failed" if self.failed else ""
+        return (
+            f"worker {self.worker}: {self.jobs} objects ({self.sent / 1e6:.1f} MB there, "
+            f"{self.received / 1e6:.1f} MB back), {self.compared} compared{failed}"
+        )
+
+
 class BuildFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.BUILD.value):
     """RPMs: compiled objects, and how long the container lived, in seconds.
 
     What the stage took beyond that is the builder's own.  ``compiler``: None if the base has no
-    compiler cache.
+    compiler cache.  ``workers``: those that had a job.  ``make_cpu_seconds``, ``cpu_seconds``: what
+    the container took of this machine's processors up to the end of %build, and altogether; None
+    where the kernel does not tell.
     """
 
     objects: Count
     container_seconds: float
     compiler: CompilerFacts | None = None
+    workers: tuple[WorkerFacts, ...] = ()
+    make_cpu_seconds: float | None = None
+    cpu_seconds: float | None = None
+
+    def told(self) -> Iterator[str]:
+        """What other machines did, a line each."""
+        if self.compiler and self.compiler.uses_remote:
+            yield str(self.compiler)
+        yield from map(str, self.workers)
 
 
 class RepoFacts(msgspec.Struct, frozen=True, tag_field="kind", tag=StageKind.REPO.value):

@@ -22,6 +22,7 @@ from builder.host.removal import remove
 KEPT_LOGS = 20
 _UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 LAB = "lab-"
+WORKER = "worker-"
 
 
 def new_name() -> str:

@@ -23,7 +23,11 @@ from builder.pipeline.provenance import Provenance
 
 LISTING = "stage.files"
 COMPILER_CACHE = "compiler-cache"
-"""The origin of what may have objects in it that other machines have compiled."""
+"""The origin of what may have objects in it that a team's compiler cache had."""
+WORKERS = "workers"
+"""The origin of what may have objects in it that workers have compiled."""
+OBJECTS = frozenset({COMPILER_CACHE, WORKERS})
+"""The origins that are about single objects."""
 
 F = TypeVar("F", bound=Facts)
 
@@ -48,7 +52,7 @@ class Manifest(msgspec.Struct, frozen=True):
     folders too large to list here (trees).  ``listing``: the digest of the file ``stage.files``
     beside it, which lists the whole output.  ``provenance``: where it was made, if not here; the
     times are then those of the transfer.  ``origins``: fingerprints of the keys that vouch for what
-    other machines have made of it, or of what it was made from, and ``COMPILER_CACHE``.
+    other machines have made of it, or of what it was made from, and of ``OBJECTS``.
     """
 
     stage: str

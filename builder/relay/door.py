@@ -1,5 +1,8 @@
 """One container's socket: connections, and what they may use of this process.
 
+A connection is one of ccache, which asks for objects, or one of distcc, which wants something
+compiled: their first bytes differ.
+
 A container may send whatever it likes, as slowly as it likes, on many connections.  It harms only
 itself by that: memory and open files of its connections are bounded, and none of them stays open
 when its door is closed.
@@ -14,10 +17,13 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from builder.farm import distcc
 from builder.relay import resp
 from builder.relay.model import MOST
 from builder.relay.room import Crowded, Room, RoomClaim
@@ -36,6 +42,24 @@ _FOLDER_MODE, _SOCKET_MODE = 0o755, 0o666  # the builds' user is another one
 
 Answer: TypeAlias = Callable[[tuple[bytes, ...], RoomClaim], bytes]
 """From a command's words the answer as it is sent; the bytes of both are claimed."""
+Compile: TypeAlias = Callable[[bytes], bytes | None]
+"""From a job of distcc the answer as it is sent; None if no worker can do it."""
+
+
+def _knows_no_objects(words: tuple[bytes, ...], claim: RoomClaim) -> bytes:
+    return resp.error("there is no compiler cache")
+
+
+def _knows_no_workers(job: bytes) -> bytes | None:
+    return None
+
+
+@dataclass
+class DoorServices:
+    """What is behind a door."""
+
+    answer: Answer = _knows_no_objects
+    compile: Compile = _knows_no_workers
 
 
 class DoorServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -45,10 +69,10 @@ class DoorServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, folder: Path, answer: Answer) -> None:
+    def __init__(self, folder: Path, services: DoorServices) -> None:
         folder.mkdir()
         folder.chmod(_FOLDER_MODE)
-        self.answer = answer
+        self.services = services
         self.room = Room(ROOM)
         self._most = most_connections()
         self._open: set[socket.socket] = set()
@@ -114,20 +138,35 @@ class _Conversation(socketserver.StreamRequestHandler):
     server: DoorServer
 
     def handle(self) -> None:
+        exchange = self._do_job if self.request.recv(1, socket.MSG_PEEK) == b"D" else self._exchange
         with self.server.room.claim() as claim:
             stream = _ClaimedStream(self.rfile, claim)
             try:
-                while self._exchange(stream, claim):
+                while exchange(stream, claim):
                     claim.hold(0)
             except (resp.Malformed, Crowded) as fault:
                 self.wfile.write(resp.error(str(fault)))
+            except distcc.BrokenTalk:  # it takes an end for a failure, and compiles by itself
+                return
+
+    def _do_job(self, stream: _ClaimedStream, claim: RoomClaim) -> bool:
+        """One job of distcc; False at the peer's end, and if no worker can do it."""
+        job = distcc.read_job(stream)
+        if job is None:
+            return False
+        claim.hold(2 * len(job))
+        answer = self.server.services.compile(job)
+        if answer is None:
+            return False
+        self.wfile.write(answer)
+        return True
 
     def _exchange(self, stream: _ClaimedStream, claim: RoomClaim) -> bool:
         """One command and its answer, neither of which is kept; False at the peer's end."""
         words = resp.read_command(stream, MOST)
         if words is None:
             return False
-        self.wfile.write(self.server.answer(words, claim))
+        self.wfile.write(self.server.services.answer(words, claim))
         return True
 
 
@@ -147,6 +186,20 @@ class _ClaimedStream:
     def readline(self, size: int, /) -> bytes:
         """See ``ByteStream``."""
         return self._stream.readline(size)
+
+
+@contextmanager
+def open_door(folder: Path, services: DoorServices) -> Iterator[Path]:
+    """A socket in the new folder ``folder``, for one container, until the block ends: its path."""
+    with DoorServer(folder, services) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
+        thread.start()
+        try:
+            yield folder / SOCKET
+        finally:
+            server.shutdown()
+            thread.join()
+            server.end_connections()
 
 
 def most_connections() -> int:

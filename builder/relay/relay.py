@@ -12,15 +12,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 from builder.console import Console
 from builder.errors import Interrupted
 from builder.relay import resp, uploads
-from builder.relay.door import SOCKET, DoorServer
+from builder.relay.door import Answer
 from builder.relay.model import KEY, MOST, CompilerCache, ObjectKey, RelayTraffic
 from builder.relay.room import RoomClaim
 from builder.relay.stores import PATIENCE, open_store
@@ -52,26 +49,23 @@ class Relay:
         self._uploads = Uploads(self._store, self._tell_unstored)
         self._pace = StorePace(GRACE, EACH)
 
-    @contextmanager
-    def door(self, folder: Path, scope: str) -> Iterator[tuple[Path, RelayTraffic]]:
-        """A socket in the new folder ``folder``, for one container, until the block ends.
+    def answers(self, scope: str, traffic: RelayTraffic, *, stores: bool = True) -> Answer:
+        """What one container gets and stores.
 
-        ``scope``: whose objects these are; a container reaches no others.  Yields the socket's
-        path, and what goes through it.
+        ``scope``: whose objects these are; it reaches no others.  ``traffic``: counts what goes
+        through.  ``stores``: whether its objects may be stored.
         """
-        traffic = RelayTraffic()
-        with DoorServer(folder, partial(self.answer, scope=scope, traffic=traffic)) as server:
-            thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
-            thread.start()
-            try:
-                yield folder / SOCKET, traffic
-            finally:
-                server.shutdown()
-                thread.join()
-                server.end_connections()
+        pushes = stores and self._cache.pushes
+        return partial(self.answer, scope=scope, traffic=traffic, pushes=pushes)
 
     def answer(
-        self, words: tuple[bytes, ...], claim: RoomClaim, *, scope: str, traffic: RelayTraffic
+        self,
+        words: tuple[bytes, ...],
+        claim: RoomClaim,
+        *,
+        scope: str,
+        traffic: RelayTraffic,
+        pushes: bool,
     ) -> bytes:
         """The answer to a command, as it is sent.  Raises Crowded."""
         name, key = words[0].upper(), KEY.fullmatch(words[1]) if len(words) > 1 else None
@@ -83,7 +77,7 @@ class Relay:
             claim.hold(2 * len(found or b""))
             return resp.bulk(found)
         if name == b"SET" and len(words) == 3:
-            if self._cache.pushes and not self._lost.is_set() and traffic.sent < STORED:
+            if pushes and not self._lost.is_set() and traffic.sent < STORED:
                 self._uploads.add(ObjectKey(scope, key[1].decode()), words[2], traffic)
             return resp.OK
         if name in (b"EXISTS", b"DEL") and len(words) == 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -14,6 +14,7 @@ from builder.host import buildlog
 from builder.profile.build import BuildPart
 from builder.rpm import compiled
 from builder.rpm.compiled import CallCounts
+from builder.rpm.processors import ProcessorSeconds
 from builder.rpm.tree import RpmTree, lay, write_spec
 
 HOME = PurePosixPath("/home/builder")
@@ -21,9 +22,31 @@ SCRIPT = Path(__file__).parent / "container" / "rpmbuild.sh"
 CCACHE_SIZE = "5G"
 CALLS = "ccache-calls"
 RELAY = "/relay"
+DISTCC_PORT = 3632
 # The relay answers in its own time, and says at once that it has lost its store.
 REMOTE_STORAGE = "redis+unix:{}|connect-timeout=2000|operation-timeout=20000"
+_CPP = 2  # sources that are preprocessed at a time, for each that is compiled here
 COMPILED = ("  CC ", "  CC [M] ", "  LD [M] ", "  AS ", "  AR ", "  CC\t", "  CXX ")
+
+
+class FarmSlots(msgspec.Struct, frozen=True):
+    """Jobs at a time: that workers take (``away``), that are compiled ``here`` meanwhile, and that
+    this machine takes if no worker can (``most``)."""
+
+    away: int = 0
+    here: int = 1
+    most: int = 1
+
+
+class OtherMachines(msgspec.Struct, frozen=True):
+    """What a build may use of other machines, all of it through one socket.
+
+    ``socket``: in a folder of its own.  ``has_objects``: the team's compiler cache is there.
+    """
+
+    socket: Path
+    has_objects: bool
+    slots: FarmSlots
 
 
 class BuildPlan(msgspec.Struct, frozen=True):
@@ -35,8 +58,7 @@ class BuildPlan(msgspec.Struct, frozen=True):
     component.  ``jobs``: the folder with the job budget's pipe.  ``expected``: how many objects the
     last build compiled, if known.  ``options``: further options of rpmbuild.  ``explain``: cause
     and hint from the log of a failed build, if the manner of packing knows more than ``buildlog``
-    does.  ``relay``: the socket of the team's compiler cache, in a folder of its own; None if there
-    is none.
+    does.  ``others``: None if no other machine is used.
     """
 
     part: BuildPart
@@ -50,7 +72,7 @@ class BuildPlan(msgspec.Struct, frozen=True):
     expected: int | None
     options: tuple[str, ...] = ()
     explain: Callable[[Path], tuple[str, str] | None] = lambda _: None
-    relay: Path | None = None
+    others: OtherMachines | None = None
 
     @property
     def spec_name(self) -> str:
@@ -65,13 +87,14 @@ class BuildPlan(msgspec.Struct, frozen=True):
 class Built(msgspec.Struct, frozen=True):
     """The RPMs of one component, and how many objects were made for them.
 
-    ``calls``: where these came from, None without ccache.
+    ``calls``: where these came from, None without ccache.  ``processors``: what they cost.
     """
 
     binary: tuple[Path, ...]
     source: tuple[Path, ...]
     objects: int
     calls: CallCounts | None
+    processors: ProcessorSeconds
 
 
 def container_spec(plan: BuildPlan, tree: RpmTree) -> ContainerSpec:
@@ -89,10 +112,8 @@ def container_spec(plan: BuildPlan, tree: RpmTree) -> ContainerSpec:
     if plan.prepared is not None:
         options = ("--noprep", "--noclean", *options)
         mounts.append(Mount(plan.prepared, str(top / "BUILD" / plan.unpacked)))
-    remote: tuple[tuple[str, str], ...] = ()
-    if plan.relay is not None:
-        mounts.append(Mount(plan.relay.parent, RELAY))
-        remote = (("CCACHE_REMOTE_STORAGE", REMOTE_STORAGE.format(f"{RELAY}/{plan.relay.name}")),)
+    if plan.others is not None:
+        mounts.append(Mount(plan.others.socket.parent, RELAY))
     return ContainerSpec(
         image=plan.image,
         argv=("/bin/sh", "/usr/local/bin/build-rpms", f"{top}/SPECS/{plan.spec_name}", *options),
@@ -108,10 +129,32 @@ def container_spec(plan: BuildPlan, tree: RpmTree) -> ContainerSpec:
             # miss does not cost a run of the preprocessor.
             ("CCACHE_DEPEND", "1"),
             ("CCACHE_STATSLOG", str(HOME / CALLS)),
-            *remote,
+            *_of_others(plan.others),
         ),
         workdir=str(HOME),
     )
+
+
+def _of_others(others: OtherMachines | None) -> Iterator[tuple[str, str]]:
+    """The variables that let ccache and distcc use other machines."""
+    if others is None:
+        return
+    socket = f"{RELAY}/{others.socket.name}"
+    if others.has_objects:
+        yield "CCACHE_REMOTE_STORAGE", REMOTE_STORAGE.format(socket)
+    slots = others.slots
+    if slots.away:
+        limits = f"--localslots={slots.most} --localslots_cpp={_CPP * slots.most}"
+        workers = f"127.0.0.1:{DISTCC_PORT}/{slots.away},lzo"
+        local = f" localhost/{slots.here}" if slots.here else ""
+        yield "CCACHE_PREFIX", "distcc"
+        yield "DISTCC_HOSTS", f"{limits} {workers}{local}"
+        yield "DISTCC_DIR", str(HOME / ".distcc")
+        # The relay knows which worker is not to be asked.  Without a pause, distcc would try again
+        # for ever what no worker can do.
+        yield "DISTCC_BACKOFF_PERIOD", "2"
+        yield "RELAY_SOCKET", socket
+        yield "RELAY_PORT", str(DISTCC_PORT)
 
 
 class _Counter:
@@ -161,6 +204,7 @@ def build(
         tuple(sorted(tree.srpms.glob("*.src.rpm"))),
         counter.objects,
         compiled.read(tree.home / CALLS),
+        ProcessorSeconds.read(tree.home),
     )
     _demand(plan.part, built, log)
     return built

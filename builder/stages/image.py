@@ -10,6 +10,7 @@ from builder.base.image import ensure_image, identity, image_tag, make_root, met
 from builder.base.model import Kind
 from builder.base.packages import BasePackage, decode, encode
 from builder.digest import Digest, of_bytes, of_text
+from builder.farm.model import BaseImage
 from builder.pipeline.digest import Input
 from builder.pipeline.facts import ImageFacts
 from builder.pipeline.stage import Damaged, Done, Stage, Work
@@ -79,6 +80,10 @@ class ReadyImage:
         self._setting = setting
         self._guard = threading.Lock()
         self._ready: set[str] = set()
+
+    def identity(self, done: Done) -> BaseImage:
+        """The image as workers on other machines are asked for it."""
+        return BaseImage(_digest(done, TAR), self(done))
 
     def __call__(self, done: Done) -> str:
         """The image's tag; imports the root if the engine lost it or never had it."""

@@ -11,6 +11,7 @@ from builder.base.model import find as find_base
 from builder.base.model import load_named
 from builder.errors import UsageError
 from builder.host.paths import Project
+from builder.pipeline.stage import COMPILER_CACHE, WORKERS
 from builder.profile import load
 from builder.profile.build import Build, resolve
 from builder.profile.model import Profile
@@ -26,7 +27,9 @@ class Request(msgspec.Struct, frozen=True):
     ``variants``: of sources, each as ``SOURCE=VARIANT``.
     ``dry``: nothing is run; what would be is told.
     ``alone``: no finished stage of another machine is used, and nothing that was made of it.
-    ``own_objects``: the same for objects that other machines have compiled.
+    ``own_objects``: the same for objects of a team's compiler cache.
+    ``workers``: that compile for this machine, separated by commas, instead of those of the
+    configuration.  ``own_compilers``: no worker is used, and nothing that one has compiled.
     """
 
     profile: str
@@ -40,6 +43,22 @@ class Request(msgspec.Struct, frozen=True):
     dry: bool = False
     alone: bool = False
     own_objects: bool = False
+    workers: str | None = None
+    own_compilers: bool = False
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.own_compilers:
+            raise UsageError(
+                "--workers and --no-workers contradict each other",
+                "one names machines that compile, the other wants none",
+                "leave one of them out",
+            )
+
+    @property
+    def refused(self) -> frozenset[str]:
+        """Origins of objects that may be in no output."""
+        asked = ((COMPILER_CACHE, self.own_objects), (WORKERS, self.own_compilers))
+        return frozenset(origin for origin, is_refused in asked if is_refused)
 
 
 def read_jobs(word: str | None) -> int:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -39,37 +38,18 @@ from builder.source.accepted import BY_YOU
 from builder.source.pins import open_lock
 from builder.stages import baselock, catalogue
 from builder.stages.baselock import BaseLock
+from builder.stages.once import Once
+from builder.stages.others import Others
 from builder.stages.request import Request, choose
 from builder.stages.setting import Setting
 
 if TYPE_CHECKING:
     from builder.engine import Engine
-    from builder.relay.relay import Relay
-
-T = TypeVar("T")
 
 MEMO = "code.json"  # what is known of the builder's modules
 SPECS = "specs.json"  # what is known of rendered specs
+COMPILERS = "compilers"  # this machine's own, which those of workers are compared with
 REMOTE = "remote"  # folders of what goes to the stage store, and of what came from it spoilt
-
-
-class _Once(Generic[T]):
-    """Makes a thing on first use, once, whichever thread asks first."""
-
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make = make
-        self._lock = threading.Lock()
-        self._made: list[T] = []
-
-    def __call__(self) -> T:
-        with self._lock:
-            if not self._made:
-                self._made.append(self._make())
-            return self._made[0]
-
-    @property
-    def made(self) -> T | None:
-        return self._made[0] if self._made else None
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -153,7 +133,7 @@ def _keep(code: Code, rendered: RenderedSpecs) -> None:
         rendered.keep()
 
 
-def _stopper(engine: _Once[Engine]) -> Callable[[], None]:
+def _stopper(engine: Once[Engine]) -> Callable[[], None]:
     """What ends everything that running stages have started."""
 
     def stop_work() -> None:
@@ -167,17 +147,7 @@ def _stopper(engine: _Once[Engine]) -> Callable[[], None]:
 def _elsewhere(request: Request, place: Place, run_id: str) -> Elsewhere:
     """Which outputs of other machines count."""
     found = _stages_elsewhere(request, place, run_id)
-    return OwnObjects(found) if request.own_objects else found
-
-
-def _relay(request: Request, console: Console) -> Relay | None:
-    """To the compiler cache of the user's configuration, if the request may use it."""
-    cache = None if request.own_objects else configuration.load().compiler
-    if cache is None:
-        return None
-    from builder.relay.relay import Relay  # noqa: PLC0415 - slow to load, and often unused
-
-    return Relay(cache, console)
+    return OwnObjects(found, request.refused) if request.refused else found
 
 
 def _stages_elsewhere(request: Request, place: Place, run_id: str) -> Elsewhere:
@@ -206,10 +176,9 @@ def open_session(
 ) -> Iterator[Session]:
     """Everything that a run needs; nothing of it is left when the block ends.
 
-    Waits for another run of the same profile, unless it is only for ``reading``: nothing may
-    be settled then.  The engine and the job budget are made
-    when the first stage asks for them.  ``build``: what the request means, if the caller has chosen
-    it already.
+    Waits for another run of the same profile, unless it is only for ``reading``: nothing may be
+    settled then.  The engine and the job budget are made when the first stage asks for them.
+    ``build``: what the request means, if the caller has chosen it already.
     """
     cache, console = place.cache, place.console
     build = build or choose(place.project, request)
@@ -224,10 +193,10 @@ def open_session(
         code, rendered = Code(cache.ledger / MEMO), RenderedSpecs(cache.ledger / SPECS)
         if not reading or _has_ledgers(cache):
             stack.callback(_keep, code, rendered)
-        engine: _Once[Engine] = _Once(lambda: stack.enter_context(connect(cache, console)))
+        engine: Once[Engine] = Once(lambda: stack.enter_context(connect(cache, console)))
         jobs = request.jobs or os.cpu_count() or 1
-        budget: _Once[Budget] = _Once(lambda: Budget(cache.scratch / run_id / "jobs", jobs))
-        relay: _Once[Relay | None] = _Once(lambda: _relay(request, console))
+        budget: Once[Budget] = Once(lambda: Budget(cache.scratch / run_id / "jobs", jobs))
+        others = Others(request, console, engine, budget, cache.scratch / run_id / COMPILERS)
         setting = Setting(
             build=build,
             locked=ci.is_locked(asked=request.locked),
@@ -238,7 +207,8 @@ def open_session(
             jobs=lambda: budget().folder,
             code=code,
             rendered=rendered,
-            relay=relay,
+            relay=others.relay,
+            workers=others.workers,
         )
         ledger = Ledger(ledger_path(cache, profile, build.flavour, build.base.name))
         store = Store(cache)
@@ -251,7 +221,7 @@ def open_session(
         schedule.settled = held.see
         stages = catalogue.stages(setting, ledger, update=request.update)
         try:
-            with open_until_done(lambda: elsewhere), open_until_done(lambda: relay.made):
+            with open_until_done(lambda: elsewhere), open_until_done(lambda: others):
                 yield Session(setting, stages, ledger, store, schedule, held)
         except OSError:  # no stage failed: there is nothing to open a shell in
             remove(cache.scratch / run_id, cache.scratch)

@@ -17,6 +17,7 @@ from builder.rpm.rendered import RenderedSpecs
 if TYPE_CHECKING:
     from builder.engine import Engine
     from builder.relay.relay import Relay
+    from builder.stages.others import Workers
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -24,7 +25,8 @@ class Setting(msgspec.Struct, frozen=True):
 
     ``engine`` connects on first use and is shared by all stages.  ``jobs``: folder of the job
     budget's pipe.  ``locked``: unpinned sources are refused.  ``code``: of the builder itself.
-    ``rendered``: digests of specs.  ``relay``: to the team's compiler cache, None if none is used.
+    ``rendered``: digests of specs.  ``relay``: to the team's compiler cache, and ``workers``: who
+    compile for this machine, None if none are used.
     """
 
     build: Build
@@ -37,6 +39,7 @@ class Setting(msgspec.Struct, frozen=True):
     code: Code
     rendered: RenderedSpecs
     relay: Callable[[], Relay | None] = lambda: None
+    workers: Callable[[], Workers | None] = lambda: None
 
     @property
     def specs(self) -> Path:

@@ -13,6 +13,7 @@ from builder.relay.relay import Relay
 from builder.remote.model import Password
 from tests.support.relay import redis
 from tests.support.relay.client import KEY, OBJECT, OTHER, connect
+from tests.support.relay.doors import door_to
 from tests.support.remote.store import USER
 
 pytestmark = pytest.mark.registry
@@ -27,7 +28,7 @@ def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exchange(folder: Path, cache: CompilerCache, said: io.StringIO) -> RelayTraffic:
     """Get an object, and store that and another one; the next one finds both."""
     relay = Relay(cache, Console(said, interactive=False))
-    with relay.door(folder, "lts.kernel") as (path, traffic), connect(path) as client:
+    with door_to(relay, folder) as (path, traffic), connect(path) as client:
         for key, data in ((KEY, OBJECT), (OTHER, LARGE)):
             found = client.get(key)
             assert found in (b"$-1\r\n", b"$%d\r\n%s\r\n" % (len(data), data))

@@ -13,6 +13,7 @@ from builder.relay.model import CompilerCache, RelayTraffic
 from builder.relay.relay import Relay
 from builder.remote.model import Password
 from tests.support.relay.client import KEY, OBJECT, connect
+from tests.support.relay.doors import door_to
 from tests.support.remote import nginx
 from tests.support.remote.keys import KeyPair
 from tests.support.remote.machines import IMAGE, KERNEL, Machine, reader, writer
@@ -65,7 +66,7 @@ def test_a_team_shares_its_objects_through_the_same_server(binary: Path, tmp_pat
     def exchange(name: str, password: Password | None, *, pushes: bool) -> RelayTraffic:
         cache = CompilerCache(f"{url}objects/", pushes, password)
         relay = Relay(cache, Console(said, interactive=False))
-        with relay.door(tmp_path / name, "lts.kernel") as (path, traffic), connect(path) as client:
+        with door_to(relay, tmp_path / name) as (path, traffic), connect(path) as client:
             client.get(KEY)
             client.put(KEY)
         relay.close()

@@ -22,6 +22,7 @@ from builder.console import Console
 from builder.relay.door import SOCKET
 from builder.relay.model import CompilerCache
 from builder.relay.relay import Relay
+from tests.support.relay.doors import door_to
 from tests.world import ROOT
 
 
@@ -94,7 +95,7 @@ def main(url: str, folder: Path, files: int) -> None:
         sys.stdout.buffer.write(msgspec.json.encode(usage(Path(__file__))) + b"\n")
         sys.stdout.flush()
 
-    with relay.door(folder, "lts.kernel"):
+    with door_to(relay, folder):
         for _ in sys.stdin:
             tell()
     tell()

@@ -95,6 +95,9 @@ def test_every_option_that_takes_a_value_has_values_or_takes_any() -> None:
         "list-depth",
         "list-format",
         "help",
+        "workers",
+        "listen",
+        "allow",
     }
     program = commandline.Program(tasks)
     program.load_collection()

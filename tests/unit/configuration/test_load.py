@@ -295,3 +295,51 @@ def test_the_compiler_cache_has_a_table_of_its_own(
         loading.load()
     monkeypatch.setenv(loading.CACHE, "redis://127.0.0.1/")
     assert loading.load().compiler is not None
+
+
+def test_workers_come_from_the_file_the_environment_or_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert loading.load().workers == ()
+    assert loading.load().compare == 0.01
+    text = '[workers]\nhosts = ["build1/4", "build2:4000/8"]\ncompare = 0.5\n'
+    user = write(tmp_path / "user", text)
+    found = loading.load()
+    assert [str(one) for one in found.workers] == ["build1", "build2:4000"]
+    assert found.compare == 0.5
+    assert origins(found)["workers.hosts"] == f"{user}:2"
+    monkeypatch.setenv(loading.HOSTS, "build3/2, build4/2")
+    found = loading.load()
+    assert [(one.host, one.slots) for one in found.workers] == [("build3", 2), ("build4", 2)]
+    assert origins(found)["workers.hosts"] == loading.HOSTS
+    named = loading.named_workers("build5/1")
+    assert named
+    assert [str(one) for one in named] == ["build5"]
+    assert loading.named_workers(None) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('[workers]\nhosts = ["build1"]\n', 2, "workers.hosts: 'build1': it is not HOST/JOBS"),
+        ('[workers]\n\nhosts = ["a/1", "a/2"]\n', 3, "workers.hosts: a is in it twice"),
+        ('[workers]\nhosts = "build1/4"\n', 2, "hosts"),
+        ("[workers]\ncompare = 0\n", 2, "compare"),
+        ("[workers]\ncompare = 1.5\n", 2, "compare"),
+        ('[workers]\nhost = ["build1/4"]\n', 2, "host"),
+    ],
+)
+def test_a_malformed_table_of_workers_is_refused_with_its_line(
+    tmp_path: Path, text: str, line: int, words: str
+) -> None:
+    path = write(tmp_path / "user", text)
+    fault = refused(path)
+    assert f"config.toml:{line}" in str(fault)
+    assert words in str(fault)
+
+
+@pytest.mark.parametrize("words", ["build1", "build1/0", "a/1,a/2", "", "http://build1/4"])
+def test_a_malformed_option_is_refused_by_its_name(words: str) -> None:
+    with pytest.raises(UsageError, match="--workers") as refusal:
+        loading.named_workers(words)
+    assert refusal.value.hint

@@ -67,3 +67,14 @@ def test_a_failed_stage_gives_its_token_back(tmp_path: Path) -> None:
     with budget.slot(stop):
         pass
     budget.close()
+
+
+def test_workers_add_their_jobs(tmp_path: Path) -> None:
+    budget = Budget(tmp_path, 1)
+    budget.grow(2)
+    stop = threading.Event()
+    with budget.slot(stop), budget.slot(stop), budget.slot(stop):
+        assert budget.jobs == 1, "what this machine does itself is as before"
+        with pytest.raises(BlockingIOError):
+            os.read(budget._handle, 1)
+    budget.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from builder.pipeline.elsewhere import HERE, NOWHERE, Elsewhere, OwnObjects
-from builder.pipeline.stage import COMPILER_CACHE
+from builder.pipeline.stage import COMPILER_CACHE, OBJECTS, WORKERS
 
 KEY = "SHA256:abc"
 
@@ -15,8 +15,8 @@ KEY = "SHA256:abc"
     [
         (NOWHERE, True, True),
         (HERE, False, True),
-        (OwnObjects(NOWHERE), True, False),
-        (OwnObjects(HERE), False, False),
+        (OwnObjects(NOWHERE, OBJECTS), True, False),
+        (OwnObjects(HERE, OBJECTS), False, False),
     ],
 )
 def test_stages_and_objects_of_others_count_apart(
@@ -25,4 +25,11 @@ def test_stages_and_objects_of_others_count_apart(
     assert elsewhere.accepts(())
     assert elsewhere.accepts((KEY,)) is stages
     assert elsewhere.accepts((COMPILER_CACHE,)) is objects
+    assert elsewhere.accepts((WORKERS,)) is objects
     assert elsewhere.accepts((KEY, COMPILER_CACHE)) is (stages and objects)
+
+
+def test_a_team_s_cache_and_workers_are_refused_apart() -> None:
+    without_workers = OwnObjects(NOWHERE, frozenset({WORKERS}))
+    assert without_workers.accepts((COMPILER_CACHE,))
+    assert not without_workers.accepts((COMPILER_CACHE, WORKERS))

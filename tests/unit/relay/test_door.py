@@ -23,6 +23,7 @@ from builder.relay.room import Crowded, Room
 from builder.remote.pace import StorePace
 from tests.support.clock import busy
 from tests.support.relay.client import KEY, Client, connect
+from tests.support.relay.doors import door_to
 
 NOWHERE = CompilerCache("http://127.0.0.1:9/", True)
 NOTHING = b"$-1\r\n"
@@ -34,7 +35,7 @@ LARGE = 100_000
 def door(folder: Path) -> Iterator[Path]:
     """The socket of a door that is open until the block ends."""
     relay = Relay(NOWHERE, Console(io.StringIO(), interactive=False))
-    with relay.door(folder / "door", "lts.kernel") as (path, _):
+    with door_to(relay, folder / "door") as (path, _):
         yield path
     relay.close()
 

@@ -23,9 +23,9 @@ from builder.remote.exchange import StorePatience
 from builder.remote.model import Password
 from tests.support.clock import busy
 from tests.support.relay.client import KEY, OBJECT, OTHER, Client, connect
+from tests.support.relay.doors import SCOPE, door_to
 from tests.support.remote.store import USER, Handler, StoreServer
 
-SCOPE = "lts.kernel"
 BULK = b"$%d\r\n%s\r\n" % (len(OBJECT), OBJECT)
 NAME = b"ccache:" + KEY.encode()
 NOTHING = b"$-1\r\n"
@@ -42,12 +42,20 @@ class Site:
 
     @contextmanager
     def open(
-        self, cache: CompilerCache, patience: StorePatience = QUICK, *, scope: str = SCOPE
+        self,
+        cache: CompilerCache,
+        patience: StorePatience = QUICK,
+        *,
+        scope: str = SCOPE,
+        stores: bool = True,
     ) -> Iterator[tuple[Client, RelayTraffic, Relay]]:
         """A client with its connection to the relay, which is closed at the block's end."""
         relay = Relay(cache, Console(self.said, interactive=False), patience)
         place = self.folder / f"door-{time.monotonic_ns()}"
-        with relay.door(place, scope) as (path, traffic), connect(path) as client:
+        with (
+            door_to(relay, place, scope, stores=stores) as (path, traffic),
+            connect(path) as client,
+        ):
             yield client, traffic, relay
         relay.close()
 
@@ -330,7 +338,7 @@ def test_the_end_does_not_wait_for_hours(
     (warning,) = site.warnings
     left = int(warning.partition(" did not get ")[2].partition(" objects")[0])
     assert 200 - 4 * uploads.WORKERS <= left + traffic.stored <= 200
-    relay.answer((b"SET", NAME, OBJECT), RoomClaim(Room(0)), scope=SCOPE, traffic=traffic)
+    relay.answers(SCOPE, traffic)((b"SET", NAME, OBJECT), RoomClaim(Room(0)))
     time.sleep(0.1)
     assert not any(KEY[2:] in path for _, path in stage_store.asked), "nothing more is taken"
 

@@ -1,0 +1,159 @@
+"""``invoke worker``: compile for other machines, in a container of a base image, until stopped."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder import names
+from builder.commands import outputs
+from builder.console import Console
+from builder.engine import connect
+from builder.engine.spec import ContainerSpec
+from builder.errors import EnvironmentFailure, UsageError
+from builder.farm import compiler
+from builder.farm.compiler import Compiler
+from builder.farm.model import MOST_SLOTS, PORT, BaseImage
+from builder.farm.serving import Network, WorkerOffer, serving
+from builder.host import ownership
+from builder.host.removal import remove
+from builder.pipeline import run as runs
+from builder.pipeline.stagename import BUILD_ROOT
+from builder.place import Place
+from builder.stages import others
+from builder.stages.image import ReadyImage, packages_of
+from builder.stages.request import Request, choose, read_jobs
+from builder.stages.session import open_session
+
+if TYPE_CHECKING:
+    from builder.engine import Engine
+
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+_LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?")
+_ALIVE = 5.0  # seconds between two looks at the compiler
+
+
+@dataclass(frozen=True)
+class WorkerRequest:
+    """What the user asked for, in the user's words; empty or None means the default."""
+
+    profile: str
+    base: str = ""
+    listen: str | None = None
+    allow: str | None = None
+    jobs: str | None = None
+
+
+def serve(request: WorkerRequest, place: Place) -> None:
+    """Make the base image, and compile in it for others until Ctrl-C or SIGTERM.
+
+    Raises UsageError for what cannot be meant, EnvironmentFailure if it cannot listen, or if the
+    compiler ends.
+    """
+    address, allowed = _listen(request.listen), _allowed(request.allow)
+    jobs = min(read_jobs(request.jobs) or os.cpu_count() or 1, MOST_SLOTS)
+    cache, console = place.cache, place.console
+    with ExitStack() as stack:
+        stack.enter_context(ownership.use(cache, console))
+        engine = stack.enter_context(connect(cache, console))
+        image, profile = _image(request, place)
+        name = f"{runs.WORKER}{runs.new_name()}"
+        folder = stack.enter_context(runs.owned(cache, profile, name, console))
+        stack.callback(remove, folder, cache.scratch)
+        try:
+            run = partial(_run, engine)
+            made = stack.enter_context(compiler.running(image.tag, folder, jobs, run))
+            offer = WorkerOffer(made.socket, image.digest, jobs, allowed)
+            stack.enter_context(serving(address, offer, _Refusals(console)))
+            _tell(address, offer, image, console)
+            _wait(made)
+        except OSError as error:
+            where = f"{address[0]} port {address[1]}"
+            hint = "give another address and port: --listen ADDRESS:PORT"
+            words = error.strerror or str(error)
+            raise EnvironmentFailure(f"the worker cannot listen at {where}", words, hint) from error
+        except KeyboardInterrupt:
+            console.say("the worker has ended")
+
+
+def _image(request: WorkerRequest, place: Place) -> tuple[BaseImage, str]:
+    """The base's build image in the engine, and the profile that it was made for."""
+    asked = Request(request.profile, base=request.base)
+    build = choose(place.project, asked)
+    with (
+        open_session(asked, place, build=build) as session,
+        outputs.published_if_failing(session),
+    ):
+        done = session.settle(BUILD_ROOT)[BUILD_ROOT]
+        if all(package.name != others.PROGRAM for package in packages_of(done)):
+            raise UsageError(
+                f"nothing can be compiled for others in base {build.base.name}",
+                f"it has no {others.PROGRAM}",
+                "name another one: --base debian12",
+            )
+        return ReadyImage(session.setting).identity(done), build.profile
+
+
+def _run(engine: Engine, spec: ContainerSpec, log: Path) -> int:
+    return engine.run(spec, log=log)
+
+
+def _tell(address: tuple[str, int], offer: WorkerOffer, image: BaseImage, console: Console) -> None:
+    networks = ", ".join(map(str, offer.allowed))
+    console.say(
+        f"worker for {image.tag} (SHA-256 {image.digest[:12]}), {offer.jobs} jobs at a time"
+    )
+    console.say(f"listening at {address[0]} port {address[1]}, for {networks}; Ctrl-C ends it")
+
+
+def _wait(made: Compiler) -> None:
+    """Until the compiler ends, which it does not by itself."""
+    while made.is_running:
+        threading.Event().wait(_ALIVE)
+    hint = "run the same command again; `invoke doctor` checks the container engine"
+    raise EnvironmentFailure(
+        "the worker's compiler has ended", made.complaint(), hint, log=made.log
+    )
+
+
+class _Refusals:
+    """Tells of each address whose jobs are not taken, once."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told: set[str] = set()
+
+    def __call__(self, address: str) -> None:
+        if address not in self._told and len(self._told) < MOST_SLOTS:
+            self._told.add(address)
+            self._console.warn(f"{address} is not allowed to use this worker (--allow)")
+
+
+def _listen(words: str | None) -> tuple[str, int]:
+    """The address and port of ``--listen``."""
+    if words is None:
+        return "127.0.0.1", PORT
+    found = _LISTEN.fullmatch(words)
+    if not found or not 1 <= int(found[3] or PORT) <= 0xFFFF:
+        hint = f"--listen 192.0.2.1:{PORT}, or [2001:db8::1]:{PORT}"
+        raise UsageError(f"--listen {names.shown(words)} is no address and port", "", hint)
+    return found[1] or found[2], int(found[3] or PORT)
+
+
+def _allowed(words: str | None) -> tuple[Network, ...]:
+    """The networks of ``--allow``; without it, those of this machine alone."""
+    found = LOOPBACK if words is None else names.split("--allow", words)
+    try:
+        return tuple(ipaddress.ip_network(word, strict=True) for word in found)
+    except ValueError as error:
+        hint = "--allow 192.0.2.0/24,2001:db8::7"
+        raise UsageError(
+            f"--allow {names.shown(words or '')} is no network", str(error), hint
+        ) from error

@@ -1,0 +1,231 @@
+"""Builds with workers: the same RPMs, whatever the workers do."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socketserver
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builder.configuration import load
+from builder.configuration.places import VARIABLE
+from builder.digest import Digest
+from builder.farm import distcc
+from builder.farm.line import PeerLine, to_unix
+from builder.farm.serving import WorkerOffer, serving
+from builder.host.paths import Cache
+from builder.host.removal import remove
+from tests.support.farm.workers import free_port, worker
+from tests.world import SOURCE, SPEC, World
+
+pytestmark = pytest.mark.engine
+# With one job here and more than three there, nothing is compiled here.
+BUILD = ("build", "--profile", "small", "--only", "tool", "--jobs", "1")
+OBJECTS = 6
+NAMES = [f"say{number}" for number in range(OBJECTS - 1)]
+FILES = {
+    **SOURCE,
+    "say.h": "int say(void);\n",
+    **{f"{one}.c": f'#include "say.h"\nint {one}(void) {{ return 3; }}\n' for one in NAMES},
+    "Makefile": (
+        f"OBJECTS = tool.o {' '.join(f'{one}.o' for one in NAMES)}\n"
+        "tool: $(OBJECTS)\n\tgcc -o tool $(OBJECTS)\n"
+        "%.o: %.c say.h\n\t@echo '  CC      $@'\n\tgcc -O2 -g -MD -c -o $@ $<\n"
+    ),
+}
+# What the container can see of the workers: a socket, and no network.
+LOOK = """\
+test -z "${DISTCC_HOSTS:-}" || test "$(ls /relay)" = socket
+test "$(sed -n 's/:.*//p' /proc/net/dev | tr -d ' ')" = lo
+for port in %s; do if bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"; then exit 9; fi; done
+make %%"""
+
+
+@pytest.fixture
+def world(small: World, tmp_path: Path) -> Iterator[World]:
+    """A machine without an object of its own."""
+    configuration = tmp_path / "config.toml"
+    configuration.write_text("[workers]\ncompare = 1\n")
+    small.env |= {VARIABLE: str(configuration)}
+    small.write_source(FILES)
+    small.write_patches()
+    small.write_spec(SPEC)
+    forget(small)
+    yield small
+    forget(small)
+
+
+def forget(world: World) -> None:
+    cache = Cache(world.cache)
+    for folder in (cache.ccache, cache.ccache_shared, cache.ccache_workers):
+        remove(folder, cache.root)
+
+
+def build(world: World, note: str, *options: str) -> dict[str, Any]:
+    """Build anew, with a spec that differs in a note: the stage's facts, and what was said."""
+    spec = world.project / "specs/small/tool.spec.j2"
+    spec.write_text(spec.read_text().replace("\nA tiny tool", f"\nA tiny tool. {note}", 1))
+    ended = world.run(*BUILD, *options)
+    assert ended.status == 0, ended.errors
+    made = json.loads((world.project / "artifacts/small/build.json").read_text())
+    (stage,) = (one for one in made["stages"] if one["name"] == "build:tool")
+    assert not stage["hit"], ended.errors
+    found: dict[str, Any] = stage["facts"]
+    return found | {"said": ended.errors}
+
+
+def jobs(found: dict[str, Any], what: str = "jobs") -> list[int]:
+    return [one[what] for one in found["workers"]]
+
+
+def program(world: World) -> bytes:
+    """The program in the newest RPM."""
+    rpm = max(world.rpms(), key=lambda path: path.stat().st_mtime)
+    unpacked = subprocess.run(["rpm2cpio", rpm], capture_output=True, check=True).stdout
+    argv = ["cpio", "--quiet", "-i", "--to-stdout", "./usr/bin/tool"]
+    return subprocess.run(argv, input=unpacked, capture_output=True, check=True).stdout
+
+
+def test_workers_compile_what_is_compiled_here(world: World) -> None:
+    own = build(world, "own")
+    assert own["workers"] == []
+    assert own["compiler"]["compiled"] == OBJECTS
+    made = program(world)
+    with worker(world) as one, worker(world) as two:
+        ports = f"{one.port} {two.port}"
+        spec = world.project / "specs/small/tool.spec.j2"
+        spec.write_text(spec.read_text().replace("make %", LOOK % ports))
+        world.env[load.HOSTS] = f"127.0.0.1:{one.port}/4,127.0.0.1:{two.port}/4"
+        found = build(world, "away")
+        assert sum(jobs(found)) == OBJECTS, found["said"]
+        assert jobs(found, "compared") == jobs(found), "each was compiled here as well"
+        assert jobs(found, "failed") == [0, 0]
+        assert found["compiler"]["local"] == 0, "this machine's own objects lie elsewhere"
+        assert program(world) == made
+        again = build(world, "again")
+        assert again["compiler"]["local"] == OBJECTS
+        assert again["workers"] == [], "a hit reaches no worker"
+        assert program(world) == made
+
+        alone = world.run(*BUILD, "--no-workers")
+        assert alone.status == 0, alone.errors
+        assert "build:tool: started" in alone.errors, "what workers have compiled does not count"
+        assert program(world) == made
+        assert "build:tool: started" not in world.run(*BUILD, "--no-workers").errors
+        assert build(world, "release", "--no-workers")["compiler"]["local"] == OBJECTS
+    assert not any("warning" in line for line in (*one.said, *two.said))
+
+
+def test_workers_that_die_or_stop_cost_time_and_no_object(world: World) -> None:
+    build(world, "own")
+    made = program(world)
+    with worker(world) as one, worker(world) as two:
+        closed = free_port()
+        hosts = f"127.0.0.1:{one.port}/4,127.0.0.1:{two.port}/4,127.0.0.1:{closed}/4"
+        one.send(signal.SIGSTOP)
+        found = build(world, "one stopped, one not there", "--workers", hosts)
+        assert jobs(found) == [OBJECTS]
+        assert (
+            f"worker 127.0.0.1:{closed} is not used in this run: Connection refused"
+            in found["said"]
+        )
+        assert f"worker 127.0.0.1:{one.port} is not used in this run: it does not" in found["said"]
+        assert program(world) == made
+        remove(Cache(world.cache).ccache_workers, world.cache)
+        spec = world.project / "specs/small/tool.spec.j2"
+        mark = world.cache / "scratch"
+        spec.write_text(spec.read_text().replace("make %", "sleep 3\nmake %"))
+        killer = threading.Thread(target=_kill_in_build, args=(mark, two.process))
+        killer.start()
+        found = build(world, "killed", "--workers", f"127.0.0.1:{two.port}/4")
+        killer.join()
+        assert two.process.wait(10) == -signal.SIGKILL
+        assert sum(jobs(found)) < OBJECTS
+        assert "gets no jobs for now" in found["said"]
+        assert found["compiler"]["compiled"] == OBJECTS
+        assert program(world) == made
+
+
+def _kill_in_build(scratch: Path, process: subprocess.Popen[str]) -> None:
+    """Kill a worker once a build has its socket to the workers."""
+    deadline = time.monotonic() + 120
+    while not list(scratch.glob("small/*/build-tool/work/relay/socket")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+
+
+class _Liar(socketserver.BaseRequestHandler):
+    """Has jobs done by a compiler, and changes a byte of its objects."""
+
+    compiler: Path
+
+    def handle(self) -> None:
+        line = PeerLine(self.request, 60)
+        while (job := distcc.read_job(line)) is not None:
+            with to_unix(self.compiler, 60) as connection:
+                there = PeerLine(connection, 60)
+                there.write(job)
+                found = distcc.read_answer(there)
+            line.write(found.data[:-1] + bytes([found.data[-1] ^ 1]))
+
+
+@contextmanager
+def liar(compiler: Path, image: str, folder: Path) -> Iterator[str]:
+    """A worker with the right image whose objects are wrong: its address and jobs."""
+    handler = type("Liar", (_Liar,), {"compiler": compiler})
+    path = folder / "liar"
+    with socketserver.ThreadingUnixStreamServer(str(path), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        offer = WorkerOffer(path, Digest(image), 2, (ip_network("127.0.0.0/8"),))
+        with serving(("127.0.0.1", 0), offer, lambda address: None) as served:
+            yield f"127.0.0.1:{served.server_address[1]}/2"
+        server.shutdown()
+
+
+def test_a_worker_that_lies_is_left_out_and_nothing_of_it_is_kept(
+    world: World, tmp_path: Path
+) -> None:
+    build(world, "own")
+    made = program(world)
+    with worker(world) as honest:
+        (socket,) = (world.cache / "scratch" / "small").glob("worker-*/shared/socket")
+        digest = _digest_of_image(world)
+        with liar(socket, digest, tmp_path) as bad:
+            found = build(world, "lied to", "--workers", f"{bad},127.0.0.1:{honest.port}/4")
+        assert program(world) == made
+        name = bad.partition("/")[0]
+        assert f"worker {name} gets no jobs any more: it has returned an object" in found["said"]
+        assert "build:tool: built again without the worker" in found["said"]
+        assert [one["worker"] for one in found["workers"]] == [f"127.0.0.1:{honest.port}"]
+        assert jobs(found) == [OBJECTS], "nothing was left of the first attempt"
+
+
+def _digest_of_image(world: World) -> str:
+    """The SHA-256 of the base's root, by the manifest of its stage."""
+    (manifest,) = (world.cache / "stages" / "image-build").glob("*/stage.json")
+    outputs = json.loads(manifest.read_text())["outputs"]
+    (found,) = (one["sha256"] for one in outputs if one["path"].endswith(".tar"))
+    return str(found)
+
+
+def test_a_worker_ends_with_nothing_left_and_tells_who_was_refused(world: World) -> None:
+    with worker(world, "--allow", "192.0.2.0/24") as made:
+        found = build(world, "refused", "--workers", f"127.0.0.1:{made.port}/2")
+        assert found["workers"] == []
+        assert "does not take jobs from this address" in found["said"]
+        made.send(signal.SIGTERM)
+        assert made.process.wait(60) == 0
+    assert any("127.0.0.1 is not allowed to use this worker" in line for line in made.said)
+    assert "the worker has ended" in made.said[-1]
+    assert world.leavings() == []
+    assert not list((world.cache / "scratch" / "small").glob("worker-*"))

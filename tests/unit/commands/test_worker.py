@@ -1,0 +1,121 @@
+"""What ``invoke worker`` takes for an address, a network and a number of jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from builder.commands.worker import _allowed, _listen
+from builder.engine import container
+from builder.engine.location import Endpoint
+from builder.errors import EnvironmentFailure, UsageError
+from builder.farm import compiler
+from builder.farm.line import to_unix
+from builder.farm.model import PORT
+from tests.support.engine import peer as peers
+from tests.support.engine.peer import Container, Peer, Say
+from tests.support.farm import peers as farms
+
+
+@pytest.mark.parametrize(
+    ("words", "address"),
+    [
+        (None, ("127.0.0.1", PORT)),
+        ("192.0.2.1", ("192.0.2.1", PORT)),
+        ("192.0.2.1:4000", ("192.0.2.1", 4000)),
+        ("[2001:db8::1]:4000", ("2001:db8::1", 4000)),
+        ("build2.example.org", ("build2.example.org", PORT)),
+    ],
+)
+def test_where_to_listen(words: str | None, address: tuple[str, int]) -> None:
+    assert _listen(words) == address
+
+
+@pytest.mark.parametrize("words", ["", ":4000", "a:0", "a:65536", "2001:db8::1", "a b", "a:x"])
+def test_where_nobody_can_listen(words: str) -> None:
+    with pytest.raises(UsageError, match="--listen"):
+        _listen(words)
+
+
+def test_who_may_use_it() -> None:
+    assert _allowed(None) == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+    assert _allowed("192.0.2.7,2001:db8::/64") == (
+        ip_network("192.0.2.7/32"),
+        ip_network("2001:db8::/64"),
+    )
+
+
+@pytest.mark.parametrize("words", ["", "build2", "192.0.2.7/24", "192.0.2.0/33", "*"])
+def test_who_is_nobody(words: str) -> None:
+    with pytest.raises(UsageError, match="--allow") as refusal:
+        _allowed(words)
+    assert refusal.value.hint
+
+
+@contextmanager
+def engine_of(peer: Peer) -> Iterator[container.Engine]:
+    engine = container.Engine(Endpoint(peer.url, "the test's engine"), "1.41")
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+@pytest.fixture
+def peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
+    monkeypatch.setattr(container, "OOM_SECONDS", 0.0)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    with peers.serve(tmp_path) as served:
+        yield served
+
+
+def serve_until_let_go(run: Container, say: Say) -> int:
+    """As the worker's script: a compiler at the socket, until nobody holds the lifeline."""
+    folder = run.mounts["/worker"]
+    with farms.compiling(folder / compiler.SOCKET), (folder / compiler.LIFELINE).open("rb") as held:
+        held.read()
+    return 0
+
+
+def test_a_compiler_has_no_network_and_ends_with_its_block(peer: Peer, tmp_path: Path) -> None:
+    peer.program = serve_until_let_go
+    with engine_of(peer) as engine:
+        with compiler.running(
+            "image", tmp_path / "c", 3, lambda spec, log: engine.run(spec, log=log)
+        ) as made:
+            assert made.compile(farms.job()).data == farms.right(farms.job())
+            assert made.is_running
+            (one,) = peer.made
+            host = one.config["HostConfig"]
+            assert host["NetworkMode"] == "none"
+            assert host["ReadonlyRootfs"] is True
+            assert host["CapDrop"] == ["ALL"]
+            assert list(host["Tmpfs"]) == ["/tmp"]
+            assert host["PidsLimit"] > 0
+            writable = [m["Target"] for m in host["Mounts"] if not m["ReadOnly"]]
+            assert writable == ["/worker"]
+            assert one.config["User"] not in ("", "0", "0:0")
+        assert not made.is_running
+        with pytest.raises(OSError, match=r"No such file|refused"), to_unix(made.socket, 1):
+            pass
+    assert peer.containers == {}
+
+
+def test_a_compiler_that_does_not_start_is_told_with_its_log(peer: Peer, tmp_path: Path) -> None:
+    def fail(run: Container, say: Say) -> int:
+        say(peers.OUT, b"/bin/sh: 1: distccd: not found\n")
+        return 127
+
+    peer.program = fail
+    with (
+        engine_of(peer) as engine,
+        pytest.raises(EnvironmentFailure, match="does not start") as failure,
+        compiler.running("image", tmp_path / "c", 1, lambda spec, log: engine.run(spec, log=log)),
+    ):
+        pass
+    assert "distccd: not found" in failure.value.cause
+    assert failure.value.log == tmp_path / "c" / compiler.LOG
