@@ -27,6 +27,7 @@ from builder.host.removal import remove
 from builder.pipeline import run as runs
 from builder.pipeline.stagename import BUILD_ROOT
 from builder.place import Place
+from builder.profile.build import Build
 from builder.stages import others
 from builder.stages.image import ReadyImage, packages_of
 from builder.stages.request import Request, choose, read_jobs
@@ -59,13 +60,15 @@ def serve(request: WorkerRequest, place: Place) -> None:
     """
     address, allowed = _listen(request.listen), _allowed(request.allow)
     jobs = min(read_jobs(request.jobs) or os.cpu_count() or 1, MOST_SLOTS)
+    asked = Request(request.profile, base=request.base)
+    build = choose(place.project, asked)
     cache, console = place.cache, place.console
     with ExitStack() as stack:
         stack.enter_context(ownership.use(cache, console))
         engine = stack.enter_context(connect(cache, console))
-        image, profile = _image(request, place)
+        image = _image(asked, build, place)
         name = f"{runs.WORKER}{runs.new_name()}"
-        folder = stack.enter_context(runs.owned(cache, profile, name, console))
+        folder = stack.enter_context(runs.owned(cache, build.profile, name, console))
         stack.callback(remove, folder, cache.scratch)
         try:
             run = partial(_run, engine)
@@ -83,10 +86,8 @@ def serve(request: WorkerRequest, place: Place) -> None:
             console.say("the worker has ended")
 
 
-def _image(request: WorkerRequest, place: Place) -> tuple[BaseImage, str]:
-    """The base's build image in the engine, and the profile that it was made for."""
-    asked = Request(request.profile, base=request.base)
-    build = choose(place.project, asked)
+def _image(asked: Request, build: Build, place: Place) -> BaseImage:
+    """The base's build image, in the engine."""
     with (
         open_session(asked, place, build=build) as session,
         outputs.published_if_failing(session),
@@ -98,7 +99,7 @@ def _image(request: WorkerRequest, place: Place) -> tuple[BaseImage, str]:
                 f"it has no {others.PROGRAM}",
                 "name another one: --base debian12",
             )
-        return ReadyImage(session.setting).identity(done), build.profile
+        return ReadyImage(session.setting).identity(done)
 
 
 def _run(engine: Engine, spec: ContainerSpec, log: Path) -> int:

@@ -86,7 +86,7 @@ class WorkerServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
             raise
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that ends in the middle is no news."""
+        """A client that breaks off is no news."""
 
     @contextmanager
     def greeted(self) -> Iterator[bool]:

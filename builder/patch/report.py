@@ -151,6 +151,10 @@ class SeriesReport(msgspec.Struct, frozen=True):
         others = (line for patch in self.patches if not patch.clean for line in patch.lines())
         return (first, *others) if clean else tuple(others)
 
+    def anywhere(self) -> SeriesReport:
+        """The same without places of this machine, so that it is the same on every machine."""
+        return SeriesReport(tuple(msgspec.structs.replace(one, path="") for one in self.patches))
+
     def as_json(self) -> str:
         """For programs: the fields of these classes, UTF-8, indented."""
         return msgspec.json.format(msgspec.json.encode(self)).decode()

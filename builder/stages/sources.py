@@ -230,7 +230,7 @@ def prep_stage(setting: Setting, part: BuildPart, source: Source) -> Stage:
         except PatchError as error:
             _log_failure(error, work, series, part.fuzz)
             raise
-        (work.output / REPORT).write_text(report.as_json(), encoding="utf-8")
+        (work.output / REPORT).write_text(report.anywhere().as_json(), encoding="utf-8")
         work.log.write_text("".join(f"{line}\n" for line in report.lines()), encoding="utf-8")
         for line in report.lines() if setting.console.verbose else report.brief():
             setting.console.say(f"{stage_name}: {line}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socketserver
 import subprocess
@@ -24,7 +25,7 @@ from builder.farm.line import PeerLine, to_unix
 from builder.farm.serving import WorkerOffer, serving
 from builder.host.paths import Cache
 from builder.host.removal import remove
-from tests.support.farm.workers import free_port, worker
+from tests.support.farm.workers import RunningWorker, free_port, worker
 from tests.world import SOURCE, SPEC, World
 
 pytestmark = pytest.mark.engine
@@ -199,7 +200,7 @@ def test_a_worker_that_lies_is_left_out_and_nothing_of_it_is_kept(
     made = program(world)
     with worker(world) as honest:
         (socket,) = (world.cache / "scratch" / "small").glob("worker-*/shared/socket")
-        digest = _digest_of_image(world)
+        digest = _digest_of_image(world, honest)
         with liar(socket, digest, tmp_path) as bad:
             found = build(world, "lied to", "--workers", f"{bad},127.0.0.1:{honest.port}/4")
         assert program(world) == made
@@ -210,11 +211,13 @@ def test_a_worker_that_lies_is_left_out_and_nothing_of_it_is_kept(
         assert jobs(found) == [OBJECTS], "nothing was left of the first attempt"
 
 
-def _digest_of_image(world: World) -> str:
-    """The SHA-256 of the base's root, by the manifest of its stage."""
-    (manifest,) = (world.cache / "stages" / "image-build").glob("*/stage.json")
-    outputs = json.loads(manifest.read_text())["outputs"]
-    (found,) = (one["sha256"] for one in outputs if one["path"].endswith(".tar"))
+def _digest_of_image(world: World, honest: RunningWorker) -> str:
+    """The SHA-256 of the base's root that a worker has, of which it tells the first digits."""
+    said = re.search(r"SHA-256 ([0-9a-f]{12})", "\n".join(honest.said))
+    assert said
+    manifests = (world.cache / "stages" / "image-build").glob("*/stage.json")
+    outputs = (one for path in manifests for one in json.loads(path.read_text())["outputs"])
+    (found,) = {one["sha256"] for one in outputs if one["sha256"].startswith(said[1])}
     return str(found)
 
 
