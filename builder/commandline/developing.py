@@ -13,7 +13,7 @@ from builder.errors import UsageError
 
 @task(
     help={
-        "fast": "linters and unit tests only: about a minute",
+        "fast": "linters and unit tests only: about two minutes",
         "long": "what is too long for CI; writes tests/long-result.json",
         "part": "with --long: folders, files or tests below tests/long (default: all)",
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from builder import errors
 from builder.commandline.described import Switch, TaskGroup
+from builder.host.outlets import CLOSED
 from builder.lab.oracle.rows import ROWS
 from builder.pipeline.stagename import StageKind
 from builder.reference.documents import Written
@@ -113,6 +114,7 @@ def statuses() -> str:
     found: dict[int, list[str]] = {
         0: ["Everything that was asked for is done."],
         1: ["A fault of the builder, which prints a traceback; report it."],
+        CLOSED: ["The reader of the output has exited, as in `invoke --list | head -1`."],
     }
     for kind in _errors(errors.BuilderError):
         found.setdefault(kind.exit_code, []).append(title_of(kind))

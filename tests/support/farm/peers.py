@@ -28,6 +28,7 @@ from builder.farm.serving import WorkerOffer, WorkerServer, serving
 IMAGE = BaseImage(of_text("image"), "lvs-builder/debian12:0123")
 OTHER = BaseImage(of_text("another image"), "lvs-builder/debian12:4567")
 HASTY = WorkerPatience(greet=2.0, job=2.0)
+PATIENT = WorkerPatience(greet=30.0, job=30.0)
 HERE = ("127.0.0.0/8",)
 
 Behave = Callable[[bytes], bytes]
@@ -140,11 +141,20 @@ class Site:
         jobs: int = 2,
         image: BaseImage = IMAGE,
         allowed: tuple[str, ...] = HERE,
+        offered: int = 0,
     ) -> tuple[str, CompilerPeer, WorkerServer]:
-        """A worker's address with its jobs, its compiler and its server."""
+        """A worker's address with its jobs, its compiler and its server.
+
+        ``offered``: how many it takes altogether; it has more than this machine is told of, so that
+        one that is about to end takes no other one's slot.
+        """
         peer = self.compiler(behave)
+        jobs_of_all = offered or 2 * jobs
         offer = WorkerOffer(
-            Path(str(peer.server_address)), image.digest, jobs, tuple(map(ip_network, allowed))
+            Path(str(peer.server_address)),
+            image.digest,
+            jobs_of_all,
+            tuple(map(ip_network, allowed)),
         )
         server = self.stack.enter_context(serving(("127.0.0.1", 0), offer, self.refused.append))
         return f"127.0.0.1:{server.server_address[1]}/{jobs}", peer, server
@@ -155,6 +165,7 @@ class Site:
         here: Behave | None = right,
         compared: float = 0.0,
         rest: float = 60.0,
+        patience: WorkerPatience = PATIENT,
     ) -> Farm:
         """This machine's farm; ``here``: its own compiler, None if it does not start."""
         own: list[Compiler] = []
@@ -167,7 +178,7 @@ class Site:
                 own.append(compiler_at(Path(str(self.compiler(here).server_address))))
             return own[0]
 
-        rules = FarmRules(compared=compared, rest=rest, patience=HASTY)
+        rules = FarmRules(compared=compared, rest=rest, patience=patience)
         return Farm(addresses(*workers), Console(self.said, interactive=False), local, rules)
 
     @property

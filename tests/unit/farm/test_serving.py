@@ -77,7 +77,7 @@ def test_slots_are_free_again_whatever_a_client_does(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "JOB_SECONDS", 0.5)
-    _, peer, server = site.worker(jobs=1)
+    _, peer, server = site.worker(jobs=1, offered=1)
     for said in (b"", JOB[:30], b"DIST", JOB):
         with connect(server) as client:
             _ask_when_free(client, server)
