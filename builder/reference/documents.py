@@ -76,8 +76,10 @@ DOCUMENTS = (
         "`~/.config/lvs-fullnat-builder/config.toml`, or the same below `$XDG_CONFIG_HOME`; for all"
         " users of a machine `/etc/xdg/lvs-fullnat-builder/config.toml`, whose keys a user's file"
         " replaces one by one; or the one file that `LVS_BUILDER_CONFIG` names. `LVS_STAGE_STORE`"
-        " replaces `store`, and `LVS_STAGE_TOKEN` what is in `token-file`. The files that it names"
-        " and itself are refused if other users may change them, or read a secret in them",
+        " replaces `store`, and `LVS_STAGE_TOKEN` what is in `token-file`; `LVS_CACHE_REMOTE` and"
+        " `LVS_CACHE_TOKEN` do the same for the compiler cache, and `LVS_WORKERS` replaces `hosts`."
+        " The files that it names and itself are refused if other users may change them, or read a"
+        " secret in them",
         (UserFile,),
         "builder/configuration/config.schema.json",
         "docs/how-to/scale/config.toml",

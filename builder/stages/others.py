@@ -32,8 +32,8 @@ PROGRAM = "distcc"
 """The package of a base without which nothing in it can use workers."""
 
 
-FED = 3
-"""Slots of workers that one processor's preprocessing keeps busy."""
+FED = 2
+"""Slots of workers that one processor's preprocessing keeps busy (docs/how-to/scale.md)."""
 
 
 class LocalCompilers:
@@ -69,8 +69,8 @@ class LocalCompilers:
 class Workers:
     """The workers of a run, as its builds use them: the job budget grows by what they take.
 
-    Preprocessing costs this machine about a third of what compiling does.  With so many slots of
-    workers that it has enough to do with their sources, it compiles nothing itself.
+    Giving an object away costs this machine about half of what compiling it does.  With so many
+    slots of workers that it has enough to do with their sources, it compiles nothing itself.
     """
 
     def __init__(self, farm: Farm, budget: Callable[[], Budget]) -> None:

@@ -29,7 +29,7 @@ from tests.support.farm.workers import RunningWorker, free_port, worker
 from tests.world import SOURCE, SPEC, World
 
 pytestmark = pytest.mark.engine
-# With one job here and more than three there, nothing is compiled here.
+# With one job here and two or more there, nothing is compiled here.
 BUILD = ("build", "--profile", "small", "--only", "tool", "--jobs", "1")
 OBJECTS = 6
 NAMES = [f"say{number}" for number in range(OBJECTS - 1)]
