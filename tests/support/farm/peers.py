@@ -27,7 +27,7 @@ from builder.farm.serving import WorkerOffer, WorkerServer, serving
 
 IMAGE = BaseImage(of_text("image"), "lvs-builder/debian12:0123")
 OTHER = BaseImage(of_text("another image"), "lvs-builder/debian12:4567")
-HASTY = WorkerPatience(greet=2.0, job=2.0)
+HASTY = WorkerPatience(greet=1.0, job=1.0)
 PATIENT = WorkerPatience(greet=30.0, job=30.0)
 HERE = ("127.0.0.0/8",)
 
