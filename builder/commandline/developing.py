@@ -45,7 +45,11 @@ def bench(
 
     with command(context, profile) as place:
         if quick and scale:
-            raise UsageError("--quick and --scale measure different things", "", "leave one out")
+            raise UsageError(
+                "--quick and --scale contradict each other",
+                "one builds nothing, the other compiles the kernel four times",
+                "leave one of them out",
+            )
         if scale:
             put(bench_scale.measure(profile, flavour, place))
         elif quick:

@@ -144,7 +144,8 @@ def _listen(words: str | None) -> tuple[str, int]:
     found = _LISTEN.fullmatch(words)
     if not found or not 1 <= int(found[3] or PORT) <= 0xFFFF:
         hint = f"--listen 192.0.2.1:{PORT}, or [2001:db8::1]:{PORT}"
-        raise UsageError(f"--listen {names.shown(words)} is no address and port", "", hint)
+        cause = "it is an address, or an address, a colon and a port from 1 to 65535"
+        raise UsageError(f"--listen {names.shown(words)} is no address and port", cause, hint)
     return found[1] or found[2], int(found[3] or PORT)
 
 

@@ -88,7 +88,8 @@ class GivenTable:
     def held(self) -> Iterator[HeldValue]:
         """All values for people."""
         for key, one in self.values.items():
-            yield HeldValue(f"{self.name}.{key}", str(one.value or "(none)"), str(one.origin))
+            value = ", ".join(one.value) if isinstance(one.value, tuple) else one.value
+            yield HeldValue(f"{self.name}.{key}", str(value or "(none)"), str(one.origin))
         yield from self.held_password()
 
     def held_password(self) -> Iterator[HeldValue]:

@@ -312,6 +312,7 @@ def test_workers_come_from_the_file_the_environment_or_the_command_line(
     found = loading.load()
     assert [(one.host, one.slots) for one in found.workers] == [("build3", 2), ("build4", 2)]
     assert origins(found)["workers.hosts"] == loading.HOSTS
+    assert {one.key: one.value for one in found.held}["workers.hosts"] == "build3/2, build4/2"
     named = loading.named_workers("build5/1")
     assert named
     assert [str(one) for one in named] == ["build5"]
