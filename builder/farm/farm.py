@@ -67,7 +67,7 @@ class Farm:
         self._here = here
         self._rules = rules
         self._changed = threading.Condition()
-        self._asked: dict[BaseImage, int] = {}
+        self._asked: set[BaseImage] = set()
         self._uses: list[FarmUse] = []
 
     def new_use(self) -> FarmUse:
@@ -77,16 +77,15 @@ class Farm:
             return self._uses[-1]
 
     def slots(self, image: BaseImage) -> int:
-        """How many jobs all workers together take for a base image.
+        """How many jobs all workers together take for a base image, without those that are barred.
 
         The first call asks each worker, and tells of those that cannot be used.
         """
         with self._changed:
             if image not in self._asked:
+                self._asked.add(image)
                 self._probe(image)
-                usable = [one for one in self._workers if self._may_work(one)]
-                self._asked[image] = sum(one.address.slots for one in usable)
-            return self._asked[image]
+            return sum(one.address.slots for one in self._workers if not one.is_barred)
 
     def compile(self, image: BaseImage, job: bytes, *, use: FarmUse) -> bytes | None:
         """What distccd answers to a job; None if no worker can do it now."""

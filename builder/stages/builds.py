@@ -155,10 +155,16 @@ def _with_others(
                 if not use.is_spoilt:
                     return made, use
         setting.console.say(f"{StageKind.BUILD.of(plan.part.name)}: built again without the worker")
-        remove(setting.cache.ccache_workers, setting.cache.root)
+        _discard(setting.cache.ccache_workers)
         for path in list(work.scratch.iterdir()):
             if path.name != SOURCES:
                 remove(path, work.scratch)
+
+
+def _discard(caches: Path) -> None:
+    """Remove all objects; the folders stay, because other builds have them mounted."""
+    for path in [path for scope in caches.iterdir() for path in scope.iterdir()]:
+        remove(path, caches)
 
 
 def _has_program(root: Done) -> bool:

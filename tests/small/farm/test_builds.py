@@ -26,6 +26,7 @@ from builder.farm.serving import WorkerOffer, serving
 from builder.host.paths import Cache
 from builder.host.removal import remove
 from tests.support.farm.workers import RunningWorker, free_port, worker
+from tests.support.pipeline.anew import build_anew, forget, program
 from tests.world import SOURCE, SPEC, World
 
 pytestmark = pytest.mark.engine
@@ -65,35 +66,12 @@ def world(small: World, tmp_path: Path) -> Iterator[World]:
     forget(small)
 
 
-def forget(world: World) -> None:
-    cache = Cache(world.cache)
-    for folder in (cache.ccache, cache.ccache_shared, cache.ccache_workers):
-        remove(folder, cache.root)
-
-
 def build(world: World, note: str, *options: str) -> dict[str, Any]:
-    """Build anew, with a spec that differs in a note: the stage's facts, and what was said."""
-    spec = world.project / "specs/small/tool.spec.j2"
-    spec.write_text(spec.read_text().replace("\nA tiny tool", f"\nA tiny tool. {note}", 1))
-    ended = world.run(*BUILD, *options)
-    assert ended.status == 0, ended.errors
-    made = json.loads((world.project / "artifacts/small/build.json").read_text())
-    (stage,) = (one for one in made["stages"] if one["name"] == "build:tool")
-    assert not stage["hit"], ended.errors
-    found: dict[str, Any] = stage["facts"]
-    return found | {"said": ended.errors}
+    return build_anew(world, note, *BUILD, *options)
 
 
 def jobs(found: dict[str, Any], what: str = "jobs") -> list[int]:
     return [one[what] for one in found["workers"]]
-
-
-def program(world: World) -> bytes:
-    """The program in the newest RPM."""
-    rpm = max(world.rpms(), key=lambda path: path.stat().st_mtime)
-    unpacked = subprocess.run(["rpm2cpio", rpm], capture_output=True, check=True).stdout
-    argv = ["cpio", "--quiet", "-i", "--to-stdout", "./usr/bin/tool"]
-    return subprocess.run(argv, input=unpacked, capture_output=True, check=True).stdout
 
 
 def test_workers_compile_what_is_compiled_here(world: World) -> None:
@@ -159,7 +137,7 @@ def test_workers_that_die_or_stop_cost_time_and_no_object(world: World) -> None:
 def _kill_in_build(scratch: Path, process: subprocess.Popen[str]) -> None:
     """Kill a worker once a build has its socket to the workers."""
     deadline = time.monotonic() + 120
-    while not list(scratch.glob("small/*/build-tool/work/relay/socket")):
+    while not list(scratch.glob("small/*/build-tool/*/relay/socket")):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,7 @@ import pytest
 
 from builder.configuration import load
 from builder.configuration.places import VARIABLE
-from builder.host.paths import Cache
-from builder.host.removal import remove
+from tests.support.pipeline.anew import build_anew, forget, program
 from tests.support.remote.store import USER, StoreServer
 from tests.world import SOURCE, SPEC, World
 
@@ -54,32 +51,11 @@ def world(small: World, stage_store: StoreServer, tmp_path: Path) -> Iterator[Wo
     forget(small)
 
 
-def forget(world: World) -> None:
-    """As on a fresh machine: it has no object."""
-    cache = Cache(world.cache)
-    for folder in (cache.ccache, cache.ccache_shared):
-        remove(folder, cache.root)
-
-
 def build(world: World, note: str, *options: str) -> dict[str, Any]:
-    """Build anew, with a spec that differs in a note; where the objects came from."""
-    spec = world.project / "specs/small/tool.spec.j2"
-    spec.write_text(spec.read_text().replace("\nA tiny tool", f"\nA tiny tool. {note}", 1))
-    ended = world.run(*BUILD, *options)
-    assert ended.status == 0, ended.errors
-    made = json.loads((world.project / "artifacts/small/build.json").read_text())
-    (stage,) = (one for one in made["stages"] if one["name"] == "build:tool")
-    assert not stage["hit"], ended.errors
-    found: dict[str, Any] = stage["facts"]["compiler"]
-    return found | {"said": ended.errors}
-
-
-def program(world: World) -> bytes:
-    """The program in the newest RPM."""
-    rpm = max(world.rpms(), key=lambda path: path.stat().st_mtime)
-    unpacked = subprocess.run(["rpm2cpio", rpm], capture_output=True, check=True).stdout
-    argv = ["cpio", "--quiet", "-i", "--to-stdout", "./usr/bin/tool"]
-    return subprocess.run(argv, input=unpacked, capture_output=True, check=True).stdout
+    """Where the objects came from, and what was said."""
+    found = build_anew(world, note, *BUILD, *options)
+    compiler: dict[str, Any] = found["compiler"]
+    return compiler | {"said": found["said"]}
 
 
 def counts(found: dict[str, Any]) -> tuple[int, int, int]:

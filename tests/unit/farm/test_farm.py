@@ -164,6 +164,7 @@ def test_a_liar_is_found_and_barred_and_all_that_it_has_touched_is_spoilt(site: 
     assert farm.compile(IMAGE, JOB, use=now) is None, "its object is not handed over"
     assert farm.compile(IMAGE, JOB, use=now) is None
     assert len(peer.jobs) == 1
+    assert farm.slots(IMAGE) == 0, "the next build does without it"
     assert [one.is_spoilt for one in (before, now, beside)] == [True, True, False]
     (warning,) = site.warnings
     assert "gets no jobs any more: it has returned an object that differs" in warning
