@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import copyfileobj
 from typing import ClassVar
+
+from builder.host.serving import served
 
 _PIECE = 1 << 20
 
@@ -62,11 +63,5 @@ def serving(folder: Path) -> Iterator[str]:
     """The store's URL until the block ends; ``folder``: with its files, made if missing."""
     folder.mkdir(parents=True, exist_ok=True)
     handler = type("Files", (_Files,), {"folder": folder.resolve()})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/"
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
+        yield f"http://127.0.0.1:{server.server_address[1]}/"

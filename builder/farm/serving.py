@@ -19,13 +19,13 @@ from builder.digest import Digest
 from builder.farm import greeting
 from builder.farm.compiler import JOB_SECONDS
 from builder.farm.line import PeerLine, keep_alive, to_unix
+from builder.host.serving import served
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 GREET_SECONDS = 5.0
 _WAITING = 64  # connections that have not greeted yet
 _PIECE = 256 << 10
-_POLL = 0.1
 _TURN = 0.5  # seconds that a client waits for a slot
 
 
@@ -156,11 +156,5 @@ def serving(
     address: tuple[str, int], offer: WorkerOffer, refused: Callable[[str], None]
 ) -> Iterator[WorkerServer]:
     """A worker's server until the block ends.  Raises OSError if it cannot listen there."""
-    with WorkerServer(address, offer, refused) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(_POLL,), daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(WorkerServer(address, offer, refused)) as server:
+        yield server

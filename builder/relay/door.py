@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from builder.farm import distcc
+from builder.host.serving import served
 from builder.relay import resp
 from builder.relay.model import MOST
 from builder.relay.room import Crowded, Room, RoomClaim
@@ -192,13 +193,10 @@ class _ClaimedStream:
 def open_door(folder: Path, services: DoorServices) -> Iterator[Path]:
     """A socket in the new folder ``folder``, for one container, until the block ends: its path."""
     with DoorServer(folder, services) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
-        thread.start()
         try:
-            yield folder / SOCKET
+            with served(server):
+                yield folder / SOCKET
         finally:
-            server.shutdown()
-            thread.join()
             server.end_connections()
 
 

@@ -82,11 +82,11 @@ def read_answer(stream: ByteStream, most: int) -> bytes | None:
     line = stream.readline(_LONGEST_LINE)
     if line.startswith(b"$"):
         return _string(stream, line, most)
+    kind, text = line[:1], line[1:-2]
+    if kind == b"-":  # of any length: nothing is read after it
+        raise Refused(line[1:].decode(errors="replace").rstrip())
     if not line.endswith(b"\r\n"):
         raise Malformed("the connection ended in an answer")
-    kind, text = line[:1], line[1:-2]
-    if kind == b"-":
-        raise Refused(text.decode(errors="replace"))
     if kind in (b"+", b":"):
         return text
     raise Malformed("it does not answer as Redis does")

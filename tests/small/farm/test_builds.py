@@ -25,6 +25,7 @@ from builder.farm.line import PeerLine, to_unix
 from builder.farm.serving import WorkerOffer, serving
 from builder.host.paths import Cache
 from builder.host.removal import remove
+from builder.host.serving import served
 from tests.support.farm.workers import RunningWorker, free_port, worker
 from tests.support.pipeline.anew import build_anew, forget, program
 from tests.world import SOURCE, SPEC, World
@@ -163,12 +164,10 @@ def liar(compiler: Path, image: str, folder: Path) -> Iterator[str]:
     """A worker with the right image whose objects are wrong: its address and jobs."""
     handler = type("Liar", (_Liar,), {"compiler": compiler})
     path = folder / "liar"
-    with socketserver.ThreadingUnixStreamServer(str(path), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    with served(socketserver.ThreadingUnixStreamServer(str(path), handler)):
         offer = WorkerOffer(path, Digest(image), 2, (ip_network("127.0.0.0/8"),))
-        with serving(("127.0.0.1", 0), offer, lambda address: None) as served:
-            yield f"127.0.0.1:{served.server_address[1]}/2"
-        server.shutdown()
+        with serving(("127.0.0.1", 0), offer, lambda address: None) as made:
+            yield f"127.0.0.1:{made.server_address[1]}/2"
 
 
 def test_a_worker_that_lies_is_left_out_and_nothing_of_it_is_kept(

@@ -11,7 +11,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from builder.host.serving import served
 from tests.support.base.userland import ACCOUNTS, LINKS, libraries, take
 from tests.support.el6.signing import Key
 
@@ -158,11 +158,5 @@ def serve(root: Path, key: Key) -> Iterator[Mirror]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, mirror=mirror))
     server.daemon_threads = True
     mirror.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with served(server, 0.02):
         yield mirror
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from builder.host.serving import served
 
 REPOSITORIES = ("os", "updates", "extras")
 RELEASE = "6.10"
@@ -82,14 +83,8 @@ def serve(folder: Path) -> Iterator[Vault]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, vault=vault))
     server.daemon_threads = True
     vault.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with served(server, 0.02):
         yield vault
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def build_rpm(

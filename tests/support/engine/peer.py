@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from builder.host.serving import served
+
 API = "1.41"
 OUT, ERR = 1, 2
 _UPGRADED = (
@@ -259,16 +261,12 @@ def serve(folder: Path) -> Iterator[Peer]:
     """The peer, on a socket in ``folder``, until the block ends."""
     peer = Peer(folder / "engine.sock")
     handler = type("Handler", (_Handler,), {"peer": peer})
-    with socketserver.ThreadingUnixStreamServer(str(peer.path), handler) as server:
+    with served(socketserver.ThreadingUnixStreamServer(str(peer.path), handler), 0.02) as server:
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
         try:
             yield peer
         finally:
             for container in peer.made:
                 container.started.set()
                 container.ended.set()
-            server.shutdown()
-            thread.join()
-            peer.path.unlink()
+    peer.path.unlink()

@@ -24,6 +24,7 @@ from builder.farm.farm import Farm, FarmRules
 from builder.farm.line import PeerLine
 from builder.farm.model import BaseImage, WorkerAddress
 from builder.farm.serving import WorkerOffer, WorkerServer, serving
+from builder.host.serving import served
 
 IMAGE = BaseImage(of_text("image"), "lvs-builder/debian12:0123")
 OTHER = BaseImage(of_text("another image"), "lvs-builder/debian12:4567")
@@ -111,14 +112,8 @@ class CompilerPeer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 @contextmanager
 def compiling(path: Path, behave: Behave = right) -> Iterator[CompilerPeer]:
-    with CompilerPeer(path, behave) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(CompilerPeer(path, behave), 0.02) as server:
+        yield server
 
 
 @dataclass

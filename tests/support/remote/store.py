@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from builder.host.serving import served
 from builder.pipeline.stagename import folder_of
 
 USER = "ci:open-sesame"
@@ -128,12 +129,8 @@ def serve(root: Path, tls: ssl.SSLContext | None = None) -> Iterator[StoreServer
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     store.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield store
-    finally:
-        store.over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with served(server, 0.02):
+        try:
+            yield store
+        finally:
+            store.over.set()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from builder.host.serving import served
 from tests.support.source.server import BODY
 
 
@@ -73,12 +73,6 @@ def serve() -> Iterator[tuple[int, list[str]]]:
     """Run it; gives its port and what clients said."""
     log: list[str] = []
     handler = type("Handler", (_Handler,), {"log": log})
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+    with served(socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler), 0.02) as server:
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield server.server_address[1], log
-        finally:
-            server.shutdown()
-            thread.join()
+        yield server.server_address[1], log

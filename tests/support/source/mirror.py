@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from builder.host.serving import served
 
 _BEGUN = 1_700_000_000
 
@@ -108,10 +109,5 @@ def serve(folder: Path) -> Iterator[Mirror]:
         f'Dir::Etc::sourceparts "{folder}/no-parts";\n'
     )
     mirror._publish()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with served(server):
         yield mirror
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from builder.host.serving import served
+
 
 def tar_of(data: bytes, *names: str) -> bytes:
     """A tar with these members below a top folder, each with ``data`` in it."""
@@ -258,12 +260,8 @@ def serve(tls: ssl.SSLContext | None = None) -> Iterator[Habits]:
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     habits.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield habits
-    finally:
-        habits.over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with served(server, 0.02):
+        try:
+            yield habits
+        finally:
+            habits.over.set()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from builder.host.serving import served
 from tests.world import PROFILE, SOURCE, World
 
 KCONFIG = 'config X\n\tbool "x"\n\nconfig Y\n\tint "y"\n\trange 8 20\n'
@@ -48,7 +48,6 @@ def serve(world: World, folder: Path) -> Iterator[Upstream]:
     """The site with release 1.0, which the project's profile names."""
     folder.mkdir()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     site = Upstream(world, folder, server.server_port)
     text = PROFILE.replace('"file:tool-1.0.tar.gz"', f'"{site.url("tool-1.0.tar.gz")}"')
     text = text.replace('version = "1.0"', 'version = "1.0"  # as 1.0 "is"')
@@ -57,8 +56,5 @@ def serve(world: World, folder: Path) -> Iterator[Upstream]:
     (world.project / "specs/small/profile.toml").write_text(text)
     site.release("1.0")
     site.list("1.0")
-    try:
+    with served(server, 0.02):
         yield site
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -28,6 +27,7 @@ from builder.doctor.tools import examine_python, examine_tools
 from builder.engine.discovery import require_reachable
 from builder.errors import EnvironmentFailure
 from builder.host import architecture, tools, vsyscall
+from builder.host.serving import served
 from builder.host.tools import Need, Tool
 from builder.vm import kvm
 from tests.world import ROOT
@@ -54,13 +54,9 @@ class OldEngine(Engine):
 
 @contextmanager
 def serving(path: Path, handler: type[Engine] = Engine) -> Iterator[Path]:
-    with socketserver.ThreadingUnixStreamServer(str(path), handler) as server:
-        handler.address_string = lambda self: "peer"  # type: ignore[method-assign]
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
+    handler.address_string = lambda self: "peer"  # type: ignore[method-assign]
+    with served(socketserver.ThreadingUnixStreamServer(str(path), handler), 0.05):
         yield path
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

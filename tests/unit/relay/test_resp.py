@@ -74,9 +74,12 @@ def test_an_answer_is_one_value(sent: bytes, value: bytes | None) -> None:
     assert resp.read_answer(io.BytesIO(sent), 64) == value
 
 
-def test_an_error_is_told_in_the_servers_words() -> None:
-    with pytest.raises(resp.Refused, match="WRONGPASS invalid"):
-        resp.read_answer(io.BytesIO(b"-WRONGPASS invalid username\r\n"), 64)
+@pytest.mark.parametrize("more", ["", " or such" * 200, " or"])
+def test_an_error_is_told_in_the_servers_words(more: str) -> None:
+    # Redis explains its protected mode in more than a thousand bytes.
+    sent = f"-WRONGPASS invalid username{more}\r\n"
+    with pytest.raises(resp.Refused, match="^WRONGPASS invalid username"):
+        resp.read_answer(io.BytesIO(sent.encode()), 64)
 
 
 @pytest.mark.parametrize(
