@@ -10,7 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _PIECE = 256 << 10
-_KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
+_GONE = 25  # seconds after which a peer is gone whose system does not answer either
+_KEEPALIVE = (
+    *((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3)),
+    (socket.TCP_USER_TIMEOUT, _GONE * 1000),
+)
 
 
 class PeerLine:

@@ -9,8 +9,9 @@ import socketserver
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from builder.farm.serving import WorkerOffer, serving
 from builder.host.paths import Cache
 from builder.host.removal import remove
 from builder.host.serving import served
+from tests.support.farm.peers import token
 from tests.support.farm.workers import RunningWorker, free_port, worker
 from tests.support.pipeline.anew import build_anew, forget, program
 from tests.world import SOURCE, SPEC, World
@@ -144,25 +146,45 @@ def _kill_in_build(scratch: Path, process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGKILL)
 
 
+def otherwise(job: bytes) -> bytes:
+    """The job, for another optimizer: its object is a good one, and differs."""
+    changed = job.replace(token("ARGV", b"-O2"), token("ARGV", b"-O1"))
+    assert changed != job
+    return changed
+
+
+def flipped(answer: bytes) -> bytes:
+    return answer[:-1] + bytes([answer[-1] ^ 1])
+
+
+@dataclass(frozen=True)
+class Lie:
+    """``asked``: what becomes of a job.  ``told``: what becomes of an answer."""
+
+    asked: Callable[[bytes], bytes] = bytes
+    told: Callable[[bytes], bytes] = bytes
+
+
 class _Liar(socketserver.BaseRequestHandler):
-    """Has jobs done by a compiler, and changes a byte of its objects."""
+    """Has jobs done by a compiler, but other ones, or changes what it answers."""
 
     compiler: Path
+    lie: Lie
 
     def handle(self) -> None:
         line = PeerLine(self.request, 60)
         while (job := distcc.read_job(line)) is not None:
             with to_unix(self.compiler, 60) as connection:
                 there = PeerLine(connection, 60)
-                there.write(job)
+                there.write(self.lie.asked(job))
                 found = distcc.read_answer(there)
-            line.write(found.data[:-1] + bytes([found.data[-1] ^ 1]))
+            line.write(self.lie.told(found.data))
 
 
 @contextmanager
-def liar(compiler: Path, image: str, folder: Path) -> Iterator[str]:
+def liar(lie: Lie, compiler: Path, image: str, folder: Path) -> Iterator[str]:
     """A worker with the right image whose objects are wrong: its address and jobs."""
-    handler = type("Liar", (_Liar,), {"compiler": compiler})
+    handler = type("Liar", (_Liar,), {"compiler": compiler, "lie": lie})
     path = folder / "liar"
     with served(socketserver.ThreadingUnixStreamServer(str(path), handler)):
         offer = WorkerOffer(path, Digest(image), 2, (ip_network("127.0.0.0/8"),))
@@ -170,15 +192,18 @@ def liar(compiler: Path, image: str, folder: Path) -> Iterator[str]:
             yield f"127.0.0.1:{made.server_address[1]}/2"
 
 
+@pytest.mark.parametrize(
+    "lie", [Lie(told=flipped), Lie(asked=otherwise)], ids=["damaged", "another compiler"]
+)
 def test_a_worker_that_lies_is_left_out_and_nothing_of_it_is_kept(
-    world: World, tmp_path: Path
+    world: World, tmp_path: Path, lie: Lie
 ) -> None:
     build(world, "own")
     made = program(world)
     with worker(world) as honest:
         (socket,) = (world.cache / "scratch" / "small").glob("worker-*/shared/socket")
         digest = _digest_of_image(world, honest)
-        with liar(socket, digest, tmp_path) as bad:
+        with liar(lie, socket, digest, tmp_path) as bad:
             found = build(world, "lied to", "--workers", f"{bad},127.0.0.1:{honest.port}/4")
         assert program(world) == made
         name = bad.partition("/")[0]

@@ -42,10 +42,10 @@ def worker(world: World, *options: str) -> Iterator[RunningWorker]:
 
 
 @contextmanager
-def running(world: World, *options: str) -> Iterator[RunningWorker]:
+def running(world: World, *options: str, address: str = "127.0.0.1") -> Iterator[RunningWorker]:
     """A worker of the small profile's base, until the block ends."""
     port = free_port()
-    listen = ("--listen", f"127.0.0.1:{port}")
+    listen = ("--listen", f"{address}:{port}")
     with world.start("worker", "--profile", "small", *listen, *options) as process:
         made, ready = RunningWorker(process, port), threading.Event()
 

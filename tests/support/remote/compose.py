@@ -33,8 +33,11 @@ class Server:
     def compose(self, *words: str) -> str:
         """Run docker-compose there; returns what it says.  Raises CalledProcessError."""
         environment = {
-            **{"PATH": os.environ["PATH"], "HOME": str(self.folder), **IMAGES},
-            **{"DOCKER_HOST": self.engine.url, "COMPOSE_PROJECT_NAME": "stages"},
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            **IMAGES,
+            "DOCKER_HOST": self.engine.url,
+            "COMPOSE_PROJECT_NAME": "stages",
         }
         done = subprocess.run(
             ("docker-compose", *words),

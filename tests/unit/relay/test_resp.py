@@ -78,7 +78,7 @@ def test_an_answer_is_one_value(sent: bytes, value: bytes | None) -> None:
 def test_an_error_is_told_in_the_servers_words(more: str) -> None:
     # Redis explains its protected mode in more than a thousand bytes.
     sent = f"-WRONGPASS invalid username{more}\r\n"
-    with pytest.raises(resp.Refused, match="^WRONGPASS invalid username"):
+    with pytest.raises(resp.Refused, match=r"^WRONGPASS invalid username"):
         resp.read_answer(io.BytesIO(sent.encode()), 64)
 
 
