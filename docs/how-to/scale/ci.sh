@@ -8,14 +8,13 @@ umask 077
 here=$(dirname "$0")
 home=${XDG_CONFIG_HOME:-$HOME/.config}/lvs-fullnat-builder
 mkdir -p "$home"
-cat "$here/config.toml" >"$home/config.toml"
 if [ -n "${STAGES_KEY:-}" ]; then
 	printf '%s\n' "$STAGES_KEY" >"$home/stages-key"
 	printf '%s\n' "$STAGES_PASSWORD" >"$home/stages-token"
-	cat >>"$home/config.toml" <<-END
-
-		mode = "read-write"
-		sign = "stages-key"
-		token-file = "stages-token"
-	END
+	sed -e '/^\[stages]$/a mode = "read-write"\nsign = "stages-key"\ntoken-file = "stages-token"' \
+		-e '/^\[compiler-cache]$/a mode = "read-write"\ntoken-file = "stages-token"' \
+		"$here/config.toml" >"$home/config.toml"
+else
+	rm -f "$home/stages-key" "$home/stages-token"
+	cat "$here/config.toml" >"$home/config.toml"
 fi
