@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
 from builder.host import ownership
-from builder.pipeline.estimate import longest
+from builder.pipeline import estimate
 from builder.pipeline.explain import Outlook, outlooks
+from builder.pipeline.stage import Stage
 from builder.place import Place
 from builder.profile.build import Build
 from builder.spans import about
@@ -22,10 +23,12 @@ def foresee(
     place: Place,
     *,
     forced: tuple[str, ...] = (),
+    in_turn: bool = False,
 ) -> list[str]:
     """Which stages would run, why, and about how long; does not wait for other runs.
 
-    ``forced``: these would run even if nothing has changed.
+    ``forced``: these would run even if nothing has changed.  ``in_turn``: each goal is begun when
+    the one before is settled; otherwise all run side by side.
     """
     with open_session(replace(request, update=False), place, reading=True) as session:
         wanted = goals(session.setting.build)
@@ -35,7 +38,8 @@ def foresee(
             outdated=outdated, forced=forced, elsewhere=session.schedule.elsewhere,
         )  # fmt: skip
         lines = [line for one in found if one.expected for line in _with_time(one)]
-        return [*lines, _sum(found)]
+        turns = wanted if in_turn else ()
+        return [*lines, _sum(found, session.stages, turns)]
 
 
 def _with_time(one: Outlook) -> list[str]:
@@ -47,12 +51,16 @@ def _with_time(one: Outlook) -> list[str]:
     return [first.replace("would run", f"would run ({guess})", 1), *more]
 
 
-def _sum(found: list[Outlook]) -> str:
+def _sum(found: list[Outlook], stages: Mapping[str, Stage], turns: tuple[str, ...]) -> str:
+    """``turns``: goals that are settled one after the other; none if all run side by side."""
     expected = {one.stage.name: one.expected for one in found if one.expected is not None}
     if not expected:
         return f"nothing has changed: none of {len(found)} stages would run"
-    seconds = longest(
-        (one.stage for one in found), {name: one.seconds for name, one in expected.items()}
+    each = {name: one.seconds for name, one in expected.items()}
+    seconds = (
+        estimate.in_turn(stages, turns, each)
+        if turns
+        else estimate.longest((one.stage for one in found), each)
     )
     unseen = sum(not one.known for one in expected.values())
     known = (

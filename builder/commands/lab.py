@@ -98,7 +98,7 @@ def _foresee(request: LabRequest, chosen: tuple[str, ...], place: Place) -> list
         require_image(opened)
     again = tuple(StageKind.RECORD.of(name) for name in chosen) if request.again else ()
     goals = tuple(StageKind.LAB.of(name) for name in chosen)
-    return foresee(asked, lambda build: goals, place, forced=again)
+    return foresee(asked, lambda build: goals, place, forced=again, in_turn=True)
 
 
 def _work_name() -> str:

@@ -1,7 +1,8 @@
 """How long stages take: as long as the last time here, or else as long as elsewhere.
 
 A run takes as long as the longest path through its stages.  They run side by side, and those that
-compute share the processors, which is included in the times of the last run.
+compute share the processors, which is included in the times of the last run.  Where a command waits
+for one goal before it begins the next one, the times of the goals are added.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 from builder.board import Whole
 from builder.pipeline.facts import BuildFacts
 from builder.pipeline.ledger import Ledger
+from builder.pipeline.needs import with_needs
 from builder.pipeline.stage import Stage
 from builder.pipeline.stagename import StageKind, parse
 
@@ -28,7 +30,6 @@ TYPICAL = {
     StageKind.REPO: 20.0,
     StageKind.VM: 25.0,
     StageKind.SMOKE: 40.0,
-    StageKind.RECORD: 60.0,
     StageKind.LAB: 1.0,
 }
 """Seconds on a machine with two processors (README.md, Figures)."""
@@ -56,6 +57,8 @@ def expect(stage: Stage, ledger: Ledger) -> Expectation:
     if stage.objects:
         seconds = stage.objects * PROCESSOR_SECONDS / (os.cpu_count() or 1)
         return Expectation(seconds, stage.objects, known=False)
+    if stage.guess is not None:
+        return Expectation(stage.guess(), 0, known=False)
     try:
         guess = TYPICAL.get(parse(stage.name).kind, 0.0)
     except ValueError:  # no stage of a build
@@ -84,3 +87,19 @@ def longest(stages: Iterable[Stage], seconds: Mapping[str, float]) -> float:
         before = max((until.get(need, 0.0) for need in stage.needs), default=0.0)
         until[stage.name] = before + seconds.get(stage.name, 0.0)
     return max(until.values(), default=0.0)
+
+
+def in_turn(
+    stages: Mapping[str, Stage], goals: Iterable[str], seconds: Mapping[str, float]
+) -> float:
+    """Seconds until all goals are settled if each one is begun when the one before is settled.
+
+    ``stages``: all, by name.  ``seconds``: as in ``longest``.
+    """
+    settled: set[str] = set()
+    total = 0.0
+    for goal in goals:
+        unsettled = [one for one in with_needs(stages, (goal,)) if one.name not in settled]
+        settled |= {one.name for one in unsettled}
+        total += longest(unsettled, seconds)
+    return total

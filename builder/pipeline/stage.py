@@ -150,6 +150,7 @@ class Stage(msgspec.Struct, frozen=True):
     before it runs.  ``check``: raises if this host cannot run it; called before the first stage of
     a run starts, if this stage may have to run.  ``remark``: what ``explain`` adds if it need not
     run.  ``objects``: how many files it compiles, as far as that is known before it has ever run.
+    ``guess``: the seconds that it takes where it has never run, None if all of its kind are alike.
     ``shared``: its output may come from another machine, and is offered to others; ``check`` is
     called once it has to run here.
     """
@@ -166,4 +167,5 @@ class Stage(msgspec.Struct, frozen=True):
     check: Callable[[], None] = lambda: None
     remark: Callable[[Done], str] = lambda done: ""
     objects: int = 0
+    guess: Callable[[], float] | None = None
     shared: bool = False

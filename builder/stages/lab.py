@@ -96,8 +96,22 @@ def lab_stages(setting: Setting, stages: Stages) -> Iterator[Stage]:
         return
     benches = Benches(setting, stages)
     for name in shipped.available():
-        yield _record_stage(setting, name, benches)
+        record = _record_stage(setting, name, benches)
+        yield replace(record, guess=_guess(setting.build.lab, name))
         yield _verdict_stage(setting, name)
+
+
+def _guess(series: Fullnat, name: str) -> Callable[[], float]:
+    """The seconds that a scenario takes where it has never run."""
+
+    @functools.cache
+    def guess() -> float:
+        from builder.lab import catalogue  # noqa: PLC0415 - only a lab pays for it
+        from builder.lab.scenario import duration  # noqa: PLC0415
+
+        return 0.0 if name in series.unsupported else duration.seconds(catalogue.load(name)[0])
+
+    return guess
 
 
 class Benches:

@@ -21,7 +21,7 @@ from builder.digest import of_text
 from builder.errors import BuildError
 from builder.folding import fold
 from builder.host.paths import Cache
-from builder.pipeline.estimate import expect, longest, whole
+from builder.pipeline.estimate import expect, in_turn, longest, whole
 from builder.pipeline.facts import NONE, BuildFacts
 from builder.pipeline.ledger import Entry, Ledger
 from builder.pipeline.stage import Stage
@@ -232,6 +232,14 @@ def test_the_whole_takes_as_long_as_its_longest_way(tmp_path: Path) -> None:
     assert whole(stages, ("a",), ledger, {"b": 20.0}) == Whole(1, 3, 25.0)
     assert whole((*stages, stage("d")), ("a", "b", "c"), ledger, {}) == Whole(3, 4, 0.0, False)
     assert longest((), {}) == 0.0
+
+
+def test_goals_that_wait_for_one_another_take_as_long_as_all_of_them() -> None:
+    stages = {one.name: one for one in (stage("vm"), stage("a", "vm"), stage("b", "vm"))}
+    seconds = {"vm": 100.0, "a": 10.0, "b": 20.0}
+    assert longest(stages.values(), seconds) == 120.0
+    assert in_turn(stages, ("a", "b"), seconds) == 130.0
+    assert in_turn(stages, ("b",), seconds) == 120.0
 
 
 def test_what_is_expected_comes_from_the_profile_and_later_from_the_last_build(

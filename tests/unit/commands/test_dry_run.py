@@ -81,6 +81,30 @@ def test_a_lab_without_an_image_is_refused_as_the_lab_itself_is(
     assert "failed: " in capsys.readouterr().err
 
 
+def test_scenarios_run_one_after_the_other_and_take_as_long_as_their_runs(
+    capsys: pytest.CaptureFixture[str], cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("builder.commands.lab.require_image", lambda opened: None)
+    place = Place(Project(ROOT), cache, Console())
+    ledger = Ledger(ledger_path(cache, "lts", "director", "debian12"))
+    with known.knowing(cache, place.console):
+        with open_session(Request("lts"), place, reading=True) as session:
+            others = [one for one in session.stages if not one.startswith(("record:", "lab:"))]
+        for stage in others:
+            ledger.record(stage, Entry(Digest("0" * 64), {}, 0.0, NONE))
+        told = {}
+        for words in ("", "--scenario nat", "--scenario nat,fullnat"):
+            assert commandline.run(tasks, f"lab -n -p lts -f director {words}".split()) == 0
+            told[words] = capsys.readouterr().out
+    assert "record:nat: would run (about 20 s, estimated)" in told[""]
+    assert "record:toa-forged: would run (about 60 s, estimated)" in told[""]
+    found = {words: SUM.match(out.splitlines()[-1]) for words, out in told.items()}
+    seconds = {words: one[3] for words, one in found.items() if one}
+    assert seconds["--scenario nat"] == "about 20 s"
+    assert seconds["--scenario nat,fullnat"] == "about 60 s"
+    assert seconds[""] in {f"about {minutes} min" for minutes in range(11, 16)}, "ci.md: 13 minutes"
+
+
 def test_times_are_those_of_the_ledger_and_settled_stages_are_left_out(
     tmp_path: Path, cache: Cache
 ) -> None:
