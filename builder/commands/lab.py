@@ -130,8 +130,9 @@ def _session(request: LabRequest, place: Place) -> Request:
         return asked
     profile = profiles.load(place.project.specs, request.profile)
     flavour, base = _last_built(place, profile)
-    if (flavour, base) != (profile.default_flavour, profile.base):
-        place.console.say(f"lab: flavour {flavour} in base {base}, as the last build had it")
+    if (flavour, base) == (profile.default_flavour, profile.base):
+        return asked
+    place.console.say(f"lab: flavour {flavour} in base {base}, as the last build had it")
     return Request(request.profile, flavour, base, hermetic=hermetic)
 
 

@@ -99,7 +99,10 @@ def _check_keys(path: Path, text: str, profile: Profile) -> None:
         for one in source.signed_by:
             key = path.parent / one.key
             if not key.is_file() or not names.is_inside(key, path.parent):
-                lack = "does not exist" if not key.is_file() else "leads out of its folder"
+                present = [str(file.relative_to(path.parent)) for file in key.parent.glob("*")]
+                lack = "leads out of its folder"
+                if not key.is_file():
+                    lack = f"does not exist{names.nearest(one.key, present)}"
                 raise toml.refuse(
                     path,
                     toml.line_of(text, f"source.{name}.signed_by"),
@@ -158,10 +161,12 @@ def _signature_fault(source: Source, location: Location) -> str:
 def _check_files(path: Path, text: str, profile: Profile) -> None:
     """Check that the profile's own files that it names exist."""
     if not (path.parent / profile.target).is_file():
+        targets = [one.name for one in path.parent.glob("*.toml") if one.name != FILE_NAME]
         raise toml.refuse(
             path,
             toml.line_of(text, "target"),
-            f"target names {profile.target}, which does not exist",
+            f"target names {profile.target}, which does not exist"
+            + names.nearest(profile.target, targets),
             f"write {names.place_of(path.parent / profile.target)}, or name another file",
         )
     fragments = path.parent / FRAGMENTS
@@ -216,11 +221,17 @@ def _check_needs(path: Path, text: str, profile: Profile, name: str) -> None:
 
 def _check_flavours(path: Path, text: str, profile: Profile, name: str) -> None:
     """Check that the flavours for which a component has differences exist."""
-    for flavour in profile.component[name].flavour:
+    component = profile.component[name]
+    amended = component.vendor.flavour if component.vendor is not None else {}
+    named = (
+        *((f"component.{name}.flavour.{one}", one) for one in component.flavour),
+        *((f"component.{name}.vendor.flavour.{one}", one) for one in amended),
+    )
+    for place, flavour in named:
         if flavour not in profile.flavour:
             raise toml.refuse(
                 path,
-                toml.line_of(text, f"component.{name}.flavour.{flavour}"),
+                toml.line_of(text, place),
                 f"component {name} names flavour {flavour!r}, which has no table"
                 + names.nearest(flavour, profile.flavour),
                 f"flavours: {', '.join(profile.flavour)}",
@@ -229,18 +240,21 @@ def _check_flavours(path: Path, text: str, profile: Profile, name: str) -> None:
 
 def _check_layouts(path: Path, text: str, profile: Profile) -> None:
     """Check that a layout check compares copies of components that have sources."""
-    for check in profile.layout:
-        known = [name for name, component in profile.component.items() if component.source]
-        absent = [copy.component for copy in check.copies if copy.component not in known]
-        if absent or len(check.copies) < 2:
-            raise toml.refuse(
-                path,
-                toml.line_of(text, "layout"),
-                f"a layout check names {absent[0]!r}, which is not a component with a source"
-                if absent
-                else "a layout check needs two copies or more",
-                f"components with sources: {', '.join(known)}",
-            )
+    known = [name for name, component in profile.component.items() if component.source]
+    hint = f"components with sources: {', '.join(known)}"
+    for number, check in enumerate(profile.layout):
+        place = f"layout[{number}]"
+        for index, copy in enumerate(check.copies):
+            if copy.component not in known:
+                line = toml.line_of(text, f"{place}.copies[{index}].component")
+                cause = (
+                    f"a layout check names {copy.component!r}, which is not a component with a "
+                    f"source{names.nearest(copy.component, known)}"
+                )
+                raise toml.refuse(path, line, cause, hint)
+        if len(check.copies) < 2:
+            cause = "a layout check needs two copies or more"
+            raise toml.refuse(path, toml.line_of(text, place), cause, hint)
 
 
 def find(specs: Path, name: str) -> str:

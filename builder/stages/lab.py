@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from builder.base.model import find as find_base
 from builder.base.model import load_named
 from builder.disk import image as disk_image
 from builder.errors import UsageError
@@ -32,6 +31,7 @@ from builder.pipeline.stage import Done, Stage, Work
 from builder.pipeline.stagename import VM, StageKind
 from builder.pipeline.store import Store
 from builder.profile import load as profiles
+from builder.profile import references
 from builder.profile.build import resolve
 from builder.stages.accelerator import accelerator
 from builder.stages.products import RPMS
@@ -137,9 +137,10 @@ class Benches:
         name = self.series.companion
         if not name:
             return None
-        profile = profiles.load(self._setting.specs.parent, name)
-        bases = self._setting.project.bases
-        base = load_named(bases, find_base(bases, profile.base), profile.init)
+        project = self._setting.project
+        named = references.companion_of(project, self._setting.build.profile, name)
+        profile = profiles.load(project.specs, named)
+        base = load_named(project.bases, references.base_of(project, profile), profile.init)
         flavours = dict.fromkeys((profile.default_flavour, *profile.flavour))
         store = Store(self._setting.cache)
         found: list[Companion] = []

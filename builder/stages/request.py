@@ -12,7 +12,7 @@ from builder.base.model import load_named
 from builder.errors import UsageError
 from builder.host.paths import Project
 from builder.pipeline.stage import COMPILER_CACHE, WORKERS
-from builder.profile import load
+from builder.profile import load, references
 from builder.profile.build import Build, resolve
 from builder.profile.model import Profile
 
@@ -82,6 +82,7 @@ def choose(project: Project, request: Request) -> Build:
     Raises UsageError for names that do not exist, and for a file that is malformed.
     """
     profile = load.load(project.specs, request.profile)
+    references.require(project, profile)
     _refuse_unused_series(project.patches / profile.name, profile)
     flavour = names.choose(
         "flavour",
@@ -90,7 +91,8 @@ def choose(project: Project, request: Request) -> Build:
         "--flavour names a table [flavour.NAME] of profile.toml",
         of=f"profile {profile.name}",
     )
-    name = find_base(project.bases, request.base or profile.base)
+    asked = request.base
+    name = find_base(project.bases, asked) if asked else references.base_of(project, profile)
     base = load_named(project.bases, name, profile.init)
     return resolve(_with_variants(profile, request.variants), flavour, base)
 

@@ -13,6 +13,7 @@ from tests.world import ROOT, World
 EL6 = "centos6"
 ORIGIN = "debian12"
 KEY = "keys/small-world"
+_FIXES = re.compile(r"^\[\[component\.kernel\.fixes\]\]\n(?:\w.*\n)+", re.MULTILINE)
 _SIGNED = re.compile(r"^signed_by = \[.*?^\]", re.MULTILINE | re.DOTALL)
 
 
@@ -36,7 +37,7 @@ def stand_in(bases: Path) -> Path:
 def make(project: Path, cache: Path, urls: tuple[str, str], key: Key) -> World:
     """A project with the profile el6: its sources at ``urls``, the source RPM signed by ``key``.
 
-    The small world's ipvsadm is not the one that our patches are for; and what is linked in
+    The small world's sources are not those that our patches are for; and what is linked in
     the stand-in for centos6 is linked statically, as its libraries are not EL6's.
     """
     made = world.make(project, cache)
@@ -45,6 +46,7 @@ def make(project: Path, cache: Path, urls: tuple[str, str], key: Key) -> World:
     (specs / KEY).write_text(key.public)
     (specs / "profile.toml").write_text(_profile(specs / "profile.toml", urls, key))
     (specs / "sources.lock").unlink(missing_ok=True)
+    (made.project / "patches" / "el6" / "kernel-modern-toolchain").mkdir(parents=True)
     stand_in(made.project / "dockerfiles")
     return made
 
@@ -53,6 +55,8 @@ def _profile(path: Path, urls: tuple[str, str], key: Key) -> str:
     text = path.read_text().replace('linking = "dynamic"', 'linking = "static"')
     signed = f'signed_by = [{{ key = "{KEY}", fingerprint = "{key.fingerprint}" }}]'
     text, found = _SIGNED.subn(signed, text)
+    assert found == 1
+    text, found = _FIXES.subn("", text)
     assert found == 1
     for name, url in zip(("kernel", "lvs"), urls, strict=True):
         table = text.index(f"[source.{name}]")
