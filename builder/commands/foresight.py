@@ -13,7 +13,7 @@ from builder.pipeline.stage import Stage
 from builder.place import Place
 from builder.profile.build import Build
 from builder.spans import about
-from builder.stages.request import Request
+from builder.stages.request import Request, choose
 from builder.stages.session import open_session
 
 
@@ -30,7 +30,9 @@ def foresee(
     ``forced``: these would run even if nothing has changed.  ``in_turn``: each goal is begun when
     the one before is settled; otherwise all run side by side.
     """
-    with open_session(replace(request, update=False), place, reading=True) as session:
+    build = choose(place.project, request)
+    asked = replace(request, update=False)
+    with open_session(asked, place, reading=True, build=build) as session:
         wanted = goals(session.setting.build)
         outdated = ownership.is_outdated(place.cache)
         found = outlooks(

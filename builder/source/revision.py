@@ -11,6 +11,9 @@ import msgspec
 from builder.digest import Digest
 from builder.host import process
 
+_EPOCH = re.compile(r"^\d+:")
+# What Debian appends to an upstream version that it has repacked.
+_REPACKED = re.compile(r"[+~](dfsg|ds|really).*$")
 _ORIGINAL = re.compile(r"\.orig\.tar\.[a-z0-9]+$")
 
 
@@ -32,6 +35,11 @@ class Revision(msgspec.Struct, frozen=True):
 def upstream(version: str) -> str:
     """A version without Debian's revision, with its epoch."""
     return version.rpartition("-")[0] or version
+
+
+def plain(version: str) -> str:
+    """Upstream's own version: without epoch, Debian's revision and its marks of repacking."""
+    return _REPACKED.sub("", _EPOCH.sub("", upstream(version)))
 
 
 def of_packages(shown: str, name: str) -> tuple[Revision, ...]:

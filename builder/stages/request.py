@@ -12,7 +12,7 @@ from builder.base.model import load_named
 from builder.errors import UsageError
 from builder.host.paths import Project
 from builder.pipeline.stage import COMPILER_CACHE, WORKERS
-from builder.profile import load, references
+from builder.profile import load, pinned, references
 from builder.profile.build import Build, resolve
 from builder.profile.model import Profile
 
@@ -30,6 +30,7 @@ class Request(msgspec.Struct, frozen=True):
     ``own_objects``: the same for objects of a team's compiler cache.
     ``workers``: that compile for this machine, separated by commas, instead of those of the
     configuration.  ``own_compilers``: no worker is used, and nothing that one has compiled.
+    ``behind``: versions in profile.toml may be others than the pinned ones.
     """
 
     profile: str
@@ -45,6 +46,7 @@ class Request(msgspec.Struct, frozen=True):
     own_objects: bool = False
     workers: str | None = None
     own_compilers: bool = False
+    behind: bool = False
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.own_compilers:
@@ -94,7 +96,10 @@ def choose(project: Project, request: Request) -> Build:
     asked = request.base
     name = find_base(project.bases, asked) if asked else references.base_of(project, profile)
     base = load_named(project.bases, name, profile.init)
-    return resolve(_with_variants(profile, request.variants), flavour, base)
+    chosen = _with_variants(profile, request.variants)
+    if not (request.behind or request.update):  # the latter pins anew
+        pinned.require(project, chosen)
+    return resolve(chosen, flavour, base)
 
 
 def _refuse_unused_series(folder: Path, profile: Profile) -> None:

@@ -16,13 +16,10 @@ from builder.errors import UsageError
 from builder.profile.model import Profile
 from builder.source.model import Location, Source
 from builder.source.pins import Pin
-from builder.source.revision import Revision, is_newer, upstream
+from builder.source.revision import Revision, is_newer, plain
 
-_EPOCH = re.compile(r"^\d+:")
 _NUMBERS = re.compile(r"^\d+(\.\d+)*$")
 _VERSION = re.compile(r"(?<![\d.])\d+(?:\.\d+)+(?!\d|\.\d)")
-# What Debian appends to an upstream version that it has repacked.
-_REPACKED = re.compile(r"[+~](dfsg|ds|really).*$")
 
 
 @dataclass(frozen=True)
@@ -118,13 +115,9 @@ def of_package(
     name, equals, _ = location.url.partition(":")[2].partition("=")
     for one in served:
         if one.sha256 in pinned and not equals:
-            yield Offer(_plain(one.version), f"{location.scheme}:{name}")
+            yield Offer(plain(one.version), f"{location.scheme}:{name}")
             continue
-        yield Offer(_plain(one.version), f"{location.scheme}:{name}", one.version)
-
-
-def _plain(version: str) -> str:
-    return _REPACKED.sub("", _EPOCH.sub("", upstream(version)))
+        yield Offer(plain(one.version), f"{location.scheme}:{name}", one.version)
 
 
 def of_releases(data: bytes, place: str) -> tuple[Offer, ...]:

@@ -93,7 +93,7 @@ class UpdateTrial:
     def _unpinned(self, sources: Sequence[str]) -> list[str]:
         """The files of which the checkout knows no digest, among those that are compared."""
         lock = open_lock(self.real, self.profile)
-        parts = _parts(choose(self.real, Request(self.profile)), sources)
+        parts = _parts(choose(self.real, Request(self.profile, behind=True)), sources)
         found = [one.file for _, one in parts if not known(one, valid_pins(one, lock))]
         return list(dict.fromkeys(found))
 
@@ -108,7 +108,7 @@ class UpdateTrial:
     def _try(
         self, project: Project, sources: Sequence[str], variants: Sequence[str], *, locked: bool
     ) -> Tried:
-        request = Request(self.profile, locked=locked, variants=tuple(variants))
+        request = Request(self.profile, locked=locked, variants=tuple(variants), behind=True)
         with open_session(request, Place(project, self.cache, self.console)) as session:
             parts = _parts(session.setting.build, sources)
             session.settle(*(StageKind.FETCH.of(name) for name in sources))

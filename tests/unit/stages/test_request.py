@@ -104,6 +104,54 @@ def test_a_name_of_nothing_in_a_profile_is_told_with_its_line(
     assert "--base" not in caught.value.hint
 
 
+VERSIONS = [
+    (
+        *('version = "6.1.192"', 'version = "6.1.193"'),
+        "component.kernel.version: '6.1.193' is not the version of what is pinned, 6.1.192-2 of "
+        "kernel, as specs/lts/sources.lock has it",
+        'write version = "6.1.192"',
+    ),
+    (
+        *('version = "2.2.7"', 'version = "2.2.8"'),
+        *("component.keepalived.version: '2.2.8' is not", 'write version = "2.2.7"'),
+    ),
+    (
+        *("linux-source-6.1=6.1.192-2", "linux-source-6.1=6.1.193-1"),
+        "source.kernel.locations[0].url: '6.1.193-1' is not the version of what is pinned",
+        'write "apt:linux-source-6.1=6.1.192-2"',
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "words", "hint"), VERSIONS)
+def test_a_version_that_is_not_the_pinned_one_is_told_before_anything_is_fetched(
+    project: Project, old: str, new: str, words: str, hint: str
+) -> None:
+    project.specs.unlink()
+    shutil.copytree(ROOT / "specs", project.specs)
+    path = project.specs / "lts/profile.toml"
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    with pytest.raises(UsageError) as caught:
+        choose(project, Request("lts"))
+    assert caught.value.what.startswith("specs/lts/profile.toml:")
+    assert words in caught.value.cause
+    assert caught.value.hint.startswith(hint)
+    assert "invoke update " in caught.value.hint
+    assert choose(project, Request("lts", update=True)), "which pins anew"
+    path.with_name("sources.lock").unlink()
+    assert choose(project, Request("lts")), "nothing is pinned"
+
+
+def test_another_revision_of_the_pinned_version_may_be_named(project: Project) -> None:
+    project.specs.unlink()
+    shutil.copytree(ROOT / "specs", project.specs)
+    path = project.specs / "lts/profile.toml"
+    path.write_text(path.read_text().replace("=6.1.192-2", "=6.1.192-1"))
+    assert choose(project, Request("lts"))
+
+
 def test_a_base_that_the_option_names_is_told_as_the_options(project: Project) -> None:
     with pytest.raises(UsageError, match="there is no base 'debain12'") as caught:
         choose(project, Request("lts", base="debain12"))
