@@ -12,7 +12,7 @@ MOST_LINES = 6
 # The most specific first: a compiler's or linker's error, the kernel configuration check,
 # rpmbuild's own error, make's last message.
 _TELLING = (
-    re.compile(r"(: (fatal )?error: |undefined reference to|^config: CONFIG_)"),
+    re.compile(r"(: (fatal )?error: |undefined reference to|^config: (CONFIG_|  ))"),
     FULL,
     re.compile(r"^error: (?!Bad exit status)|File not found|Installed \(but unpackaged\)"),
     re.compile(r"\*\*\* |: not found$|command not found|configure: error"),

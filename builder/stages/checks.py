@@ -14,6 +14,7 @@ from builder.pipeline.stage import Done, Stage, Work
 from builder.pipeline.stagename import CHECKS, StageKind, StageName
 from builder.profile.build import Build, BuildPart
 from builder.stages import patching
+from builder.stages import wanted as wanted_symbols
 from builder.stages.products import TREE, pristine_stage
 from builder.stages.setting import Setting
 from builder.stages.vendored import Vendored
@@ -24,12 +25,12 @@ REPORT = "layouts.json"
 def checked(build: Build) -> frozenset[str]:
     """The components that are built only if the checks pass."""
     copies = {copy.component for check in build.layout for copy in check.copies}
-    vendored = {part.name for part in build.parts.values() if part.vendor}
-    return frozenset(copies | vendored)
+    kernels = {part.name for part in build.parts.values() if part.is_kernel and part.source}
+    return frozenset(copies | kernels)
 
 
 def checks_stage(setting: Setting) -> Stage:
-    """Layouts of structures agree, and every new configuration symbol has a line."""
+    """Layouts of structures agree, every new configuration symbol has a line, all wanted exist."""
     build = setting.build
     parts = [build.parts[name] for name in sorted(checked(build))]
     needs = [need for part in parts for need in _needs(part)]
@@ -37,9 +38,11 @@ def checks_stage(setting: Setting) -> Stage:
     def inputs() -> tuple[Input, ...]:
         layouts = msgspec.json.encode(build.layout).decode()
         wanted = [part.vendor.config for part in parts if part.vendor]
+        files = wanted_symbols.fragments(setting) if any(one.configured for one in parts) else ()
         return (
             Input("layouts", digest.of_text(layouts)),
             Input("configuration", digest.of_text(msgspec.json.encode(wanted).decode())),
+            *digest.files("fragment", setting.specs, files),
             *setting.code.of(f"{__name__}:checks_stage"),
         )
 
@@ -48,6 +51,8 @@ def checks_stage(setting: Setting) -> Stage:
         from builder.forensics.view import TreeView  # noqa: PLC0415
 
         for part in parts:
+            tree = work.needs[StageKind.PREP.of(part.name)].path / TREE
+            wanted_symbols.require_known(setting, part, tree)
             if part.vendor is not None and part.source is not None:
                 _require_lines(Vendored(setting, part, part.source, part.vendor), work.needs)
         readers: dict[str, Callable[[str], str | None]] = {

@@ -18,6 +18,10 @@ NOISE = "  CC      kernel/fork.o\n" * 5000
         ("a.c:1: fatal error: y.h: No such file or directory\n", "fatal error: y.h"),
         ("ld: a.o: undefined reference to `f'\n", "undefined reference"),
         ("config: CONFIG_FOO wanted=y got=n (common.config:12)\n", "CONFIG_FOO wanted=y"),
+        (
+            "config: CONFIG_A wanted=y got=n (a:1)\nconfig:   (Kconfig) B\n",
+            "\nconfig:   (Kconfig) B",
+        ),
         ("error: File not found: /buildroot/usr/x\nRPM build errors:\n", "File not found"),
         ("cp: write error: No space left on device\n", "No space left"),
         (
