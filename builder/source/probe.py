@@ -44,8 +44,8 @@ def _package(words: str, lists: Path | None, *, from_source: bool) -> str:
     has = [one.version for one in read]
     if version in has or (has and not version):
         return f"{version or has[0]} is in {whose}"
-    told = f"they have {', '.join(has)}" if has else "they have no such package"
-    return f"{version or name} is not in {whose} ({told}); a build looks at the mirror again"
+    there = ", ".join(has) or f"no {name}"
+    return f"is looked up when a build takes new lists from the mirror ({whose} have {there})"
 
 
 def _ask(scheme: str, url: str, seconds: float) -> str:
