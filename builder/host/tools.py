@@ -6,15 +6,22 @@ Only the standard library is used here: bootstrap reads the table before there i
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from builder import names
+from builder.errors import UsageError
+
 TABLE = Path(__file__).with_name("tools.toml")
+PLACE = "builder/host/tools.toml"
+_REQUIRED = ("package", "purpose", "need")
+_KEYS = (*_REQUIRED, "ask", "module")
 SYSTEM_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 
@@ -53,22 +60,66 @@ class Tool:
 def table() -> Mapping[str, Tool]:
     """All tools by name, in the table's order.
 
-    Raises ValueError, TypeError or KeyError if the table is not well-formed.
+    Raises UsageError, with file and line, if the table is not well-formed.
     """
-    rows = tomllib.loads(TABLE.read_text(encoding="utf-8"))
-    return {name: _tool(name, **row) for name, row in rows.items()}
+    text = TABLE.read_text(encoding="utf-8", errors="replace")
+    try:
+        rows = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"line (\d+)", str(error))
+        raise _refuse(int(found[1]) if found else len(text.splitlines()), str(error)) from error
+    return {name: _tool(text, name, row) for name, row in rows.items()}
 
 
-def _tool(
-    name: str,
-    *,
-    package: str,
-    purpose: str,
-    need: str,
-    ask: Iterable[str] = ("--version",),
-    module: bool = False,
-) -> Tool:
-    return Tool(name, package, purpose, Need(need), tuple(ask), module)
+def _tool(text: str, name: str, row: object) -> Tool:
+    if not isinstance(row, dict):
+        raise _refuse(_line_of(text, name), f"{name} is not a table: write [{name}]")
+    for key, value in row.items():
+        fault = _fault(key, value)
+        if fault:
+            raise _refuse(_line_of(text, name, key), f"{name}.{key}: {fault}")
+    lacking = [key for key in _REQUIRED if key not in row]
+    if lacking:
+        raise _refuse(_line_of(text, name), f"{name} has no {' and no '.join(lacking)}")
+    ask = tuple(row.get("ask", Tool.ask))
+    return Tool(**{**row, "name": name, "need": Need(row["need"]), "ask": ask})
+
+
+def _fault(key: str, value: object) -> str:
+    """What is wrong with a key of a row; empty if nothing is."""
+    if key not in _KEYS:
+        return f"unknown key{names.nearest(key, _KEYS)}"
+    if key == "module":
+        return "" if isinstance(value, bool) else "not true or false"
+    if key == "ask":
+        good = isinstance(value, list) and all(isinstance(one, str) for one in value)
+        return "" if good else "not a list of texts"
+    if not isinstance(value, str) or not value.strip():
+        return "not a text, or an empty one"
+    if key == "need" and value not in list(Need):
+        near = names.nearest(value, [need.value for need in Need])
+        return f"{names.shown(value)} is none of {', '.join(Need)}{near}"
+    return ""
+
+
+def _line_of(text: str, name: str, key: str = "") -> int:
+    """The line of a table's key, or of its head."""
+    head, inside = 1, False
+    for number, line in enumerate(text.splitlines(), 1):
+        word = line.partition("#")[0].strip()
+        if word.startswith("["):
+            inside = word.strip("[] ").strip("\"'") == name
+            head = number if inside else head
+        elif (inside and key and word.partition("=")[0].strip() == key) or (
+            not inside and word.partition("=")[0].strip() == name
+        ):
+            return number
+    return head
+
+
+def _refuse(line: int, cause: str) -> UsageError:
+    hint = f"its head lists the keys: head -n 21 {PLACE}"
+    return UsageError(f"{PLACE}:{line} cannot be used", cause, hint)
 
 
 def for_base(method: str, *, root: bool) -> tuple[Tool, ...]:

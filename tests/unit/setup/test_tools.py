@@ -11,7 +11,7 @@ import pytest
 
 from builder.archive import stream
 from builder.base.model import load_base
-from builder.errors import EnvironmentFailure
+from builder.errors import EnvironmentFailure, UsageError
 from builder.host import process, tools
 from builder.host.tools import Need
 from tests.support import syntax
@@ -107,6 +107,50 @@ def test_a_missing_program_is_told_with_its_package(
     assert caught.value.hint == "apt-get install e2fsprogs"
     with pytest.raises(KeyError):
         process.require_tool("frobnicate")
+
+
+ROW = '[one]\npackage = "p"\npurpose = "to try"\nneed = "build"\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ('"build"', '"biuld"', 5, "one.need: 'biuld' is none of build, mmdebstrap, "),
+        ('"build"', '"biuld"', 5, "; did you mean 'build'?"),
+        ('"build"', "3", 5, "one.need: not a text, or an empty one"),
+        ('"p"', '""', 3, "one.package: not a text, or an empty one"),
+        ("need =", "needs =", 5, "one.needs: unknown key; did you mean 'need'?"),
+        ('need = "build"\n', "", 2, "one has no need"),
+        ('need = "build"', 'need = "build"\nask = "-V"', 6, "one.ask: not a list of texts"),
+        ('need = "build"', 'need = "build"\nmodule = 1', 6, "one.module: not true or false"),
+        ("[one]\n", 'one = "x"\n', 2, "one is not a table: write [one]"),
+        ("[one]", "[one", 2, "Expected ']'"),
+    ],
+)
+def test_a_table_that_is_not_well_formed_is_told_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, line: int, words: str
+) -> None:
+    path = tmp_path / "tools.toml"
+    monkeypatch.setattr(tools, "TABLE", path)
+    assert ROW.count(old) == 1
+    path.write_text(f"# A table.\n{ROW.replace(old, new)}")
+    if new.startswith("one ="):
+        path.write_text(f"# A table.\n{new}")
+    with pytest.raises(UsageError) as caught:
+        tools.table.__wrapped__()
+    assert caught.value.what == f"builder/host/tools.toml:{line} cannot be used"
+    assert words in caught.value.cause
+
+
+def test_a_good_table_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "tools.toml"
+    monkeypatch.setattr(tools, "TABLE", path)
+    path.write_text(
+        f"{ROW}ask = []\nmodule = true\n{ROW.replace('one', '/a/b')}".replace("[/a/b]", '["/a/b"]')
+    )
+    one, other = tools.table.__wrapped__().values()
+    assert one == tools.Tool("one", "p", "to try", Need.BUILD, (), module=True)
+    assert other == tools.Tool("/a/b", "p", "to try", Need.BUILD)
 
 
 def test_no_other_place_names_packages() -> None:
