@@ -15,6 +15,7 @@ from builder.archive import rpm
 from builder.errors import UsageError, VerificationError
 from builder.rpm.library import createrepo_c
 
+_HEADER = "its header shows the format"
 _SONAME = re.compile(r"^(?P<name>[^()]+)\((?P<version>[^()]*)\)\(64bit\)$")
 _PREFIXED = re.compile(r"^(?P<prefix>.*?)(?P<numbers>\d+(?:\.\d+)*)$")
 
@@ -77,14 +78,19 @@ def load_target(path: Path) -> Target:
     """Read the table of what a target provides.  Raises UsageError with its place in the file."""
     try:
         words = texts.read(path)
-        toml.require_present_names(path, words, toml.parse(path, words), {"host": "target"})
-        return msgspec.toml.decode(words, type=Target)
-    except (OSError, msgspec.DecodeError) as error:
+    except OSError as error:
         raise UsageError(
             f"{path.name} cannot be read",
             str(error),
-            f"fix {path.name}: its header shows the format",
+            f"fix {path.name}: {_HEADER}",
         ) from error
+    document = toml.parse(path, words)
+    toml.require_present_names(path, words, document, {"host": "target"})
+    for kind, form in (("soname", Soname), ("feature", Provided), ("name", Provided)):
+        tables = document.get(kind)
+        for name, table in tables.items() if isinstance(tables, dict) else ():
+            toml.convert(path, words, table, form, f"{kind}.{name}", hint=_HEADER)
+    return toml.convert(path, words, document, Target, "", hint=_HEADER)
 
 
 def requirements(rpms: tuple[Path, ...]) -> tuple[Requirement, ...]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from builder import names
+from builder import names, toml
+from builder import text as texts
 from builder.errors import EnvironmentFailure
 from builder.host import process
 from builder.host.removal import remove
@@ -20,6 +21,7 @@ SERIAL = "selftest"
 SIZE = "2M"
 GUESTS = Path(__file__).parent / "guest"
 TABLE = "payload.toml"
+KEYS = "programs and parts are files of this folder, checks the names that the guest reports"
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,12 +48,22 @@ class Payload(msgspec.Struct, frozen=True):
 
 
 def load(init: str) -> Payload:
-    """The self-test of a guest with that init.  Raises UsageError if there is none."""
+    """The self-test of a guest with that init.
+
+    Raises UsageError if there is none, and with file and line if its table is wrong.
+    """
     known = sorted(path.parent.name for path in GUESTS.glob(f"*/{TABLE}"))
     folder = GUESTS / names.choose(
         "self-test", init, known, "the profile names a folder of builder/smoke/guest/ (init)"
     )
-    table = msgspec.toml.decode((folder / TABLE).read_bytes(), type=_Table)
+    path = folder / TABLE
+    words = texts.read(path)
+    table = toml.convert(path, words, toml.parse(path, words), _Table, "", hint=KEYS)
+    for file in (*table.programs, *table.parts):
+        if not (folder / file).is_file():
+            key = "programs" if file in table.programs else "parts"
+            cause = f"{key} names {names.shown(file)}, which does not exist"
+            raise toml.refuse(path, toml.line_of(words, key), cause, KEYS)
     return Payload(
         tuple((folder / file).resolve() for file in table.programs),
         tuple((folder / file).resolve() for file in table.parts),

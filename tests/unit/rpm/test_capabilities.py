@@ -135,8 +135,10 @@ def test_a_table_of_an_earlier_version_is_told_the_new_name(tmp_path: Path) -> N
 
 def test_a_table_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / "target.toml").write_text(TARGET + "\n[name.x]\npackages = 1\n")
-    with pytest.raises(UsageError):
+    line = len(TARGET.splitlines()) + 3
+    with pytest.raises(UsageError, match=rf"/target\.toml:{line} cannot be used") as caught:
         capabilities.load_target(tmp_path / "target.toml")
+    assert caught.value.cause.endswith("unknown field `packages`; did you mean 'package'?")
 
 
 def test_the_tables_of_this_project_are_good() -> None:

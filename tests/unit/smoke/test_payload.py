@@ -47,6 +47,28 @@ def test_a_self_test_that_is_not_there_is_told_with_those_that_are() -> None:
     assert "systemd" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("cpus =", "cpu =", "did you mean 'cpus'?"),
+        ('programs = ["run"', 'programs = ["runs"', "programs names 'runs', which does not exist"),
+        ("cpus = ", "cpus = [", "line"),
+    ],
+)
+def test_a_mistake_in_the_table_is_told_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, words: str
+) -> None:
+    shutil.copytree(payload.GUESTS, tmp_path / "guest", symlinks=True)
+    monkeypatch.setattr(payload, "GUESTS", tmp_path / "guest")
+    path = tmp_path / "guest/systemd/payload.toml"
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    with pytest.raises(UsageError, match=r"systemd/payload\.toml:\d+ cannot be used") as caught:
+        payload.load("systemd")
+    assert words in caught.value.cause
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_shell_and_perl_are_clean(name: str) -> None:
     for program in payload.load(name).programs:
