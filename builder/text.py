@@ -6,6 +6,7 @@ import shlex
 import stat
 from pathlib import Path
 
+from builder import names
 from builder.errors import UsageError
 
 
@@ -26,7 +27,7 @@ def read_bytes(path: Path) -> bytes:
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise UsageError(
-            f"{path.parent.name}/{path.name} is not a regular file",
+            f"{names.place_of(path)} is not a regular file",
             "it is a folder, a device, a pipe or a socket, or a link to one",
             f"ls -lL {shlex.quote(str(path))}",
         )
@@ -42,8 +43,8 @@ def decode(path: Path, data: bytes, *, hint: str = "") -> str:
         line = before.count(b"\n") + 1
         column = len(before) - (before.rfind(b"\n") + 1) + 1
         raise UsageError(
-            f"{path.parent.name}/{path.name}:{line} is not UTF-8 text",
+            f"{names.place_of(path)}:{line} is not UTF-8 text",
             f"byte {column} of that line is 0x{data[error.start]:02x}: {error.reason}",
-            hint or f"iconv -f ISO-8859-1 -t UTF-8 {shlex.quote(path.name)} (if it is Latin-1)",
+            hint or f"if it is Latin-1: iconv -f ISO-8859-1 -t UTF-8 {shlex.quote(str(path))}",
         ) from error
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -94,6 +94,21 @@ def test_what_is_no_utf_8_is_told_with_file_and_line(
     assert caught.value.cause.startswith("byte 8 of that line is 0xe9")
 
 
+def test_a_file_of_the_project_is_named_as_it_is_found_from_there(tmp_path: Path) -> None:
+    (tmp_path / "specs/p").mkdir(parents=True)
+    path = tmp_path / "specs/p/profile.toml"
+    path.write_bytes(BAD)
+    with pytest.raises(UsageError) as caught:
+        load.load(tmp_path / "specs", "p")
+    assert caught.value.what == "specs/p/profile.toml:2 is not UTF-8 text"
+    assert caught.value.hint.endswith(f": iconv -f ISO-8859-1 -t UTF-8 {path}")
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(UsageError) as caught:
+        text.read(path)
+    assert caught.value.what == "specs/p/profile.toml is not a regular file"
+
+
 @pytest.mark.parametrize("name", ["packages.txt", "keys/A"])
 def test_a_file_that_a_base_names_is_read_so_too(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "centos6"
