@@ -29,7 +29,7 @@ _RULES = {
     _VERSION: "letters, digits and . _ + ~ ^ alone, as rpm takes them: no hyphen",
     _SUFFIX: "letters, digits and . _ + ~ ^ alone, as rpm takes them: no hyphen",
     _AUTHOR: "not of the form NAME <USER@HOST>",
-    _LINE: "not one line of text",
+    _LINE: "not one line of text: it is empty, or has a control character",
     _PATH: "not a path: it has a control character",
     _BELOW: "not a path below a folder: it is relative, and has no part '.' or '..'",
     _IMAGE: "not of the form NAME@sha256:DIGEST, with 64 hexadecimal digits",

@@ -51,7 +51,7 @@ class Flavour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nobody has counted them.
     """
 
-    summary: str
+    summary: Line
     fragments: tuple[FileName, ...] = ()
     suffix: Suffix = ""
     objects: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
@@ -169,7 +169,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     name: Name
-    summary: str
+    summary: Line
     base: Name
     default_flavour: Name
     target: FileName

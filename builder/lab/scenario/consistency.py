@@ -22,8 +22,11 @@ Fault = tuple[str, str, str]
 
 
 def of_topology(topology: Topology) -> Iterator[Fault]:
-    """Hosts, links and addresses that do not fit together."""
+    """Hosts, links and addresses that do not fit together, and texts that say nothing."""
     owners: dict[str, str] = {}
+    yield from _text_faults("summary", topology.summary)
+    for name, link in topology.link.items():
+        yield from _text_faults(f"link.{name}.title", link.title)
     for name, host in topology.host.items():
         for number, card in enumerate(host.interface):
             yield from _card_faults(
@@ -76,13 +79,15 @@ def _route_faults(place: str, host: Host) -> Iterator[Fault]:
 
 
 def of_runs(scenario: Scenario) -> Iterator[Fault]:
-    """Names and assertions of the runs, whatever the topology."""
+    """Texts, names and assertions of the runs, whatever the topology."""
     seen: set[str] = set()
+    yield from _text_faults("summary", scenario.summary)
     for number, run in enumerate(scenario.run):
         place = f"run[{number}]"
         if run.name in seen:
             yield f"{place}.name", f"there are two runs {run.name!r}", "give each its own name"
         seen.add(run.name)
+        yield from _text_faults(f"{place}.title", run.title)
         if run.synproxy_options and not run.synproxy:
             yield f"{place}.synproxy_options", "the run has no SYNPROXY", "say synproxy = true"
         yield from _row_faults(place, run)
@@ -97,6 +102,14 @@ def of_scenario(scenario: Scenario, topology: Topology) -> Iterator[Fault]:
         yield from _host_faults(f"setup[{number}].host", command.host, topology)
     for number, run in enumerate(scenario.run):
         yield from _run_faults(f"run[{number}]", run, topology, scenario.shared)
+
+
+def _text_faults(place: str, text: str) -> Iterator[Fault]:
+    """Whether a page and a list can show the text: one line, and not an empty one."""
+    if not text.strip() or not text.isprintable():
+        key = place.rpartition(".")[2]
+        lack = "is empty" if not text.strip() else "is not one line of text"
+        yield place, f"{key} {lack}", f'write {key} = "..." with a few words'
 
 
 def _run_faults(

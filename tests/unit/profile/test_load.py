@@ -203,6 +203,8 @@ MISTAKES = [
     (AUTHOR, 'author = "A\\nB <a@b.invalid>"', 8, "not of the form NAME <USER@HOST>"),
     ('text = "first"', 'text = "one\\n%post"', 9, "not one line of text"),
     ('text = "first"', 'text = " "', 9, "not one line of text"),
+    ('summary = "small"', 'summary = ""', 12, "flavour.vm.summary: not one line of text: it is e"),
+    ('summary = "a small one"', 'summary = "\\n"', 1, "summary: not one line of text: it is empty"),
     # addresses
     (URL, 'url = "gopher://a/x"', 24, "'gopher' is none of apt, apt-source, https, http, ftp"),
     (URL, 'url = "htps://a/x"', 24, "did you mean 'https'?"),
