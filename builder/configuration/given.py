@@ -28,6 +28,13 @@ class ValueOrigin:
     def __str__(self) -> str:
         return f"{self.file}:{toml.line_of(self.text, self.key)}" if self.file else self.words
 
+    def written(self, key: str, value: str, quoted: str) -> str:
+        """How a value is given here; ``quoted``: the same as TOML has it."""
+        if self.file is not None or self.words == _DEFAULT:
+            return f"{key} = {quoted}"
+        is_option = self.words.startswith("-")
+        return f"{self.words} {value}" if is_option else f"export {self.words}={value}"
+
     def refuse(self, cause: str, hint: str) -> UsageError:
         """The error for a value from here."""
         if self.file is None:
@@ -65,8 +72,17 @@ class GivenTable:
         return self.values[key].value
 
     def refuse(self, key: str, cause: str, hint: str, *, at: str = "") -> UsageError:
-        """The error for the value of a key; ``at``: the key whose line is named instead."""
-        return self.values[at or key].origin.refuse(f"{self.name}.{key}: {cause}", hint)
+        """The error for the value of a key; ``at``: the key whose place is named instead.
+
+        An option or a variable is the key's name where it was given there.
+        """
+        origin = self.values[at or key].origin
+        named = f"{self.name}.{key}: " if at or origin.file is not None else ""
+        return origin.refuse(f"{named}{cause}", hint)
+
+    def written(self, key: str, value: str, quoted: str) -> str:
+        """How the value of a key is given where the present one was; see ``ValueOrigin``."""
+        return self.values[key].origin.written(key, value, quoted)
 
     def store_url(self, schemes: tuple[str, ...]) -> str:
         """The address in ``store``, empty if there is none.
@@ -78,7 +94,8 @@ class GivenTable:
             return ""
         fault = fault_of(url, schemes)
         if fault:
-            raise self.refuse("store", fault, 'store = "https://HOST/PATH/"')
+            example = "https://HOST/PATH/"
+            raise self.refuse("store", fault, self.written("store", example, f'"{example}"'))
         if self.password is not None and not is_private(url):
             cause = "a password would go through the network in clear text"
             hint = "use https, or leave the password out (reading needs none)"

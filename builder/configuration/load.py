@@ -18,7 +18,7 @@ from builder.configuration import given, places, stages
 from builder.configuration.given import GivenTable, GivenValue, HeldValue, ValueOrigin
 from builder.configuration.model import UserFile
 from builder.errors import UsageError
-from builder.farm.model import FORM, WorkerAddress
+from builder.farm.model import EXAMPLE, WorkerAddress
 from builder.relay.model import SCHEMES, CompilerCache
 from builder.remote.model import StageStore
 
@@ -77,8 +77,19 @@ def named_workers(words: str | None) -> tuple[WorkerAddress, ...] | None:
     """
     if words is None:
         return None
-    given = GivenValue(names.split("--workers", words), ValueOrigin("--workers"))
-    return _workers(GivenTable(WORKERS, {"hosts": given}, None))
+    hosts = GivenValue(_listed(words), ValueOrigin("--workers"))
+    table = GivenTable(WORKERS, {"hosts": hosts}, None)
+    if not hosts.value:
+        raise table.refuse("hosts", "it names no machine", _example(table))
+    return _workers(table)
+
+
+def _listed(words: str) -> tuple[str, ...]:
+    return tuple(words.replace(",", " ").split())
+
+
+def _example(table: GivenTable) -> str:
+    return table.written("hosts", EXAMPLE, f'["{EXAMPLE}"]')
 
 
 def _defaults() -> dict[str, dict[str, GivenValue]]:
@@ -145,8 +156,8 @@ def _table(
 def _workers_table(values: Mapping[str, GivenValue], environment: Mapping[str, str]) -> GivenTable:
     """The table of workers as the environment changes it."""
     if environment.get(HOSTS):
-        hosts = tuple(environment[HOSTS].replace(",", " ").split())
-        values = {**values, "hosts": GivenValue(hosts, ValueOrigin(HOSTS))}
+        hosts = GivenValue(_listed(environment[HOSTS]), ValueOrigin(HOSTS))
+        values = {**values, "hosts": hosts}
     return GivenTable(WORKERS, values, None)
 
 
@@ -156,7 +167,8 @@ def _workers(table: GivenTable) -> tuple[WorkerAddress, ...]:
         try:
             worker = WorkerAddress.parse(word)
         except ValueError as error:
-            raise table.refuse("hosts", f"{names.shown(word)}: {error}", FORM) from error
+            cause = f"{names.shown(word)}: {error}"
+            raise table.refuse("hosts", cause, _example(table)) from error
         if str(worker) in found:
             hint = "give it once, with all its jobs"
             raise table.refuse("hosts", f"{worker} is in it twice", hint)

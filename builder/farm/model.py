@@ -12,7 +12,8 @@ PORT = 3633
 """The port of a worker, the one after distccd's own."""
 MOST_SLOTS = 256
 _FORM = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?/([0-9]{1,3})")
-FORM = "HOST/JOBS or HOST:PORT/JOBS, such as build2.example.org/8"
+EXAMPLE = "build2.example.org/8"
+FORM = f"HOST/JOBS or HOST:PORT/JOBS, such as {EXAMPLE}"
 
 
 @dataclass(frozen=True)

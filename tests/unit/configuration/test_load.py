@@ -341,6 +341,32 @@ def test_a_malformed_table_of_workers_is_refused_with_its_line(
 
 @pytest.mark.parametrize("words", ["build1", "build1/0", "a/1,a/2", "", "http://build1/4"])
 def test_a_malformed_option_is_refused_by_its_name(words: str) -> None:
-    with pytest.raises(UsageError, match="--workers") as refusal:
+    with pytest.raises(UsageError, match="--workers cannot be used: ") as refusal:
         loading.named_workers(words)
     assert refusal.value.hint
+    assert "hosts" not in str(refusal.value) + refusal.value.hint
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "cause", "hint"),
+    [
+        (loading.HOSTS, "build1", "'build1': it is not HOST", "export LVS_WORKERS=build2.example"),
+        (loading.STORE, "one", "what has no scheme", "export LVS_STAGE_STORE=https://HOST/PATH/"),
+        (loading.CACHE, "one", "what has no scheme", "export LVS_CACHE_REMOTE=https://HOST/PATH/"),
+    ],
+)
+def test_a_malformed_variable_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, cause: str, hint: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UsageError) as refusal:
+        loading.load()
+    assert refusal.value.what == f"{variable} cannot be used"
+    assert refusal.value.cause.startswith(cause)
+    assert refusal.value.hint.startswith(hint)
+
+
+def test_the_key_is_named_where_another_one_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(loading.STORE, "https://one/")
+    with pytest.raises(UsageError, match=f"{loading.STORE} cannot be used: stages.accept: it has"):
+        loading.load()
