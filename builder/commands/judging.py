@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-from builder import text as texts
-from builder import toml
 from builder.commands.lab import not_proven
 from builder.console import Console
 from builder.errors import UsageError
 from builder.host.paths import Project
-from builder.lab import catalogue, judging, mistakes
+from builder.lab import judging, mistakes
 from builder.lab import verdict as verdicts
 from builder.lab.oracle.rows import ROWS
 from builder.lab.page import lines, proof
 from builder.lab.page.html import PAGE
 from builder.lab.scenario import shipped
-from builder.lab.series import Fullnat
-from builder.names import nearest
 from builder.profile import load as profiles
+from builder.profile import references
 
 
 def require_one(**asked: bool) -> None:
@@ -59,9 +55,7 @@ def check(project: Project, profile: str, names: tuple[str, ...]) -> str:
     """
     loaded = profiles.load(project.specs, profile)
     faults = mistakes.check(names)
-    if loaded.lab is not None:
-        path = project.specs / loaded.name / profiles.FILE_NAME
-        faults += tuple(_unknown(path, loaded.lab))
+    faults += tuple(references.of_lab(project, loaded))
     if faults:
         raise UsageError(
             "the lab's files have a mistake" if len(faults) == 1 else f"{len(faults)} mistakes",
@@ -71,18 +65,3 @@ def check(project: Project, profile: str, names: tuple[str, ...]) -> str:
     count = len(names or shipped.available())
     good = "1 scenario is good" if count == 1 else f"{count} scenarios are good"
     return f"{good}; the oracle knows {len(ROWS)} assertions"
-
-
-def _unknown(path: Path, series: Fullnat) -> Iterator[UsageError]:
-    """An error for each unknown name in ``[lab.unsupported]``."""
-    text = texts.read(path)
-    methods, _ = catalogue.load("methods", shipped.METHODS)
-    known = {*shipped.available(), *ROWS, *(run.name for run in methods.run)}
-    for name in sorted(set(series.unsupported) - known):
-        line = toml.line_of(text, f"lab.unsupported.{name}")
-        meant = nearest(name, known)
-        cause = (
-            f"lab.unsupported.{name}: neither a scenario nor an assertion nor a method has "
-            f"this name{meant}"
-        )
-        yield toml.refuse(path, line, cause, catalogue.KEYS)

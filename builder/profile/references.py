@@ -43,8 +43,14 @@ def require(project: Project, profile: Profile) -> None:
     may use neither.
     """
     for one in _references(project, profile):
+        _required(project, profile.name, one)
+
+
+def of_lab(project: Project, profile: Profile) -> Iterator[UsageError]:
+    """An error for each name of nothing in the table ``lab.unsupported``."""
+    for one in _unsupported(profile):
         if one.name not in one.known:
-            raise refusal(project, profile.name, one)
+            yield _refusal(project, profile.name, one)
 
 
 def base_of(project: Project, profile: Profile) -> str:
@@ -59,7 +65,13 @@ def companion_of(project: Project, profile: str, companion: str) -> str:
     return _required(project, profile, named)
 
 
-def refusal(project: Project, profile: str, one: Reference) -> UsageError:
+def _required(project: Project, profile: str, one: Reference) -> str:
+    if one.name not in one.known:
+        raise _refusal(project, profile, one)
+    return one.name
+
+
+def _refusal(project: Project, profile: str, one: Reference) -> UsageError:
     """The error for a name that nothing has."""
     path = project.specs / profile / FILE_NAME
     near = names.nearest(one.name, one.known)
@@ -69,12 +81,6 @@ def refusal(project: Project, profile: str, one: Reference) -> UsageError:
         f"{one.words} names {names.shown(one.name)}, {one.lack}{near}",
         f"{one.kind}: {', '.join(sorted(one.known)) or 'none'}",
     )
-
-
-def _required(project: Project, profile: str, one: Reference) -> str:
-    if one.name not in one.known:
-        raise refusal(project, profile, one)
-    return one.name
 
 
 def _references(project: Project, profile: Profile) -> Iterator[Reference]:
