@@ -25,7 +25,6 @@ from builder.smoke.report import SmokeReport
 SMOKE = "smoke/smoke.json"
 MAIN = ("repo", "vm", "components")
 """Folders whose files people install; the others' are proof."""
-_HIDDEN = "repo/repodata"
 
 
 @dataclass(frozen=True)
@@ -112,8 +111,7 @@ def _groups(outputs: tuple[OutputFile, ...]) -> Iterator[FileGroup]:
     """By published folder, those that people install first."""
     found: dict[str, list[OutputFile]] = {}
     for entry in sorted(outputs, key=lambda one: one.path):
-        if not entry.path.startswith(_HIDDEN):
-            found.setdefault(publish.folder_of(entry.path), []).append(entry)
+        found.setdefault(publish.folder_of(entry.path), []).append(entry)
     for folder in sorted(found, key=lambda one: (not one.startswith(MAIN), one)):
         yield FileGroup(folder, tuple(found[folder]), folder.startswith(MAIN))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_first_what_came_out_then_proof_then_differences_then_the_stages(green: 
 def test_every_file_log_and_verdict_is_linked(green: str) -> None:
     links = {one.attributes["href"] for one in Page(green).all("a")}
     made = sample.green()
-    assert {one.path for one in made.outputs if "repodata" not in one.path} <= links
+    assert {one.path for one in made.outputs} <= links
     assert {f"logs/{name}" for name in sample.log_names(made)} <= links
     assert {"lab/fullnat/report.html", "../lab.html", "build.json"} <= links
     assert "lab/nat/report.html" not in links, "it not for this image"
@@ -62,8 +63,20 @@ def test_every_file_log_and_verdict_is_linked(green: str) -> None:
 def test_digests_are_such_as_sha256sum_reads(green: str) -> None:
     (block,) = (one for one in Page(green).all("pre") if "copy" in one.attributes["class"])
     lines = block.text.strip().splitlines()
-    for one in sample.outputs():
-        assert ("repodata" in one.path) == (f"{one.sha256}  {one.path}" not in lines)
+    assert sorted(lines) == sorted(f"{one.sha256}  {one.path}" for one in sample.outputs())
+
+
+def test_the_size_of_the_last_builds_says_of_what_it_is(green: str) -> None:
+    """Only products are remembered of a build: no repodata, no proof."""
+    headings = [one.text for one in Page(green).all("th")]
+    assert "size of RPMs and image" in headings
+
+
+def test_the_outputs_are_those_of_the_record(green: str) -> None:
+    """Also in what the tables say above their files: how many there are, and how large."""
+    told = re.findall(r"<caption>repo/: (\d+) files, ([^<]+)", green)
+    files = [one for one in sample.outputs() if one.path.startswith("repo/")]
+    assert told == [(str(len(files)), pages.size(sum(one.size for one in files)))]
 
 
 def test_it_tells_how_it_differs_from_the_build_before(green: str) -> None:
@@ -73,6 +86,18 @@ def test_it_tells_how_it_differs_from_the_build_before(green: str) -> None:
     assert "vm/director.qcow2400.0 MB412.0 MB+3%" in rows
     assert "build:kernel5 min 23 s4 min 23 s-19%" in rows
     assert not any(one.startswith("build:frr1 min") for one in rows), "it took the same time"
+
+
+def test_changes_that_are_not_listed_are_counted() -> None:
+    sizes = {**sample.SIZES, **{f"repo/packages/tool{at}-1-1.noarch.rpm": at for at in range(15)}}
+    before = {path: size + 1 for path, size in sizes.items()}
+    outputs = sample.outputs(sizes)
+    builds = (sample.summary(0, sizes), sample.summary(1, before))
+    told = page(msgspec.structs.replace(sample.green(), outputs=outputs, builds=builds))
+    changed = len(history.sizes(*builds))
+    assert changed == 20
+    assert f"and {changed - 12} more, which changed less" in told
+    assert faults(told) == []
 
 
 def test_a_build_whose_outputs_do_not_lie_there_is_compared_with_nothing() -> None:
