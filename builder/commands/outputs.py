@@ -268,7 +268,13 @@ def _unfinished(session: Session) -> tuple[Unfinished, ...]:
         return "failed" if name in schedule.failed else "stopped" if begun else "not begun"
 
     return tuple(
-        Unfinished(name, state(name, begun), round(now - begun, 1) if begun else 0.0)
+        Unfinished(
+            name,
+            state(name, begun),
+            round(now - begun, 1) if begun else 0.0,
+            begun or 0.0,
+            tuple(session.stages[name].needs),
+        )
         for name, begun in schedule.unfinished().items()
     )
 

@@ -41,11 +41,17 @@ class StageRecord(msgspec.Struct, frozen=True):
 
 
 class Unfinished(msgspec.Struct, frozen=True):
-    """A stage that the run wanted and did not finish; ``seconds``: how long it had been running."""
+    """A stage that the run wanted and did not finish.
+
+    ``seconds``: how long it had been running.  ``started``: seconds since the epoch, 0 if it was
+    not begun, or an earlier version wrote the record.  ``needs``: the stages that it waited for.
+    """
 
     name: str
     state: State
     seconds: float = 0.0
+    started: float = 0.0
+    needs: tuple[str, ...] = ()
 
 
 class ImageRecord(msgspec.Struct, frozen=True):

@@ -128,8 +128,11 @@ def red(words: str = "a.c:1: error: oops") -> BuildRecord:
         green(),
         outcome="failed",
         failure=Failure(words, words, "look: `invoke shell vm`", "vm", "logs/vm.log", 6),
-        unfinished=(Unfinished("vm", "failed", 20.0), Unfinished("smoke", "not begun")),
-        stages=STAGES[:5],
+        unfinished=(
+            Unfinished("vm", "failed", 20.0, BEGAN + 423, ("repo",)),
+            Unfinished("smoke", "not begun"),
+        ),
+        stages=STAGES[:6],
         outputs=outputs()[:3],
         builds=(),
     )

@@ -161,6 +161,9 @@ def test_a_stage_that_was_never_begun_is_named(site: Site) -> None:
     site.run_failing(*stages, kind=BuildError)
     states = [(one.name, one.state) for one in site.record.unfinished]
     assert states == [(TOOL, "failed"), ("repo", "not begun")]
+    failed, never = site.record.unfinished
+    assert 0 <= time.time() - failed.started - failed.seconds < busy(10)
+    assert (never.started, never.needs) == (0.0, (TOOL,))
     assert (site.target / "logs" / "build-keepalived.log").read_text() == "the compiler's words\n"
     assert site.record.outputs == ()
 

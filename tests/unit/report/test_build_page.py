@@ -15,7 +15,7 @@ from builder.host import processors
 from builder.host.processors import ProcessorCount
 from builder.pipeline.provenance import Provenance
 from builder.report import chart, history, html, origin, record
-from builder.report.record import BuildRecord
+from builder.report.record import BuildRecord, Unfinished
 from tests.support.report import sample
 from tests.support.report.reading import Page, contrast, faults, palettes
 
@@ -122,8 +122,39 @@ def test_the_critical_path_is_what_each_stage_had_to_wait_for() -> None:
         "c": sample.stage("c", 9, 1, "a", "b"),
         "d": sample.stage("d", 5, 2, "a"),
     }
-    assert chart.critical_path(ran) == ("b", "c")
+    times = {name: chart.time_of(one) for name, one in ran.items()}
+    assert chart.critical_path(times) == ("b", "c")
     assert chart.critical_path({}) == ()
+
+
+def test_the_time_of_a_failed_stage_is_in_the_whole_and_in_the_chart() -> None:
+    told = page(sample.red())
+    assert "7 min 23 s from the first start to the last end" in told
+    assert "image:build → build:kernel → repo → vm" in told
+    rows = {one.text.partition("log of ")[2] or one.text for one in Page(told).all("tr")}
+    assert "vmfailed, on the critical path20.0 s" in rows
+    assert told.count('<rect class="bad"') == 1
+    made = sample.red()
+    late, never = made.unfinished
+    drawn = chart.chart(made, None, {})
+    assert drawn.seconds == pytest.approx(443)
+    assert drawn.critical_seconds == pytest.approx(137.7 + 263.8 + 20.5 + 20)
+    bars = {row.name: round(row.x + row.width) for row in drawn.rows if row.width}
+    assert bars["vm"] == chart.WIDTH, "it ended last"
+    assert never.name not in bars
+    old = msgspec.structs.replace(late, started=0.0, needs=())
+    drawn = chart.chart(msgspec.structs.replace(made, unfinished=(old,)), None, {})
+    assert drawn.critical[-1] == "repo", "an earlier version did not record when it began"
+
+
+def test_after_a_failed_trial_the_chart_is_still_that_of_the_build() -> None:
+    made = sample.green()
+    hits = tuple(msgspec.structs.replace(one, hit=True) for one in made.stages)
+    trial = Unfinished("record:fullnat", "failed", 47.0, sample.BEGAN + 90_000, ("vm",))
+    now = msgspec.structs.replace(made, stages=hits, unfinished=(trial,))
+    drawn = chart.chart(now, now.builds[0], {})
+    assert drawn.critical[-1] == "smoke"
+    assert 480 < drawn.seconds < 490
 
 
 def test_after_a_trial_the_chart_is_still_that_of_the_build() -> None:
