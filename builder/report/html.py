@@ -69,6 +69,7 @@ def render(
     """
     build = _build(record)
     groups = tuple(_groups(record.outputs))
+    current = {one.folder: one.image for one in record.lab if one.current}
     return (
         pages.environment(Path(__file__).parent)
         .get_template("report.html.j2")
@@ -82,6 +83,9 @@ def render(
             sources=[stage for stage in record.stages if isinstance(stage.facts, FetchFacts)],
             groups=groups,
             largest=max((one.size for group in groups for one in group.files), default=1) or 1,
+            verdicts=[one for one in record.earlier if one.folder in current],
+            image=next(iter(current.values()), ""),
+            earlier=[one for one in record.earlier if one.folder not in current],
             comparison=_comparison(record, build),
             trend=record.builds if build is not None and len(record.builds) > 1 else (),
         )

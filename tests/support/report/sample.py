@@ -54,6 +54,7 @@ SIZES = {
     "vm/cmdline": 80,
     "smoke/smoke.json": 4_000,
 }
+IMAGE = of_text("vm/director.qcow2")
 ORIGIN = RunOrigin(BEGAN, "build01", "0.1.0", "aa1c524f" + "0" * 32, False, 2, 484.0, 0.93)
 SMOKE = SmokeReport(
     "pass",
@@ -108,6 +109,7 @@ def green() -> BuildRecord:
                 *("fullnat", "lab/fullnat", "lab/fullnat/report.html", "pass"),
                 current=True,
                 kernel_release="6.1.9",
+                image=IMAGE,
                 held=22,
             ),
             LabRecord(

@@ -11,11 +11,12 @@ import msgspec
 import pytest
 
 from builder import pages
+from builder.digest import of_text
 from builder.host import processors
 from builder.host.processors import ProcessorCount
 from builder.pipeline.provenance import Provenance
 from builder.report import chart, history, html, origin, record
-from builder.report.record import BuildRecord, Unfinished
+from builder.report.record import BuildRecord, Earlier, Unfinished
 from tests.support.report import sample
 from tests.support.report.reading import Page, contrast, faults, palettes
 
@@ -77,6 +78,33 @@ def test_the_outputs_are_those_of_the_record(green: str) -> None:
     told = re.findall(r"<caption>repo/: (\d+) files, ([^<]+)", green)
     files = [one for one in sample.outputs() if one.path.startswith("repo/")]
     assert told == [(str(len(files)), pages.size(sum(one.size for one in files)))]
+
+
+def section(source: str, heading: str) -> str:
+    """What is below a heading of a page, up to the next one; empty without it."""
+    return source.partition(f">{heading}<")[2].partition("<h")[0]
+
+
+def test_another_runs_verdict_of_this_image_is_not_told_as_of_another_build() -> None:
+    """It counts whether the image is the same, not which run has made the verdict."""
+    made = msgspec.structs.replace(
+        sample.green(),
+        earlier=(
+            Earlier("lab/fullnat", of_text("a"), sample.BEGAN + 500),
+            Earlier("lab/nat", of_text("b"), sample.BEGAN - 9000),
+            Earlier("lab/toa", of_text("c"), sample.BEGAN - 9000),
+        ),
+    )
+    told = page(made)
+    same, other = section(told, "Verdicts on this image"), section(told, "From earlier runs")
+    assert "lab/fullnat/" in same and "lab/nat/" not in same
+    assert "2026-11-26 " in same
+    assert sample.IMAGE in same, "the digest that decides it"
+    assert "lab/fullnat/" not in other, "its inputs are known"
+    assert "lab/nat/" in other, "it is of another image"
+    assert "lab/toa/" in other, "it has no verdict"
+    assert faults(told) == []
+    assert "From earlier runs" not in page(msgspec.structs.replace(made, earlier=made.earlier[:1]))
 
 
 def test_it_tells_how_it_differs_from_the_build_before(green: str) -> None:
