@@ -21,6 +21,7 @@ from builder.lab.trace import judge as judging
 from builder.lab.trace import reading
 from builder.lab.trace.director import Described
 from builder.lab.trace.judge import JudgedTrace
+from builder.lab.verdict import Fault
 from builder.place import Place
 from builder.profile import load as profiles
 
@@ -139,8 +140,7 @@ def _lines(trial: JudgedTrace, target: Path) -> list[str]:
     lines = [
         f"  {marks[row.outcome]} {row.name:<18} {row.seen}"
         + "".join(
-            f"\n        {fault.expected}: "
-            + ", ".join(f"{packet.capture} #{packet.frame}" for packet in fault.packets)
+            f"\n        {': '.join(filter(None, (fault.expected, _places(fault))))}"
             for fault in row.faults[:2]
         )
         for row in run.rows
@@ -156,3 +156,7 @@ def _lines(trial: JudgedTrace, target: Path) -> list[str]:
         f"captures: {verdict.outcome}, {words}, after {verdict.seconds:.1f} s; {target / PAGE}"
     )
     return [part for line in lines for part in line.split("\n")]
+
+
+def _places(fault: Fault) -> str:
+    return ", ".join(f"{packet.capture} #{packet.frame}" for packet in fault.packets)

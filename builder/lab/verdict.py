@@ -12,6 +12,8 @@ from builder.lab.subject import LabTiming, Subject
 
 FILE = "verdict.json"
 Outcome = Literal["pass", "fail", "undecided", "unsupported"]
+Why = Literal["", "no capture", "nothing to judge", "not applicable", "not in captures"]
+"""Of which kind the reason is that an assertion was not judged; empty for none of these."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -33,6 +35,11 @@ class RowVerdict(msgspec.Struct, frozen=True):
     """One assertion of the oracle.  ``seen``: what was judged, or the reason.
 
     ``undecided``: nothing is wrong, but the captures do not have all that it takes to say so.
+
+    ``why``: of which kind the reason is if it was not judged.  ``no capture``: one side of the
+    director was not captured.  ``nothing to judge``: there was no packet that it is about.
+    ``not applicable``: the profile's FULLNAT or the director's settings have nothing of the kind.
+    ``not in captures``: it takes more than captures to know.
     """
 
     name: str
@@ -40,6 +47,7 @@ class RowVerdict(msgspec.Struct, frozen=True):
     outcome: Outcome
     seen: str
     faults: tuple[Fault, ...] = ()
+    why: Why = ""
 
 
 class RunVerdict(msgspec.Struct, frozen=True):

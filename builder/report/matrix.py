@@ -10,6 +10,7 @@ from builder import pages
 from builder.errors import BuilderError
 from builder.host.paths import Project
 from builder.host.whole import write_whole
+from builder.lab import tally
 from builder.lab.scenario import shipped
 from builder.profile import load
 from builder.profile.model import Profile
@@ -98,6 +99,6 @@ def _cell(profile: str, tried: LabRecord | None, lacking: str) -> Cell:
     if not tried.current:
         return Cell("unsupported", "of another image", "not for the image in vm/", page)
     held = f"{tried.held} hold" if tried.held else ""
-    unjudged = f"{len(tried.unjudged)} could not be judged" if tried.unjudged else ""
+    unjudged = tally.told("not applicable", len(tried.unjudged)) if tried.unjudged else ""
     detail = ", ".join(filter(None, (held, unjudged))) if tried.outcome == "pass" else lacking
     return Cell(tried.outcome, _WORDS.get(tried.outcome, tried.outcome), detail, page)

@@ -107,7 +107,8 @@ class LabRecord(msgspec.Struct, frozen=True):
     ``key``: of the stage that made it, empty if none did.  ``image``, ``kernel_rpms``,
     ``experiment`` (scenario with topology) and ``recording``: SHA-256 digests; empty if the verdict
     is from a version that did not record them.  ``held``: how many assertions of the proof hold;
-    ``unjudged``: those about which nothing is known.
+    ``unjudged``: those that do not apply; in a verdict that is not ``pass``, all of which nothing
+    is known.
     """
 
     scenario: str

@@ -36,14 +36,16 @@ def said(row: Row, judgement: Judgement) -> RowVerdict:
     """A row's verdict, in words."""
     name = row.name
     if judgement.unsupported:
-        return RowVerdict(name, row.must_hold, "unsupported", judgement.unsupported)
+        why = judgement.why or "not applicable"
+        return RowVerdict(name, row.must_hold, "unsupported", judgement.unsupported, why=why)
     if judgement.failed:
         seen = f"{judgement.failed} of {max(judgement.looked, judgement.failed)}"
         faults = _faults(judgement.problems)
         return RowVerdict(name, row.must_hold, "fail", f"{seen} are not as expected", faults)
     if judgement.doubted:
         seen = f"{judgement.doubted} of {judgement.looked + judgement.doubted} cannot be judged"
-        return RowVerdict(name, row.must_hold, "undecided", seen, _faults(judgement.doubts))
+        faults = _faults(judgement.doubts)
+        return RowVerdict(name, row.must_hold, "undecided", seen, faults, judgement.why)
     return RowVerdict(name, row.must_hold, "pass", judgement.seen)
 
 

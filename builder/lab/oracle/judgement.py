@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from builder.lab.capture.packet import Packet
 from builder.lab.capture.sums import CUT
 from builder.lab.oracle.evidence import Evidence
+from builder.lab.verdict import Why
 
 SHOWN = 20
 """Faults of one row that are kept; what is wrong once is often wrong everywhere."""
@@ -27,7 +28,7 @@ class Judgement:
 
     ``problems``: what is wrong; ``failed`` counts all.  ``doubts``: what could not be judged, and
     why; ``doubted`` counts all.  ``seen``: one line for people.  ``unsupported``: why there is
-    nothing to judge.
+    nothing to judge.  ``why``: of which kind this reason is, or that of the doubts.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -37,6 +38,7 @@ class Judgement:
     unsupported: str = ""
     failed: int = 0
     doubted: int = 0
+    why: Why = ""
 
 
 @dataclass(frozen=True)

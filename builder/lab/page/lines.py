@@ -29,6 +29,6 @@ def _run(run: RunVerdict) -> str:
     words = counted.words
     if run.control:
         words = f"negative control, fails {', '.join(failed) or 'nothing'}"
-        words += f"; {len(counted.unjudged)} could not be judged" if counted.unjudged else ""
+        words += f"; {counted.unjudged_words}" if counted.unjudged else ""
     words += f" ({', '.join(counted.unjudged)})" if counted.unjudged else ""
     return f"  {'ok ' if run.as_expected else 'BAD'} {run.name}: {run.complaint or words}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from builder.lab.capture.packet import Packet
 from builder.lab.oracle.judgement import Findings, Judgement, Problem, Row
@@ -28,7 +28,7 @@ OCCASIONAL = {
     "icmp-through": "no ICMP error about a connection",
     "local-port": "no TCP connection",
 }
-"""What need not happen in a capture: a row that saw nothing of it was not asked."""
+"""What need not happen in captures: a row that saw nothing of it was not asked."""
 ELSEWHERE = {
     "answered": "whether the client was content is not in a capture",
     "in-turn": "the scheduler and its weights are not in a capture",
@@ -47,7 +47,8 @@ class Notebook:
     ``foreign``: by side.  ``unjoined``: reasons with their counts.  ``straddling``: the same for
     connections that a capture's start or end divides, by side; they are doubts if ``strict``.
     ``whole``: connections that were seen from start to end.  ``strangers``: connections to servers
-    that no client opened, such as health checks.
+    that no client opened, such as health checks.  ``missing``: the side of which no capture was
+    given, empty if both were.
     """
 
     found: dict[str, Findings] = field(default_factory=lambda: {one: Findings() for one in ASKED})
@@ -65,6 +66,7 @@ class Notebook:
     most_open: int = 0
     shifts: set[int] = field(default_factory=set)
     sizes: str = ""
+    missing: str = ""
 
     def __getitem__(self, row: str) -> Findings:
         return self.found[row]
@@ -104,8 +106,9 @@ class Notebook:
         """The judgement on a row at the end."""
         found = self[row.name]
         if found.nothing:
-            return _nothing(row.name, director)
-        return found.close(self._seen(row.name, found), "")
+            return _nothing(row.name, director, self.missing)
+        made = found.close(self._seen(row.name, found), "")
+        return replace(made, why="no capture") if self.missing and not found.looked else made
 
     def _seen(self, row: str, found: Findings) -> str:
         left_out = f"; not judged: {'; '.join(sorted(self.beyond))}" if self.beyond else ""
@@ -120,13 +123,16 @@ class Notebook:
         return words.get(row, f"{found.looked} looked at, all of them as they must be")
 
 
-def _nothing(row: str, director: Director) -> Judgement:
+def _nothing(row: str, director: Director, missing: str) -> Judgement:
     if row in TCP_ROWS and row not in UDP_ROWS and not director.has("tcp"):
         return Judgement(unsupported="no virtual service is of TCP")
     if row in ("toa-first", "toa-on-data", "no-toa-later", "mss") and director.untold:
         return Judgement(unsupported=director.untold)
+    if missing:
+        reason = f"no capture of the {missing} was given"
+        return Judgement(doubts=(Problem(reason),), doubted=1, why="no capture")
     if row in OCCASIONAL:
-        return Judgement(unsupported=OCCASIONAL[row])
+        return Judgement(unsupported=OCCASIONAL[row], why="nothing to judge")
     reason = "nothing in these captures could be judged"
     return Judgement(doubts=(Problem(reason),), doubted=1)
 

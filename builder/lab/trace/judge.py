@@ -52,7 +52,8 @@ def judge(
     _files(book, sides)
     rows = tuple(said(row, book.judgement(row, director)) for row in asked())
     rows += tuple(
-        said(ROWS[name], Judgement(unsupported=reason)) for name, reason in ELSEWHERE.items()
+        said(ROWS[name], Judgement(unsupported=reason, why="not in captures"))
+        for name, reason in ELSEWHERE.items()
     )
     outcome, complaint = _outcome(rows, book)
     run = RunVerdict(
@@ -94,6 +95,7 @@ def _files(book: Notebook, sides: tuple[list[SideCapture], list[SideCapture]]) -
     for name, recordings in zip(("outside", "inside"), sides, strict=True):
         if not recordings:
             row.doubt(f"no capture of the {name} was given")
+            book.missing = name
         for one in recordings:
             if one.cut:
                 row.doubt(f"{one.place}: {one.cut}")

@@ -47,7 +47,8 @@ def test_what_is_proven_leaves_page_and_verdict(
     options: Options, place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command.judge(options, place)
-    assert "captures: pass, " in capsys.readouterr().out
+    words = "19 hold, 3 had nothing to judge, 5 need more than captures"
+    assert f"captures: pass, {words}, after " in capsys.readouterr().out
     folder = Path(options.output or "")
     assert verdicts.load(folder / "verdict.json").outcome == "pass"
     page = (folder / "report.html").read_text()
@@ -87,6 +88,17 @@ def test_programs_are_told_in_json(
         command.judge(replace(options, inside=None, json=True), place)
     assert caught.value.answered
     assert json.loads(capsys.readouterr().out)["outcome"] == "undecided"
+
+
+def test_a_side_that_was_not_captured_is_told_as_that(
+    options: Options, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SmokeError):
+        command.judge(replace(options, inside=None), place)
+    told = capsys.readouterr().out
+    words = "2 hold, 1 undecided, 19 lack a capture, 5 need more than captures"
+    assert f"captures: undecided, {words}, after " in told
+    assert "\n        no capture of the inside was given\n" in told, "there are no packets to name"
 
 
 def test_a_file_says_the_same_as_options(tmp_path: Path, options: Options, place: Place) -> None:

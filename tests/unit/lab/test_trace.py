@@ -228,6 +228,9 @@ def test_rotated_captures_of_one_side_are_one(tmp_path: Path) -> None:
     assert found.verdict.outcome == "pass"
 
 
+KEPT_OFF = {"inside": "client-inside", "outside": "inside-outside"}
+
+
 @pytest.mark.parametrize("which", ["outside", "inside"])
 def test_one_side_alone_is_undecided(tmp_path: Path, which: str) -> None:
     out, inside = sampled(tmp_path, SampleShape(5, packets=10, content=100))
@@ -237,6 +240,20 @@ def test_one_side_alone_is_undecided(tmp_path: Path, which: str) -> None:
     assert counted(trial)["connections_not_judged"] == 5
     other = "inside" if which == "outside" else "outside"
     assert trial.unjoined == {f"nothing was captured {other} at that time": 5}
+    lacking = {name for name, row in rows(trial).items() if row.why == "no capture"}
+    assert {"payload", "toa-first", "icmp-through", f"no-{KEPT_OFF[other]}"} <= lacking
+    assert named(trial, "undecided") == lacking | {"capture-whole"}
+    words = f"no capture of the {other} was given"
+    assert rows(trial)["icmp-through"].faults[0].expected == words
+
+
+def test_what_was_not_judged_says_of_which_kind_the_reason_is(tmp_path: Path) -> None:
+    out, inside = sampled(tmp_path, SampleShape(3, packets=10, content=100))
+    found = rows(judged(out, inside, msgspec.structs.replace(SAMPLE, toa=False)))
+    assert found["toa-first"].why == "not applicable", found["toa-first"].seen
+    assert found["sack"].why == found["icmp-through"].why == "nothing to judge"
+    assert found["in-turn"].why == found["counters"].why == "not in captures"
+    assert found["payload"].why == ""
 
 
 def test_connections_without_a_syn_are_counted_or_undecided_if_strict(tmp_path: Path) -> None:
