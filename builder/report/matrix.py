@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,17 @@ from builder.report import publish
 from builder.report.filenames import MATRIX
 from builder.report.record import BuildRecord, LabRecord
 
-_WORDS = {"pass": "proven", "fail": "not proven"}
+LEFT_OUT, NO_VERDICT, OTHER = "left out", "no verdict yet", "on another image"
+_WORDS = {"pass": "proven", "fail": "not proven", "unsupported": LEFT_OUT}
+_SERIES = re.compile(r"\bseries\b")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A scenario in a profile.  ``page``: below ``artifacts/``, empty if there is none."""
+    """A scenario in a profile.  ``page``: below ``artifacts/``, empty if there is none.
+
+    ``detail``: how many assertions hold, or a reason, with code between backticks.
+    """
 
     outcome: str
     words: str
@@ -39,6 +45,14 @@ class Column:
     image: str
     report: str
     cells: dict[str, Cell]
+
+    @property
+    def summary(self) -> str:
+        """How many of its scenarios are proven, and how many it leaves out."""
+        proven = sum(one.outcome == "pass" for one in self.cells.values())
+        left = sum(one.words == LEFT_OUT for one in self.cells.values())
+        words = f"{proven} of {len(self.cells) - left} proven"
+        return f"{words}, {left} left out" if left else words
 
 
 def write(project: Project) -> Path | None:
@@ -58,13 +72,12 @@ def render(columns: tuple[Column, ...]) -> str:
     """The page; columns have the same scenarios."""
     environment = pages.environment(Path(__file__).parent)
     names = dict.fromkeys(name for column in columns for name in column.cells)
+    cells = tuple(cell for column in columns for cell in column.cells.values())
     return environment.get_template("matrix.html.j2").render(
         columns=columns,
         scenarios=tuple(names),
-        counts={
-            column.profile: sum(cell.outcome == "pass" for cell in column.cells.values())
-            for column in columns
-        },
+        terms={cell.words for cell in cells},
+        series=any(_SERIES.search(cell.detail) for cell in cells),
     )
 
 
@@ -93,11 +106,11 @@ def _column(profile: Profile, made: BuildRecord | None) -> Column:
 def _cell(profile: str, tried: LabRecord | None, lacking: str) -> Cell:
     if tried is None:
         if lacking:
-            return Cell("unsupported", "cannot be done", lacking)
-        return Cell("unsupported", "not tried")
+            return Cell("unsupported", LEFT_OUT, lacking)
+        return Cell("unsupported", NO_VERDICT)
     page = f"{profile}/{tried.page}"
     if not tried.current:
-        return Cell("unsupported", "of another image", "not for the image in vm/", page)
+        return Cell("unsupported", OTHER, page=page)
     held = f"{tried.held} hold" if tried.held else ""
     unjudged = tally.told("not applicable", len(tried.unjudged)) if tried.unjudged else ""
     detail = ", ".join(filter(None, (held, unjudged))) if tried.outcome == "pass" else lacking

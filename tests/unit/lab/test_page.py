@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from builder.lab import catalogue, judging
+from builder.lab import catalogue, judging, laboratory
 from builder.lab.capture import tcpoption
 from builder.lab.capture.packet import ACK, PSH, SYN, Packet
 from builder.lab.capture.sums import RIGHT
@@ -256,3 +256,22 @@ def test_a_guests_words_are_no_markup(folder: Path) -> None:
 def test_what_was_not_tried_has_a_page_all_the_same(folder: Path) -> None:
     judged = judging.judge(recordings.make(folder / "lacking", unsupported={"toa-first": "no TOA"}))
     assert faults(html.render(judged, folder / "lacking")) == []
+
+
+def test_a_scenario_that_the_profile_leaves_out_has_a_page_with_the_reason(folder: Path) -> None:
+    scenario, drawn = catalogue.load("idle-expiry")
+    series = msgspec.structs.replace(hand.SERIES, unsupported={"idle-expiry": "see `expiry`"})
+    target = folder / "left-out"
+    target.mkdir()
+    laboratory.pass_over(scenario, drawn, recordings.TRIED, series, target)
+    source = html.render(judging.judge(target), target)
+    assert "Left out: see <code>expiry</code>" in source
+    assert "from power-on" not in source, "nothing was powered on"
+    assert faults(source) == []
+
+
+def test_the_page_says_what_a_series_is(green: Judged, folder: Path) -> None:
+    page = Page(html.render(green, folder / "green"))
+    (told,) = (one for one in page.all("p") if one.text.startswith("Series: "))
+    assert "patches" in told.text
+    assert any("the series" in one.text for one in page.all("td"))
