@@ -11,8 +11,8 @@ from builder.lab.judging import Judged
 from builder.lab.oracle.views import shown_connection
 from builder.lab.page import topology as drawing
 from builder.lab.page.complaint import complaints
-from builder.lab.page.ladder import CHARACTER, Ladder, ladder
-from builder.lab.page.rewriting import Rewriting, rewritings
+from builder.lab.page.ladder import Ladder, ladder
+from builder.lab.page.rewriting import rewritings
 from builder.vm.machine import tail
 
 PAGE = "report.html"
@@ -28,22 +28,11 @@ def _ladder(judged: Judged) -> Ladder | None:
     return None
 
 
-def _field_width(found: tuple[Rewriting, ...]) -> int:
-    """A width that fits the longest address, in the drawing's units."""
-    fields = (
-        field
-        for one in found
-        for passing in (*one.request, *one.answer)
-        for field in (passing.source, passing.destination)
-    )
-    return max((round(len(field.text) * CHARACTER) + 18 for field in fields), default=0)
-
-
 def render(judged: Judged, folder: Path) -> str:
     """The page for a verdict and the folder with its recording."""
     environment = pages.environment(Path(__file__).parent)
     recording = judged.recording
-    wrong, rewritten = complaints(judged), rewritings(judged.evidence)
+    wrong = complaints(judged)
     return environment.get_template("lab.html.j2").render(
         verdict=judged.verdict,
         proven=tally.of_runs(judged.verdict.proofs),
@@ -51,12 +40,12 @@ def render(judged: Judged, folder: Path) -> str:
         scenario=recording.scenario,
         topology=recording.topology,
         drawing=drawing.draw(recording.topology, recording.scenario),
+        upright=drawing.draw(recording.topology, recording.scenario, upright=True),
         width=drawing.BOX_WIDTH,
         ladder=_ladder(judged),
         complaints=wrong,
         drawn={f"{one.run}/{one.name}": one.anchor for one in wrong},
-        rewritings=rewritten,
-        field_width=_field_width(rewritten),
+        rewritings=rewritings(judged.evidence),
         hosts=recording.hosts,
         records=recording.runs,
         consoles={

@@ -107,3 +107,6 @@ def _places(x: float, y: float, text: str, note: str) -> Iterator[Label]:
             yield Label(x + dx, below, text, note, "start")
             yield Label(x - dx, above, text, note, "end")
             yield Label(x - dx, below, text, note, "end")
+    for far in DISTANCES:  # beside it, between the wires of a hub
+        yield Label(x + far, y - GAP, text, note, "start")
+        yield Label(x - far, y - GAP, text, note, "end")

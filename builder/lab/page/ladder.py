@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -11,9 +12,10 @@ from builder.lab.oracle.views import Place, Step, place_of, steps
 from builder.lab.page.segment import LabelPart, detail, ends, plain
 from builder.lab.scenario.model import Topology
 
-COLUMN = 240
+COLUMN = 200
+"""From a host to the next, at least."""
 ROW = 50
-MARGIN = 70
+MARGIN = 48
 HEAD = 30
 CHARACTER = 7.0
 """Width of a character of the labels, in the drawing's units."""
@@ -36,10 +38,6 @@ class Arrow:
     sender: str
     receiver: str
     wrong: bool = False
-
-    @property
-    def words(self) -> str:
-        return f"{plain(self.parts)} {plain(self.detail)}"
 
 
 @dataclass(frozen=True)
@@ -89,10 +87,7 @@ def _drawn(
 ) -> Ladder:
     rows = [(step, tuple(_hops(step, evidence))) for step in found]
     hosts = _lifelines(evidence.topology, [hop for _, hops in rows for hop in hops])
-    order = {name: number for number, name in enumerate(hosts)}
-    needed = (hop.length / _span(hop, order) for _, hops in rows for hop in hops)
-    column = max(COLUMN, *needed, 0)
-    places = {name: MARGIN + number * column for name, number in order.items()}
+    places = _places(hosts, [hop for _, hops in rows for hop in hops])
     arrows: list[Arrow] = []
     gaps: list[tuple[float, int]] = []
     y: float = HEAD + ROW
@@ -102,7 +97,7 @@ def _drawn(
             y += ROW * 0.6
         arrows += (_arrow(hop, places, y, wrong) for hop in hops)
         y += ROW
-    width = MARGIN * 2 + column * max(len(hosts) - 1, 0)
+    width = max(places.values(), default=MARGIN) + MARGIN
     return Ladder(exchange, width, y, tuple(places.items()), tuple(arrows), tuple(gaps))
 
 
@@ -120,8 +115,16 @@ def _arrow(hop: _Hop, places: dict[str, float], y: float, wrong: frozenset[Place
     )
 
 
-def _span(hop: _Hop, order: dict[str, int]) -> int:
-    return abs(order[hop.receiver] - order[hop.sender])
+def _places(hosts: tuple[str, ...], hops: list[_Hop]) -> dict[str, float]:
+    """Where each host's lifeline is: as far from the one before as the labels between them need."""
+    order = {name: number for number, name in enumerate(hosts)}
+    columns: list[float] = [COLUMN] * max(len(hosts) - 1, 0)
+    for hop in sorted(hops, key=lambda one: abs(order[one.sender] - order[one.receiver])):
+        first, last = sorted((order[hop.sender], order[hop.receiver]))
+        lacking = max(hop.length - sum(columns[first:last]), 0) / (last - first)
+        columns[first:last] = [column + lacking for column in columns[first:last]]
+    places = itertools.accumulate(columns, initial=float(MARGIN))
+    return dict(zip(hosts, places, strict=False))
 
 
 def _lifelines(topology: Topology, hops: list[_Hop]) -> tuple[str, ...]:

@@ -47,18 +47,6 @@ class Rewriting:
     request: tuple[Passing, Passing]
     answer: tuple[Passing, Passing]
 
-    @property
-    def words(self) -> str:
-        """The picture in words."""
-        told = (f"request {_way(*self.request)}", f"answer {_way(*self.answer)}")
-        return f"{self.method}: {'; '.join(told)}"
-
-
-def _way(before: Passing, behind: Passing) -> str:
-    parts = [f"{one.source.text} to {one.destination.text}" for one in (before, behind)]
-    added = f" with {behind.added}" if behind.added else ""
-    return f"{parts[0]} becomes {parts[1]}{added}"
-
 
 @dataclass(frozen=True)
 class _Ends:

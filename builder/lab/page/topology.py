@@ -11,6 +11,8 @@ from builder.lab.scenario.model import Scenario, Topology
 COLUMN, ROW = 270, 96
 BOX_WIDTH, BOX_HEIGHT = 132, 58
 MARGIN = 16
+# For narrow screens: what is a column is a row there.
+NARROW_COLUMN, TALL_ROW = 97, 150
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ class Drawing:
     hubs: tuple[Hub, ...]
 
 
-def _place(column: float, row: float) -> tuple[float, float]:
+def _place(column: float, row: float, *, upright: bool) -> tuple[float, float]:
+    if upright:
+        return MARGIN + row * NARROW_COLUMN, MARGIN + column * TALL_ROW
     return MARGIN + column * COLUMN, MARGIN + row * ROW
 
 
@@ -79,11 +83,14 @@ def _lines(topology: Topology, scenario: Scenario, name: str) -> tuple[str, ...]
     return tuple(lines)
 
 
-def draw(topology: Topology, scenario: Scenario) -> Drawing:
-    """Hosts where the topology's columns and rows put them, and their links."""
+def draw(topology: Topology, scenario: Scenario, *, upright: bool = False) -> Drawing:
+    """Hosts where the topology's columns and rows put them, and their links.
+
+    ``upright``: for a narrow screen, from top to bottom in place of left to right.
+    """
     boxes: dict[str, Box] = {}
     for name, host in topology.host.items():
-        x, y = _place(host.column, host.row)
+        x, y = _place(host.column, host.row, upright=upright)
         boxes[name] = Box(name, host.role, x, y, _lines(topology, scenario, name))
     wires: list[Wire] = []
     middles: dict[str, tuple[float, float]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,7 @@ from builder.lab.page import html, topology
 from builder.lab.page.complaint import complaints
 from builder.lab.page.ladder import CHARACTER, Ladder, ladder, loose
 from builder.lab.page.rewriting import rewritings
+from builder.lab.page.segment import plain
 from builder.lab.scenario.model import Run, Traffic
 from tests.support.lab import recordings
 from tests.support.lab import wire as hand
@@ -69,7 +71,7 @@ def test_the_marked_arrow_is_the_very_packet(red: Judged) -> None:
     assert fault.ladder is not None
     (arrow,) = (one for one in fault.ladder.arrows if one.wrong)
     assert (arrow.where, arrow.sender, arrow.receiver) == ("router-inner #1", "director", "router")
-    assert "TOA" not in arrow.words
+    assert "TOA" not in plain(arrow.detail)
 
 
 def test_what_went_well_has_no_complaint(green: Judged, folder: Path) -> None:
@@ -187,15 +189,47 @@ def test_labels_of_arrows_are_on_no_lifeline(green: Judged) -> None:
     assert fitting(ladder(evidence, evidence.connections[0]))
 
 
+@pytest.mark.parametrize("upright", [False, True])
 @pytest.mark.parametrize("name", catalogue.available())
-def test_names_of_links_are_on_no_wire_and_no_host(name: str) -> None:
+def test_names_of_links_are_on_no_wire_and_no_host(name: str, upright: bool) -> None:
     scenario, drawn = catalogue.load(name)
-    found = topology.draw(drawn, scenario)
+    found = topology.draw(drawn, scenario, upright=upright)
     for label in found.labels:
         assert not any(wire.crosses(label.area) for wire in found.wires), label
         assert not any(box.area.meets(label.area) for box in found.boxes), label
     areas = [label.area for label in found.labels]
     assert not any(one.meets(two) for one in areas for two in areas if one is not two)
+
+
+WIDEST, PHONE = 1088, 358
+"""Room for a drawing, in CSS pixels: on a page of any width above 1120, and of 390."""
+
+
+@pytest.mark.parametrize("name", catalogue.available())
+def test_a_topology_fits_a_wide_and_a_narrow_screen(name: str) -> None:
+    scenario, drawn = catalogue.load(name)
+    assert topology.draw(drawn, scenario).width <= WIDEST
+    assert topology.draw(drawn, scenario, upright=True).width <= PHONE
+
+
+def test_a_ladder_takes_the_room_that_each_link_needs(green: Judged) -> None:
+    """Numbers as real kernels choose them: the last of four hosts is on the page, too."""
+    evidence = green.evidence[0]
+    connection = evidence.connections[0]
+    legs = {
+        name: replace(leg, packets=tuple(map(numbered, leg.packets)))
+        for name, leg in connection.legs.items()
+    }
+    drawn = ladder(evidence, replace(connection, legs=legs))
+    assert len(drawn.lifelines) == 4
+    longest = "[S] seq 4294967295 mss 1460 TOA 10.0.1.2:50026"
+    assert longest in {plain(one.detail) for one in drawn.arrows}
+    assert drawn.width <= WIDEST
+    assert fitting(drawn)
+
+
+def numbered(packet: Packet) -> Packet:
+    return msgspec.structs.replace(packet, sequence=2**32 - 1)
 
 
 def test_fullnat_and_nat_are_side_by_side(green: Judged) -> None:
