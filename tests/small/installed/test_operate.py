@@ -24,6 +24,13 @@ OURS = ("lvs-director", "ipvsadm", "keepalived", "frr", "kernel")
 OLD = (stock("ipvsadm", "1.31", "6.el9"), stock("keepalived", "2.2.8", "3.el9"))
 NEW = (stock("ipvsadm", "1.31", "7.el9"), stock("keepalived", "2.2.8", "4.el9"))
 MEGABYTE = 1 << 20
+EDITED = "etc/sysctl.d/80-lvs-director.conf etc/sysconfig/ipvsadm"
+FILES = f"cat {EDITED} etc/lvs-director/synproxy.conf"
+SYSTEMCTL = """\
+#!/bin/sh
+# One in which all units run; is-active has status 0.
+echo "$@" >>/told
+"""
 
 
 def _typed(where: str) -> tuple[Block, ...]:
@@ -41,7 +48,7 @@ def test_packages_come_are_upgraded_and_go_as_the_page_says(
     host.subscribe("base", (rest_of(ours).build(top), *(one.build(top) for one in OLD)))
     host.shell("dnf_ install rest ipvsadm keepalived")
     host.subscribe("lvs-fullnat", ours, ours=True)
-    install, *rest = _typed("packages")
+    install, *rest = [one for one in _typed("packages") if "downgrade" not in one.script]
     host.typed("dnf", install.script)
     listed = host.shell("list").split()
     assert {one.name.rsplit(".", 2)[0] for one in ours} < set(listed)
@@ -53,6 +60,52 @@ def test_packages_come_are_upgraded_and_go_as_the_page_says(
     for block in rest:
         host.typed("dnf", block.script)
     assert set(host.shell("list").split()) == {"rest-1-1", *(one.nvr for one in NEW)}
+
+
+def _newer(workshop: Workshop) -> tuple[Path, ...]:
+    """A later release, whose lvs-director has other settings."""
+    edits = {
+        "lvs-director.spec": ("-1.lvs", "-8.lvs"),
+        "80-lvs-director.conf": ("rp_filter = 2", "rp_filter = 1"),
+        "synproxy.conf": ("# Services", "# All services"),
+    }
+    return tuple(
+        workshop.build("lts", name, "8.lvs", edits if name == "lvs-director" else None)
+        for name in OURS
+    )
+
+
+@pytest.mark.rpmbuild
+@needs_root
+def test_a_director_goes_back_to_an_older_release_as_the_page_says(
+    root: Root, workshop: Workshop, tmp_path: Path
+) -> None:
+    older, newer = tuple(workshop.build("lts", name, "1.lvs") for name in OURS), _newer(workshop)
+    (upgrade,) = [one for one in _typed("packages") if "dnf upgrade" in one.script]
+    (back,) = [one for one in _typed("packages") if "dnf downgrade" in one.script]
+    host = DnfHost(root, tmp_path / "dnf")
+    top = tmp_path / "stubs"
+    host.subscribe("base", (rest_of(older).build(top), *(one.build(top) for one in NEW)))
+    host.subscribe("lvs-fullnat", older, ours=True)
+    host.shell(f"dnf_ install rest lvs-director; for x in {EDITED}; do echo mine >>$x; done")
+    listed, files = set(host.shell("list").split()), host.shell(FILES)
+    host.subscribe("lvs-fullnat", newer, ours=True)
+    host.typed("dnf", upgrade.script)
+    assert {one.name.rsplit(".", 2)[0] for one in newer} < set(host.shell("list").split())
+    assert "# All services" in host.shell(FILES)
+    (root.path / "run/systemd/system").mkdir(parents=True)
+    root.write("usr/bin/systemctl", SYSTEMCTL, 0o755)
+    host.subscribe("lvs-fullnat", older, ours=True)
+    host.typed("dnf", back.script)
+    kernel = newer[OURS.index("kernel")].name.rsplit(".", 2)[0]
+    assert set(host.shell("list").split()) == {*listed, kernel}
+    assert host.shell(FILES) == files, "edited files stay, others are the older release's"
+    assert "rp_filter = 2" in host.shell("cat etc/sysctl.d/80-lvs-director.conf.rpmnew")
+    told = (root.path / "told").read_text()
+    assert "try-restart frr.service" in told
+    assert "restart ipvsadm" not in told and "restart lvs-synproxy" not in told
+    host.typed("dnf", upgrade.script)
+    assert set(host.shell("list").split()) == {*listed, kernel}
 
 
 @pytest.fixture(scope="module")
