@@ -57,3 +57,20 @@ def test_messages_of_the_readme_are_those_of_the_program() -> None:
         parts = [part.strip() for part in re.split(r"\b[A-Z]\b|\bHOST\b|\.\.\.", message)]
         for part in parts:
             assert len(part) < LEAST or part.lower() in said.lower(), message
+
+
+def test_what_proves_something_exists() -> None:
+    """Backquoted in docs/explanation/proofs.md: files, tests, scenarios, cases of the gate."""
+    text = (ROOT / "docs/explanation/proofs.md").read_text(encoding="utf-8")
+    table = text.partition("| claim | proven by | conditions |")[2].partition("\n\n")[0]
+    proofs = re.findall(r"`([^`]+)`", "".join(row.split("|")[2] for row in table.split("\n")[2:]))
+    scenarios = {path.stem for path in (ROOT / "builder/lab/scenarios").glob("*.toml")}
+    assert scenarios <= set(proofs)
+    for name in {*proofs, *re.findall(r"`(tests/[^`]+)`", text)} - scenarios:
+        if name.startswith("test_"):
+            tests = ROOT.glob("tests/whole/*/*.py")
+            assert any(f"def {name}(" in path.read_text() for path in tests), name
+        elif name.startswith("tests/"):
+            assert (ROOT / name).is_file(), name
+        elif name != "ipvsadm -R":
+            assert (ROOT / f"tests/support/gate/cases/{name}.sh").is_file(), name
