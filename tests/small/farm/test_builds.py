@@ -203,6 +203,11 @@ def test_a_worker_that_lies_is_left_out_and_nothing_of_it_is_kept(
     with worker(world) as honest:
         (socket,) = (world.cache / "scratch" / "small").glob("worker-*/shared/socket")
         digest = _digest_of_image(world, honest)
+        # Another component's objects are thrown away, but its build has the folder mounted.
+        other = Cache(world.cache).ccache_workers / "small.other"
+        other.mkdir(parents=True)
+        (other / "object").write_text("wrong, perhaps")
+        mounted = other.stat().st_ino
         with liar(lie, socket, digest, tmp_path) as bad:
             found = build(world, "lied to", "--workers", f"{bad},127.0.0.1:{honest.port}/4")
         assert program(world) == made
@@ -211,6 +216,7 @@ def test_a_worker_that_lies_is_left_out_and_nothing_of_it_is_kept(
         assert "build:tool: built again without the worker" in found["said"]
         assert [one["worker"] for one in found["workers"]] == [f"127.0.0.1:{honest.port}"]
         assert jobs(found) == [OBJECTS], "nothing was left of the first attempt"
+        assert (other.stat().st_ino, list(other.iterdir())) == (mounted, [])
 
 
 def _digest_of_image(world: World, honest: RunningWorker) -> str:
