@@ -6,7 +6,7 @@ import datetime
 import re
 
 from builder.profile.build import DATE_FORMAT
-from builder.profile.model import Profile
+from builder.profile.model import Component, Profile
 from builder.source.model import Location, Source
 from builder.update.edit import Change
 from builder.update.offer import Offer, renamed, version_of
@@ -55,9 +55,17 @@ def _components(profile: Profile, source: Source, current: str, offer: Offer) ->
             made.append(Change((*place, "version"), current, offer.version))
         else:
             # The same version with other content: packages of one name must not differ.
-            release = _NUMBER.sub(lambda found: str(int(found[0]) + 1), component.release)
-            made.append(Change((*place, "release"), component.release, release))
+            made.append(_raised(name, component))
+    if made:
+        # What has no source is a package of the others, which requires their exact releases.
+        made += [_raised(*one) for one in profile.component.items() if not one[1].source]
     return made
+
+
+def _raised(name: str, component: Component) -> Change:
+    """The next release of a component."""
+    release = _NUMBER.sub(lambda found: str(int(found[0]) + 1), component.release)
+    return Change(("component", name, "release"), component.release, release)
 
 
 def _moved(location: Location, current: str, offer: Offer) -> str:
