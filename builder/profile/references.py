@@ -47,7 +47,7 @@ def require(project: Project, profile: Profile) -> None:
 
 
 def of_lab(project: Project, profile: Profile) -> Iterator[UsageError]:
-    """An error for each name of nothing in the table ``lab.unsupported``."""
+    """An error for each unknown name in the table ``lab.unsupported``."""
     for one in _unsupported(profile):
         if one.name not in one.known:
             yield _refusal(project, profile.name, one)

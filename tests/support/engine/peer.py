@@ -269,4 +269,4 @@ def serve(folder: Path) -> Iterator[Peer]:
             for container in peer.made:
                 container.started.set()
                 container.ended.set()
-    peer.path.unlink()
+            peer.path.unlink()
