@@ -14,9 +14,12 @@ from builder.errors import BuildError
 from builder.host.removal import remove
 from builder.pipeline.stage import Done
 from builder.pipeline.stagename import folder_of
-from builder.remote import entry, pack, signing
+from builder.remote import entry, pack, reading, signing
 from builder.remote.entry import StageEntry
 from builder.remote.exchange import StoreExchange
+from builder.remote.keys import AcceptedKey
+from builder.remote.reading import Unusable
+from builder.remote.signing import Unsigned
 from builder.version import version
 
 
@@ -26,38 +29,64 @@ class Unpackable(Exception):
 
 @dataclass(frozen=True)
 class Pusher:
-    """``key``: the private key.  ``scratch``: a folder of the run's own."""
+    """``key``: the private key.  ``accept``: whose entries this machine uses, none if it only
+    pushes.  ``scratch``: a folder of the run's own."""
 
     exchange: StoreExchange
     key: Path
+    accept: tuple[AcceptedKey, ...]
     scratch: Path
 
     def push(self, done: Done, *, anew: bool) -> int | None:
         """Store an output; returns the archive's size, None if the store has it already.
 
-        ``anew``: replace the entry that is there.  Raises Unpackable; LocationFailed with the
-        store's answer; Unsigned, OSError, BuilderError.
+        An entry that this machine would not use is replaced, with ``anew`` any other, too.  Raises
+        Unpackable; LocationFailed with the store's answer; Unsigned, OSError, BuilderError.
         """
         listing = done.listing()
         fault = pack.fault(done.path, listing)
         if fault:
             raise Unpackable(fault)
-        signature = entry.signature(done.name, done.key)
-        if not anew and self.exchange.size(signature) is not None:
-            return None
         self.scratch.mkdir(parents=True, exist_ok=True)
+        if not anew and self._is_there(done):
+            return None
         archive = self.scratch / f"{folder_of(done.name)}.tar"
         try:
             pack.pack(done.path, listing, archive, self.exchange.stop)
             made = _entry(done, archive)
             manifest = encode(made)
-            signed = signing.sign(manifest, self.key)
+            signed = self._sign(manifest)
             self._put_archive(made, archive, anew=anew)
         finally:
             remove(archive, self.scratch)
         self._put(entry.manifest(done.name, done.key), manifest)
-        self._put(signature, signed)
+        self._put(entry.signature(done.name, done.key), signed)
         return made.size
+
+    def _is_there(self, done: Done) -> bool:
+        """Whether the store has an entry that can be used, as far as that costs no download."""
+        if not self.accept:
+            return self.exchange.size(entry.signature(done.name, done.key)) is not None
+        try:
+            signed = reading.read(self.exchange, done.name, done.key, self.accept, self.scratch)
+        except Unusable:
+            return False
+        if signed is None:
+            return False
+        path = entry.archive(done.name, signed.entry.sha256)
+        return self.exchange.size(path) == signed.entry.size
+
+    def _sign(self, manifest: bytes) -> bytes:
+        signed = signing.sign(manifest, self.key)
+        if self.accept:
+            try:
+                signing.verify(manifest, signed, self.accept, self.scratch)
+            except Unsigned as fault:
+                raise Unsigned(
+                    f"machines with this configuration would not use it: {self.key} (sign) is "
+                    "the key of none of those in accept"
+                ) from fault
+        return signed
 
     def _put_archive(self, made: StageEntry, archive: Path, *, anew: bool) -> None:
         path = entry.archive(made.stage, made.sha256)

@@ -20,8 +20,9 @@ from builder.remote.exchange import StoreExchange, StorePatience
 from builder.remote.model import StageStore
 from builder.remote.pace import StorePace
 from builder.remote.pushing import Pusher, Unpackable
+from builder.remote.reading import Unusable
 from builder.remote.signing import Unsigned
-from builder.remote.taking import Taker, Unusable
+from builder.remote.taking import Taker
 from builder.shown import without_secrets
 from builder.source.limit import LocationFailed
 
@@ -115,7 +116,7 @@ class RemoteStages:
         assert self.store.sign is not None  # noqa: S101 - see offer
         exchange = StoreExchange(self.store.http, self.patience, self._stop, self._pace)
         try:
-            pusher = Pusher(exchange, self.store.sign, self.scratch)
+            pusher = Pusher(exchange, self.store.sign, self.store.accept, self.scratch)
             size = pusher.push(done, anew=done.name in self._faulty)
         except Interrupted:
             return

@@ -5,30 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from builder.archive.unpack import unpack
 from builder.console import Console
-from builder.digest import decode
 from builder.errors import VerificationError
 from builder.host.listing import Listing
 from builder.host.removal import remove
 from builder.pipeline.elsewhere import BroughtOutput, Wanted
 from builder.pipeline.provenance import Provenance
 from builder.pipeline.stagename import folder_of
-from builder.remote import entry, signing
+from builder.remote import entry, reading
 from builder.remote.entry import StageEntry
 from builder.remote.exchange import StoreExchange
 from builder.remote.keys import AcceptedKey
-from builder.remote.signing import Unsigned
+from builder.remote.reading import Unusable
 from builder.shown import without_secrets
 from builder.source.limit import ContentRefused
 
 _ARCHIVE = "stage.tar"
-
-
-class Unusable(Exception):
-    """There is an entry, which cannot be used.  Its text says why."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +40,13 @@ class Taker:
         Raises Unusable; LocationFailed if the store does not answer as it should; OSError,
         EnvironmentFailure, Interrupted.
         """
+        signed = reading.read(self.exchange, wanted.stage, wanted.key, self.accept, wanted.scratch)
+        if signed is None:
+            return None
+        found, signer = signed.entry, signed.signer
         try:
-            read = self._read(wanted)
-            if read is None:
-                return None
-            found, signer = read
             archive = self._fetch(wanted, found)
-        except (ContentRefused, Unsigned) as fault:
+        except ContentRefused as fault:
             raise Unusable(str(fault)) from fault
         listing = self._unpack(wanted, found, archive)
         store = without_secrets(self.exchange.store.url)
@@ -61,25 +54,6 @@ class Taker:
             store, signer.name, signer.fingerprint, found.builder, found.made, found.seconds
         )
         return BroughtOutput(listing, found.facts, origin)
-
-    def _read(self, wanted: Wanted) -> tuple[StageEntry, AcceptedKey] | None:
-        """The manifest and who has signed it; nothing of it is looked at before that is known."""
-        path = entry.manifest(wanted.stage, wanted.key)
-        data = self.exchange.read(path, entry.MOST_MANIFEST)
-        if data is None:
-            return None
-        path = entry.signature(wanted.stage, wanted.key)
-        signature = self.exchange.read(path, entry.MOST_SIGNATURE)
-        if signature is None:
-            raise Unsigned("it is not signed")
-        signer = signing.verify(data, signature, self.accept, wanted.scratch)
-        try:
-            found = decode(data, StageEntry)
-        except msgspec.DecodeError as error:
-            raise Unusable(f"its manifest is of another version: {error}") from error
-        if (found.stage, found.key) != (wanted.stage, wanted.key):
-            raise Unusable(f"its manifest is that of {found.stage}, key {found.key}")
-        return found, signer
 
     def _fetch(self, wanted: Wanted, found: StageEntry) -> Path:
         target = wanted.scratch / _ARCHIVE

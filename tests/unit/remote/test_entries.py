@@ -178,6 +178,38 @@ def test_a_spoilt_entry_is_replaced_by_a_machine_that_pushes(
     assert third.ran == []
 
 
+def cut_archive(store: StoreServer, pair: KeyPair, stranger: KeyPair) -> None:
+    path = store.find(KERNEL, ".tar")
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("spoil", [no_archive, cut_archive, foreign, unsigned])
+def test_a_spoilt_entry_is_replaced_by_the_machine_that_has_the_output(
+    tmp_path: Path, stage_store: StoreServer, pair: KeyPair, stranger: KeyPair, spoil: Spoil
+) -> None:
+    maker = Machine(tmp_path / "maker")
+    maker.run(writer(stage_store.url, pair))
+    spoil(stage_store, pair, stranger)
+    maker.run(writer(stage_store.url, pair))
+    assert maker.ran == [KERNEL, IMAGE], "it has nothing to make"
+    other = Machine(tmp_path / "other")
+    other.run(reader(stage_store.url, pair))
+    assert other.ran == []
+    asked = stage_store.count("PUT")
+    maker.run(writer(stage_store.url, pair))
+    assert stage_store.count("PUT") == asked
+
+
+def test_what_nobody_would_use_is_not_pushed(
+    tmp_path: Path, stage_store: StoreServer, pair: KeyPair, stranger: KeyPair
+) -> None:
+    maker = Machine(tmp_path / "maker")
+    store = writer(stage_store.url, stranger)
+    maker.run(type(store)(store.url, (pair.accepted,), store.sign, store.password))
+    assert f"{stranger.path} (sign) is the key of none of those in accept" in maker.told[0]
+    assert stage_store.count("PUT") == 0
+
+
 def test_entries_of_several_keys_are_used(
     tmp_path: Path, stage_store: StoreServer, pair: KeyPair, stranger: KeyPair
 ) -> None:
