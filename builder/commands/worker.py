@@ -6,11 +6,12 @@ import ipaddress
 import os
 import re
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from builder import names
 from builder.commands import outputs
@@ -21,7 +22,9 @@ from builder.errors import EnvironmentFailure, UsageError
 from builder.farm import compiler
 from builder.farm.compiler import Compiler
 from builder.farm.model import MOST_SLOTS, PORT, BaseImage
+from builder.farm.pool import CompilerPool
 from builder.farm.serving import Network, WorkerOffer, serving
+from builder.farm.slots import CompilerSlots
 from builder.host import ownership
 from builder.host.removal import remove
 from builder.pipeline import run as runs
@@ -38,7 +41,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?")
-_ALIVE = 5.0  # seconds between two looks at the compiler
+_MAPPED = 96  # bits before an IPv4 address that is written as IPv6 (RFC 4291, 2.5.5.2)
+_LOOK = 5.0  # seconds between two looks at compilers that nobody uses
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class WorkerRequest:
 def serve(request: WorkerRequest, place: Place) -> None:
     """Make the base image, and compile in it for others until Ctrl-C or SIGTERM.
 
-    Raises UsageError for what cannot be meant, EnvironmentFailure if it cannot listen, or if the
-    compiler ends.
+    Raises UsageError for what cannot be meant, EnvironmentFailure if it cannot listen, or if no
+    compiler starts.
     """
     address, allowed = _listen(request.listen), _allowed(request.allow)
     jobs = min(read_jobs(request.jobs) or os.cpu_count() or 1, MOST_SLOTS)
@@ -71,12 +75,14 @@ def serve(request: WorkerRequest, place: Place) -> None:
         folder = stack.enter_context(runs.owned(cache, build.profile, name, console))
         stack.callback(remove, folder, cache.scratch)
         try:
-            run = partial(_run, engine)
-            made = stack.enter_context(compiler.running(image.tag, folder, jobs, run))
-            offer = WorkerOffer(made.socket, image.digest, jobs, allowed)
-            stack.enter_context(serving(address, offer, _Refusals(console)))
+            starts = CompilerStarts(image.tag, folder, jobs, partial(_run, engine), console)
+            pool = CompilerPool(starts, jobs)
+            stack.callback(pool.close)
+            with starts(0):  # so that what cannot start is told now
+                offer = WorkerOffer(partial(_slots, pool), image.digest, jobs, allowed)
+                stack.enter_context(serving(address, offer, _Refusals(console)))
             _tell(address, offer, image, console)
-            _wait(made)
+            _wait(pool)
         except OSError as error:
             where = f"{address[0]} port {address[1]}"
             hint = "give another address and port: --listen ADDRESS:PORT"
@@ -114,14 +120,41 @@ def _tell(address: tuple[str, int], offer: WorkerOffer, image: BaseImage, consol
     console.say(f"listening at {address[0]} port {address[1]}, for {networks}; Ctrl-C ends it")
 
 
-def _wait(made: Compiler) -> None:
-    """Until the compiler ends, which it does not by itself."""
-    while made.is_running:
-        threading.Event().wait(_ALIVE)
-    hint = "run the same command again; `invoke doctor` checks the container engine"
-    raise EnvironmentFailure(
-        "the worker's compiler has ended", made.complaint(), hint, log=made.log
-    )
+@contextmanager
+def _slots(pool: CompilerPool, session: str) -> Iterator[CompilerSlots]:
+    with pool.compiler(session) as made:
+        yield made.slots
+
+
+def _wait(pool: CompilerPool) -> NoReturn:
+    """Until this process is told to end."""
+    while True:
+        threading.Event().wait(_LOOK)
+        pool.sweep()
+
+
+@dataclass(frozen=True)
+class CompilerStarts:
+    """Starts compilers, each in a folder of its own below ``folder``."""
+
+    image: str
+    folder: Path
+    jobs: int
+    run: compiler.Run
+    console: Console
+
+    @contextmanager
+    def __call__(self, number: int) -> Iterator[Compiler]:
+        """A compiler.  Raises EnvironmentFailure if it does not start."""
+        place = self.folder / str(number)
+        try:
+            with compiler.running(self.image, place, self.jobs, self.run) as made:
+                yield made
+        except EnvironmentFailure as failure:
+            self.console.warn(f"{failure.what}: {failure.cause}")
+            raise
+        finally:
+            remove(place, self.folder)
 
 
 class _Refusals:
@@ -153,9 +186,23 @@ def _allowed(words: str | None) -> tuple[Network, ...]:
     """The networks of ``--allow``; without it, those of this machine alone."""
     found = LOOPBACK if words is None else names.split("--allow", words)
     try:
-        return tuple(ipaddress.ip_network(word, strict=True) for word in found)
+        return tuple(_network(word) for word in found)
     except ValueError as error:
         hint = "--allow 192.0.2.0/24,2001:db8::7"
         raise UsageError(
             f"--allow {names.shown(words or '')} is no network", str(error), hint
         ) from error
+
+
+def _network(word: str) -> Network:
+    """The network that ``word`` names; an IPv4 one that is written as IPv6 is the IPv4 one.
+
+    Raises ValueError.
+    """
+    if "%" in word:
+        raise ValueError(f"{names.shown(word)}: a zone (%) is not supported")
+    found = ipaddress.ip_network(word, strict=True)
+    mapped = getattr(found.network_address, "ipv4_mapped", None)
+    if mapped is None or found.prefixlen < _MAPPED:
+        return found
+    return ipaddress.ip_network((mapped, found.prefixlen - _MAPPED))

@@ -64,7 +64,7 @@ class Engine:
         memory, or the engine went away; Interrupted if ``close`` ended it.
         """
         with (
-            OutputLog(log, on_line) as output,
+            OutputLog(log, on_line, spec.log_bytes) as output,
             self._client(log) as client,
             self._container(client, spec, terminal=False) as container,
         ):

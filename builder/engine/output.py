@@ -46,11 +46,13 @@ class LineSplitter:
 class OutputLog:
     """Appends a container's output to ``path``; standard output and error keep their lines apart.
 
-    Raises EnvironmentFailure when the log cannot be written (full disk).
+    ``most``: bytes that are kept; what comes after them is lost.  Raises EnvironmentFailure when
+    the log cannot be written (full disk).
     """
 
-    def __init__(self, path: Path, listener: Listener | None) -> None:
+    def __init__(self, path: Path, listener: Listener | None, most: int | None = None) -> None:
         self._path = path
+        self._left = most
         self._splitters = (LineSplitter(listener), LineSplitter(listener)) if listener else None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +78,9 @@ class OutputLog:
                 self._splitters[number].feed(data)
 
     def _write_whole(self, data: bytes) -> None:
-        view = memoryview(data)
+        view = memoryview(data)[: self._left]
+        if self._left is not None:
+            self._left -= len(view)
         while view:
             view = view[self._file.write(view) :]
 

@@ -26,7 +26,7 @@ class ContainerSpec(msgspec.Struct, frozen=True):
     files a process may have, soft and hard limit (old rpm closes every possible one, so not
     millions).  ``root``: run as the container's root, with the engine's default privileges; only
     for making a base, builds have no privileges.  ``read_only``: nothing but mounts and ``tmpfs``
-    can be written to.
+    can be written to.  ``log_bytes``: of its output that are kept; None means all.
     """
 
     image: str
@@ -40,6 +40,7 @@ class ContainerSpec(msgspec.Struct, frozen=True):
     nofile: tuple[int, int] = (4096, 4096)
     root: bool = False
     read_only: bool = False
+    log_bytes: int | None = None
 
 
 def describe_status(status: int) -> str:

@@ -1,8 +1,11 @@
 """distccd in a container of a base image: the compiler that a worker offers.
 
-The container has no network but its own loopback interface, a root file system that nobody can
-write to, and an unprivileged user.  It is reached through a Unix socket, and it ends with the
-process that has started it, however that ends.
+The container has no network but its own loopback interface, no file system that it can write to
+but ``/tmp`` in memory, and an unprivileged user.  Its slots connect to a Unix socket of the host
+(``slots``).  It ends with the process that has started it, however that ends.
+
+Whoever has a job done can run code in it, and leave a process there: so it is for one client's
+session, and nobody else has jobs done by it.
 """
 
 from __future__ import annotations
@@ -17,22 +20,21 @@ from pathlib import Path
 
 from builder.engine.spec import ContainerSpec, Mount
 from builder.errors import BuilderError, EnvironmentFailure
-from builder.farm import distcc
-from builder.farm.distcc import JobAnswer
-from builder.farm.line import PeerLine, to_unix
-from builder.farm.model import WorkerFailed
+from builder.farm.slots import CompilerSlots
 from builder.host import buildlog
 
 SCRIPT = Path(__file__).parent / "container" / "worker.sh"
-SOCKET, LIFELINE, LOG = "socket", "lifeline", "distccd.log"
+LIFELINE, LOG = "lifeline", "distccd.log"
 JOB_SECONDS = 120.0
 """That one job may take on a worker."""
 _NICENESS = 10
 _START_SECONDS = 60.0
 _TEMPORARY = "size={}m,mode=1777,nosuid,nodev"
 _TEMPORARY_MEGABYTES = 64  # of one job: its source, its object, the assembler's input
-_PROCESSES = 16  # of one job, and as many again for the daemon
-_POLL = 0.05
+_MEMORY = 1 << 30  # bytes of one job, /tmp included
+_PROCESSES = 16  # of one job, and as many again for the rest
+_LOG = 1 << 20  # bytes of all that a compiler says
+_POLL = 0.2
 _ROOM = "/tmp"  # noqa: S108 - the container has its own
 
 Run = Callable[[ContainerSpec, Path], int]
@@ -41,10 +43,10 @@ Run = Callable[[ContainerSpec, Path], int]
 
 @dataclass(frozen=True)
 class Compiler:
-    """A compiler that answers at a Unix socket.  ``log``: what it says about itself.
-    ``_failures``: why its container has ended, if it has."""
+    """A compiler.  ``log``: what it says about itself.  ``_failures``: why its container has ended,
+    if it has."""
 
-    socket: Path
+    slots: CompilerSlots
     log: Path
     _thread: threading.Thread
     _failures: list[BuilderError]
@@ -58,27 +60,19 @@ class Compiler:
         """Why its container has ended."""
         return str(self._failures[0]) if self._failures else buildlog.cause(self.log)
 
-    def compile(self, job: bytes, seconds: float = JOB_SECONDS) -> JobAnswer:
-        """Do a job of distcc.  Raises WorkerFailed."""
-        try:
-            with to_unix(self.socket, seconds) as connection:
-                line = PeerLine(connection, seconds)
-                line.write(job)
-                return distcc.read_answer(line)
-        except (OSError, distcc.BrokenTalk) as error:
-            raise WorkerFailed(str(error)) from error
-
 
 def container_spec(image: str, folder: Path, script: Path, jobs: int) -> ContainerSpec:
     """The container of a compiler for ``jobs`` jobs at a time."""
     return ContainerSpec(
         image=image,
         argv=("/bin/sh", "/usr/local/bin/worker", str(jobs), f"{JOB_SECONDS:.0f}", str(_NICENESS)),
-        mounts=(Mount(folder, "/worker", writable=True), Mount(script, "/usr/local/bin/worker")),
+        mounts=(Mount(folder, "/worker"), Mount(script, "/usr/local/bin/worker")),
         env=(("PATH", "/usr/local/bin:/usr/bin:/bin"), ("LC_ALL", "C.UTF-8"), ("HOME", _ROOM)),
         tmpfs=((_ROOM, _TEMPORARY.format(_TEMPORARY_MEGABYTES * (jobs + 1))),),
+        memory=_MEMORY * jobs,
         pids=_PROCESSES * (jobs + 1),
         read_only=True,
+        log_bytes=_LOG,
     )
 
 
@@ -91,7 +85,8 @@ def running(image: str, folder: Path, jobs: int, run: Run) -> Iterator[Compiler]
     shared = folder / "shared"
     shared.mkdir(parents=True)
     os.mkfifo(shared / LIFELINE)
-    (shared / LIFELINE).chmod(0o666)
+    (shared / LIFELINE).chmod(0o644)
+    slots = CompilerSlots(shared, jobs)
     script = folder / SCRIPT.name
     script.write_bytes(SCRIPT.read_bytes())
     spec = container_spec(image, shared, script, jobs)
@@ -107,23 +102,21 @@ def running(image: str, folder: Path, jobs: int, run: Run) -> Iterator[Compiler]
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
-        made = Compiler(shared / SOCKET, folder / LOG, thread, failures)
+        made = Compiler(slots, folder / LOG, thread, failures)
         _wait(made)
         yield made
     finally:
+        slots.close()
         os.close(lifeline)
         thread.join()
 
 
 def _wait(made: Compiler) -> None:
-    """Until the compiler's socket is there."""
+    """Until the compiler's first slot has come."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and made.is_running:
-        try:
-            with to_unix(made.socket, 1.0):
-                return
-        except OSError:
-            time.sleep(_POLL)
+        if made.slots.has_come(_POLL):
+            return
     raise EnvironmentFailure(
         "the compiler for other machines does not start",
         made.complaint(),

@@ -6,13 +6,13 @@ so many bytes.  A job and its answer are read as a whole, and passed on as they 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Protocol
 
 MOST_SOURCE, MOST_OBJECT, MOST_WORDS = 64 << 20, 16 << 20, 1 << 20
 """Bytes of the largest preprocessed source, object, and output of a compiler that are passed on."""
-_ARGUMENTS = 4096
-_LONGEST = 128 << 10  # of one argument, Linux' own limit
+_ARGUMENTS, MOST_ARGUMENTS = 1024, 128 << 10  # their number, and bytes of all of them
 _TOKEN = 12
 _DIGITS = set(b"0123456789abcdef")
 _VERSIONS = (1, 2)  # 2 compresses; 3 is pump mode
@@ -38,47 +38,65 @@ class JobAnswer:
     object: bytes
 
 
+class DistccCompiler(Protocol):
+    """Does jobs of distcc."""
+
+    def compile(self, job: bytes, seconds: float) -> JobAnswer:
+        """Do one.  Raises WorkerFailed if there is no whole answer in time."""
+
+
 def read_job(stream: ByteSource) -> bytes | None:
     """A whole job; None if the peer ends before it.  Raises BrokenTalk."""
     head = stream.read(_TOKEN)
     if not head:
         return None
-    parts = [head]
+    read = bytearray(head)
     version = _number(head, b"DIST")
     if version not in _VERSIONS:
         raise BrokenTalk(f"version {version} of the protocol")
-    count = _count(stream, parts, b"ARGC", _ARGUMENTS)
+    count = _count(stream, read, b"ARGC", _ARGUMENTS)
     for _ in range(count):
-        _bytes(stream, parts, b"ARGV", _LONGEST)
-    _bytes(stream, parts, b"DOTI", MOST_SOURCE)
-    return b"".join(parts)
+        _bytes(stream, read, b"ARGV", MOST_ARGUMENTS - len(read))
+    _bytes(stream, read, b"DOTI", MOST_SOURCE)
+    return bytes(read)
 
 
 def read_answer(stream: ByteSource) -> JobAnswer:
-    """A whole answer.  Raises BrokenTalk, also if it ends early."""
-    parts: list[bytes] = []
-    _count(stream, parts, b"DONE", max(_VERSIONS))
-    status = _count(stream, parts, b"STAT", 0xFFFF)
-    _bytes(stream, parts, b"SERR", MOST_WORDS)
-    _bytes(stream, parts, b"SOUT", MOST_WORDS)
-    compiled = _bytes(stream, parts, b"DOTO", MOST_OBJECT)
-    return JobAnswer(b"".join(parts), status, compiled)
+    """A whole answer.  Raises BrokenTalk, also if it ends early.
+
+    An object without success, and success without an object, are no answer: distcc would take them
+    for a success without an object.
+    """
+    read = bytearray()
+    _count(stream, read, b"DONE", max(_VERSIONS))
+    status = _count(stream, read, b"STAT", 0xFFFF)
+    _bytes(stream, read, b"SERR", MOST_WORDS)
+    _bytes(stream, read, b"SOUT", MOST_WORDS)
+    compiled = _bytes(stream, read, b"DOTO", MOST_OBJECT)
+    if bool(compiled) != (status == 0) or not (status == 0 or _is_failure(status)):
+        raise BrokenTalk(f"status {status:#x} with an object of {len(compiled)} bytes")
+    return JobAnswer(bytes(read), status, compiled)
 
 
-def _count(stream: ByteSource, parts: list[bytes], name: bytes, most: int) -> int:
-    """The number of a token, which is added to ``parts``."""
+def _is_failure(status: int) -> bool:
+    """Whether a program that ended with this status (wait(2)) has failed."""
+    return os.WIFSIGNALED(status) or (os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0)
+
+
+def _count(stream: ByteSource, read: bytearray, name: bytes, most: int) -> int:
+    """The number of a token, which is added to ``read``."""
     head = _exactly(stream, _TOKEN)
     number = _number(head, name)
     if number > most:
         raise BrokenTalk(f"{name.decode()} has the number {number}, more than {most}")
-    parts.append(head)
+    read += head
     return number
 
 
-def _bytes(stream: ByteSource, parts: list[bytes], name: bytes, most: int) -> bytes:
-    """The bytes behind a token; both are added to ``parts``."""
-    found = _exactly(stream, _count(stream, parts, name, most))
-    parts.append(found)
+def _bytes(stream: ByteSource, read: bytearray, name: bytes, most: int) -> bytes:
+    """The bytes behind a token; both are added to ``read``."""
+    found = _exactly(stream, _count(stream, read, name, most))
+    read += found
     return found
 
 

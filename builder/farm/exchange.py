@@ -13,6 +13,8 @@ from builder.farm.distcc import JobAnswer
 from builder.farm.line import PeerLine, keep_alive
 from builder.farm.model import WorkerAddress, WorkerFailed
 
+_NOBODY = "0" * 32  # the session of who only asks
+
 
 @dataclass(frozen=True)
 class WorkerPatience:
@@ -25,15 +27,15 @@ class WorkerPatience:
 def probe(worker: WorkerAddress, image: Digest, patience: WorkerPatience) -> None:
     """Find out whether a worker takes jobs for a base image.  Raises WorkerFailed if not."""
     with _connected(worker, patience) as line:
-        greeting.ask(line, image)
+        greeting.ask(line, image, _NOBODY)
 
 
 def compile_there(
-    worker: WorkerAddress, image: Digest, job: bytes, patience: WorkerPatience
+    worker: WorkerAddress, image: Digest, session: str, job: bytes, patience: WorkerPatience
 ) -> JobAnswer:
     """Let a worker do a job.  Raises WorkerFailed, and WorkerBusy if it has no slot left."""
     with _connected(worker, patience) as line:
-        greeting.ask(line, image)
+        greeting.ask(line, image, session)
         line.allow(patience.job)
         line.write(job)
         try:

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 from builder.console import Console
 from builder.errors import BuilderError, Interrupted
-from builder.farm.compiler import Compiler
-from builder.farm.distcc import JobAnswer
+from builder.farm.compiler import JOB_SECONDS
+from builder.farm.distcc import DistccCompiler, JobAnswer
 from builder.farm.exchange import WorkerPatience, compile_there, probe
 from builder.farm.model import BaseImage, FarmUse, WorkerAddress, WorkerBusy, WorkerFailed
 
@@ -26,16 +26,19 @@ REST = 60.0
 ATTEMPTS = 2
 """Workers that one job is given to, before it is done here."""
 _TURN = 2.0  # seconds that a job waits for a free slot
+_BUSY = 6  # times in sequence, after which it is told
 _SCALE = 1 << 30
 
 
 @dataclass
 class _Worker:
-    """A worker as this run knows it.  ``slots``: in use.  ``rests``: until then (monotonic)."""
+    """A worker as this run knows it.  ``slots``: in use.  ``rests``: until then (monotonic).
+    ``busy``: how often in sequence it had no slot left."""
 
     address: WorkerAddress
     slots: int = 0
     rests: float = 0.0
+    busy: int = 0
     is_told: bool = False
     is_barred: bool = False
 
@@ -59,7 +62,7 @@ class Farm:
         self,
         workers: tuple[WorkerAddress, ...],
         console: Console,
-        here: Callable[[BaseImage], Compiler],
+        here: Callable[[BaseImage, str], DistccCompiler],
         rules: FarmRules,
     ) -> None:
         self._workers = [_Worker(one) for one in workers]
@@ -105,28 +108,37 @@ class Farm:
         """A worker's answer; None if it has none that can be used."""
         name = str(worker.address)
         try:
-            answer = compile_there(worker.address, image.digest, job, self._rules.patience)
+            answer = compile_there(
+                worker.address, image.digest, use.session, job, self._rules.patience
+            )
         except WorkerBusy:
+            self._pause(worker)
             return None
         except WorkerFailed as failure:
             use.add(name, failed=1)
             self._rest(worker, failure)
             return None
+        worker.busy = 0
         use.add(name, jobs=1, sent=len(job), received=len(answer.data))
         if answer.status == 0 and secrets.randbelow(_SCALE) < self._rules.compared * _SCALE:
             use.add(name, compared=1)
-            if not self._is_right(worker, image, job, answer):
+            if not self._is_right(worker, image, job, answer, use.session):
                 return None
         return answer
 
-    def _is_right(self, worker: _Worker, image: BaseImage, job: bytes, answer: JobAnswer) -> bool:
-        """Whether the object is the one that is compiled here."""
+    def _is_right(
+        self, worker: _Worker, image: BaseImage, job: bytes, answer: JobAnswer, session: str
+    ) -> bool:
+        """Whether the object is the one that is compiled here.
+
+        A compiler that is not even like itself proves nothing: the object is not used, and the
+        worker stays.
+        """
         try:
-            ours = self._here(image).compile(job)
+            ours = self._here(image, session).compile(job, JOB_SECONDS)
             if ours.object == answer.object:
                 return True
-            # A compiler that is not even like itself proves nothing.
-            is_alike = self._here(image).compile(job).object == ours.object
+            is_alike = self._here(image, session).compile(job, JOB_SECONDS).object == ours.object
         except Interrupted:
             return False
         except (WorkerFailed, BuilderError) as failure:
@@ -134,7 +146,7 @@ class Farm:
             return False
         if is_alike:
             self._bar(worker)
-        return not is_alike
+        return False
 
     def _take(self) -> _Worker | None:
         """The usable worker with the largest free share, one slot of which is taken."""
@@ -165,6 +177,17 @@ class Farm:
             self._changed.notify_all()
         if not said:
             self._console.warn(f"worker {worker.address} gets no jobs for now: {failure}")
+
+    def _pause(self, worker: _Worker) -> None:
+        """Ask a worker that has no slot left less and less often."""
+        with self._changed:
+            worker.busy += 1
+            again = worker.busy - ATTEMPTS  # the first job may have found it busy
+            rest = min(2.0 ** (again - 1), self._rules.rest) if again > 0 else 0.0
+            worker.rests = max(worker.rests, time.monotonic() + rest)
+            is_news = worker.busy == _BUSY
+        if is_news:
+            self._console.say(f"worker {worker.address} has no slot left for jobs of this machine")
 
     def _bar(self, worker: _Worker) -> None:
         with self._changed:

@@ -1,13 +1,15 @@
 """The first line that each side of a connection to a worker says, before distcc's own words.
 
-``lvs-worker 1 DIGEST`` asks for a compiler of the base image with this SHA-256.  The worker answers
-``lvs-worker 1 ready``, ``lvs-worker 1 busy``, or ``lvs-worker 1 other DIGEST`` with the digest of
+``lvs-worker 2 DIGEST SESSION`` asks for a compiler of the base image with this SHA-256, which does
+jobs of this session alone (32 hexadecimal digits of the client's own).  The worker answers
+``lvs-worker 2 ready``, ``lvs-worker 2 busy``, or ``lvs-worker 2 other DIGEST`` with the digest of
 the image that it has, and ends the connection after the last two.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from builder.digest import Digest
 from builder.farm.line import PeerLine
@@ -15,8 +17,17 @@ from builder.farm.model import WorkerBusy, WorkerFailed
 
 LONGEST = 128
 READY, BUSY, OTHER = "ready", "busy", "other"
-_WORDS = re.compile(r"lvs-worker ([0-9]{1,4}) ([a-z]+|[0-9a-f]{64})(?: ([0-9a-f]{64}))?")
-_VERSION = "1"
+_VERSION = "2"
+_QUESTION = re.compile(rf"lvs-worker {_VERSION} ([0-9a-f]{{64}}) ([0-9a-f]{{32}})")
+_ANSWER = re.compile(rf"lvs-worker {_VERSION} ([a-z]+)(?: ([0-9a-f]{{64}}))?")
+
+
+@dataclass(frozen=True)
+class WorkerQuestion:
+    """What a client asks for: a base image, and a compiler of its session."""
+
+    image: Digest
+    session: str
 
 
 def read(line: PeerLine) -> str:
@@ -30,12 +41,12 @@ def read(line: PeerLine) -> str:
     return said[:-1].decode("ascii")
 
 
-def asked(line: PeerLine) -> Digest:
-    """The digest that a client asks for.  Raises OSError, and ValueError for other words."""
-    found = _WORDS.fullmatch(read(line))
-    if not found or found[1] != _VERSION or found[3]:
+def asked(line: PeerLine) -> WorkerQuestion:
+    """What a client asks for.  Raises OSError, and ValueError for other words."""
+    found = _QUESTION.fullmatch(read(line))
+    if not found:
         raise ValueError("it speaks another version")
-    return Digest(found[2])
+    return WorkerQuestion(Digest(found[1]), found[2])
 
 
 def say(line: PeerLine, *words: str) -> None:
@@ -43,21 +54,21 @@ def say(line: PeerLine, *words: str) -> None:
     line.write(f"{' '.join(('lvs-worker', _VERSION, *words))}\n".encode("ascii"))
 
 
-def ask(line: PeerLine, image: Digest) -> None:
+def ask(line: PeerLine, image: Digest, session: str) -> None:
     """Ask a worker for a compiler of ``image``.
 
     Raises WorkerFailed if it has none, WorkerBusy if it has no slot left, and OSError.
     """
-    say(line, image)
+    say(line, image, session)
     try:
         said = read(line)
     except ValueError as error:
         raise WorkerFailed("it is no worker, or does not take jobs from this address") from error
-    found = _WORDS.fullmatch(said)
-    if not found or found[1] != _VERSION:
+    found = _ANSWER.fullmatch(said)
+    if not found:
         raise WorkerFailed("it is no worker of this version")
-    if found[2] == BUSY:
+    if found[1] == BUSY:
         raise WorkerBusy("it works for others")
-    if found[2] != READY:
-        other = f" ({found[3][:12]}, not {image[:12]})" if found[3] else ""
+    if found[1] != READY:
+        other = f" ({found[2][:12]}, not {image[:12]})" if found[2] else ""
         raise WorkerFailed(f"it has another base image{other}")

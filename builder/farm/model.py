@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import threading
 from dataclasses import dataclass, field
 
@@ -79,9 +80,10 @@ class FarmUse:
     """What all workers did for one build, by their names; several threads add to it.
 
     ``is_spoilt``: one of them was found to return wrong objects, so that none of this build's can
-    be used.
+    be used.  ``session``: what workers know it by; no other build has jobs done by its compilers.
     """
 
+    session: str = field(default_factory=lambda: secrets.token_hex(16))
     workers: dict[str, WorkerUse] = field(default_factory=dict)
     is_spoilt: bool = False
     _guard: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)

@@ -4,37 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import selectors
 import socket
 import socketserver
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
 from builder.digest import Digest
-from builder.farm import greeting
+from builder.errors import BuilderError
+from builder.farm import distcc, greeting
 from builder.farm.compiler import JOB_SECONDS
-from builder.farm.line import PeerLine, keep_alive, to_unix
+from builder.farm.distcc import DistccCompiler
+from builder.farm.greeting import WorkerQuestion
+from builder.farm.line import PeerLine, keep_alive
+from builder.farm.model import WorkerFailed
 from builder.host.serving import served
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 GREET_SECONDS = 5.0
+SEND_SECONDS = 30.0
+"""That a client has to send a job, and to take its answer."""
 _WAITING = 64  # connections that have not greeted yet
-_PIECE = 256 << 10
 _TURN = 0.5  # seconds that a client waits for a slot
+
+Compilers: TypeAlias = Callable[[str], AbstractContextManager[DistccCompiler]]
+"""The compiler of one client's session.  Raises BuilderError if it does not start."""
 
 
 @dataclass(frozen=True)
 class WorkerOffer:
-    """``socket``: of the compiler.  ``image``: of its base.  ``jobs``: at a time, for all clients.
-    ``allowed``: whose jobs are taken."""
+    """``compilers``: who does the jobs.  ``image``: of their base.  ``jobs``: at a time, for all
+    clients.  ``allowed``: whose jobs are taken."""
 
-    socket: Path
+    compilers: Compilers
     image: Digest
     jobs: int
     allowed: tuple[Network, ...]
@@ -70,13 +75,17 @@ class WorkerServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def verify_request(self, request: object, client_address: object) -> bool:
         address = client_address[0] if isinstance(client_address, tuple) else ""
         if not self.offer.allows(address):
-            self._refused(address)
+            with contextlib.suppress(OSError):  # nobody reads what it says
+                self._refused(address)
             return False
         return True
 
     def process_request(self, request: object, client_address: object) -> None:
         assert isinstance(request, socket.socket)  # noqa: S101 - this server has no others
         if not self._waiting.acquire(blocking=False):
+            with contextlib.suppress(OSError):
+                request.setblocking(False)
+                greeting.say(PeerLine(request, 0.1), greeting.BUSY)
             self.shutdown_request(request)
             return
         try:
@@ -102,7 +111,7 @@ class WorkerServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
 
 class _Client(socketserver.BaseRequestHandler):
-    """One connection: a greeting, then whatever distcc and distccd say to each other."""
+    """One connection: a greeting, a job and its answer."""
 
     server: WorkerServer
     request: socket.socket
@@ -110,45 +119,35 @@ class _Client(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         offer = self.server.offer
         line = PeerLine(self.request, GREET_SECONDS)
-        wanted: Digest | None = None
+        wanted: WorkerQuestion | None = None
         with contextlib.suppress(OSError, ValueError):
             keep_alive(self.request)
             wanted = greeting.asked(line)
         with self.server.greeted() as is_free, contextlib.suppress(OSError):
             if wanted is None:
                 return
-            if wanted != offer.image:
+            line.allow(GREET_SECONDS)
+            if wanted.image != offer.image:
                 greeting.say(line, greeting.OTHER, offer.image)
             elif not is_free:
                 greeting.say(line, greeting.BUSY)
             else:
                 greeting.say(line, greeting.READY)
-                self._pass_on()
+                with contextlib.suppress(distcc.BrokenTalk, WorkerFailed, BuilderError):
+                    self._do_job(line, f"{self.client_address[0]} {wanted.session}")
 
-    def _pass_on(self) -> None:
-        # Nothing is opened for a client that only asks.
-        self.request.settimeout(JOB_SECONDS)
-        if self.request.recv(1, socket.MSG_PEEK):
-            with to_unix(self.server.offer.socket, JOB_SECONDS) as compiler:
-                join(self.request, compiler, JOB_SECONDS)
+    def _do_job(self, line: PeerLine, session: str) -> None:
+        """Nothing is started for a client that only asks.
 
-
-def join(client: socket.socket, compiler: socket.socket, seconds: float) -> None:
-    """Pass everything on, both ways, until one side ends, at most for ``seconds``.
-
-    Raises OSError.
-    """
-    deadline = time.monotonic() + seconds
-    with selectors.DefaultSelector() as ready:
-        for origin, target in ((client, compiler), (compiler, client)):
-            ready.register(origin, selectors.EVENT_READ, (origin, PeerLine(target, seconds)))
-        while events := ready.select(max(0.0, deadline - time.monotonic())):
-            for key, _ in events:
-                origin, target = key.data
-                data = origin.recv(_PIECE)
-                if not data:
-                    return
-                target.write(data)
+        Raises OSError, BrokenTalk, WorkerFailed, BuilderError.
+        """
+        line.allow(SEND_SECONDS)
+        job = distcc.read_job(line)
+        if job is not None:
+            with self.server.offer.compilers(session) as compiler:
+                answer = compiler.compile(job, JOB_SECONDS)
+            line.allow(SEND_SECONDS)
+            line.write(answer.data)
 
 
 @contextmanager

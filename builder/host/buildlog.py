@@ -9,6 +9,8 @@ from builder.host.space import FULL
 
 TAIL_BYTES = 2 << 20
 MOST_LINES = 6
+LONGEST = 500
+"""Characters of one line that are told."""
 # The most specific first: a compiler's or linker's error, the kernel configuration check,
 # rpmbuild's own error, make's last message.
 _TELLING = (
@@ -38,5 +40,10 @@ def cause(log: Path) -> str:
         if found:
             first = found[0]
             picked = [lines[index] for index in found if index < first + 50]
-            return "\n".join(line.strip() for line in picked[:MOST_LINES])
-    return "\n".join(line.strip() for line in lines[-MOST_LINES:])
+            return _told(picked[:MOST_LINES])
+    return _told(lines[-MOST_LINES:])
+
+
+def _told(lines: list[str]) -> str:
+    stripped = (line.strip() for line in lines)
+    return "\n".join(line if len(line) <= LONGEST else f"{line[:LONGEST]}..." for line in stripped)

@@ -152,13 +152,15 @@ class _Conversation(socketserver.StreamRequestHandler):
 
     def _do_job(self, stream: _ClaimedStream, claim: RoomClaim) -> bool:
         """One job of distcc; False at the peer's end, and if no worker can do it."""
-        job = distcc.read_job(stream)
+        job = distcc.read_job(_ClaimedStream(self.rfile, claim, copies=3))
         if job is None:
             return False
         claim.hold(2 * len(job))
         answer = self.server.services.compile(job)
         if answer is None:
             return False
+        # Of these there are no more at a time than workers have slots.
+        claim.hold(len(answer))
         self.wfile.write(answer)
         return True
 
@@ -172,16 +174,20 @@ class _Conversation(socketserver.StreamRequestHandler):
 
 
 class _ClaimedStream:
-    """A connection; the bytes of an object are claimed before they are read."""
+    """A connection; the bytes of something large are claimed before they are read.
 
-    def __init__(self, stream: resp.ByteStream, claim: RoomClaim) -> None:
+    ``copies``: how often they are in memory at a time.
+    """
+
+    def __init__(self, stream: resp.ByteStream, claim: RoomClaim, copies: int = 1) -> None:
         self._stream = stream
         self._claim = claim
+        self._copies = copies
 
     def read(self, size: int, /) -> bytes:
         """See ``ByteStream``."""
         if size > _SMALL:
-            self._claim.hold(size)
+            self._claim.hold(self._copies * size)
         return self._stream.read(size)
 
     def readline(self, size: int, /) -> bytes:

@@ -16,6 +16,7 @@ from builder.engine.spec import ContainerSpec
 from builder.farm.compiler import Compiler, running
 from builder.farm.farm import Farm, FarmRules
 from builder.farm.model import BaseImage, FarmUse
+from builder.farm.slots import CompilerSlots
 from builder.pipeline.budget import Budget
 from builder.pipeline.stage import COMPILER_CACHE, WORKERS, Work
 from builder.relay.door import DoorServices, open_door
@@ -37,7 +38,7 @@ FED = 2
 
 
 class LocalCompilers:
-    """This machine's own compilers, one for each image, started when they are first used.
+    """This machine's own compilers, one for each build, started when they are first used.
 
     ``close`` ends them.
     """
@@ -47,16 +48,19 @@ class LocalCompilers:
         self._folder = folder
         self._guard = threading.Lock()
         self._stack = ExitStack()
-        self._made: dict[BaseImage, Compiler] = {}
+        self._made: dict[str, Compiler] = {}
 
-    def __call__(self, image: BaseImage) -> Compiler:
-        """The compiler of an image.  Raises EnvironmentFailure if it does not start."""
+    def __call__(self, image: BaseImage, session: str) -> CompilerSlots:
+        """The compiler of a build, for what it compiles alone: code of its jobs can stay there.
+
+        Raises EnvironmentFailure if it does not start.
+        """
         with self._guard:
-            if image not in self._made:
+            if session not in self._made:
                 folder = self._folder / str(len(self._made))
                 compiler = running(image.tag, folder, 1, self._run)
-                self._made[image] = self._stack.enter_context(compiler)
-            return self._made[image]
+                self._made[session] = self._stack.enter_context(compiler)
+            return self._made[session].slots
 
     def close(self) -> None:
         """End all of them."""

@@ -1,16 +1,29 @@
 #!/bin/sh
-# Runs inside a worker's container: distccd on the container's own loopback interface, and the one
-# way to it from outside, a Unix socket.  Ends when nobody holds the other end of the lifeline.
+# Runs inside a compiler's container: slots, each with a distccd of its own on the container's
+# loopback interface, and a connection to the host's socket for each job.
+# Ends when nobody holds the other end of the lifeline, and if a slot cannot go on.
 # Arguments: the number of jobs, the seconds of one, and its niceness.
 set -eu
 jobs=$1 lifetime=$2 niceness=$3
 
-# /usr/lib/distcc lists the compilers that may be asked for.
-(
+slot() {
+	trap 'kill "$$"' EXIT
+	port=$((3700 + $1))
+	export TMPDIR="/tmp/$1"
+	mkdir "$TMPDIR"
+	# With --inetd, distccd would look once a second whether the compiler has ended.
+	# /usr/lib/distcc lists the compilers that may be asked for.
 	distccd --no-detach --daemon --log-stderr --log-level warning \
-		--listen 127.0.0.1 --allow 127.0.0.1 --jobs "$jobs" --job-lifetime "$lifetime" \
-		--nice "$niceness" || true
-	kill 0
-) &
-socat "UNIX-LISTEN:/worker/socket,fork,mode=0666,backlog=128" TCP:127.0.0.1:3632 &
+		--listen 127.0.0.1 --port "$port" --allow 127.0.0.1 \
+		--jobs 1 --job-lifetime "$lifetime" --nice "$niceness" &
+	while kill -0 "$!"; do
+		socat "TCP:127.0.0.1:$port" UNIX-CONNECT:/worker/socket || sleep 0.1
+		rm -rf "${TMPDIR:?}"/*
+	done
+}
+
+while [ "$jobs" -gt 0 ]; do
+	slot "$jobs" &
+	jobs=$((jobs - 1))
+done
 cat /worker/lifeline

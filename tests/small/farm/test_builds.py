@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 import signal
-import socketserver
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -21,14 +18,14 @@ import pytest
 from builder.configuration import load
 from builder.configuration.places import VARIABLE
 from builder.digest import Digest
-from builder.farm import distcc
-from builder.farm.line import PeerLine, to_unix
+from builder.farm.distcc import JobAnswer
+from builder.farm.exchange import WorkerPatience, compile_there
+from builder.farm.model import WorkerAddress
 from builder.farm.serving import WorkerOffer, serving
 from builder.host.paths import Cache
 from builder.host.removal import remove
-from builder.host.serving import served
 from tests.support.farm.peers import token
-from tests.support.farm.workers import RunningWorker, free_port, worker
+from tests.support.farm.workers import free_port, image_of, worker
 from tests.support.pipeline.anew import build_anew, forget, program
 from tests.world import SOURCE, SPEC, World
 
@@ -36,6 +33,7 @@ pytestmark = pytest.mark.engine
 # With one job here and two or more there, nothing is compiled here.
 BUILD = ("build", "--profile", "small", "--only", "tool", "--jobs", "1")
 OBJECTS = 6
+SESSION = "5" * 32
 NAMES = [f"say{number}" for number in range(OBJECTS - 1)]
 FILES = {
     **SOURCE,
@@ -165,51 +163,46 @@ class Lie:
     told: Callable[[bytes], bytes] = bytes
 
 
-class _Liar(socketserver.BaseRequestHandler):
-    """Has jobs done by a compiler, but other ones, or changes what it answers."""
+@dataclass(frozen=True)
+class Liar:
+    """Has jobs done by another worker, but other ones, or changes what it answers."""
 
-    compiler: Path
     lie: Lie
+    honest: WorkerAddress
+    image: Digest
 
-    def handle(self) -> None:
-        line = PeerLine(self.request, 60)
-        while (job := distcc.read_job(line)) is not None:
-            with to_unix(self.compiler, 60) as connection:
-                there = PeerLine(connection, 60)
-                there.write(self.lie.asked(job))
-                found = distcc.read_answer(there)
-            line.write(self.lie.told(found.data))
+    def compile(self, job: bytes, seconds: float) -> JobAnswer:
+        asked = self.lie.asked(job)
+        found = compile_there(self.honest, self.image, SESSION, asked, WorkerPatience(job=seconds))
+        return replace(found, data=self.lie.told(found.data))
 
 
 @contextmanager
-def liar(lie: Lie, compiler: Path, image: str, folder: Path) -> Iterator[str]:
+def lying(lie: Lie, honest: WorkerAddress, image: str) -> Iterator[str]:
     """A worker with the right image whose objects are wrong: its address and jobs."""
-    handler = type("Liar", (_Liar,), {"compiler": compiler, "lie": lie})
-    path = folder / "liar"
-    with served(socketserver.ThreadingUnixStreamServer(str(path), handler)):
-        offer = WorkerOffer(path, Digest(image), 2, (ip_network("127.0.0.0/8"),))
-        with serving(("127.0.0.1", 0), offer, lambda address: None) as made:
-            yield f"127.0.0.1:{made.server_address[1]}/2"
+    liar = Liar(lie, honest, Digest(image))
+    networks = (ip_network("127.0.0.0/8"),)
+    offer = WorkerOffer(lambda session: nullcontext(liar), liar.image, 2, networks)
+    with serving(("127.0.0.1", 0), offer, lambda address: None) as made:
+        yield f"127.0.0.1:{made.server_address[1]}/2"
 
 
 @pytest.mark.parametrize(
     "lie", [Lie(told=flipped), Lie(asked=otherwise)], ids=["damaged", "another compiler"]
 )
-def test_a_worker_that_lies_is_left_out_and_nothing_of_it_is_kept(
-    world: World, tmp_path: Path, lie: Lie
-) -> None:
+def test_a_worker_that_lies_is_left_out_and_nothing_of_it_is_kept(world: World, lie: Lie) -> None:
     build(world, "own")
     made = program(world)
     with worker(world) as honest:
-        (socket,) = (world.cache / "scratch" / "small").glob("worker-*/shared/socket")
-        digest = _digest_of_image(world, honest)
+        digest = image_of(world, honest)
         # Another component's objects are thrown away, but its build has the folder mounted.
         other = Cache(world.cache).ccache_workers / "small.other"
         other.mkdir(parents=True)
         (other / "object").write_text("wrong, perhaps")
         mounted = other.stat().st_ino
-        with liar(lie, socket, digest, tmp_path) as bad:
-            found = build(world, "lied to", "--workers", f"{bad},127.0.0.1:{honest.port}/4")
+        good = f"127.0.0.1:{honest.port}/4"
+        with lying(lie, WorkerAddress.parse(good), digest) as bad:
+            found = build(world, "lied to", "--workers", f"{bad},{good}")
         assert program(world) == made
         name = bad.partition("/")[0]
         assert f"worker {name} gets no jobs any more: it has returned an object" in found["said"]
@@ -217,16 +210,6 @@ def test_a_worker_that_lies_is_left_out_and_nothing_of_it_is_kept(
         assert [one["worker"] for one in found["workers"]] == [f"127.0.0.1:{honest.port}"]
         assert jobs(found) == [OBJECTS], "nothing was left of the first attempt"
         assert (other.stat().st_ino, list(other.iterdir())) == (mounted, [])
-
-
-def _digest_of_image(world: World, honest: RunningWorker) -> str:
-    """The SHA-256 of the base's root that a worker has, of which it tells the first digits."""
-    said = re.search(r"SHA-256 ([0-9a-f]{12})", "\n".join(honest.said))
-    assert said
-    manifests = (world.cache / "stages" / "image-build").glob("*/stage.json")
-    outputs = (one for path in manifests for one in json.loads(path.read_text())["outputs"])
-    (found,) = {one["sha256"] for one in outputs if one["sha256"].startswith(said[1])}
-    return str(found)
 
 
 def test_a_worker_ends_with_nothing_left_and_tells_who_was_refused(world: World) -> None:

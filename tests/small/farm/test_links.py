@@ -21,7 +21,7 @@ BUILD = ("build", "--profile", "small", "--only", "tool", "--jobs", "1")
 FUNCTIONS = "".join(
     f"int f{number}(int a, int b) {{ for (int i = 0; i < b; i++) a = a * {number} % (b + i); "
     "return a; }\n"
-    for number in range(12_000)
+    for number in range(4_000)
 )
 """A compiler has to think about it for some seconds."""
 FILES = {

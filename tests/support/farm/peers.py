@@ -1,15 +1,13 @@
-"""distccd's side of its protocol, at a Unix socket, and jobs as distcc sends them."""
+"""distccd's side of its protocol, as slots of a compiler, and jobs as distcc sends them."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import socket
-import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
@@ -18,13 +16,12 @@ from builder.console import Console
 from builder.digest import of_text
 from builder.errors import EnvironmentFailure
 from builder.farm import distcc
-from builder.farm.compiler import Compiler
 from builder.farm.exchange import WorkerPatience
 from builder.farm.farm import Farm, FarmRules
-from builder.farm.line import PeerLine
+from builder.farm.line import PeerLine, to_unix
 from builder.farm.model import BaseImage, WorkerAddress
 from builder.farm.serving import WorkerOffer, WorkerServer, serving
-from builder.host.serving import served
+from builder.farm.slots import SOCKET, CompilerSlots
 
 IMAGE = BaseImage(of_text("image"), "lvs-builder/debian12:0123")
 OTHER = BaseImage(of_text("another image"), "lvs-builder/debian12:4567")
@@ -83,37 +80,55 @@ def silent(asked: bytes) -> bytes:
     return b""
 
 
-class _Job(socketserver.BaseRequestHandler):
-    server: CompilerPeer
-    request: socket.socket
-
-    def handle(self) -> None:
-        asked = distcc.read_job(PeerLine(self.request, 30))
-        if asked is not None:
-            with self.server.guard:
-                self.server.jobs.append(asked)
-            self.request.sendall(self.server.behave(asked))
-
-
-class CompilerPeer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+@dataclass
+class CompilerPeer:
     """Compiles by ``behave``; ``jobs``: that it was given."""
 
-    daemon_threads = True
+    behave: Behave
+    jobs: list[bytes] = field(default_factory=list)
+    guard: threading.Lock = field(default_factory=threading.Lock)
+    over: threading.Event = field(default_factory=threading.Event)
 
-    def __init__(self, path: Path, behave: Behave) -> None:
-        self.behave = behave
-        self.jobs: list[bytes] = []
-        self.guard = threading.Lock()
-        super().__init__(str(path), _Job)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Nobody waits for its answer any more."""
+    def do_jobs(self, path: Path) -> None:
+        """As a slot in a container: a connection to the host's socket for each job."""
+        while not self.over.is_set():
+            with suppress(OSError), to_unix(path, 30) as connection:
+                connection.settimeout(None)
+                asked = distcc.read_job(PeerLine(connection, 3600))
+                if asked is not None:
+                    with self.guard:
+                        self.jobs.append(asked)
+                    connection.sendall(self.behave(asked))
+                    continue
+            self.over.wait(0.02)
 
 
 @contextmanager
-def compiling(path: Path, behave: Behave = right) -> Iterator[CompilerPeer]:
-    with served(CompilerPeer(path, behave), 0.02) as server:
-        yield server
+def slots_at(path: Path, behave: Behave = right, number: int = 4) -> Iterator[CompilerPeer]:
+    """Slots that connect to a host's socket until the block ends."""
+    peer = CompilerPeer(behave)
+    threads = [threading.Thread(target=peer.do_jobs, args=(path,)) for _ in range(number)]
+    for thread in threads:
+        thread.daemon = True
+        thread.start()
+    try:
+        yield peer
+    finally:
+        peer.over.set()
+
+
+@contextmanager
+def compiling(
+    folder: Path, behave: Behave = right, number: int = 4
+) -> Iterator[tuple[CompilerPeer, CompilerSlots]]:
+    """A compiler with so many slots, until the block ends: both of its sides."""
+    folder.mkdir()
+    slots = CompilerSlots(folder, number)
+    try:
+        with slots_at(folder / SOCKET, behave, number) as peer:
+            yield peer, slots
+    finally:
+        slots.close()
 
 
 @dataclass
@@ -124,11 +139,13 @@ class Site:
     stack: ExitStack
     said: io.StringIO = field(default_factory=io.StringIO)
     refused: list[str] = field(default_factory=list)
+    sessions: list[str] = field(default_factory=list)
     _made: int = 0
 
-    def compiler(self, behave: Behave) -> CompilerPeer:
+    def compiler(self, behave: Behave, number: int = 4) -> tuple[CompilerPeer, CompilerSlots]:
         self._made += 1
-        return self.stack.enter_context(compiling(self.folder / f"c{self._made}", behave))
+        folder = self.folder / f"c{self._made}"
+        return self.stack.enter_context(compiling(folder, behave, number))
 
     def worker(
         self,
@@ -143,14 +160,15 @@ class Site:
         ``offered``: how many it takes altogether; it has more than this machine is told of, so that
         one that is about to end takes no other one's slot.
         """
-        peer = self.compiler(behave)
         jobs_of_all = offered or 2 * jobs
-        offer = WorkerOffer(
-            Path(str(peer.server_address)),
-            image.digest,
-            jobs_of_all,
-            tuple(map(ip_network, allowed)),
-        )
+        peer, slots = self.compiler(behave, jobs_of_all)
+
+        def compilers(session: str) -> AbstractContextManager[CompilerSlots]:
+            self.sessions.append(session)
+            return nullcontext(slots)
+
+        networks = tuple(map(ip_network, allowed))
+        offer = WorkerOffer(compilers, image.digest, jobs_of_all, networks)
         server = self.stack.enter_context(serving(("127.0.0.1", 0), offer, self.refused.append))
         return f"127.0.0.1:{server.server_address[1]}/{jobs}", peer, server
 
@@ -163,14 +181,14 @@ class Site:
         patience: WorkerPatience = PATIENT,
     ) -> Farm:
         """This machine's farm; ``here``: its own compiler, None if it does not start."""
-        own: list[Compiler] = []
+        own: list[CompilerSlots] = []
 
-        def local(image: BaseImage) -> Compiler:
+        def local(image: BaseImage, session: str) -> CompilerSlots:
             assert image == IMAGE
             if here is None:
                 raise EnvironmentFailure("the compiler does not start", "no engine", "")
             if not own:
-                own.append(compiler_at(Path(str(self.compiler(here).server_address))))
+                own.append(self.compiler(here)[1])
             return own[0]
 
         rules = FarmRules(compared=compared, rest=rest, patience=patience)
@@ -179,10 +197,6 @@ class Site:
     @property
     def warnings(self) -> list[str]:
         return [line for line in self.said.getvalue().splitlines() if "worker" in line]
-
-
-def compiler_at(path: Path) -> Compiler:
-    return Compiler(path, path.with_suffix(".log"), threading.current_thread(), [])
 
 
 def addresses(*words: str) -> tuple[WorkerAddress, ...]:

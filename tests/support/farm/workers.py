@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -69,3 +70,13 @@ def running(world: World, *options: str, address: str = "127.0.0.1") -> Iterator
                 process.terminate()
             process.wait(60)
             thread.join(10)
+
+
+def image_of(world: World, made: RunningWorker) -> str:
+    """The SHA-256 of the base's root that a worker has, of which it tells the first digits."""
+    said = re.search(r"SHA-256 ([0-9a-f]{12})", "\n".join(made.said))
+    assert said
+    manifests = (world.cache / "stages" / "image-build").glob("*/stage.json")
+    outputs = (one for path in manifests for one in json.loads(path.read_text())["outputs"])
+    (found,) = {one["sha256"] for one in outputs if one["sha256"].startswith(said[1])}
+    return str(found)

@@ -13,8 +13,7 @@ from builder.commands.worker import _allowed, _listen
 from builder.engine import container
 from builder.engine.location import Endpoint
 from builder.errors import EnvironmentFailure, UsageError
-from builder.farm import compiler
-from builder.farm.line import to_unix
+from builder.farm import compiler, slots
 from builder.farm.model import PORT
 from tests.support.engine import peer as peers
 from tests.support.engine.peer import Container, Peer, Say
@@ -47,9 +46,12 @@ def test_who_may_use_it() -> None:
         ip_network("192.0.2.7/32"),
         ip_network("2001:db8::/64"),
     )
+    assert _allowed("::ffff:192.0.2.0/120") == (ip_network("192.0.2.0/24"),)
 
 
-@pytest.mark.parametrize("words", ["", "build2", "192.0.2.7/24", "192.0.2.0/33", "*"])
+@pytest.mark.parametrize(
+    "words", ["", "build2", "192.0.2.7/24", "192.0.2.0/33", "*", "fe80::1%eth0"]
+)
 def test_who_is_nobody(words: str) -> None:
     with pytest.raises(UsageError, match="--allow") as refusal:
         _allowed(words)
@@ -74,9 +76,9 @@ def peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
 
 
 def serve_until_let_go(run: Container, say: Say) -> int:
-    """As the worker's script: a compiler at the socket, until nobody holds the lifeline."""
+    """As the worker's script: slots at the socket, until nobody holds the lifeline."""
     folder = run.mounts["/worker"]
-    with farms.compiling(folder / compiler.SOCKET), (folder / compiler.LIFELINE).open("rb") as held:
+    with farms.slots_at(folder / slots.SOCKET), (folder / compiler.LIFELINE).open("rb") as held:
         held.read()
     return 0
 
@@ -87,7 +89,7 @@ def test_a_compiler_has_no_network_and_ends_with_its_block(peer: Peer, tmp_path:
         with compiler.running(
             "image", tmp_path / "c", 3, lambda spec, log: engine.run(spec, log=log)
         ) as made:
-            assert made.compile(farms.job()).data == farms.right(farms.job())
+            assert made.slots.compile(farms.job(), 20).data == farms.right(farms.job())
             assert made.is_running
             (one,) = peer.made
             host = one.config["HostConfig"]
@@ -96,13 +98,36 @@ def test_a_compiler_has_no_network_and_ends_with_its_block(peer: Peer, tmp_path:
             assert host["CapDrop"] == ["ALL"]
             assert list(host["Tmpfs"]) == ["/tmp"]
             assert host["PidsLimit"] > 0
-            writable = [m["Target"] for m in host["Mounts"] if not m["ReadOnly"]]
-            assert writable == ["/worker"]
+            assert host["Memory"] > 0
+            assert all(mount["ReadOnly"] for mount in host["Mounts"])
             assert one.config["User"] not in ("", "0", "0:0")
         assert not made.is_running
-        with pytest.raises(OSError, match=r"No such file|refused"), to_unix(made.socket, 1):
-            pass
+        with pytest.raises(slots.NoSlot):
+            made.slots.compile(farms.job(), 1)
     assert peer.containers == {}
+
+
+def test_what_a_compiler_says_is_kept_in_part(
+    peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has jobs done can let it say anything."""
+    monkeypatch.setattr(compiler, "_LOG", 5000)
+
+    def talk(run: Container, say: Say) -> int:
+        for _ in range(10):
+            say(peers.OUT, b"x" * 1000)
+            say(peers.ERR, b"y" * 1000)
+        return serve_until_let_go(run, say)
+
+    peer.program = talk
+    with (
+        engine_of(peer) as engine,
+        compiler.running(
+            "image", tmp_path / "c", 1, lambda spec, log: engine.run(spec, log=log)
+        ) as made,
+    ):
+        assert made.slots.compile(farms.job(), 20).data == farms.right(farms.job())
+    assert (tmp_path / "c" / compiler.LOG).stat().st_size == 5000
 
 
 def test_a_compiler_that_does_not_start_is_told_with_its_log(peer: Peer, tmp_path: Path) -> None:

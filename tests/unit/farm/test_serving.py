@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from ipaddress import ip_network
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.support.farm import peers
 from tests.support.farm.peers import IMAGE, OTHER, Site
 
 JOB = peers.job()
+SESSION = "5" * 32
 
 
 @pytest.fixture
@@ -39,9 +41,13 @@ def line(connection: socket.socket) -> PeerLine:
     return PeerLine(connection, busy(5))
 
 
+def nobody(session: str) -> NoReturn:
+    raise AssertionError(session)
+
+
 def test_only_allowed_addresses_are_let_in() -> None:
     networks = (ip_network("192.0.2.0/24"), ip_network("2001:db8::/64"))
-    offer = WorkerOffer(Path("x"), IMAGE.digest, 1, networks)
+    offer = WorkerOffer(nobody, IMAGE.digest, 1, networks)
     for address in ("192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7", "2001:db8::7%eth0"):
         assert offer.allows(address)
     for address in ("192.0.3.7", "2001:db8:1::7", "::ffff:192.0.3.7", "127.0.0.1"):
@@ -52,8 +58,9 @@ def test_only_allowed_addresses_are_let_in() -> None:
     "said",
     [
         *(b"", b"\n", b"DIST00000002", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 500),
-        *(b"lvs-worker 1 0123\n", b"lvs-worker 2 " + IMAGE.digest.encode() + b"\n"),
-        b"lvs-worker 1 " + IMAGE.digest.encode() + b" " + IMAGE.digest.encode() + b"\n",
+        *(b"lvs-worker 2 0123\n", b"lvs-worker 1 " + IMAGE.digest.encode() + b"\n"),
+        b"lvs-worker 2 " + IMAGE.digest.encode() + b"\n",
+        b"lvs-worker 2 " + IMAGE.digest.encode() + b" " + IMAGE.digest.encode() + b"\n",
     ],
 )
 def test_who_does_not_greet_is_told_nothing(site: Site, said: bytes) -> None:
@@ -70,13 +77,13 @@ def test_who_does_not_greet_is_told_nothing(site: Site, said: bytes) -> None:
 def test_another_image_is_named(site: Site) -> None:
     _, _, server = site.worker()
     with connect(server) as client, pytest.raises(WorkerFailed, match=IMAGE.digest[:12]):
-        greeting.ask(line(client), OTHER.digest)
+        greeting.ask(line(client), OTHER.digest, SESSION)
 
 
 def test_slots_are_free_again_whatever_a_client_does(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "JOB_SECONDS", 0.5)
+    monkeypatch.setattr(serving, "SEND_SECONDS", 0.5)
     _, peer, server = site.worker(jobs=1, offered=1)
     for said in (b"", JOB[:30], b"DIST", JOB):
         with connect(server) as client:
@@ -97,7 +104,7 @@ def _ask_when_free(client: socket.socket, server: WorkerServer) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     server.slots.release()
-    greeting.ask(line(client), IMAGE.digest)
+    greeting.ask(line(client), IMAGE.digest, SESSION)
 
 
 def test_strangers_that_only_wait_do_not_keep_others_out_for_long(
@@ -112,7 +119,7 @@ def test_strangers_that_only_wait_do_not_keep_others_out_for_long(
         while time.monotonic() < deadline:
             with connect(server) as client:
                 try:
-                    greeting.ask(line(client), IMAGE.digest)
+                    greeting.ask(line(client), IMAGE.digest, SESSION)
                 except (WorkerFailed, OSError):
                     time.sleep(0.05)
                     continue

@@ -46,3 +46,10 @@ def test_without_a_telling_line_the_last_lines_are_given(tmp_path: Path) -> None
 
 def test_no_log_is_said(tmp_path: Path) -> None:
     assert buildlog.cause(tmp_path / "none") == "it left no log"
+
+
+def test_a_line_without_an_end_is_told_in_part(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    for text in ("x" * 3_000_000, "a.c:1: error: " + "x" * 3_000_000):
+        log.write_text(text)
+        assert len(buildlog.cause(log)) < 1000
