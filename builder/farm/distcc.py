@@ -12,7 +12,8 @@ from typing import Protocol
 
 MOST_SOURCE, MOST_OBJECT, MOST_WORDS = 64 << 20, 16 << 20, 1 << 20
 """Bytes of the largest preprocessed source, object, and output of a compiler that are passed on."""
-_ARGUMENTS, MOST_ARGUMENTS = 1024, 128 << 10  # their number, and bytes of all of them
+ARGUMENTS, MOST_ARGUMENTS = 1024, 128 << 10
+"""How many arguments a job may have, and bytes of all of them."""
 _TOKEN = 12
 _DIGITS = set(b"0123456789abcdef")
 _VERSIONS = (1, 2)  # 2 compresses; 3 is pump mode
@@ -54,7 +55,7 @@ def read_job(stream: ByteSource) -> bytes | None:
     version = _number(head, b"DIST")
     if version not in _VERSIONS:
         raise BrokenTalk(f"version {version} of the protocol")
-    count = _count(stream, read, b"ARGC", _ARGUMENTS)
+    count = _count(stream, read, b"ARGC", ARGUMENTS)
     for _ in range(count):
         _bytes(stream, read, b"ARGV", MOST_ARGUMENTS - len(read))
     _bytes(stream, read, b"DOTI", MOST_SOURCE)

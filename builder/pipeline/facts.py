@@ -55,7 +55,8 @@ class CompilerFacts(msgspec.Struct, frozen=True):
 
     ``local``: this machine's cache.  ``remote``: the team's.  ``compiled``: neither had it.
     ``errors``: requests that the team's cache could not answer.  ``received``, ``sent``: bytes of
-    objects from it, and to it, up to the build's end.
+    objects from it, and to it, up to the build's end.  ``missing``: requests for objects that it
+    did not have.
     """
 
     local: Count
@@ -64,15 +65,17 @@ class CompilerFacts(msgspec.Struct, frozen=True):
     errors: Count = 0
     received: Count = 0
     sent: Count = 0
+    missing: Count = 0
 
     @property
     def uses_remote(self) -> bool:
         """Whether the team's cache was asked for anything."""
-        return bool(self.remote or self.errors or self.received or self.sent)
+        return bool(self.remote or self.errors or self.received or self.sent or self.missing)
 
     def __str__(self) -> str:
         calls = self.local + self.remote + self.compiled
-        failed = f", {self.errors} requests failed" if self.errors else ""
+        requests = "1 request" if self.errors == 1 else f"{self.errors} requests"
+        failed = f", {requests} failed" if self.errors else ""
         return (
             f"{self.remote} of {calls} objects from the team's compiler cache "
             f"({self.received / 1e6:.1f} MB), {self.local} from this machine's, "

@@ -193,7 +193,7 @@ def _facts(made: build.Built, seconds: float, use: OthersUse) -> BuildFacts:
 def _compiler_facts(calls: CallCounts | None, traffic: RelayTraffic) -> CompilerFacts | None:
     if calls is None:
         return None
-    counts = (traffic.errors, traffic.received, traffic.sent)
+    counts = (traffic.errors, traffic.received, traffic.sent, traffic.missing)
     return CompilerFacts(calls.local, calls.remote, calls.compiled, *counts)
 
 

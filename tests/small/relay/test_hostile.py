@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from builder.farm import distcc
 from builder.relay.door import ROOM
 from builder.relay.model import MOST
 from tests.support.clock import busy
@@ -57,6 +58,31 @@ def test_unfinished_commands_do_not_fill_the_memory(tmp_path: Path, large: int) 
                 if large > 1:
                     client.connection.sendall(b"$3\r\nSET\r\n$%d\r\n%s\r\n" % (len(NAME), NAME))
                 client.connection.sendall(word)
+        assert has_room(relay)
+        assert relay.end().threads == 1, "no connection stays"
+
+
+def arguments(count: int, size: int) -> bytes:
+    """The beginning of a job of distcc with so many arguments."""
+    return b"DIST00000002ARGC%08x" % count + (b"ARGV%08x" % size + bytes(size)) * count
+
+
+JOBS = {
+    "many arguments": (1000, arguments(distcc.ARGUMENTS, 100)),
+    "long arguments": (1000, arguments(4, distcc.MOST_ARGUMENTS // 5)),
+    "too long arguments": (100, arguments(100, distcc.MOST_ARGUMENTS)),
+    "sources": (24, arguments(0, 0) + b"DOTI%08x" % distcc.MOST_SOURCE + bytes(63 << 20)),
+}
+"""Connections, and what each of them sends: a job that does not end."""
+
+
+@pytest.mark.parametrize("kind", JOBS)
+def test_unfinished_jobs_do_not_fill_the_memory(tmp_path: Path, kind: str) -> None:
+    count, sent = JOBS[kind]
+    with start(NOWHERE, tmp_path / "door") as relay, open_many(relay.socket, count) as clients:
+        for client in clients:
+            with contextlib.suppress(OSError):  # it is not taken, or ended
+                client.connection.sendall(sent)
         assert has_room(relay)
         assert relay.end().threads == 1, "no connection stays"
 
