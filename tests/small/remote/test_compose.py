@@ -69,9 +69,10 @@ def test_its_containers_have_no_rights_and_no_password_in_the_clear(server: Serv
 @pytest.mark.parametrize(
     ("password", "files", "said"),
     [
-        ("", ("tls.pem", "tls.key"), "an empty password"),
-        ("word", (), "secrets/tls.pem is missing"),
-        ("word", ("tls.pem",), "secrets/tls.key is missing"),
+        ("\n", ("tls.pem", "tls.key"), "an empty password"),
+        ("", ("tls.pem", "tls.key"), "no password was given"),
+        ("word\n", (), "secrets/tls.pem is missing"),
+        ("word\n", ("tls.pem",), "secrets/tls.key is missing"),
     ],
 )
 def test_what_is_missing_is_told(

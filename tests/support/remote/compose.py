@@ -67,11 +67,12 @@ class Server:
         return (self.engine.proc / str(pid) / name).read_text()
 
 
-def prepare(folder: Path, password: str) -> subprocess.CompletedProcess[str]:
-    """What the page says, as far as compose.yaml can be started."""
+def prepare(folder: Path, typed: str) -> subprocess.CompletedProcess[str]:
+    """Run prepare.sh there; ``typed``: what it reads for the password."""
     argv = ["sh", "prepare.sh"]
-    word = f"{password}\n"
-    return subprocess.run(argv, cwd=folder, input=word, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        argv, cwd=folder, input=typed, capture_output=True, text=True, check=False
+    )
 
 
 def copy(folder: Path) -> None:
@@ -88,7 +89,7 @@ def running(scratch: Path, certificate: Path, key: Path) -> Iterator[Server]:
     (folder / "secrets").mkdir()
     shutil.copy(certificate, folder / "secrets/tls.pem")
     shutil.copy(key, folder / "secrets/tls.key")
-    made = prepare(folder, USER.partition(":")[2])
+    made = prepare(folder, USER.partition(":")[2])  # without a newline
     assert made.returncode == 0, made.stderr
     with engine(scratch / "e") as started:
         _import_images(scratch, started)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from builder.farm import serving
 from builder.farm.farm import Farm
 from builder.farm.model import FarmUse
 from tests.support.clock import busy
@@ -104,6 +105,58 @@ def test_a_worker_that_fails_costs_its_jobs_alone(site: Site, behave: Behave) ->
     assert use.workers[bad.partition("/")[0]].failed == len(peer.jobs)
     (warning,) = site.warnings
     assert "gets no jobs for now" in warning
+
+
+@pytest.mark.parametrize(
+    ("status", "compiled"),
+    [(0, b""), *((status, one) for status in (0x80, 0x7F, 0xFF) for one in (b"", b"\x7fELF"))],
+)
+def test_a_success_without_an_object_is_a_failure(site: Site, status: int, compiled: bytes) -> None:
+    """distcc looks at the exit code alone, which is 0 in all of these."""
+    word, _, _ = site.worker(lambda asked: peers.answer(compiled, status))
+    farm = site.farm(word)
+    use = farm.new_use()
+    assert farm.slots(IMAGE) == 2
+    assert farm.compile(IMAGE, JOB, use=use) is None
+    assert use.workers[word.partition("/")[0]].failed == 1
+    (warning,) = site.warnings
+    assert "gets no jobs for now" in warning
+
+
+def test_a_worker_that_is_always_busy_is_asked_seldom(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_TURN", 0.01)
+    word, _, server = site.worker(jobs=1, offered=1)
+    assert server.slots.acquire(blocking=False)
+    farm = site.farm(word, rest=0.2)
+    use = farm.new_use()
+    assert farm.slots(IMAGE) == 1
+    deadline = time.monotonic() + busy(10)
+    count = 0
+    while not site.warnings and time.monotonic() < deadline:
+        assert farm.compile(IMAGE, JOB, use=use) is None
+        count += 1
+        time.sleep(0.001)
+    assert count > 50, "most jobs are not kept waiting by it"
+    (said,) = site.warnings
+    assert "has no slot left for jobs of this machine" in said
+    assert use.workers == {}
+    server.slots.release()
+    time.sleep(0.3)
+    assert farm.compile(IMAGE, JOB, use=use) == peers.right(JOB)
+
+
+def test_each_build_has_its_session(site: Site) -> None:
+    word, _, _ = site.worker()
+    farm = site.farm(word)
+    assert farm.slots(IMAGE) == 2
+    one, two = farm.new_use(), farm.new_use()
+    for use in (one, two, one):
+        assert farm.compile(IMAGE, JOB, use=use)
+    wanted = [f"127.0.0.1 {use.session}" for use in (one, two, one)]
+    assert site.sessions == wanted
+    assert one.session != two.session
 
 
 def test_a_worker_that_comes_back_gets_jobs_again(site: Site) -> None:

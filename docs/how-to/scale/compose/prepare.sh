@@ -10,12 +10,34 @@ for name in tls.pem tls.key; do
 		exit 1
 	fi
 done
+
+ask() {
+	if [ -t 0 ]; then
+		printf '%s: ' "$1" >&2
+	fi
+	read -r password || [ -n "$password" ] || {
+		echo "no password was given on standard input" >&2
+		exit 1
+	}
+	if [ -t 0 ]; then
+		echo >&2
+	fi
+}
+
 if [ -t 0 ]; then
-	printf 'Password of user ci, who may write: ' >&2
 	trap 'stty echo' EXIT
+	trap 'exit 130' INT TERM
 	stty -echo
+	ask "Password of user ci, who may write"
+	first=$password
+	ask "Again"
+	if [ "$password" != "$first" ]; then
+		echo "the two passwords differ" >&2
+		exit 1
+	fi
+else
+	ask ""
 fi
-read -r password
 if [ -z "$password" ]; then
 	echo "an empty password would let everybody write" >&2
 	exit 1
