@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?")
 _MAPPED = 96  # bits before an IPv4 address that is written as IPv6 (RFC 4291, 2.5.5.2)
+_FAILURES = 3  # in sequence, after which the worker ends
 _LOOK = 5.0  # seconds between two looks at compilers that nobody uses
 
 
@@ -82,7 +83,7 @@ def serve(request: WorkerRequest, place: Place) -> None:
                 offer = WorkerOffer(partial(_slots, pool), image.digest, jobs, allowed)
                 stack.enter_context(serving(address, offer, _Refusals(console)))
             _tell(address, offer, image, console)
-            _wait(pool)
+            _wait(pool, starts)
         except OSError as error:
             where = f"{address[0]} port {address[1]}"
             hint = "give another address and port: --listen ADDRESS:PORT"
@@ -126,22 +127,27 @@ def _slots(pool: CompilerPool, session: str) -> Iterator[CompilerSlots]:
         yield made.slots
 
 
-def _wait(pool: CompilerPool) -> NoReturn:
-    """Until this process is told to end."""
-    while True:
+def _wait(pool: CompilerPool, starts: CompilerStarts) -> NoReturn:
+    """Until this process is told to end, or no compiler starts any more."""
+    while len(starts.failures) < _FAILURES:
         threading.Event().wait(_LOOK)
         pool.sweep()
+    raise starts.failures[-1]
 
 
 @dataclass(frozen=True)
 class CompilerStarts:
-    """Starts compilers, each in a folder of its own below ``folder``."""
+    """Starts compilers, each in a folder of its own below ``folder``.
+
+    ``failures``: since the last one that started.
+    """
 
     image: str
     folder: Path
     jobs: int
     run: compiler.Run
     console: Console
+    failures: list[EnvironmentFailure] = field(default_factory=list)
 
     @contextmanager
     def __call__(self, number: int) -> Iterator[Compiler]:
@@ -149,8 +155,10 @@ class CompilerStarts:
         place = self.folder / str(number)
         try:
             with compiler.running(self.image, place, self.jobs, self.run) as made:
+                self.failures.clear()
                 yield made
         except EnvironmentFailure as failure:
+            self.failures.append(failure)
             self.console.warn(f"{failure.what}: {failure.cause}")
             raise
         finally:

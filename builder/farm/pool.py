@@ -44,15 +44,18 @@ class CompilerPool:
         self._guard = threading.Lock()
         self._members: dict[str, _Member] = {}
         self._started = 0
+        self._is_closed = False
 
     @contextmanager
     def compiler(self, session: str) -> Iterator[Compiler]:
         """The session's compiler, started if need be.
 
         If the block raises NoSlot, it is started anew for the next job.  Raises BuilderError if it
-        does not start.
+        does not start, and NoSlot after ``close``.
         """
         with self._guard:
+            if self._is_closed:
+                raise NoSlot("the worker is ending")
             member = self._members.setdefault(session, _Member())
             member.users += 1
         try:
@@ -78,14 +81,18 @@ class CompilerPool:
             member.end()
 
     def close(self) -> None:
-        """End all of them."""
+        """End all of them; none is started after that."""
         with self._guard:
+            self._is_closed = True
             members, self._members = self._members, {}
         for member in members.values():
-            member.end()
+            with member.guard:
+                member.end()
 
     def _ready(self, member: _Member) -> Compiler:
         with member.guard:
+            if self._is_closed:
+                raise NoSlot("the worker is ending")
             found = member.made
             if found is None or member.is_broken or not found.is_running:
                 member.end()

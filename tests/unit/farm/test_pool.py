@@ -62,6 +62,9 @@ def test_a_session_has_a_compiler_of_its_own(starts: Starts) -> None:
     assert starts.running == [1, 2]
     pool.close()
     assert starts.running == []
+    with pytest.raises(NoSlot):
+        use(pool, "c")
+    assert starts.running == []
 
 
 def test_those_that_were_used_last_are_kept(starts: Starts) -> None:
