@@ -22,8 +22,12 @@ slot() {
 	done
 }
 
+# Opened before the first slot comes: the host may let go at once, and then an open would wait
+# for ever, as it would if the host has gone already.
+timeout 30 sh -c ': </worker/lifeline'
+exec 3</worker/lifeline
 while [ "$jobs" -gt 0 ]; do
-	slot "$jobs" &
+	slot "$jobs" 3<&- &
 	jobs=$((jobs - 1))
 done
-cat /worker/lifeline
+cat <&3

@@ -78,7 +78,7 @@ def peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
 def serve_until_let_go(run: Container, say: Say) -> int:
     """As the worker's script: slots at the socket, until nobody holds the lifeline."""
     folder = run.mounts["/worker"]
-    with farms.slots_at(folder / slots.SOCKET), (folder / compiler.LIFELINE).open("rb") as held:
+    with (folder / compiler.LIFELINE).open("rb") as held, farms.slots_at(folder / slots.SOCKET):
         held.read()
     return 0
 
