@@ -245,28 +245,53 @@ def test_show_config_prints_what_holds_and_no_secret(
     assert SECRET not in told
 
 
+@pytest.mark.parametrize("caches", [False, True])
 @pytest.mark.parametrize("pushes", [False, True])
 def test_the_script_for_ci_writes_a_configuration_that_is_read(
-    tmp_path: Path, pair: KeyPair, *, pushes: bool
+    tmp_path: Path, pair: KeyPair, *, pushes: bool, caches: bool
 ) -> None:
     """docs/how-to/scale/ci.sh, with the secrets of a protected branch and without."""
+    here = tmp_path / "scale"
+    here.mkdir()
+    for name in ("ci.sh", "config.toml"):
+        text = (ROOT / "docs/how-to/scale" / name).read_text()
+        if caches:
+            text = text.replace("# [compiler-cache]\n# store", "[compiler-cache]\nstore")
+        (here / name).write_text(text)
     secrets = {"STAGES_KEY": pair.path.read_text(), "STAGES_PASSWORD": f"ci:{SECRET}"}
-    subprocess.run(
-        ["sh", ROOT / "docs/how-to/scale/ci.sh"],
-        check=True,
-        env={**os.environ, **(secrets if pushes else {})},
-    )
-    found = loading.load().stages
+    # A runner that keeps files has those of the job before.
+    for given in (secrets, secrets if pushes else {}):
+        subprocess.run(["sh", here / "ci.sh"], check=True, env={**os.environ, **given})
+    loaded = loading.load()
+    found = loaded.stages
     assert found is not None
     assert found.url == "https://stages.example.org/"
     assert [key.name for key in found.accept] == ["ci"]
     home = tmp_path / "user" / APPLICATION
+    password = Password(f"ci:{SECRET}") if pushes else None
     if pushes:
-        assert (found.sign, found.password) == (home / "stages-key", Password(f"ci:{SECRET}"))
+        assert (found.sign, found.password) == (home / "stages-key", password)
         subprocess.run(["ssh-keygen", "-y", "-f", home / "stages-key"], check=True)
     else:
         assert (found.sign, found.password) == (None, None)
         assert [path.name for path in home.iterdir()] == [FILE]
+    cache = CompilerCache("https://stages.example.org/objects/", pushes, password)
+    assert loaded.compiler == (cache if caches else None)
+
+
+def test_every_line_of_the_example_can_be_used(tmp_path: Path, pair: KeyPair) -> None:
+    """docs/how-to/scale/config.toml, with all its lines that are commented out."""
+    lines = (ROOT / "docs/how-to/scale/config.toml").read_text().splitlines()
+    keys = ("# [", "# store", "# mode", "# sign", "# token-file")
+    text = [line.removeprefix("# ") if line.startswith(keys) else line for line in lines]
+    home = write(tmp_path / "user", "\n".join(text)).parent
+    secret(home / "stages-key", pair.path.read_text())
+    secret(home / "stages-token")
+    loaded = loading.load()
+    assert loaded.stages is not None
+    assert loaded.stages.sign == home / "stages-key"
+    assert loaded.compiler is not None
+    assert loaded.compiler.pushes
 
 
 def test_the_compiler_cache_has_a_table_of_its_own(
