@@ -89,5 +89,5 @@ def test_a_check_of_an_unknown_component_is_refused(patched: World) -> None:
     ended = patched.run("patch", "--check", *SMALL)
     assert ended.status == 2
     assert "'other', which is not a component" in ended.errors
-    line = text.split("\n").index("[[layout]]") + 1
+    (line,) = (number for number, one in enumerate(text.split("\n"), 1) if '"other"' in one)
     assert f"profile.toml:{line} " in ended.errors

@@ -108,9 +108,10 @@ class DnfHost:
     def subscribe(self, name: str, rpms: tuple[Path, ...], *, ours: bool = False) -> None:
         """Make a repository of these RPMs and its ``.repo`` file: ours as operators get it.
 
-        One of the same name is replaced.
+        One of the same name is replaced, and an hour is over: dnf looks for newer metadata.
         """
-        shutil.rmtree(self.place / name, ignore_errors=True)
+        for old in (self.place / name, self.place / "cache"):
+            shutil.rmtree(old, ignore_errors=True)
         made = repository.make(self.place / name, "lts", rpms, (), 1_700_000_000)
         text = f"[{name}]\nname={name}\nbaseurl=file:///srv/{repository.REPO_ID}/\n"
         if ours:
