@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 Server = TypeVar("Server", bound=socketserver.BaseServer)
-_POLL = 0.1
+_POLL = 0.02
 
 
 @contextmanager
