@@ -48,7 +48,9 @@ class CompilerSlots:
 
     def has_come(self, seconds: float) -> bool:
         """Whether a slot waits, or comes in time."""
-        return bool(select.select([self._listener], [], [], seconds)[0])
+        ready = select.poll()  # select(2) knows no file above 1023
+        ready.register(self._listener, select.POLLIN)
+        return bool(ready.poll(seconds * 1000))
 
     def compile(self, job: bytes, seconds: float) -> JobAnswer:
         """Do a job of distcc.  Raises NoSlot, and WorkerFailed if no whole answer comes in time."""
@@ -80,7 +82,7 @@ class CompilerSlots:
 
     def _accept(self, seconds: float) -> socket.socket | None:
         try:
-            select.select([self._listener], [], [], seconds)
+            self.has_come(seconds)
             return self._listener.accept()[0]
         except BlockingIOError:  # another thread was quicker
             return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -125,6 +127,20 @@ def test_strangers_that_only_wait_do_not_keep_others_out_for_long(
                     continue
                 return
     pytest.fail("nobody was let in")
+
+
+def test_a_process_with_many_open_files_takes_slots(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, hard), hard))
+    try:
+        with ExitStack() as stack:
+            held = [os.dup(0) for _ in range(1100)]
+            for one in held:
+                stack.callback(os.close, one)
+            _, slots = stack.enter_context(peers.compiling(tmp_path / "c"))
+            assert slots.compile(JOB, 20).data == peers.right(JOB)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_peer_that_sends_byte_by_byte_has_no_more_time_than_others() -> None:
