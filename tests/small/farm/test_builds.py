@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from builder.configuration import load
-from builder.configuration.places import VARIABLE
 from builder.digest import Digest
 from builder.farm.distcc import JobAnswer
 from builder.farm.exchange import WorkerPatience, compile_there
@@ -26,8 +25,8 @@ from builder.host.paths import Cache
 from builder.host.removal import remove
 from tests.support.farm.peers import token
 from tests.support.farm.workers import free_port, image_of, worker
-from tests.support.pipeline.anew import build_anew, forget, program
-from tests.world import SOURCE, SPEC, World
+from tests.support.pipeline.anew import build_anew, program, without_objects
+from tests.world import SOURCE, World
 
 pytestmark = pytest.mark.engine
 # With one job here and two or more there, nothing is compiled here.
@@ -55,16 +54,8 @@ make %%"""
 
 @pytest.fixture
 def world(small: World, tmp_path: Path) -> Iterator[World]:
-    """A machine without an object of its own."""
-    configuration = tmp_path / "config.toml"
-    configuration.write_text("[workers]\ncompare = 1\n")
-    small.env |= {VARIABLE: str(configuration)}
-    small.write_source(FILES)
-    small.write_patches()
-    small.write_spec(SPEC)
-    forget(small)
-    yield small
-    forget(small)
+    with without_objects(small, tmp_path, FILES, compare=1) as made:
+        yield made
 
 
 def build(world: World, note: str, *options: str) -> dict[str, Any]:

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from builder.configuration.places import VARIABLE
 from builder.host.paths import Cache
 from builder.host.removal import remove
 from tests.support.farm.links import LinkedMachine, star
 from tests.support.farm.workers import running
-from tests.support.pipeline.anew import build_anew, forget, program
-from tests.world import SOURCE, SPEC, World
+from tests.support.pipeline.anew import build_anew, program, without_objects
+from tests.world import SOURCE, World
 
 pytestmark = pytest.mark.engine
 BUILD = ("build", "--profile", "small", "--only", "tool", "--jobs", "1")
@@ -38,16 +37,8 @@ OBJECTS = 3
 
 @pytest.fixture
 def world(small: World, tmp_path: Path) -> Iterator[World]:
-    """A machine without an object of its own."""
-    configuration = tmp_path / "config.toml"
-    configuration.write_text("[workers]\ncompare = 0.001\n")
-    small.env |= {VARIABLE: str(configuration)}
-    small.write_source(FILES)
-    small.write_patches()
-    small.write_spec(SPEC)
-    forget(small)
-    yield small
-    forget(small)
+    with without_objects(small, tmp_path, FILES, compare=0.001) as made:
+        yield made
 
 
 def test_a_cable_that_is_pulled_costs_a_job_its_time_and_no_object(world: World) -> None:

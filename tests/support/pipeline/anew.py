@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from builder.configuration.places import VARIABLE
 from builder.host.paths import Cache
 from builder.host.removal import remove
-from tests.world import World
+from tests.world import SPEC, World
 
 
 def forget(world: World) -> None:
@@ -16,6 +20,25 @@ def forget(world: World) -> None:
     cache = Cache(world.cache)
     for folder in (cache.ccache, cache.ccache_shared, cache.ccache_workers):
         remove(folder, cache.root)
+
+
+@contextmanager
+def without_objects(
+    world: World, folder: Path, files: Mapping[str, str], compare: float
+) -> Iterator[World]:
+    """A machine without an object of its own, whose tool is made of ``files``.
+
+    ``folder``: for its configuration.  ``compare``: the share of workers' objects.
+    """
+    configuration = folder / "config.toml"
+    configuration.write_text(f"[workers]\ncompare = {compare}\n")
+    world.env |= {VARIABLE: str(configuration)}
+    world.write_source(files)
+    world.write_patches()
+    world.write_spec(SPEC)
+    forget(world)
+    yield world
+    forget(world)
 
 
 def build_anew(world: World, note: str, *words: str) -> dict[str, Any]:
